@@ -1,0 +1,91 @@
+"""What a mapping yields, and what it may know of the past.
+
+A mapping is a pure function `(record, known) -> Mapped`. It has no memory, no clock and no
+randomness: what must be remembered between records and between runs it declares as facts, and it is
+given the facts of the past through `Known`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+
+class Fact(NamedTuple):
+    """One thing to remember about a person, a device or a group.
+
+    `kind` and `name` say what it is about, `value` what is true of it, and `at` since when: the time
+    of the source record in microseconds since 1970 (UTC), never the time of the run.
+    """
+
+    kind: str
+    name: str
+    value: str
+    at: int
+
+
+class Known(Protocol):
+    """The facts of the past, as a mapping may ask for them."""
+
+    def recall(self, kind: str, name: str) -> Fact | None:
+        """Return what is known, counting what earlier records of this run said; else None."""
+
+
+@dataclass(slots=True)
+class Event:
+    """One thing to tell the destination.
+
+    Attributes:
+        endpoint: which of the destination's endpoints receives it.
+        kind: what it is, for the report: "event", "link", "person" or "group".
+        name: its event name, for the report.
+        person: whose order it must keep. Events of one person are delivered in the order they were
+            submitted; different people travel in parallel.
+        at: time of the source record in microseconds since 1970 (UTC), or None when it has none.
+        body: the event as the destination reads it, ready to be encoded as JSON.
+        merges: another person whose earlier events must be decided before this one is sent.
+        claims: facts that must be on disk before this event is sent, such as who owns a device.
+        facts: facts that become true when this event has been delivered.
+    """
+
+    endpoint: str
+    kind: str
+    name: str
+    person: str
+    at: int | None
+    body: dict[str, Any]
+    merges: str | None = None
+    claims: tuple[Fact, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+
+class Note(NamedTuple):
+    """Something the report counts under `name`; `example`, when given, is listed with it."""
+
+    name: str
+    example: str | None = None
+
+
+class Mapped(NamedTuple):
+    """What one record becomes.
+
+    `events` are in the order in which they must arrive. `skipped` names the rule that left the record
+    itself out, for instance `excluded: Heartbeat`; events may still accompany it.
+    """
+
+    events: tuple[Event, ...]
+    skipped: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+class Unmappable(ValueError):
+    """A record that cannot become an event and never will: it goes to the dead letters.
+
+    `reason` is a short stable word that the report counts by, such as `no_identity`; `detail` tells a
+    person what was wrong and never quotes the record's values.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
