@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 class Fact(NamedTuple):
     """One thing to remember about a person, a device or a group.
 
-    `kind` and `name` say what it is about, `value` what is true of it, and `at` since when: the time
-    of the source record in microseconds since 1970 (UTC), never the time of the run.
+    `kind` and `name` say what it is about, `value` what is true of it, and `at` since when: the
+    time of the source record in microseconds since 1970 (UTC), never the time of the run.
     """
 
     kind: str
@@ -69,8 +69,8 @@ class Note(NamedTuple):
 class Mapped(NamedTuple):
     """What one record becomes.
 
-    `events` are in the order in which they must arrive. `skipped` names the rule that left the record
-    itself out, for instance `excluded: Heartbeat`; events may still accompany it.
+    `events` are in the order in which they must arrive. `skipped` names the rule that left the
+    record itself out, for instance `excluded: Heartbeat`; events may still accompany it.
     """
 
     events: tuple[Event, ...]
@@ -78,11 +78,11 @@ class Mapped(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-class Unmappable(ValueError):
+class Unmappable(ValueError):  # noqa: N818 - what happened, as the model codebases name it
     """A record that cannot become an event and never will: it goes to the dead letters.
 
-    `reason` is a short stable word that the report counts by, such as `no_identity`; `detail` tells a
-    person what was wrong and never quotes the record's values.
+    `reason` is a short stable word that the report counts by, such as `no_identity`; `detail`
+    tells a person what was wrong and never quotes the record's values.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -1,0 +1,240 @@
+"""Vendor-neutral conversions of values: times, ids, digests, clean JSON. Pure, and never random.
+
+Every id made here is a function of its arguments alone, so that the same record sent again carries
+the same ids.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from hashlib import sha1, sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from singer_delivery.countries import country_code
+from singer_delivery.languages import is_language_code, language_code
+
+__all__ = [
+    "NAMESPACE",
+    "Moment",
+    "as_text",
+    "as_uuid",
+    "canonical_json",
+    "clean_id",
+    "country_code",
+    "digest",
+    "is_language_code",
+    "language_code",
+    "moment",
+    "rfc3339",
+    "session_uuid",
+    "shortened",
+    "stable_uuid",
+    "tidy",
+]
+
+NAMESPACE = UUID("a1a6bb5e-39ec-4c2a-8f6e-6d0c7f1f5c0b")
+"""Namespace of every uuid made by `stable_uuid`. Changing it would make all re-sent events new."""
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC here, as in the sources
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(NamedTuple):
+    """A point in time: microseconds since 1970 (UTC), and the same as RFC 3339 text in UTC."""
+
+    at: int
+    text: str
+
+
+_EXPORTED = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}", re.ASCII)
+_ANY_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[ Tt](\d\d:\d\d)(:\d\d)?(?:[.,](\d+))?"
+    r" ?(?:[Zz]|UTC|([+-])(\d\d):?(\d\d)?)?)?",
+    re.ASCII,
+)
+
+
+def moment(value: Any) -> Moment | None:
+    """Read a date or time; None when it is no text or no possible time.
+
+    Accepts `YYYY-MM-DD`, alone or with `HH:MM[:SS[.f]]` after a space or a `T`, and `Z` or an
+    offset. A time without an offset is UTC. Microseconds are kept, finer digits are cut.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        if _EXPORTED.fullmatch(value):  # the common form, twice as fast
+            at = (datetime.fromisoformat(value) - _EPOCH) // _MICROSECOND
+            return Moment(at, f"{value[:10]}T{value[11:]}Z")
+        return _read_any_time(value.strip())
+    except (ValueError, OverflowError):  # the 30th of February; year 0 after the offset
+        return None
+
+
+def _read_any_time(text: str) -> Moment | None:
+    # Not datetime.fromisoformat alone: in Python 3.10 it takes neither Z nor five digits.
+    found = _ANY_TIME.fullmatch(text)
+    if found is None:
+        return None
+    day, minutes, seconds, fraction, sign, hours_off, minutes_off = found.groups()
+    micros = (fraction or "")[:6].ljust(6, "0")
+    local = datetime.fromisoformat(f"{day}T{minutes or '00:00'}{seconds or ':00'}.{micros}")
+    offset = timedelta(hours=int(hours_off or 0), minutes=int(minutes_off or 0))
+    utc = local + offset if sign == "-" else local - offset
+    return Moment((utc - _EPOCH) // _MICROSECOND, _text(utc))
+
+
+def rfc3339(at: int) -> str:
+    """Return microseconds since 1970 (UTC) as RFC 3339 text, the same that `moment` gives."""
+    return _text(_EPOCH + timedelta(microseconds=at))
+
+
+def _text(utc: datetime) -> str:
+    return utc.replace(tzinfo=timezone.utc).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_NO_UUID = {"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"}
+
+
+def as_uuid(value: Any) -> str | None:
+    """Return a uuid in lower case, or None when the value is none (nor may it be all 0 or all f).
+
+    Only the form with dashes counts: what else `uuid.UUID` reads is more likely another id.
+    """
+    if not isinstance(value, str):
+        return None
+    text = value.strip().lower()
+    return text if _UUID.fullmatch(text) and text not in _NO_UUID else None
+
+
+def stable_uuid(*parts: str) -> str:
+    """Return the uuid (version 5) of these texts in this order, in our `NAMESPACE`.
+
+    The name is the JSON list of the parts, so that ("a", "bc") and ("ab", "c") differ.
+    """
+    hashed = sha1(NAMESPACE.bytes + orjson.dumps(parts), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(hashed[16], 16) & 3]
+    return f"{hashed[:8]}-{hashed[8:12]}-5{hashed[13:16]}-{variant}{hashed[17:20]}-{hashed[20:32]}"
+
+
+def session_uuid(start_ms: int, *owner: str) -> str:
+    """Return a UUIDv7 for a session: its time is the start, its other bits a hash of the owner.
+
+    Args:
+        start_ms: start of the session in milliseconds since 1970; 0 <= start_ms < 2**48.
+        owner: what tells this session from others that start in the same millisecond.
+    """
+    bits = int.from_bytes(sha256(orjson.dumps((*owner, start_ms))).digest()[:10], "big")
+    upper = start_ms << 16 | 0x7000 | bits >> 68
+    lower = 0b10 << 62 | bits & (1 << 62) - 1
+    return str(UUID(int=upper << 64 | lower))
+
+
+def clean_id(value: Any) -> str | None:
+    """Return an id as trimmed text; None for nothing, blanks and what cannot be an id.
+
+    Whole numbers become their digits, wherever a source writes ids as numbers.
+    """
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def shortened(text: str, limit: int, keep: int) -> str:
+    """Return a text of at most `limit` bytes: itself, or its start, a dash and a hash of it all.
+
+    Args:
+        text: to be shortened.
+        limit: greatest length that is left alone, in bytes of UTF-8.
+        keep: bytes of a longer text that are kept; `keep` + 17 <= limit.
+    """
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    return f"{encoded[:keep].decode(errors='ignore')}-{sha256(encoded).hexdigest()[:16]}"
+
+
+def as_text(value: Any) -> str:
+    """Return a text as it is, any other JSON value as its JSON."""
+    return value if isinstance(value, str) else canonical_json(value).decode()
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON text of a value (`tidy` before): keys sorted, no spaces."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(value: Any) -> str:
+    """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
+    return sha256(canonical_json(value)).hexdigest()[:32]
+
+
+_DEEPEST = 200
+_ABSENT = object()
+
+
+def tidy(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record itself when every service can read it, else a clean copy.
+
+    In the copy NUL characters and broken surrogates are U+FFFD, NaN and Infinity are absent,
+    whole numbers beyond 64 bits are text, Decimals are floats.
+
+    Raises:
+        ValueError: it nests deeper than 200 levels, more than JSON readers take.
+    """
+    try:
+        # Four lists deep, because an event nests what it carries that much deeper.
+        encoded = orjson.dumps([[[[record]]]], option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:  # a Decimal, a number too big, a broken surrogate, too deep
+        return _clean_object(record, 0)
+    # orjson writes NaN as null: then there are more nulls than columns that are None.
+    nulls = list(record.values()).count(None)
+    if b"\\u0000" in encoded or encoded.count(b"null") != nulls:
+        return _clean_object(record, 0)
+    return record
+
+
+def _clean_object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    cleaned = ((_clean_text(str(k)), _clean(v, depth + 1)) for k, v in value.items())
+    return {key: value for key, value in cleaned if value is not _ABSENT}
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        msg = f"a value nests deeper than {_DEEPEST} levels"
+        raise ValueError(msg)
+    if isinstance(value, str):
+        return _clean_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float, Decimal)):
+        return _clean_number(value)
+    if isinstance(value, Mapping):
+        return _clean_object(value, depth)
+    if isinstance(value, (list, tuple)):
+        return [v for v in (_clean(v, depth + 1) for v in value) if v is not _ABSENT]
+    return value.isoformat() if isinstance(value, datetime) else _clean_text(str(value))
+
+
+def _clean_text(text: str) -> str:
+    if not text.isascii():  # UTF-16 there and back joins surrogate pairs and marks lone ones
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\ufffd")
+
+
+def _clean_number(number: float | Decimal) -> Any:
+    if isinstance(number, int):
+        return number if -(2**63) <= number < 2**64 else str(number)
+    number = float(number)
+    return number if math.isfinite(number) else _ABSENT

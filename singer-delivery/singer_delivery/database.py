@@ -1,0 +1,174 @@
+"""The ledger's table: SQLite in a file by default, PostgreSQL where several machines share it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from singer_delivery.errors import SettingsError, StorageError
+from singer_delivery.events import Fact
+from singer_delivery.files import create_private
+
+VERSION = "1"
+"""Of the tables below. A ledger of another version is refused, never guessed at."""
+
+INSERTS: dict[str, Callable[[Table], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+_metadata = MetaData()
+_facts = Table(
+    "singer_delivery_facts",
+    _metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+_about = Table(
+    "singer_delivery_about",
+    _metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+
+class Database:
+    """The facts of one `scope`. `read` is called from one thread, `write` from one at a time.
+
+    With `keep=False` nothing is written, and no file is made.
+
+    Raises:
+        SettingsError: the url is no database address, or the tables are of another version.
+        StorageError: the database cannot be opened, read or written.
+    """
+
+    def __init__(self, url: str, scope: str, *, keep: bool) -> None:
+        self._scope = scope
+        engine = _engine(_readable(url), keep=keep)
+        insert = INSERTS[engine.dialect.name](_facts)
+        self._upsert = insert.on_conflict_do_update(
+            index_elements=["scope", "kind", "name"],
+            set_={"value": insert.excluded.value, "at": insert.excluded.at},
+        )
+        self._select = select(_facts.c.value, _facts.c.at).where(
+            _facts.c.scope == scope,
+            _facts.c.kind == bindparam("kind"),
+            _facts.c.name == bindparam("name"),
+        )
+        with _told_as_storage_error():
+            with engine.begin() as connection:
+                _metadata.create_all(connection)
+                _check_version(connection)
+            # Autocommit for reading: every question sees what was saved before it.
+            self._reader = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._writer = engine.connect()
+        self._engine = engine
+
+    def read(self, kind: str, name: str) -> Fact | None:
+        """Return the fact on disk, if there is one."""
+        with _told_as_storage_error():
+            row = self._reader.execute(self._select, {"kind": kind, "name": name}).first()
+        return None if row is None else Fact(kind, name, row.value, row.at)
+
+    def write(self, facts: Iterable[Fact]) -> None:
+        """Return when all these facts are on disk; after an error, none of them is."""
+        rows = [{"scope": self._scope, **fact._asdict()} for fact in facts]
+        with _told_as_storage_error(), self._writer.begin():
+            self._writer.execute(self._upsert, rows)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reader.close()
+        self._writer.close()
+        self._engine.dispose()
+
+
+@contextmanager
+def _told_as_storage_error() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        # The driver's own words name the fault; SQLAlchemy's would add the statement's values.
+        why = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+        msg = (
+            f"The ledger cannot be used ({str(why).strip()}). Nothing is lost, STATE did not move: "
+            "check ledger_url, the permissions of its folder and the free disk space, then start "
+            "again."
+        )
+        raise StorageError(msg) from None
+
+
+def _readable(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in INSERTS:
+        msg = (
+            "ledger_url must be a SQLite or PostgreSQL address, for instance "
+            "sqlite:///ledger.sqlite3 or postgresql+psycopg://user@host/database"
+        )
+        raise SettingsError(msg)
+    return parsed
+
+
+def _engine(url: URL, *, keep: bool) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True, pool_size=2)
+    path = Path(url.database) if url.database and url.database != ":memory:" else None
+    if path is None or (not keep and not path.exists()):
+        return _sqlite_engine(make_url("sqlite://"), poolclass=StaticPool)
+    with _told_as_storage_error():
+        create_private(path)
+    return _sqlite_engine(url)
+
+
+def _sqlite_engine(url: URL, **options: Any) -> Engine:
+    arguments = {"check_same_thread": False, "timeout": 30}
+    engine = create_engine(url, hide_parameters=True, connect_args=arguments, **options)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        # WAL: reading and writing do not wait for each other. FULL: saved means on the disk.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def _check_version(connection: Connection) -> None:
+    found = connection.execute(select(_about.c.value).where(_about.c.name == "version")).scalar()
+    if found is None:
+        connection.execute(_about.insert().values(name="version", value=VERSION))
+    elif found != VERSION:
+        msg = (
+            f"The ledger was written by another version of this software (tables {found}, this one "
+            f"reads {VERSION}). Upgrade, or name a new file in ledger_url."
+        )
+        raise SettingsError(msg)

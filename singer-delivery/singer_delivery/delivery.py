@@ -1,0 +1,229 @@
+"""Takes records, and gives STATE back when everything read before it is decided and on disk.
+
+Records are counted in chapters, each closed by a STATE message. A chapter is settled when every
+record in it is delivered, skipped or dead; when it and all before it are settled, dead letters
+and ledger are put on disk, and only then its STATE leaves.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from singer_delivery.dead_letters import DeadLetter, DeadLetters
+from singer_delivery.endpoint import Endpoint, Judgement, Verdict
+from singer_delivery.events import Event, Known, Mapped, Unmappable
+from singer_delivery.lanes import Queued, Ticket
+from singer_delivery.ledger import Ledger
+from singer_delivery.report import RunReport
+
+State = Mapping[str, Any]
+RecordMapping = Callable[[Mapping[str, Any], Known], Mapped]
+
+
+class Dispatch(Protocol):
+    """What carries the events: `Dispatcher`, or a dry run's writer."""
+
+    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
+        """Queue an event."""
+
+    def drain(self) -> None:
+        """Return when every submitted event is decided."""
+
+    def raise_if_over(self) -> None:
+        """Raise what stopped the run, if anything did."""
+
+
+@dataclass(slots=True)
+class Chapter:
+    """The records between two STATE messages; `state` is the one that closed it."""
+
+    undecided: int = 0
+    state: State | None = None
+
+
+class Receipt(Ticket):
+    """One record on its way: how many of its events are undecided, and what it came to."""
+
+    __slots__ = ("chapter", "dead", "skipped", "stream", "undecided")
+
+    def __init__(self, message: bytes, stream: str, chapter: Chapter) -> None:
+        super().__init__(message)
+        self.stream = stream
+        self.chapter = chapter
+        self.undecided = 0
+        self.skipped: str | None = None
+        self.dead: str | None = None
+
+
+class Delivery:
+    """The way of a record from its mapping to its end. One thread calls `take` and `checkpoint`.
+
+    Args:
+        endpoints: by the name that events give.
+        ledger: what is remembered.
+        dead_letters: where records go that no retry can save.
+        report: what is counted.
+        emit_state: receives each STATE value whose records are all decided, in order. Called from
+            any thread, one at a time.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        ledger: Ledger,
+        dead_letters: DeadLetters,
+        report: RunReport,
+        emit_state: Callable[[State], None],
+    ) -> None:
+        self._endpoints = endpoints
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._report = report
+        self._emit_state = emit_state
+        self._chapter = Chapter()
+        self._chapters = deque([self._chapter])
+        self._lock = threading.RLock()
+        self.dispatch: Dispatch | None = None
+
+    def take(
+        self, stream: str, record: Mapping[str, Any], message: bytes, mapping: RecordMapping
+    ) -> None:
+        """Map a record and queue what it becomes.
+
+        Args:
+            stream: its stream.
+            record: its columns.
+            message: the RECORD message as it was read, for the dead letters.
+            mapping: says what it becomes.
+
+        Raises:
+            DeliveryError: an earlier record stopped the run.
+            Interrupted: the run was told to stop.
+        """
+        self._dispatcher.raise_if_over()
+        receipt = self._open(stream, message)
+        try:
+            mapped = mapping(record, self._ledger)
+            encoded = [self._endpoints[event.endpoint].encode(event) for event in mapped.events]
+        except Unmappable as error:
+            self._die(receipt, error.reason, error.detail, 0, "")
+            self._close(receipt)
+            return
+        self._note(receipt, mapped)
+        self._submit(receipt, mapped.events, encoded)
+
+    def checkpoint(self, state: State) -> None:
+        """Give `state` back when everything taken before is decided and on disk."""
+        with self._lock:
+            self._chapter.state = state
+            self._chapter = Chapter()
+            self._chapters.append(self._chapter)
+        self._settle()
+
+    def finish(self) -> None:
+        """Return when everything taken is decided and on disk. Raises as `take` does."""
+        self._dispatcher.drain()
+        self._settle()
+        self.save()
+
+    def save(self) -> None:
+        """Put on disk what is decided, in the order that the promise asks for."""
+        self._dead_letters.flush()
+        self._ledger.save()
+
+    @property
+    def _dispatcher(self) -> Dispatch:
+        assert self.dispatch is not None, "connect a dispatcher before taking records"
+        return self.dispatch
+
+    def _open(self, stream: str, message: bytes) -> Receipt:
+        with self._lock:
+            self._report.stream(stream).read += 1
+            self._chapter.undecided += 1
+            return Receipt(message, stream, self._chapter)
+
+    def _note(self, receipt: Receipt, mapped: Mapped) -> None:
+        receipt.skipped = mapped.skipped
+        receipt.undecided = len(mapped.events)
+        if mapped.notes:
+            with self._lock:
+                for note in mapped.notes:
+                    self._report.note(note)
+
+    def _submit(self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]) -> None:
+        for event in events:
+            self._ledger.claim(event.claims)
+            self._ledger.expect(event.facts)
+        for event, each in zip(events, encoded, strict=True):
+            self._dispatcher.submit(event, each, receipt)
+        if not events:
+            self._close(receipt)
+
+    # What follows is called from the lanes' threads.
+
+    def before_sending(self) -> None:
+        """Put every claim on disk: see `dispatcher.Listener`."""
+        self._ledger.save_claims()
+
+    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
+        """Count a request: see `dispatcher.Listener`."""
+        with self._lock:
+            self._report.requests[endpoint] += 1
+            self._report.bytes_sent += size
+            if retry_reason:
+                self._report.retries[retry_reason] += 1
+
+    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
+        """Take note of outcomes: see `dispatcher.Listener`."""
+        with self._lock:
+            for queued, judgement in batch:
+                receipt = queued.ticket
+                assert isinstance(receipt, Receipt)
+                if judgement.verdict is Verdict.DELIVERED:
+                    self._ledger.confirm(queued.event.facts)
+                    self._report.delivered(queued.event.kind, queued.event.name)
+                else:
+                    self._ledger.retract(queued.event.facts)
+                    endpoint = queued.event.endpoint
+                    self._die(receipt, judgement.reason, judgement.detail, attempts, endpoint)
+                receipt.undecided -= 1
+                if not receipt.undecided:
+                    self._close(receipt, settle=False)
+        self._settle()
+
+    def _die(
+        self, receipt: Receipt, reason: str, detail: str, attempts: int, endpoint: str
+    ) -> None:
+        if receipt.dead is None:
+            letter = DeadLetter(receipt.stream, receipt.message, reason, detail, attempts, endpoint)
+            self._dead_letters.add(letter)
+            receipt.dead = reason
+
+    def _close(self, receipt: Receipt, *, settle: bool = True) -> None:
+        with self._lock:
+            counts = self._report.stream(receipt.stream)
+            if receipt.dead is not None:
+                counts.dead[receipt.dead] += 1
+            elif receipt.skipped is not None:
+                counts.skipped[receipt.skipped] += 1
+            else:
+                counts.delivered += 1
+            receipt.chapter.undecided -= 1
+        if settle:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give back the STATE of every chapter that is settled, the oldest first."""
+        with self._lock:
+            states = []
+            while self._chapters[0].state is not None and not self._chapters[0].undecided:
+                states.append(self._chapters.popleft().state)
+            if states:
+                self.save()
+                for state in states:
+                    assert state is not None
+                    self._emit_state(state)

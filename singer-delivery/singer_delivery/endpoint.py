@@ -1,0 +1,86 @@
+"""What an endpoint of a destination is: its limits, its encoding, the meaning of its replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from singer_delivery.events import Event
+
+
+class Verdict(Enum):
+    """What a reply means for one event."""
+
+    DELIVERED = "delivered"
+    RETRIABLE = "retriable"
+    REJECTED = "rejected"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may carry. Bytes are counted before compression."""
+
+    max_events: int
+    max_bytes: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, ready to be sent any number of times."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: a status and a body, or the reason why nothing did.
+
+    `status` is 0 when no reply arrived; `error` then says what failed, without the address's
+    secrets.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The meaning of a reply for the events of a request.
+
+    `verdict` holds for every event but those that `exceptions` names by their index. A REJECTED
+    that covers several events says that the fault is somewhere among them: they are sent again in
+    halves until it stands alone. `reason` is the short word the report counts by; `detail` is for
+    people.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    detail: str = ""
+    exceptions: Mapping[int, Judgement] = field(default_factory=dict)
+
+
+class Endpoint(Protocol):
+    """One ingestion address of a destination."""
+
+    name: str
+    limits: Limits
+
+    def encode(self, event: Event) -> bytes:
+        """Return the event as it stands in a request.
+
+        Raises:
+            Unmappable: the destination would refuse or swallow it.
+        """
+
+    def request(self, encoded: Sequence[bytes]) -> Request:
+        """Return the request that carries these events."""
+
+    def judge(self, reply: Reply, count: int) -> Judgement:
+        """Return what the reply means for the `count` events of its request."""

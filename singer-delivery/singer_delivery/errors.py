@@ -1,0 +1,33 @@
+"""What can stop a run, grouped by what to do next.
+
+    DeliveryError ├── SettingsError      a setting is missing or wrong: mend it and start again
+    ├── ServiceRefused     the service will not take anything as things are: a wrong key, a wrong
+    host ├── ServiceUnavailable the service did not recover within the tries allowed: start again
+    later └── StorageError       the ledger or the dead letters cannot be written: free the disk,
+    start again
+
+None of them loses anything: STATE has not moved past what was decided, and the same run can be
+started again. A single bad record is no error of the run; it becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+
+class DeliveryError(Exception):
+    """Stops a run. Its text is one sentence for the person who reads the log."""
+
+
+class SettingsError(DeliveryError):
+    """A setting is missing or wrong."""
+
+
+class ServiceRefused(DeliveryError):  # noqa: N818 - what happened, as the model codebases name it
+    """The service refuses the run as a whole, such as for its key."""
+
+
+class ServiceUnavailable(DeliveryError):  # noqa: N818 - what happened, as the model codebases name it
+    """The service kept failing until the tries ran out."""
+
+
+class StorageError(DeliveryError):
+    """What must be remembered cannot be written to disk."""

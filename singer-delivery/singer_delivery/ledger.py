@@ -1,0 +1,132 @@
+"""What must be remembered between runs: rows per person, device and group, never per event.
+
+Facts come in two kinds. A *claim* (such as who owns a device) is on disk before the first request
+that relies on it leaves: a run that is killed and started again then decides the same. A fact
+that is *expected* (such as the newest properties sent for a person) becomes lasting only once the
+event that carries it was delivered; when it is rejected, it is forgotten.
+
+Within a run, `recall` answers with everything said so far, lasting or not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from singer_delivery.database import Database
+from singer_delivery.events import Fact
+
+Key = tuple[str, str]
+
+CACHED = 50_000
+"""Facts kept in memory besides those not yet on disk: about 20 MB."""
+
+SAVE_AFTER = 5_000
+"""Delivered facts that may wait in memory for the next save."""
+
+
+class Ledger:
+    """The memory of one destination project, named by `scope`, in the database at `url`.
+
+    `recall` is called from one thread; everything else from any. With `keep=False` nothing is ever
+    written: what a dry run says is known to that run alone.
+
+    Raises:
+        SettingsError: the url is no database address, or the ledger is of another version.
+        StorageError: the database cannot be opened, read or written.
+    """
+
+    def __init__(self, url: str, scope: str, *, keep: bool = True) -> None:
+        self._database = Database(url, scope, keep=keep)
+        self._keep = keep
+        self._fresh: dict[Key, Fact] = {}  # said by this run, not yet on disk
+        self._claims: dict[Key, Fact] = {}
+        self._confirmed: dict[Key, Fact] = {}
+        self._cache: dict[Key, Fact | None] = {}
+        self._lock = threading.Lock()
+        self._saving = threading.Lock()
+
+    def recall(self, kind: str, name: str) -> Fact | None:
+        """Return what is known of `name`, counting what this run said before; else None."""
+        key = (kind, name)
+        with self._lock:
+            fact = self._fresh.get(key)
+            if fact is not None:
+                return fact
+            if key in self._cache:
+                return self._cache[key]
+        fact = self._database.read(kind, name)
+        with self._lock:
+            self._put_in_cache(key, fact)
+        return fact
+
+    def claim(self, facts: Iterable[Fact]) -> None:
+        """Say what holds from now on; `save_claims` puts it on disk."""
+        with self._lock:
+            for fact in facts:
+                self._fresh[_key(fact)] = self._claims[_key(fact)] = fact
+
+    def expect(self, facts: Iterable[Fact]) -> None:
+        """Say what will hold once the event that carries it is delivered."""
+        with self._lock:
+            for fact in facts:
+                self._fresh[_key(fact)] = fact
+
+    def confirm(self, facts: Iterable[Fact]) -> None:
+        """Say that the event was delivered: its facts last, and a later save puts them on disk."""
+        with self._lock:
+            for fact in facts:
+                self._confirmed[_key(fact)] = fact
+            full = len(self._confirmed) >= SAVE_AFTER
+        if full:
+            self.save()
+
+    def retract(self, facts: Iterable[Fact]) -> None:
+        """Say that the event was rejected: what it would have made true is forgotten."""
+        with self._lock:
+            for fact in facts:
+                if self._fresh.get(_key(fact)) is not fact:
+                    continue
+                before = self._confirmed.get(_key(fact))
+                if before is None:
+                    del self._fresh[_key(fact)]
+                else:
+                    self._fresh[_key(fact)] = before
+
+    def save_claims(self) -> None:
+        """Return when every claim made before this call is on disk."""
+        with self._saving:
+            with self._lock:
+                claims, self._claims = self._claims, {}
+            self._write(claims)
+
+    def save(self) -> None:
+        """Return when every claim and every confirmed fact is on disk."""
+        with self._saving:
+            with self._lock:
+                facts = {**self._claims, **self._confirmed}
+                self._claims, self._confirmed = {}, {}
+            self._write(facts)
+
+    def close(self) -> None:
+        """Close the database. What was not saved is forgotten."""
+        self._database.close()
+
+    def _write(self, facts: Mapping[Key, Fact]) -> None:
+        if not facts or not self._keep:
+            return
+        self._database.write(facts.values())
+        with self._lock:
+            for key, fact in facts.items():
+                self._put_in_cache(key, fact)
+                if self._fresh.get(key) is fact:
+                    del self._fresh[key]
+
+    def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
+        self._cache[key] = fact
+        if len(self._cache) > CACHED:
+            del self._cache[next(iter(self._cache))]
+
+
+def _key(fact: Fact) -> Key:
+    return fact.kind, fact.name

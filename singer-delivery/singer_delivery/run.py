@@ -1,0 +1,151 @@
+"""One run of a target: its parts put together, and its end, however it comes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from singer_delivery.dead_letters import DeadLetters
+from singer_delivery.delivery import Delivery, State
+from singer_delivery.dispatcher import Dispatcher, Interrupted
+from singer_delivery.dry_run import DryRun
+from singer_delivery.endpoint import Endpoint
+from singer_delivery.errors import DeliveryError
+from singer_delivery.ledger import Ledger
+from singer_delivery.pace import Pace
+from singer_delivery.report import RunReport
+from singer_delivery.retry import Backoff, Clock
+from singer_delivery.transport import Transport
+
+logger = logging.getLogger(__name__)
+
+GRACE = 10.0
+"""Seconds that requests in the air may take when a run is stopped: what a container is given."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a user sets about delivery, the same for every target.
+
+    `max_events_per_second` of 0 means no limit. `report_path` may be None.
+    """
+
+    user_agent: str
+    max_in_flight: int
+    max_retries: int
+    max_events_per_second: int
+    ledger_url: str
+    dead_letter_path: Path
+    report_path: Path | None
+    dry_run: bool
+    output_path: Path
+
+
+class Run:
+    """Opens what a run needs; `delivery` takes the records.
+
+    Args:
+        settings: the user's.
+        endpoints: of the destination, by the name that events give.
+        scope: names the destination's project in the ledger.
+        emit_state: receives STATE values that are safe to store. A dry run gives none back, so that
+            the real run after it starts where it should.
+        clock: the time.
+
+    Raises:
+        DeliveryError: something cannot be opened; nothing was sent.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        endpoints: Mapping[str, Endpoint],
+        scope: str,
+        emit_state: Callable[[State], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self.report = RunReport(self._clock.now())
+        self._ledger = Ledger(settings.ledger_url, scope, keep=not settings.dry_run)
+        self.dead_letters = DeadLetters(_dead_letter_path(settings))
+        self.delivery = Delivery(
+            endpoints,
+            self._ledger,
+            self.dead_letters,
+            self.report,
+            _keep_back if settings.dry_run else emit_state,
+        )
+        self._transport = Transport(settings.user_agent)
+        self._dispatcher = self._connect(endpoints)
+        self.delivery.dispatch = self._dispatcher
+
+    def interrupt(self, exit_code: int) -> None:
+        """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""
+        self._dispatcher.interrupt(exit_code)
+
+    def finish(self) -> None:
+        """Return when everything taken is decided, on disk and reported.
+
+        Raises:
+            DeliveryError: the run could not be brought to its end; `abandon` is still to be called.
+            Interrupted: the run was told to stop.
+        """
+        self.delivery.finish()
+        self._close("complete")
+
+    def abandon(self, cause: BaseException) -> None:
+        """End a run that failed or was stopped: what is in the air is waited for, for a while.
+
+        Whatever is decided by then is on disk and its STATE given back; the rest is read again by
+        the next run.
+        """
+        self._dispatcher.stop(GRACE)
+        try:
+            self.delivery.save()
+        except DeliveryError as error:
+            logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
+        self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
+
+    def _connect(self, endpoints: Mapping[str, Endpoint]) -> Dispatcher | DryRun:
+        if self._settings.dry_run:
+            return DryRun(self._settings.output_path, self.delivery)
+        return Dispatcher(
+            endpoints,
+            self._transport,
+            self.delivery,
+            max_in_flight=self._settings.max_in_flight,
+            max_retries=self._settings.max_retries,
+            pace=Pace(self._settings.max_events_per_second, self._clock),
+            backoff=Backoff(),
+            clock=self._clock,
+        )
+
+    def _close(self, outcome: str) -> None:
+        self._dispatcher.stop(GRACE)
+        self._transport.close()
+        self.dead_letters.close()
+        self._ledger.close()
+        self.report.finished = self._clock.now()
+        self.report.outcome = outcome
+        for line in self.report.lines():
+            logger.info("%s", line)
+        if self._settings.report_path is not None:
+            self.report.write(self._settings.report_path)
+
+
+def _dead_letter_path(settings: RunSettings) -> Path:
+    if not settings.dry_run:
+        return settings.dead_letter_path
+    return settings.output_path.with_name(settings.output_path.name + ".dead-letters.singer")
+
+
+def _keep_back(_state: State) -> None:
+    return None
+
+
+def _sentence(cause: BaseException) -> str:
+    # The text of an error that is not ours may quote a record.
+    return str(cause) if isinstance(cause, DeliveryError) else type(cause).__name__

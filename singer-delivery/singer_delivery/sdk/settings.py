@@ -1,0 +1,96 @@
+"""The settings that every target of this library has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from singer_sdk import typing as th
+
+from singer_delivery.run import RunSettings
+
+
+def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:
+    """Return the settings of delivery for the target `name`, with its defaults."""
+    return [
+        th.Property(
+            "max_in_flight",
+            th.IntegerType(minimum=1, maximum=256),
+            default=max_in_flight,
+            title="Requests in flight",
+            description="How many requests may be in the air at once.",
+        ),
+        th.Property(
+            "max_retries",
+            th.IntegerType(minimum=0),
+            default=max_retries,
+            title="Retries",
+            description=(
+                "How often a request is sent again (timeouts, dropped connections, 408, 429, 5xx) "
+                "before the run stops. Nothing is lost then: start the same run again."
+            ),
+        ),
+        th.Property(
+            "ledger_url",
+            th.StringType,
+            default=f"sqlite:///{name}.ledger.sqlite3",
+            secret=True,  # an address of a database server may hold its password
+            title="Ledger",
+            description=(
+                "Where identity links and the newest state of people and groups are remembered "
+                "between runs: a SQLite file by default, or a PostgreSQL address."
+            ),
+        ),
+        th.Property(
+            "dead_letter_path",
+            th.StringType,
+            default=f"{name}.dead-letters.singer",
+            title="Dead letters",
+            description=(
+                "File for records that cannot be delivered, with their reasons. It is a Singer "
+                "file: mend it and pipe it back in."
+            ),
+        ),
+        th.Property(
+            "report_path",
+            th.StringType,
+            default=f"{name}.report.json",
+            title="Run report",
+            description="File for the report of the last run, as JSON.",
+        ),
+        th.Property(
+            "dry_run",
+            th.BooleanType,
+            default=False,
+            title="Dry run",
+            description=(
+                "Send nothing: write what would be sent to output_path. No STATE is given back and "
+                "the ledger is not changed."
+            ),
+        ),
+        th.Property(
+            "output_path",
+            th.StringType,
+            default=f"{name}.dry-run.jsonl",
+            title="Dry run's output",
+            description="File for what a dry run would send, one JSON line an event.",
+        ),
+    ]
+
+
+def run_settings(
+    config: Mapping[str, Any], *, user_agent: str, max_events_per_second: int
+) -> RunSettings:
+    """Read the settings above from a config whose defaults are filled in."""
+    return RunSettings(
+        user_agent=user_agent,
+        max_in_flight=config["max_in_flight"],
+        max_retries=config["max_retries"],
+        max_events_per_second=max_events_per_second,
+        ledger_url=config["ledger_url"],
+        dead_letter_path=Path(config["dead_letter_path"]),
+        report_path=Path(config["report_path"]) if config.get("report_path") else None,
+        dry_run=config["dry_run"],
+        output_path=Path(config["output_path"]),
+    )

@@ -1,0 +1,57 @@
+"""The SDK's sink of a stream: hands each record to the run's delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from singer_sdk.sinks import RecordSink
+from singer_sdk.target_base import Target
+
+if TYPE_CHECKING:
+    from singer_delivery.sdk.target import DeliveryTarget
+
+
+class DeliverySink(RecordSink):
+    """Maps and queues records as they come. Batches, threads and retries are the dispatcher's.
+
+    Records are not validated against the stream's schema and their times are not parsed: the
+    mapping reads every value it uses with care, and one bad date must not end a run.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        super().__init__(target, stream_name, schema, key_properties)
+        delivery_target: DeliveryTarget = target  # type: ignore[assignment]
+        self._target = delivery_target
+        self.mapping = delivery_target.mapping_for(stream_name, schema, key_properties or ())
+        self._target.run.dead_letters.know_schema(
+            {
+                "type": "SCHEMA",
+                "stream": stream_name,
+                "schema": self.original_schema,
+                "key_properties": list(key_properties or ()),
+            }
+        )
+
+    def take(self, record: Mapping[str, Any], message: bytes) -> None:
+        """Map a record and queue what it becomes; `message` is kept for the dead letters."""
+        self._target.run.delivery.take(self.stream_name, record, message, self.mapping)
+
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
+        """Take a record that the SDK has put through stream maps or flattening."""
+        message = {"type": "RECORD", "stream": self.stream_name, "record": record}
+        self.take(record, orjson.dumps(message, default=str))
+
+    def get_validator(self) -> None:
+        """Validate nothing."""
+        return
+
+    def _parse_timestamps_in_record(self, *_args: Any, **_options: Any) -> None:
+        """Leave times as the source wrote them."""

@@ -1,0 +1,172 @@
+"""A target of the Singer SDK whose records go through `singer_delivery`.
+
+Where it differs from the SDK's own target, and why:
+
+- STATE leaves as soon as everything before it is decided, not at the end of the input alone.
+- A signal does not drain half-finished batches: what is in the air is finished, STATE covers what
+was
+  decided, and the exit code is 128 + signal, so that no one takes a truncated run for a whole one.
+- Records of streams without stream maps or flattening take a short way past the SDK's per-record
+work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from types import FrameType
+from typing import Any, ClassVar
+
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.exceptions import InvalidInputLine
+from singer_sdk.target_base import Target
+
+from singer_delivery.delivery import RecordMapping
+from singer_delivery.dispatcher import Interrupted
+from singer_delivery.errors import DeliveryError
+from singer_delivery.run import Run
+from singer_delivery.sdk.reader import LineReader
+from singer_delivery.sdk.sink import DeliverySink
+
+
+class DeliveryTarget(Target):
+    """Base of the targets. A subclass says how to open a run and what a stream's records become."""
+
+    message_reader_class = LineReader
+    message_reader: LineReader
+    default_sink_class = DeliverySink
+
+    # Neither BATCH, which would pass by stream maps and with them a user's masking, nor the SDK's
+    # record validation, which the mappings make needless.
+    capabilities: ClassVar[list[Any]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._signal: int | None = None
+        self._short_way: dict[str, Callable[[Mapping[str, Any], bytes], None]] = {}
+        self.message_reader.guard = self._until_the_end
+
+    @abstractmethod
+    def open_run(self) -> Run:
+        """Open what the run needs.
+
+        Raises:
+            DeliveryError: it cannot be opened.
+        """
+
+    @abstractmethod
+    def mapping_for(
+        self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
+    ) -> RecordMapping:
+        """Return what the records of a stream become.
+
+        Raises:
+            SettingsError: nothing says what they are.
+        """
+
+    def config_errors(self) -> list[str]:
+        """Return a sentence for each setting that is missing or wrong beyond what its type says."""
+        return []
+
+    @cached_property
+    def run(self) -> Run:
+        """The run, opened when it is first needed."""
+        return self.open_run()
+
+    @classmethod
+    def invoke(cls, **options: Any) -> None:
+        """Run the command line; errors that are for people end it with their sentence alone."""
+        try:
+            super().invoke(**options)
+        except (DeliveryError, InvalidInputLine) as error:
+            cls.logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
+            sys.exit(1)
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of the capabilities above, without those this target has no use for."""
+        super(Target, cls).append_builtin_config(config_jsonschema)
+
+    def process_endofpipe(self) -> None:
+        """Return when everything read is decided, on disk and reported."""
+        with self._until_the_end():
+            self.message_reader.busy = True
+            self.run.finish()
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        errors = [
+            self._without_secrets(text) for text in super()._validate_config(raise_errors=False)
+        ]
+        errors = errors or self.config_errors()
+        if errors and raise_errors:
+            msg = "Config validation failed"
+            raise ConfigValidationError(msg, errors=errors, schema=self.config_jsonschema)
+        return errors
+
+    def _without_secrets(self, text: str) -> str:
+        """Replace a message that quotes a secret's value: the SDK's quote what they refuse."""
+        for name, setting in self.config_jsonschema["properties"].items():
+            if setting.get("secret") and f"config['{name}']" in text:
+                return f"`{name}` must be a text."
+        return text
+
+    @contextmanager
+    def _until_the_end(self) -> Iterator[None]:
+        """Bring the run to an orderly end whatever interrupts the block."""
+        try:
+            _ = self.run
+            yield
+        except BaseException as error:
+            if "run" in self.__dict__:
+                self.run.abandon(error)
+            raise
+
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        super()._process_schema_message(message_dict)
+        stream = message_dict["stream"]
+        maps = self.mapper.stream_maps[stream]
+        plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform
+        if plain and not self.config.get("flattening_enabled"):
+            self._short_way[stream] = self._taker(stream)
+        else:
+            self._short_way.pop(stream, None)
+
+    def _taker(self, stream: str) -> Callable[[Mapping[str, Any], bytes], None]:
+        sink = self.get_sink(stream)
+        assert isinstance(sink, DeliverySink)
+        return sink.take
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        take = self._short_way.get(message_dict.get("stream", ""))
+        record = message_dict.get("record")
+        if take is None or not isinstance(record, dict):
+            super()._process_record_message(message_dict)
+        else:
+            take(record, self.message_reader.line)
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, requires={"value"})
+        self.run.delivery.checkpoint(message_dict["value"])
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
+        if self._signal is not None:
+            os._exit(128 + signum)  # the second signal: at once, even from a lane's request
+        self._signal = signum
+        self.logger.warning(
+            "Signal %d: finishing what is in the air. Again to stop at once.", signum
+        )
+        if self.message_reader.busy:
+            self.run.interrupt(128 + signum)
+        else:
+            raise Interrupted(128 + signum)

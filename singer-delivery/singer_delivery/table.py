@@ -1,0 +1,96 @@
+"""A mapping as a table: which field becomes which, read top to bottom.
+
+A table is a tuple of `Row`s that a person can hold against two vendors' documents. `select` picks
+the rows whose condition holds, once; `build` evaluates them for one record. Both are pure.
+
+Absent values: `None`, `""`, `[]` and `{}` say nothing, and a row whose source is absent writes
+nothing. `False` and `0` are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Whole(NamedTuple):
+    """A source of several columns: the conversion gets the whole subject and reads these."""
+
+    columns: tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """One line of a mapping table.
+
+    Attributes:
+        to: the destination's name.
+        source: the column it comes from; or several, of which the first that has a value counts; or
+            `Whole`, where the conversion needs more than one column.
+        convert: makes the destination's value; returning None writes nothing. Its docstring's first
+            line is what the printed table says of it. None: the value travels as it is.
+        when: the name of the condition under which the row counts; None: always.
+    """
+
+    to: str
+    source: str | tuple[str, ...] | Whole
+    convert: Callable[[Any], Any] | None = None
+    when: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column this row reads."""
+        if isinstance(self.source, str):
+            return (self.source,)
+        return self.source.columns if isinstance(self.source, Whole) else self.source
+
+
+def whole(*columns: str) -> Whole:
+    """Return the source of a row whose conversion reads all of these columns."""
+    return Whole(columns)
+
+
+def is_absent(value: Any) -> bool:
+    """Tell whether a value says nothing: None, an empty text, list or object."""
+    return not value and value != 0
+
+
+def first_value(record: Mapping[str, Any], columns: Iterable[str]) -> Any:
+    """Return the first of these columns' values that is not absent, else None."""
+    for column in columns:
+        value = record.get(column)
+        if not is_absent(value):
+            return value
+    return None
+
+
+def select(rows: Iterable[Row], conditions: Collection[str]) -> tuple[Row, ...]:
+    """Return the rows that count when exactly these conditions hold, in their order."""
+    return tuple(row for row in rows if row.when is None or row.when in conditions)
+
+
+def build(
+    rows: Iterable[Row], record: Mapping[str, Any], into: dict[str, Any], subject: Any = None
+) -> None:
+    """Evaluate a table for one record.
+
+    Args:
+        rows: the table; conditions are not looked at, see `select`.
+        record: where the columns are.
+        into: where the values are written; what a row writes replaces what was there.
+        subject: what conversions of `Whole` rows get; the record itself when None.
+    """
+    get = record.get
+    for to, source, convert, _ in rows:
+        if type(source) is str:
+            value = get(source)
+        elif type(source) is Whole:
+            value = record if subject is None else subject
+        else:
+            value = first_value(record, source)
+        if not value and value != 0:  # is_absent, written out: this line runs for every row
+            continue
+        if convert is not None:
+            value = convert(value)
+            if value is None:
+                continue
+        into[to] = value

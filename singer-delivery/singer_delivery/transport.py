@@ -1,0 +1,76 @@
+"""One attempt to send one request. No judgement: that is the endpoint's."""
+
+from __future__ import annotations
+
+import threading
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from singer_delivery.endpoint import Reply, Request
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+"""Seconds. A few megabytes are answered within seconds; a minute's silence is a failure."""
+
+
+class Transport:
+    """Sends requests over kept-alive connections, one session for each thread that sends.
+
+    Redirects are not followed: a key must not travel to an address the user did not name. TLS
+    certificates are always verified; `REQUESTS_CA_BUNDLE` and the proxy variables are honoured.
+    """
+
+    def __init__(self, user_agent: str) -> None:
+        self._user_agent = user_agent
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def send(self, request: Request) -> Reply:
+        """Return the reply, or one of status 0 that says why there is none. Raises nothing."""
+        try:
+            response = self._session().request(
+                "POST",
+                request.url,
+                data=request.body,
+                headers=dict(request.headers),
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                allow_redirects=False,
+            )
+        except (requests.RequestException, OSError) as error:
+            return Reply(0, error=_what_failed(error))
+        return Reply(response.status_code, response.content, response.headers)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers["User-Agent"] = self._user_agent
+            # urllib3 must not retry by itself: every attempt is counted and judged.
+            session.mount("https://", HTTPAdapter(max_retries=0))
+            session.mount("http://", HTTPAdapter(max_retries=0))
+            self._local.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+def _what_failed(error: Exception) -> str:
+    """Name the failure without its text, which quotes addresses and their query."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS certificate could not be verified"
+    if isinstance(error, requests.ConnectTimeout):
+        return f"no connection within {CONNECT_TIMEOUT:.0f} s"
+    if isinstance(error, requests.Timeout):
+        return f"no reply within {READ_TIMEOUT:.0f} s"
+    if isinstance(error, (requests.ConnectionError, OSError)):
+        return "the connection failed or was dropped"
+    return type(error).__name__

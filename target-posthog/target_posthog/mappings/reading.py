@@ -1,0 +1,233 @@
+"""What one Amplitude record says: of whom, when, and under which ids. The ground for everything else.
+
+Source: Amplitude docs, Export API; and the columns as real exports carry them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from singer_delivery.conversions import (
+    Moment,
+    as_text,
+    as_uuid,
+    clean_id,
+    digest,
+    moment,
+    rfc3339,
+    stable_uuid,
+    tidy,
+)
+from singer_delivery.events import Note, Unmappable
+from singer_delivery.table import is_absent
+from target_posthog.mappings.posthog import fitted_id, is_illegal_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_delivery.events import Fact, Known
+
+_HOUR = 3_600_000_000
+_EARLIEST = 946_684_800_000_000  # 2000-01-01: before Amplitude, before its customers
+_LATEST = 253_402_300_799_999_999  # the end of the year 9999, PostHog's last
+
+TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "server_upload_time")
+"""Where the time of an event is looked for, in this order."""
+
+
+class Who(NamedTuple):
+    """The ids of a record as PostHog gets them: trimmed, legal, fitted; None where there is none."""
+
+    user: str | None
+    device: str | None
+    distinct_id: str
+
+
+@dataclass
+class Reading:
+    """One record, read once.
+
+    Attributes:
+        record: the record itself.
+        name: Amplitude's event name.
+        who: its ids.
+        moment: when it happened.
+        time_column: the column that says so.
+        known: what is known of the past.
+        owner: the user this record's device belongs to, when that is known.
+        person: whose order its events keep, and whose properties it brings: the user, else the
+            owner of the device, else the device.
+        event_properties: the column of that name, empty when it is no object.
+        notes: what the report counts of it; grows while the record is mapped.
+    """
+
+    record: Mapping[str, Any]
+    name: str
+    who: Who
+    moment: Moment
+    time_column: str
+    known: Known
+    owner: Fact | None
+    person: str
+    event_properties: Mapping[str, Any]
+    notes: list[Note] = field(default_factory=list)
+
+
+def read(record: Mapping[str, Any], name: str, known: Known, *, links: bool) -> Reading:
+    """Read a record.
+
+    Args:
+        record: from `readable`.
+        name: its event name, from `event_name`.
+        known: what is known of the past.
+        links: whether devices are merged into users; if not, no device has an owner.
+
+    Raises:
+        Unmappable: no id (`no_identity`) or no time (`no_time`, `time_out_of_range`).
+    """
+    notes: list[Note] = []
+    who = who_is(record, notes)
+    when, column = when_was(record, notes)
+    owner = known.recall("owner", who.device) if links and who.device is not None else None
+    person = who.user or (owner.value if owner is not None else who.distinct_id)
+    return Reading(
+        record, name, who, when, column, known, owner, person, event_properties(record), notes
+    )
+
+
+def readable(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record in characters and numbers that every service can read.
+
+    Raises:
+        Unmappable: it nests too deep (`nested_too_deep`).
+    """
+    try:
+        return tidy(record)
+    except ValueError as error:
+        reason = "nested_too_deep"
+        raise Unmappable(reason, f"{error}; PostHog cannot read it") from error
+
+
+def event_name(record: Mapping[str, Any]) -> str:
+    """Return `event_type`, as Amplitude writes it.
+
+    Raises:
+        Unmappable: it is missing, blank or no text (`no_event_name`).
+    """
+    name = record.get("event_type")
+    if isinstance(name, str) and name.strip():
+        return name
+    reason = "no_event_name"
+    raise Unmappable(reason, "`event_type` is missing, empty or not text")
+
+
+def event_properties(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the column `event_properties`, empty when it is no object."""
+    properties = record.get("event_properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
+    """`user_id`, else `device_id`, else `amplitude:` and `amplitude_id`: trimmed, never illegal.
+
+    Ids over 200 bytes become their first 150 bytes, a dash and a hash: PostHog would cut them.
+
+    Raises:
+        Unmappable: none of the three is an id (`no_identity`).
+    """
+    user = _id(record, "user_id", notes)
+    device = _id(record, "device_id", notes)
+    if user is not None or device is not None:
+        return Who(user, device, user or device or "")
+    amplitude_id = clean_id(record.get("amplitude_id"))
+    if amplitude_id is not None and not is_illegal_id(amplitude_id):
+        return Who(None, None, fitted_id(f"amplitude:{amplitude_id}"))
+    reason = "no_identity"
+    detail = "neither `user_id` nor `device_id` nor `amplitude_id` says whose event it is"
+    raise Unmappable(reason, detail)
+
+
+def _id(record: Mapping[str, Any], column: str, notes: list[Note]) -> str | None:
+    found = clean_id(record.get(column))
+    if found is None:
+        return None
+    if is_illegal_id(found):
+        notes.append(Note(f"illegal_{column}", found))
+        return None
+    fitted = fitted_id(found)
+    if fitted is not found:
+        notes.append(Note("long_id", column))
+    return fitted
+
+
+def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
+    """`event_time`, or the next time column, where it is missing, unreadable or impossible.
+
+    Impossible is what lies before 2000 or over 24 hours after the upload: the clock of a device
+    can be centuries off (Amplitude docs, SDK debugging).
+
+    Raises:
+        Unmappable: no column has a time (`no_time`), or only impossible ones (`time_out_of_range`).
+    """
+    latest = _latest_believable(record)
+    reason, detail = "no_time", f"none of {', '.join(TIME_COLUMNS)} is a date and time"
+    for column in TIME_COLUMNS:
+        found = moment(record.get(column))
+        if found is None:
+            continue
+        if _EARLIEST <= found.at <= latest:
+            if column != "event_time":
+                notes.append(Note("clock_fallback", column))
+            return found, column
+        reason = "time_out_of_range"
+        detail = "every time of it is before 2000 or over 24 hours after its upload"
+    raise Unmappable(reason, detail)
+
+
+def _latest_believable(record: Mapping[str, Any]) -> int:
+    for column in ("server_upload_time", "server_received_time"):
+        server = moment(record.get(column))
+        if server is not None and server.at >= _EARLIEST:
+            return server.at + 24 * _HOUR
+    return _LATEST
+
+
+def event_uuid(record: Mapping[str, Any]) -> str:
+    """`uuid` if it is one; else a uuid of `app`, `device_id` and `$insert_id`; else of the record."""
+    found = as_uuid(record.get("uuid"))
+    if found is not None:
+        return found
+    insert_id = record.get("$insert_id")
+    if not is_absent(insert_id):
+        ids = (record.get("app"), record.get("device_id"), insert_id)
+        return stable_uuid("event", *(as_text(i) for i in ids))
+    content = {key: value for key, value in record.items() if not is_of_singer(key)}
+    return stable_uuid("record", digest(content))
+
+
+def link_uuid(record: Mapping[str, Any], user: str, device: str) -> str:
+    """Return the uuid of the link between a user and a device of this record's app."""
+    return stable_uuid("link", as_text(record.get("app")), user, device)
+
+
+def is_of_singer(column: str) -> bool:
+    """Tell whether a column was added on the way, by the Singer SDK or by our dead letters."""
+    return column == "_dead_letter" or column.startswith("_sdc_")
+
+
+__all__ = [
+    "TIME_COLUMNS",
+    "Reading",
+    "Who",
+    "event_name",
+    "event_properties",
+    "event_uuid",
+    "is_of_singer",
+    "link_uuid",
+    "read",
+    "readable",
+    "rfc3339",
+    "when_was",
+    "who_is",
+]

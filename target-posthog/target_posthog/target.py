@@ -1,0 +1,247 @@
+"""The target: its settings, and how its parts are put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from singer_delivery.delivery import RecordMapping
+from singer_delivery.endpoint import Limits
+from singer_delivery.errors import SettingsError
+from singer_delivery.retry import Clock
+from singer_delivery.run import Run
+from singer_delivery.sdk.settings import delivery_settings, run_settings
+from singer_delivery.sdk.target import DeliveryTarget
+from singer_sdk import typing as th
+
+from target_posthog import endpoints
+from target_posthog.mappings.settings import MappingSettings
+from target_posthog.streams import LIVE_HOURS, counting_recent, mapping_for
+
+LONGEST_KEY = 64
+"""Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""
+
+
+def _strings(name: str, title: str, description: str) -> th.Property[Any]:
+    return th.Property(name, th.ArrayType(th.StringType), title=title, description=description)
+
+
+SETTINGS = [
+    th.Property(
+        "api_key",
+        th.StringType,
+        secret=True,
+        title="Project API key",
+        description="The key of the PostHog project (phc_…); required, except for a dry run.",
+    ),
+    th.Property(
+        "host",
+        th.StringType,
+        default="https://us.i.posthog.com",
+        title="Host",
+        description="https://us.i.posthog.com, https://eu.i.posthog.com, or your own PostHog.",
+    ),
+    th.Property(
+        "historical_migration",
+        th.BooleanType,
+        default=True,
+        title="Historical migration",
+        description="Send events by PostHog's lane for imports, apart from live events.",
+    ),
+    th.Property(
+        "link_identities",
+        th.StringType,
+        default="alias",
+        allowed_values=["alias", "identify", "none"],
+        title="Link identities",
+        description=(
+            "How a device is linked to the first user seen on it: by $create_alias, by $identify, "
+            "or not at all. A second user on the same device is never merged."
+        ),
+    ),
+    th.Property(
+        "person_properties",
+        th.StringType,
+        default="set",
+        allowed_values=["set", "set_once", "none"],
+        title="Person properties",
+        description=(
+            "How user_properties reach the person: as $set when newer than what was sent before, "
+            "as $set_once (for a project that is already live), or not at all."
+        ),
+    ),
+    th.Property(
+        "person_profiles",
+        th.StringType,
+        default="always",
+        allowed_values=["always", "identified_only"],
+        title="Person profiles",
+        description="With identified_only, events without a user id create no person profile.",
+    ),
+    _strings(
+        "group_types",
+        "Group types",
+        "Up to five group types to link; by default the first five met.",
+    ),
+    _strings(
+        "include_events",
+        "Include events",
+        "Shell patterns of the Amplitude event names to load; by default all.",
+    ),
+    _strings(
+        "exclude_events",
+        "Exclude events",
+        "Shell patterns of Amplitude event names to leave out, counted in the report.",
+    ),
+    th.Property(
+        "rename_events",
+        th.ObjectType(additional_properties=th.StringType),
+        title="Rename events",
+        description="New names of events, by their old names.",
+    ),
+    th.Property(
+        "send_ip",
+        th.BooleanType,
+        default=True,
+        title="Send IP addresses",
+        description="Whether ip_address travels, as $ip.",
+    ),
+    th.Property(
+        "send_advertising_ids",
+        th.BooleanType,
+        default=True,
+        title="Send advertising ids",
+        description="Whether idfa and adid travel.",
+    ),
+    th.Property(
+        "streams",
+        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
+        title="Streams",
+        description=(
+            "What streams that are no Amplitude export hold, by their columns: an event, a person "
+            "or a group a record."
+        ),
+    ),
+    th.Property(
+        "max_events_per_second",
+        th.IntegerType(minimum=0),
+        title="Events a second",
+        description=(
+            "Upper limit, 0 for none. By default 5000 for PostHog Cloud, which asks importers for "
+            "a few thousand, and none elsewhere."
+        ),
+    ),
+    th.Property(
+        "max_batch_events",
+        th.IntegerType(minimum=1),
+        default=endpoints.MAX_EVENTS,
+        title="Events a request",
+        description="How many events one request carries at most.",
+    ),
+    th.Property(
+        "max_batch_bytes",
+        th.IntegerType(minimum=1),
+        default=endpoints.MAX_BYTES,
+        title="Bytes a request",
+        description="How many bytes of JSON one request carries at most; PostHog takes 20 MB.",
+    ),
+    *delivery_settings("target-posthog", max_in_flight=16, max_retries=12),
+]
+
+
+class TargetPostHog(DeliveryTarget):
+    """Loads product-analytics history into PostHog.
+
+    An Amplitude export is understood as it is; other streams are loaded by naming their columns.
+    """
+
+    name = "target-posthog"
+    package_name = "target-posthog"
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        *SETTINGS, additional_properties=False
+    ).to_dict()
+
+    def open_run(self) -> Run:
+        """Open the ledger and the lanes; nothing is sent yet."""
+        settings = run_settings(
+            self.config,
+            user_agent=f"{self.name}/{self.plugin_version}",
+            max_events_per_second=self._events_per_second,
+        )
+        return Run(settings, {endpoints.BATCH: self._endpoint()}, self._scope, self._give_back)
+
+    def mapping_for(
+        self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
+    ) -> RecordMapping:
+        """Return what the records of a stream become; see `streams.mapping_for`."""
+        named = self.config.get("streams") or {}
+        mapping = mapping_for(stream, schema, key_properties, named, self._mapping_settings)
+        live_from = int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000)
+        return counting_recent(mapping, live_from)
+
+    def config_errors(self) -> list[str]:
+        """Return a sentence for every setting that is missing or wrong."""
+        key = (self.config.get("api_key") or "").strip()
+        errors = []
+        if not key and not self.config.get("dry_run"):
+            errors.append("Set `api_key`: the PostHog project's key, which starts with phc_.")
+        elif key.startswith("phx_"):
+            errors.append(
+                "`api_key` holds a personal key (phx_): capture takes the project's key (phc_)."
+            )
+        elif len(key) > LONGEST_KEY or not key.isascii():
+            errors.append("`api_key` is no PostHog project key: such a key is at most 64 letters.")
+        try:
+            endpoints.ingestion_host(self.config["host"])
+            _ = self._mapping_settings
+        except (SettingsError, ValueError) as error:
+            errors.append(str(error))
+        return errors
+
+    @cached_property
+    def _mapping_settings(self) -> MappingSettings:
+        config = self.config
+        types = config.get("group_types")
+        return MappingSettings(
+            link_identities=config["link_identities"],
+            person_properties=config["person_properties"],
+            person_profiles=config["person_profiles"],
+            group_types=tuple(types) if types else None,
+            include_events=tuple(config.get("include_events") or ()),
+            exclude_events=tuple(config.get("exclude_events") or ()),
+            rename_events=dict(config.get("rename_events") or {}),
+            send_ip=config["send_ip"],
+            send_advertising_ids=config["send_advertising_ids"],
+            version=self.plugin_version,
+        )
+
+    @property
+    def _events_per_second(self) -> int:
+        asked: int | None = self.config.get("max_events_per_second")
+        if asked is not None:
+            return asked
+        cloud = endpoints.is_cloud(self.config["host"])
+        return endpoints.CLOUD_EVENTS_PER_SECOND if cloud else 0
+
+    def _endpoint(self) -> endpoints.BatchEndpoint:
+        return endpoints.BatchEndpoint(
+            self.config["host"],
+            (self.config.get("api_key") or "").strip(),
+            historical_migration=self.config["historical_migration"],
+            limits=Limits(self.config["max_batch_events"], self.config["max_batch_bytes"]),
+        )
+
+    @property
+    def _scope(self) -> str:
+        """Names the project in the ledger without its key: another project starts afresh."""
+        project = f"{endpoints.ingestion_host(self.config['host'])} {self.config.get('api_key')}"
+        return hashlib.sha256(project.encode()).hexdigest()[:32]
+
+    def _give_back(self, state: Mapping[str, Any]) -> None:
+        self._write_state_message(dict(state))
+
+
+if __name__ == "__main__":
+    TargetPostHog.cli()
