@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     to: str
     source: str | tuple[str, ...] | Whole
-    convert: Callable[[Any], Any] | None = None
+    convert: Callable[..., Any] | None = None
     when: str | None = None
 
     @property

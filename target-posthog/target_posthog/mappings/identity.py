@@ -32,33 +32,37 @@ def link(reading: Reading, way: LinkIdentities, base: Mapping[str, Any]) -> Even
     itself is remembered once it has arrived. A run that was cut off between the two sends it again,
     the same to the letter.
     """
-    user, device, _ = reading.who
-    if way == "none" or user is None or device is None or user == device:
+    user, device, owner = reading.who.user, reading.own_device, reading.owner
+    if user is None or way == "none":
         return None
-    owner = reading.owner
+    if device is None:
+        _count_conflict(reading)
+        return None
     if owner is None:
         claim = Fact("owner", device, user, reading.moment.at)
-        return _link_event(reading, user, device, claim, (claim,), way, base)
-    if owner.value != user:
-        words = f"device {device} belongs to {owner.value}, also seen with {user}"
+        return _link_event(reading, user, claim, (claim,), way, base)
+    if reading.known.recall("link", device) is not None:
+        return None
+    return _link_event(reading, user, owner, (), way, base)
+
+
+def _count_conflict(reading: Reading) -> None:
+    user, device, _ = reading.who
+    if reading.owner is not None and reading.owner.value != user:
+        words = f"device {device} belongs to {reading.owner.value}, also seen with {user}"
         reading.notes.append(Note("identity_conflict", words))
-        return None
-    linked = reading.known.recall("link", device)
-    if linked is not None and linked.value == user:
-        return None
-    return _link_event(reading, user, device, owner, (), way, base)
 
 
 def _link_event(
     reading: Reading,
     user: str,
-    device: str,
     owner: Fact,
     claims: tuple[Fact, ...],
     way: LinkIdentities,
     base: Mapping[str, Any],
 ) -> Event:
     name, merged_away = _BY[way]
+    device = owner.name
     event = make_event(
         "link",
         name,

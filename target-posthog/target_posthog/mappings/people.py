@@ -15,7 +15,7 @@ from singer_delivery.events import Fact, Note
 from target_posthog.mappings.posthog import ATTRIBUTION, INITIAL_ATTRIBUTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from target_posthog.mappings.reading import Reading
     from target_posthog.mappings.settings import PersonProperties
@@ -106,15 +106,12 @@ def is_newer(last: Fact | None, content: str, at: int) -> bool:
 def newer_person(reading: Reading, properties: Mapping[str, Any]) -> Fact | None:
     """Return the fact to remember if these properties of the person are news, else None."""
     content, at = digest(properties), reading.moment.at
-    return Fact("person", reading.person, content, at) if _is_news(reading, content, at) else None
-
-
-def _is_news(reading: Reading, content: str, at: int) -> bool:
-    names = [reading.person]
-    if reading.owner is not None and reading.who.device not in (None, reading.person):
-        names.append(str(reading.who.device))  # what its device was told before it had an owner
-    return all(is_newer(fact, content, at) for fact in _facts(reading, names))
-
-
-def _facts(reading: Reading, names: Iterable[str]) -> Iterable[Fact | None]:
-    return (reading.known.recall("person", name) for name in names)
+    last = reading.known.recall("person", reading.person)
+    if not is_newer(last, content, at):
+        return None
+    if last is None and reading.own_device is not None:
+        # What the device was told before it had an owner is part of the person by the link.
+        before = reading.known.recall("person", reading.own_device)
+        if before is not None and before.at > at:
+            return None
+    return Fact("person", reading.person, content, at)

@@ -58,6 +58,7 @@ class Reading:
         owner: the user this record's device belongs to, when that is known.
         person: whose order its events keep, and whose properties it brings: the user, else the
             owner of the device, else the device.
+        own_device: the device, when it belongs to this record's user or is about to.
         event_properties: the column of that name, empty when it is no object.
         notes: what the report counts of it; grows while the record is mapped.
     """
@@ -70,6 +71,7 @@ class Reading:
     known: Known
     owner: Fact | None
     person: str
+    own_device: str | None
     event_properties: Mapping[str, Any]
     notes: list[Note] = field(default_factory=list)
 
@@ -90,10 +92,25 @@ def read(record: Mapping[str, Any], name: str, known: Known, *, links: bool) -> 
     who = who_is(record, notes)
     when, column = when_was(record, notes)
     owner = known.recall("owner", who.device) if links and who.device is not None else None
-    person = who.user or (owner.value if owner is not None else who.distinct_id)
+    own = links and who.user not in (None, who.device) and owner_allows(owner, who.user)
     return Reading(
-        record, name, who, when, column, known, owner, person, event_properties(record), notes
+        record=record,
+        name=name,
+        who=who,
+        moment=when,
+        time_column=column,
+        known=known,
+        owner=owner,
+        person=who.user or (owner.value if owner is not None else who.distinct_id),
+        own_device=who.device if own else None,
+        event_properties=event_properties(record),
+        notes=notes,
     )
+
+
+def owner_allows(owner: Fact | None, user: str | None) -> bool:
+    """Tell whether a device is this user's: nobody else owns it."""
+    return owner is None or owner.value == user
 
 
 def readable(record: Mapping[str, Any]) -> Mapping[str, Any]:

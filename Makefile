@@ -1,0 +1,70 @@
+# The recipes of the project; CI runs the same ones. Everything they need is installed by them.
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+MELTANO := .tools/meltano/bin/meltano
+PACKAGES := singer-delivery tap-amplitude target-posthog
+
+export UV_PYTHON_DOWNLOADS := never
+export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
+export MELTANO_CLI_DISABLE_VERSION_CHECK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow bench lint types imports format docs docs-check lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into a stand-in PostHog, without any key
+	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo
+
+test: .venv/.installed $(MELTANO) ## Run the tests
+	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
+	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m slow
+
+bench: .venv/.installed ## Measure speed and memory of tap | target, beside a floor in the same run
+	$(BIN)/python -m bench
+
+lint: .venv/.installed ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.installed ## Check types
+	$(BIN)/mypy
+
+imports: .venv/.installed ## Check that imports go one way
+	$(BIN)/lint-imports
+
+format: .venv/.installed ## Mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.installed ## Write the generated pages and settings tables anew
+	$(BIN)/python -m tests.docs
+
+lock: $(UV) ## Pin dependencies anew
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
+	  --no-emit-package singer-delivery --no-emit-package tap-amplitude-export --no-emit-package target-posthog \
+	  requirements-dev.in --output-file constraints.txt
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
+	  requirements-tools.in --output-file constraints-tools.txt
+
+clean: ## Remove what the recipes made
+	rm -rf .venv .tools .meltano .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(UV): constraints-tools.txt
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-tools.txt uv
+	@touch $@
+
+.venv/.installed: $(UV) constraints.txt requirements-dev.in $(PACKAGES:%=%/pyproject.toml)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python .venv --constraint constraints.txt --requirement requirements-dev.in
+	@touch $@
+
+$(MELTANO): $(UV) constraints-tools.txt
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/meltano
+	$(UV) pip install --quiet --python .tools/meltano --constraint constraints-tools.txt meltano
+	@touch $@

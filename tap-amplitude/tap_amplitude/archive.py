@@ -1,0 +1,231 @@
+"""Exported files on a disk or in a bucket, as raw lines, in constant memory.
+
+What is read: a folder, a single file, or a zip, local or behind an fsspec URL (`s3://…`, `gs://…`):
+
+- `{project}/{project}_{yyyy-MM-dd}_{H}#{part}.json.gz`, as the Export API's zip and Amplitude's S3
+  and GCS destinations name them (Amplitude docs, Export API; Amazon S3 export), plain or gzipped:
+  the content tells, not the name;
+- zips of such files, as the API and the "Export data" button of the web app give out.
+
+Left aside: marker files named `complete`, and `-{organisation}_….json.gz`, which hold merges of
+users and no events. Names inside a zip are names only: nothing is ever unpacked to a path.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import re
+import zipfile
+import zlib
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import fsspec  # type: ignore[import-untyped]
+
+from tap_amplitude.errors import ArchiveUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+try:
+    from isal import igzip, isal_zlib
+except ImportError:  # no wheel for this machine: the standard library reads the same, slower
+    GzipReader: type[gzip.GzipFile] = gzip.GzipFile
+    BadCompression: type[Exception] = zlib.error
+else:
+    GzipReader = igzip.IGzipFile
+    BadCompression = cast("type[Exception]", isal_zlib.error)
+
+logger = logging.getLogger("tap-amplitude.archive")
+
+BUFFER_BYTES = 128 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
+DAMAGE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, BadCompression)
+EXPORT_SUFFIXES = (".json.gz", ".json", ".gz")
+EXPORT_NAME = re.compile(r"_(?P<day>\d{4}-\d\d-\d\d)_(?P<hour>\d{1,2})(?:#(?P<part>\d+))?\.")
+MERGES_NAME = re.compile(r"(^|/)-\d+(_|/)")
+REPLACE_OR_REMOVE = (
+    "Put a whole copy in its place, or take it out of the archive to go on without it."
+)
+UNDATED = datetime.max.replace(tzinfo=timezone.utc)
+"""The hour of a file whose name tells none: such files come last."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ExportFile:
+    """One file of JSON lines. Files order by hour, part and name.
+
+    Attributes:
+        hour: the hour (UTC) in its name, or `UNDATED`.
+        part: the part number in its name; Amplitude deals them out in no order.
+        name: where it lies under the archive's root, as log and state call it.
+        size: its bytes as stored.
+        path: where it, or the zip that holds it, lies in the file system.
+        member: its name in that zip; None when it is a file of its own.
+    """
+
+    hour: datetime
+    part: int
+    name: str
+    size: int
+    path: str
+    member: str | None
+
+    @property
+    def day(self) -> str:
+        """The day of its hour, or `undated`."""
+        return "undated" if self.hour == UNDATED else f"{self.hour:%Y-%m-%d}"
+
+
+def hour_and_part(name: str) -> tuple[datetime, int]:
+    """Read hour and part from a file's name; `UNDATED` and 0 where it tells none."""
+    found = EXPORT_NAME.search(name.rpartition("/")[2])
+    if found is None:
+        return UNDATED, 0
+    try:
+        day = datetime.strptime(found["day"], "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return UNDATED, 0
+    return day + timedelta(hours=int(found["hour"])), int(found["part"] or 0)
+
+
+def left_aside(name: str) -> str | None:
+    """Say why a file is not read, or None when it holds events by its name."""
+    parts = name.split("/")
+    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+        return "hidden"
+    if MERGES_NAME.search(name):
+        return "merges of users, not events"
+    if parts[-1] == "complete":
+        return "completion markers"
+    return None if parts[-1].lower().endswith(EXPORT_SUFFIXES) else "other names"
+
+
+class Archive:
+    """The exported files under one path or URL.
+
+    Args:
+        url: a local path or an fsspec URL.
+        advice: what to do about a damaged file.
+
+    Raises:
+        ArchiveUnreadable: There is nothing, or it cannot be reached.
+    """
+
+    def __init__(self, url: str, advice: str = REPLACE_OR_REMOVE) -> None:
+        self.url = url
+        self._advice = advice
+        self._zip: tuple[str, zipfile.ZipFile] | None = None
+        try:
+            self._files, self._root = fsspec.url_to_fs(url)
+            self._root_info: dict[str, Any] = self._files.info(self._root)
+        except ImportError as error:
+            msg = f"{url} needs a package that is not installed: {error}"
+            raise ArchiveUnreadable(msg) from error
+        except FileNotFoundError as error:
+            msg = f"archive_path {url} does not exist."
+            raise ArchiveUnreadable(msg) from error
+        except Exception as error:  # each kind of storage has its own errors
+            raise _unreachable(url, error) from error
+
+    def close(self) -> None:
+        """Close the zip that was read last."""
+        if self._zip is not None:
+            self._zip[1].close()
+            self._zip = None
+
+    def files(self) -> list[ExportFile]:
+        """Return all files with events, ordered, and log what was left aside and why.
+
+        Raises:
+            ArchiveUnreadable: There are none, a zip is damaged, or the storage fails.
+        """
+        aside: Counter[str] = Counter()
+        found = []
+        for file in self._all_files():
+            why = left_aside(file.name)
+            if why is None:
+                found.append(file)
+            else:
+                aside[why] += 1
+        for why, count in sorted(aside.items()):
+            logger.info("%s: %d files left aside (%s).", self.url, count, why)
+        if not found:
+            msg = f"{self.url} holds no exported files (*.json.gz, *.json, or zips of these)."
+            raise ArchiveUnreadable(msg)
+        return sorted(found)
+
+    def lines(self, file: ExportFile) -> Iterator[bytes]:
+        """Yield the raw lines of a file, newlines included.
+
+        Raises:
+            ArchiveUnreadable: The file is damaged, or the storage fails.
+        """
+        try:
+            with closing(self._open(file)) as stored, closing(_unpacked(stored)) as lines:
+                yield from lines
+        except DAMAGE as error:
+            msg = f"{file.name} in {self.url} is damaged ({error}). {self._advice}"
+            raise ArchiveUnreadable(msg) from error
+        except OSError as error:
+            raise _unreachable(file.name, error) from error
+
+    def _all_files(self) -> Iterator[ExportFile]:
+        for path, info in self._listing().items():
+            name = path[len(self._root) :].strip("/") or path.rpartition("/")[2]
+            if name.lower().endswith(".zip"):
+                yield from self._members(path, "" if path == self._root else f"{name}/")
+            else:
+                yield ExportFile(*hour_and_part(name), name, info.get("size") or 0, path, None)
+
+    def _listing(self) -> dict[str, dict[str, Any]]:
+        if self._root_info["type"] != "directory":
+            return {self._root: self._root_info}
+        try:
+            found = self._files.find(self._root, detail=True)
+        except Exception as error:  # each kind of storage has its own errors
+            raise _unreachable(self.url, error) from error
+        return cast("dict[str, dict[str, Any]]", found)
+
+    def _members(self, path: str, prefix: str) -> Iterator[ExportFile]:
+        for member in self._open_zip(path).infolist():
+            if not member.is_dir():
+                name, size = prefix + member.filename, member.compress_size
+                yield ExportFile(*hour_and_part(name), name, size, path, member.filename)
+
+    def _open(self, file: ExportFile) -> IO[bytes]:
+        if file.member is not None:
+            return self._open_zip(file.path).open(file.member)
+        return cast("IO[bytes]", self._files.open(file.path, "rb"))
+
+    def _open_zip(self, path: str) -> zipfile.ZipFile:
+        """Return the zip at `path`, open. One is kept open: its directory may be long to read."""
+        if self._zip is None or self._zip[0] != path:
+            self.close()
+            try:
+                self._zip = (path, zipfile.ZipFile(self._files.open(path, "rb")))
+            except zipfile.BadZipFile as error:
+                msg = f"{path} is no whole zip file ({error}). Fetch it again."
+                raise ArchiveUnreadable(msg) from error
+            except OSError as error:
+                raise _unreachable(path, error) from error
+        return self._zip[1]
+
+
+def _unpacked(stored: IO[bytes]) -> IO[bytes]:
+    """Return the content of a file, gunzipped if it is gzip, whatever it is called."""
+    buffered = io.BufferedReader(cast("io.RawIOBase", stored), BUFFER_BYTES)
+    if buffered.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] != GZIP_MAGIC:
+        return buffered
+    unpacked = GzipReader(fileobj=buffered, mode="rb")
+    return io.BufferedReader(cast("io.RawIOBase", unpacked), BUFFER_BYTES)
+
+
+def _unreachable(what: str, error: Exception) -> ArchiveUnreadable:
+    msg = f"{what} cannot be read ({type(error).__name__}: {error})."
+    return ArchiveUnreadable(msg)

@@ -1,0 +1,103 @@
+"""Lines of an export that are no JSON object: kept, counted, named once for each file.
+
+Each is appended to `bad_lines.jsonl` as
+`{"file": …, "line": 17, "error": …, "text": …}`, or with `base64` in place of `text` when the bytes
+are no UTF-8. What the line holds goes there and nowhere else: never to the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import IO, TYPE_CHECKING
+
+import orjson
+
+from tap_amplitude.spool import open_private, spool_errors
+
+if TYPE_CHECKING:
+    import logging
+    from pathlib import Path
+
+FILE_NAME = "bad_lines.jsonl"
+
+
+def reason_to_refuse(line: bytes) -> str | None:
+    """Say why `line` is no JSON object, or None when it is one.
+
+    It is read as the target will read it, by orjson: what passes here passes there. Numbers beyond
+    a double, `NaN`, halves of surrogate pairs and bytes that are no UTF-8 do not.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return f"{error.msg} at column {error.colno}"
+    return None if type(value) is dict else "it is JSON, but no object"
+
+
+def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
+    """Return the entry of `bad_lines.jsonl` for one line, newline included."""
+    entry: dict[str, str | int] = {"file": file, "line": number, "error": why}
+    try:
+        entry["text"] = line.decode()
+    except UnicodeDecodeError:
+        entry["base64"] = base64.b64encode(line).decode()
+    return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class BadLines:
+    """Takes the broken lines of a run.
+
+    Attributes:
+        count: how many there were so far.
+    """
+
+    def __init__(self, spool_dir: Path, logger: logging.Logger) -> None:
+        self.count = 0
+        self._path = spool_dir / FILE_NAME
+        self._logger = logger
+        self._file: IO[bytes] | None = None
+        self._named: str | None = None
+
+    def add(self, file: str, number: int, why: str, line: bytes) -> None:
+        """Keep line `number` of `file`.
+
+        Raises:
+            SpoolUnwritable: It cannot be kept.
+        """
+        with spool_errors(self._path.parent):
+            if self._file is None:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = open_private(self._path, append=True)
+            self._file.write(as_evidence(file, number, why, line))
+        self.count += 1
+        self._name_once(file, number, why)
+
+    def to_disk(self) -> None:
+        """Return when every line taken so far is on disk: before STATE passes it.
+
+        Raises:
+            SpoolUnwritable: The disk does not take them.
+        """
+        if self._file is not None:
+            with spool_errors(self._path.parent):
+                self._file.flush()
+                os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            with spool_errors(self._path.parent):
+                self._file.close()
+
+    def _name_once(self, file: str, number: int, why: str) -> None:
+        if self._named == file:
+            return
+        self._named = file
+        self._logger.warning(
+            "Line %d of %s is broken (%s). It is kept in %s, as are further ones of this file.",
+            number,
+            file,
+            why,
+            self._path,
+        )

@@ -1,0 +1,97 @@
+"""How far the reading of an archive has come, in a state of bounded size. Pure.
+
+An archive of five years is 100,000 files; a list of them in every STATE would be megabytes. So a
+day that was read through is remembered by a digest of its files' names and sizes, and only the day
+read last by its files one by one:
+
+    {"days": {"2024-01-01": "9f…", …}, "day": "2024-01-02", "files": {"1/1_2024-01-02_0#1…": 1234}}
+
+A day whose digest is unchanged is skipped. A day that has changed is read again, which is harmless,
+as rows keep their ids; but of the day read last only the new files are, so that an archive that
+grows by the hour is read once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class Dated(Protocol):
+    """A file as far as this module knows it."""
+
+    @property
+    def day(self) -> str:
+        """The day it is counted to."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from others."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+
+File = TypeVar("File", bound=Dated)
+
+
+@dataclass(frozen=True)
+class Day(Generic[File]):
+    """A day's files, all of them, in order, and the digest of their names and sizes."""
+
+    date: str
+    digest: str
+    files: tuple[File, ...]
+
+
+def by_day(files: Iterable[File]) -> Iterator[Day[File]]:
+    """Group files by day; they come ordered by it."""
+    for date, group in groupby(files, key=lambda file: file.day):
+        members = tuple(group)
+        text = "\n".join(sorted(f"{file.name}:{file.size}" for file in members))
+        yield Day(date, hashlib.sha256(text.encode()).hexdigest()[:12], members)
+
+
+@dataclass
+class Progress:
+    """What has been read; `as_bookmark` and `of_bookmark` are its form in the state."""
+
+    days: dict[str, str] = field(default_factory=dict)
+    day: str | None = None
+    files: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_bookmark(cls, bookmark: Mapping[str, Any]) -> Progress:
+        """Read it from the state."""
+        return cls(
+            dict(bookmark.get("days") or {}),
+            bookmark.get("day"),
+            dict(bookmark.get("files") or {}),
+        )
+
+    def as_bookmark(self) -> dict[str, Any]:
+        """Write it for the state."""
+        return {"days": self.days, "day": self.day, "files": self.files}
+
+    def to_read(self, day: Day[File]) -> list[File]:
+        """Return the files of a day that are still to be read, in order."""
+        if self.days.get(day.date) == day.digest:
+            return []
+        done = self.files if self.day == day.date else {}
+        return [file for file in day.files if done.get(file.name) != file.size]
+
+    def read(self, day: Day[File], file: File) -> None:
+        """Note that one file of a day has been read."""
+        if self.day != day.date:
+            self.day, self.files = day.date, {}
+        self.files[file.name] = file.size
+
+    def read_through(self, day: Day[File]) -> None:
+        """Note that a day has been read to its end."""
+        self.days[day.date] = day.digest

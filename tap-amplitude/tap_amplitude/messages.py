@@ -1,0 +1,102 @@
+"""Writes Singer messages to stdout: whole lines, many at a time, in one order.
+
+Every message of the run takes this road, so records that are spliced together as bytes and messages
+that the SDK builds keep their order. A line is never torn by a signal: one that arrives while bytes
+are on their way out is obeyed when they are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from singer_sdk.singerlib import SchemaMessage, StateMessage
+from singer_sdk.singerlib.encoding import GenericSingerWriter
+from singer_sdk.singerlib.encoding.simple import Message
+from singer_sdk.singerlib.json import serialize_json
+
+CHUNK_BYTES = 65_536
+"""What a Linux pipe holds; larger chunks gain nothing."""
+
+
+class LineWriter(GenericSingerWriter[bytes, Message]):
+    """Collects lines and writes them to stdout in chunks; SCHEMA and STATE go out at once.
+
+    Attributes:
+        signum: the signal that asked the run to stop, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._is_writing = False
+
+    def serialize_message(self, message: Message) -> bytes:
+        """Return the message as one line of JSON, without the newline."""
+        return serialize_json(message.to_dict()).encode()
+
+    def write_message(self, message: Message) -> None:
+        """Write a message of the SDK."""
+        self.write_line(self.serialize_message(message) + b"\n")
+        if isinstance(message, (SchemaMessage, StateMessage)):
+            self.flush()
+
+    def write_line(self, line: bytes) -> None:
+        """Write one whole line, newline included. It may wait for others, in order."""
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= CHUNK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand all waiting lines to the reader.
+
+        Raises:
+            BrokenPipeError: The reader is gone. Waiting lines are dropped, then and later.
+            SystemExit: A signal came meanwhile; the lines are out.
+        """
+        self._is_writing = True
+        try:
+            chunk = b"".join(self._lines)
+            self._lines.clear()
+            self._size = 0
+            _write_to_stdout(chunk)
+        except BrokenPipeError:
+            _abandon_stdout()
+            raise
+        finally:
+            self._is_writing = False
+        if self.signum is not None:
+            raise SystemExit(128 + self.signum)
+
+    def stop(self, signum: int) -> None:
+        """Obey a signal: end the program now, or as soon as the bytes under way are out.
+
+        Raises:
+            SystemExit: With 128 + `signum`, unless bytes are under way.
+        """
+        self.signum = signum
+        if not self._is_writing:
+            raise SystemExit(128 + signum)
+
+
+def _write_to_stdout(chunk: bytes) -> None:
+    # Looked up each time, since stdout may be redirected between two messages.
+    out = sys.stdout
+    out.flush()
+    if hasattr(out, "buffer"):
+        out.buffer.write(chunk)
+        out.buffer.flush()
+    else:
+        out.write(chunk.decode())
+
+
+def _abandon_stdout() -> None:
+    """Let what stdout still holds go nowhere: else the interpreter complains of it at exit."""
+    with suppress(OSError):  # a stdout without a file descriptor holds nothing back
+        descriptor = sys.stdout.fileno()
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, descriptor)
+        os.close(devnull)

@@ -1,0 +1,107 @@
+"""The columns of an exported row.
+
+Amplitude documents 40 of them (Amplitude docs, Export API, response schema); exports since 2023
+carry all 55 below in every row, null where there is nothing, and older rows carry fewer. Types are
+the union of what is documented and what rows of different years hold, and nothing is required.
+Unknown columns pass. Times are plain strings: Amplitude writes `2024-01-31 12:00:00.000000`, UTC
+without saying so, which is no RFC 3339 `date-time`: a target that trusted the format would stop.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Column(NamedTuple):
+    """A column: its name, its JSON types beside null, and what it holds."""
+
+    name: str
+    types: tuple[str, ...]
+    description: str
+
+
+TEXT = ("string",)
+INTEGER = ("integer",)
+NUMBER = ("number",)
+BOOLEAN = ("boolean",)
+OBJECT = ("object",)
+TIME = ("string",)
+
+# fmt: off
+COLUMNS = (
+    Column("uuid",                      TEXT,     "Identifies the row, for good."),
+    Column("$insert_id",                TEXT,     "The sender's own id of the event."),
+    Column("$insert_key",               TEXT,     "Internal to Amplitude."),
+    Column("$schema",                   ("integer", "string"), "Version of Amplitude's storage."),
+    Column("adid",                      TEXT,     "Google advertising id."),
+    Column("amplitude_attribution_ids", ("string", "array"), "Hashed advertising ids."),
+    Column("amplitude_event_type",      TEXT,     "Name of an event Amplitude itself made."),
+    Column("amplitude_id",              INTEGER,  "Amplitude's id of the user."),
+    Column("app",                       INTEGER,  "Project id."),
+    Column("city",                      TEXT,     "City."),
+    Column("client_event_time",         TIME,     "When it happened, by the device's clock."),
+    Column("client_upload_time",        TIME,     "When it was sent, by the device's clock."),
+    Column("country",                   TEXT,     "Country, by name."),
+    Column("data",                      OBJECT,   "Internal fields."),
+    Column("data_type",                 TEXT,     "Kind of row."),
+    Column("device_brand",              TEXT,     "Brand of the device."),
+    Column("device_carrier",            TEXT,     "Carrier of the device."),
+    Column("device_family",             TEXT,     "Family of the device."),
+    Column("device_id",                 TEXT,     "Id of the device or browser."),
+    Column("device_manufacturer",       TEXT,     "Manufacturer of the device."),
+    Column("device_model",              TEXT,     "Model of the device."),
+    Column("device_type",               TEXT,     "Device as people call it."),
+    Column("dma",                       TEXT,     "Designated marketing area."),
+    Column("event_id",                  INTEGER,  "Counter of the user's events; not unique."),
+    Column("event_properties",          OBJECT,   "Properties of the event."),
+    Column("event_time",                TIME,     "When it happened, clock errors corrected."),
+    Column("event_type",                TEXT,     "Name of the event, as sent."),
+    Column("global_user_properties",    OBJECT,   "User properties across projects."),
+    Column("group_properties",          OBJECT,   "Group type, group, its properties."),
+    Column("groups",                    OBJECT,   "Group type, groups."),
+    Column("idfa",                      TEXT,     "Apple advertising id."),
+    Column("ip_address",                TEXT,     "IP address."),
+    Column("is_attribution_event",      BOOLEAN,  "Whether it attributes an install."),
+    Column("language",                  TEXT,     "Language, by name."),
+    Column("library",                   TEXT,     "Library that sent it."),
+    Column("location_lat",              NUMBER,   "Latitude."),
+    Column("location_lng",              NUMBER,   "Longitude."),
+    Column("os_name",                   TEXT,     "Operating system; on the web, the browser."),
+    Column("os_version",                TEXT,     "Version of os_name."),
+    Column("partner_id",                TEXT,     "Id of the partner that sent it."),
+    Column("paying",                    ("boolean", "string"), "Whether the user ever paid."),
+    Column("plan",                      OBJECT,   "Tracking plan: branch, source, version."),
+    Column("platform",                  TEXT,     "Platform."),
+    Column("processed_time",            TIME,     "When Amplitude processed it."),
+    Column("region",                    TEXT,     "State or region."),
+    Column("sample_rate",               ("number", "string"), "Sampling; usually null."),
+    Column("server_received_time",      TIME,     "When Amplitude received it."),
+    Column("server_upload_time",        TIME,     "When Amplitude stored it; the export's clock."),
+    Column("session_id",                INTEGER,  "Start of the session, ms since 1970; or -1."),
+    Column("source_id",                 TEXT,     "Id of the source that sent it."),
+    Column("start_version",             TEXT,     "Version the user first had."),
+    Column("user_creation_time",        TIME,     "When the user was first seen."),
+    Column("user_id",                   TEXT,     "The customer's id of the user."),
+    Column("user_properties",           OBJECT,   "Properties of the user at that time."),
+    Column("version_name",              TEXT,     "Version of the app."),
+)
+# fmt: on
+
+
+def _json_schema(column: Column) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": [*column.types, "null"],
+        "description": column.description,
+    }
+    if "object" in column.types:
+        schema["additionalProperties"] = True
+    if "array" in column.types:
+        schema["items"] = {}
+    return schema
+
+
+EVENTS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {column.name: _json_schema(column) for column in COLUMNS},
+    "additionalProperties": True,
+}

@@ -1,0 +1,143 @@
+"""The two roads to the rows: the Export API, and an archive of exported files."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.retry import Backoff
+
+from tap_amplitude.archive import UNDATED, Archive
+from tap_amplitude.client import ExportClient
+from tap_amplitude.days import Progress, by_day
+from tap_amplitude.downloads import Downloader, OneAhead
+from tap_amplitude.spool import run_folder
+from tap_amplitude.windows import Walk, read_time, settled_until, write_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    from singer_delivery.retry import Clock
+
+    from tap_amplitude.archive import ExportFile
+    from tap_amplitude.days import Day
+    from tap_amplitude.downloads import Download
+    from tap_amplitude.settings import Settings
+
+logger = logging.getLogger("tap-amplitude.export")
+
+REPLICATION_KEY = "server_upload_time"
+ASK_AGAIN = (
+    "Run again to download it anew; if it stays damaged, load that hour with archive_path from "
+    "Amplitude's S3 or Google Cloud Storage export."
+)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """A piece of the export, and what may be said of it once all its lines are written.
+
+    Attributes:
+        name: for the log.
+        files: name and raw lines of each file, to be read once and in order.
+        finish: call it when every line is written; it returns the changes to the bookmark.
+        is_whole: whether a STATE is due after it, however small it was.
+    """
+
+    name: str
+    files: Iterator[tuple[str, Iterator[bytes]]]
+    finish: Callable[[], dict[str, Any]]
+    is_whole: bool
+
+
+def starting_hour(settings: Settings, bookmark: Mapping[str, Any]) -> datetime:
+    """Return the first hour to ask for: where the bookmark stands, not before `start_date`."""
+    start = settings.start or datetime.min.replace(tzinfo=timezone.utc)
+    value = bookmark.get("replication_key_value")
+    return max(start, read_time(str(value))) if value else start
+
+
+def from_api(
+    settings: Settings, bookmark: Mapping[str, Any], clock: Clock, user_agent: str
+) -> Generator[Portion, None, None]:
+    """Yield the settled hours after the bookmark, window by window.
+
+    Raises:
+        TapError: The export cannot go on.
+    """
+    end = settled_until(datetime.fromtimestamp(clock.now(), timezone.utc), settings.settle_hours)
+    end = min(end, settings.end) if settings.end else end
+    walk = Walk.over(starting_hour(settings, bookmark), end, settings.window_hours)
+    if walk.window is None:
+        logger.info("Nothing new: every hour before %s is done.", write_time(walk.position))
+        return
+    with run_folder(settings.spool_dir) as folder:
+        downloader = Downloader(
+            client=ExportClient(settings.account, user_agent, clock),
+            walk=walk,
+            folder=folder,
+            max_retries=settings.max_retries,
+            backoff=Backoff(),
+            clock=clock,
+        )
+        with OneAhead(iter(downloader)) as downloads:
+            for download in downloads:
+                yield _as_portion(download)
+                if download.path is not None:
+                    download.path.unlink()
+
+
+def _as_portion(download: Download) -> Portion:
+    window = download.window
+    bookmark = {
+        "replication_key": REPLICATION_KEY,
+        "replication_key_value": write_time(window.end),
+    }
+    return Portion(f"{window} ({window.hours} h)", _files_of(download), lambda: bookmark, True)  # noqa: FBT003
+
+
+def _files_of(download: Download) -> Iterator[tuple[str, Iterator[bytes]]]:
+    if download.path is None:
+        return
+    with closing(Archive(str(download.path), ASK_AGAIN)) as archive:
+        for file in archive.files():
+            yield file.name, archive.lines(file)
+
+
+def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[Portion, None, None]:
+    """Yield the files of the archive that the bookmark does not know, one by one.
+
+    Raises:
+        ArchiveUnreadable: It is not there, or a file of it is damaged.
+    """
+    progress = Progress.of_bookmark(bookmark.get("archive") or {})
+    with closing(Archive(settings.archive_path or "")) as archive:
+        for day in by_day(_in_range(archive.files(), settings)):
+            files = progress.to_read(day)
+            for file in files:
+                is_last = file is files[-1]
+                finish = partial(_note, progress, day, file, is_last=is_last)
+                yield Portion(day.date, iter([(file.name, archive.lines(file))]), finish, is_last)
+            progress.read_through(day)
+
+
+def _note(
+    progress: Progress, day: Day[ExportFile], file: ExportFile, *, is_last: bool
+) -> dict[str, Any]:
+    progress.read(day, file)
+    if is_last:
+        progress.read_through(day)
+    return {"archive": progress.as_bookmark()}
+
+
+def _in_range(files: list[ExportFile], settings: Settings) -> Iterator[ExportFile]:
+    """Leave out the files whose name tells an hour outside the range that was asked for."""
+    for file in files:
+        too_early = settings.start is not None and file.hour < settings.start
+        too_late = settings.end is not None and file.hour >= settings.end
+        if file.hour == UNDATED or not (too_early or too_late):
+            yield file

@@ -1,0 +1,109 @@
+"""The working folder: downloads of this run, and the broken lines of all runs.
+
+    <spool_dir>/
+        bad_lines.jsonl   see bad_lines.py
+        lock              held for a moment by whoever makes or clears run folders
+        run-*/            one for each live run, with a `lock` its run holds to its end
+
+A run that was killed leaves its folder behind without a holder; the next run removes it. Everything
+is readable by its owner alone, since it holds what the export holds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tap_amplitude.errors import SpoolUnwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody can tell a live run's folder, so none is ever cleared
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def run_folder(spool_dir: Path) -> Iterator[Path]:
+    """Give a folder for the downloads of this run; it is removed on leaving.
+
+    Folders of runs that were killed are removed first, those of live runs are left alone.
+
+    Raises:
+        SpoolUnwritable: `spool_dir` cannot be made or written.
+    """
+    with spool_errors(spool_dir):
+        spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _holding(spool_dir / "lock"):
+            _clear_folders_of_the_dead(spool_dir)
+            folder = Path(tempfile.mkdtemp(prefix="run-", dir=spool_dir))
+            own_lock = _lock(folder / "lock", wait=False)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if own_lock is not None:
+            own_lock.close()
+
+
+@contextmanager
+def spool_errors(spool_dir: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into a sentence.
+
+    Raises:
+        SpoolUnwritable: Instead of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = (
+            f"Cannot write to {spool_dir} ({error.strerror or type(error).__name__}). Free some "
+            "space, or set spool_dir to a folder with room for an export, which may be 4 GB."
+        )
+        raise SpoolUnwritable(msg) from error
+
+
+def open_private(path: Path, *, append: bool = False) -> IO[bytes]:
+    """Open a file for writing that only its owner may read."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
+
+
+def _clear_folders_of_the_dead(spool_dir: Path) -> None:
+    if fcntl is None:
+        return
+    for folder in spool_dir.glob("run-*"):
+        lock = None
+        with suppress(OSError):
+            lock = _lock(folder / "lock", wait=False)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+
+
+@contextmanager
+def _holding(path: Path) -> Iterator[None]:
+    lock = _lock(path, wait=True)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def _lock(path: Path, *, wait: bool) -> IO[bytes] | None:
+    """Hold `path` until the file is closed or the process ends, however it ends."""
+    file = open_private(path)
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            file.close()
+            raise
+    return file

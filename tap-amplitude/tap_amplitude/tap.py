@@ -1,0 +1,118 @@
+"""The tap: its settings, its stream, and how it ends."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_delivery.retry import Clock
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+
+from tap_amplitude.errors import TapError
+from tap_amplitude.messages import LineWriter
+from tap_amplitude.settings import CONFIG_SCHEMA, hide_secrets, problems
+from tap_amplitude.streams import EventsStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+
+class TapAmplitude(Tap):
+    """Reads the event history of an Amplitude project, from the Export API or exported files.
+
+    Rows pass exactly as Amplitude wrote them, in constant memory, with one bookmark for each
+    finished window of hours: a run that was stopped at any moment is simply started again.
+    """
+
+    name = "tap-amplitude"
+    package_name = "tap-amplitude-export"
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
+    message_writer_class = LineWriter
+    # Not BATCH: its files bypass selection and stream maps, and so what they mask. Not
+    # ACTIVATE_VERSION: rows are only ever added.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(self, *, clock: Clock | None = None, **options: Any) -> None:
+        """Read the settings, as `singer_sdk.Tap` does; `clock` is for those who hold the time.
+
+        Raises:
+            ConfigValidationError: Settings are missing or wrong; a sentence for each.
+        """
+        self._clock = clock or Clock()
+        super().__init__(**options)
+
+    def discover_streams(self) -> list[EventsStream]:
+        """Return the one stream."""
+        user_agent = f"{self.package_name}/{self.plugin_version}"
+        return [EventsStream(self, self._clock, user_agent)]
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Add to the SDK's checks what a JSON schema cannot say, and keep keys out of the text."""
+        summary = "Config validation failed"
+        try:
+            errors = super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            hidden = [hide_secrets(sentence, self._config) for sentence in error.errors]
+            raise ConfigValidationError(summary, errors=hidden) from None
+        if raise_errors:
+            now = datetime.fromtimestamp(self._clock.now(), timezone.utc)
+            errors = problems(self._config, now)
+            if errors:
+                raise ConfigValidationError(summary, errors=errors)
+        return errors
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End with 128 + `signum`: after the bytes under way at the first signal, now at the next.
+
+        The SDK would exit with 0, and a truncated run would pass for a whole one.
+        """
+        del frame
+        writer = self.message_writer
+        if not isinstance(writer, LineWriter) or writer.signum is not None:
+            os._exit(128 + signum)
+        writer.stop(signum)
+
+    @classmethod
+    def invoke(cls, **options: Any) -> None:
+        """Run the command."""
+        with _ending_in_a_sentence(cls):
+            super().invoke(**options)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run `--test`."""
+        with _ending_in_a_sentence(cls):
+            super().cb_test(ctx, param, value)
+
+
+@contextmanager
+def _ending_in_a_sentence(tap: type[TapAmplitude]) -> Iterator[None]:
+    """Log what stops the run as a sentence, without a traceback, and exit with 1."""
+    try:
+        yield
+    except TapError as error:
+        tap.logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        tap.logger.error("The reader of this tap's output is gone; its log says why.")  # noqa: TRY400
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    TapAmplitude.cli()

@@ -1,0 +1,229 @@
+"""Amplitude export record -> PostHog events. The table is in `amplitude_table.py`.
+
+One record becomes, in this order: at most one link between its user and its device, an update for
+each group that changed, and the event itself (or, for `$identify` and `$groupidentify` records, an
+update of the person or of groups instead).
+
+A record that the settings leave out sends no event, no group update and no person properties: the
+next record of the same person brings those again, whole. Its link is sent all the same, because the
+first record after a login is often the only chance to learn whose device it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.events import Mapped, Unmappable
+from singer_delivery.table import build, select
+from target_posthog.mappings import groups, identity, people
+from target_posthog.mappings.amplitude_table import (
+    COLUMNS,
+    DROPPED,
+    EVENT_NAMES,
+    EVENT_PROPERTY_ROWS,
+    PREFIX,
+    PROPERTIES,
+    ROWS,
+)
+from target_posthog.mappings.choice import Choice
+from target_posthog.mappings.posthog import (
+    GUARDED_KEYS,
+    MAX_NAME_CHARACTERS,
+    SET,
+    harmless_name,
+    make_event,
+    put_aside,
+)
+from target_posthog.mappings.reading import event_name, event_uuid, is_of_singer, read, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_delivery.events import Event, Fact, Known
+    from target_posthog.mappings.reading import Reading
+    from target_posthog.mappings.settings import MappingSettings
+
+__all__ = ["DROPPED", "ROWS", "AmplitudeMapping"]
+
+IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD = "$identify", "$groupidentify"
+
+_SOURCES = frozenset(column for row in EVENT_PROPERTY_ROWS for column in row.columns)
+_WRITTEN = frozenset(row.to for row in PROPERTIES + EVENT_PROPERTY_ROWS) | {
+    "$amplitude_event_name", "$lib", "$lib_version", "historical_migration", "analytics_source",
+}  # fmt: skip
+
+
+def base_properties(version: str) -> dict[str, Any]:
+    """Return what every event carries: who sent it, and that its sender is not where it happened."""
+    return {
+        "$geoip_disable": True,
+        "$lib": "target-posthog",
+        "$lib_version": version,
+        "historical_migration": True,
+        "analytics_source": "amplitude",
+    }
+
+
+class AmplitudeMapping:
+    """Makes PostHog events of Amplitude export records.
+
+    Pure: what it must know of the past it asks of `known`, and what must be remembered it puts on
+    the events as facts:
+
+    - `owner`, device -> user: a claim, on disk before anything is sent;
+    - `link`, device -> user: the link was delivered;
+    - `person`, user or device -> digest of the properties last told, and their time;
+    - `group`, type and key -> the same for a group;
+    - `group_type`, type -> its number, and `group_types`, "count": claims.
+    """
+
+    def __init__(self, settings: MappingSettings) -> None:
+        self._settings = settings
+        self._links = settings.link_identities != "none"
+        self._base = base_properties(settings.version)
+        self._choice = Choice(settings.include_events, settings.exclude_events)
+        allowed = {name for name in ("send_ip", "send_advertising_ids") if getattr(settings, name)}
+        self._web_rows = select(PROPERTIES, {*allowed, "web"})
+        self._app_rows = select(PROPERTIES, {*allowed, "app"})
+
+    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
+        """Return what a record becomes.
+
+        Raises:
+            Unmappable: it has no name, no id or no time, or its name is too long.
+        """
+        record = readable(record)
+        name = event_name(record)
+        skipped = self._choice.leaves_out(name)
+        if skipped is not None:
+            return self._only_link(record, name, known, skipped)
+        sent_as = self._sent_name(name)
+        it = read(record, name, known, links=self._links)
+        link = identity.link(it, self._settings.link_identities, self._base)
+        told = groups.tell(it, self._settings.group_types, self._base)
+        event, skipped = self._main_event(it, sent_as, told)
+        events = [*told.updates, *(() if event is None else (event,))]
+        if events:
+            events[0].claims = told.linked.claims
+        if link is not None:
+            events.insert(0, link)
+        return Mapped(tuple(events), skipped, tuple(it.notes))
+
+    def _only_link(
+        self, record: Mapping[str, Any], name: str, known: Known, skipped: str
+    ) -> Mapped:
+        try:
+            it = read(record, name, known, links=self._links)
+        except Unmappable:  # it would not have travelled anyway
+            return Mapped((), skipped)
+        link = identity.link(it, self._settings.link_identities, self._base)
+        return Mapped(() if link is None else (link,), skipped, tuple(it.notes))
+
+    def _sent_name(self, name: str) -> str:
+        if name == IDENTIFY_RECORD:
+            return SET
+        sent_as = self._settings.rename_events.get(name) or EVENT_NAMES.get(name)
+        if sent_as is None:
+            sent_as = harmless_name(name, PREFIX)
+        if len(sent_as) > MAX_NAME_CHARACTERS:
+            reason = "event_name_too_long"
+            detail = (
+                f"its name has {len(sent_as)} characters, PostHog takes {MAX_NAME_CHARACTERS}; "
+                "give it another with `rename_events`"
+            )
+            raise Unmappable(reason, detail)
+        return sent_as
+
+    def _main_event(
+        self, it: Reading, sent_as: str, told: groups.Told
+    ) -> tuple[Event | None, str | None]:
+        """Return the event itself, or the reason why there is none."""
+        if it.name == GROUP_IDENTIFY_RECORD:
+            return None, None if told.updates else told.reason_for_none
+        changes, fact = self._person(it)
+        if it.name == IDENTIFY_RECORD and not changes:
+            return None, self._reason_for_no_person(it, fact)
+        properties = self._properties(it, sent_as, told)
+        properties.update(changes)
+        event = make_event(
+            "person" if it.name == IDENTIFY_RECORD else "event",
+            sent_as,
+            person=it.person,
+            distinct_id=it.who.distinct_id,
+            uuid=event_uuid(it.record),
+            at=it.moment.at,
+            timestamp=it.moment.text,
+            properties=properties,
+            facts=(fact,) if changes and fact is not None else (),
+        )
+        return event, None
+
+    def _person(self, it: Reading) -> tuple[dict[str, Any], Fact | None]:
+        """Return what is set on the person, and the fact that it was; nothing when it is no news."""
+        mode, told = self._settings.person_properties, it.record.get("user_properties")
+        if mode == "none" or self._is_profileless(it) or not isinstance(told, dict) or not told:
+            return {}, None
+        fact = people.newer_person(it, told)
+        if fact is None:
+            return {}, None
+        return people.person_changes(told, mode, it.notes).as_properties(), fact
+
+    def _reason_for_no_person(self, it: Reading, fact: Fact | None) -> str:
+        if self._settings.person_properties == "none":
+            return "person_properties: none"
+        if self._is_profileless(it):
+            return "person_profiles: identified_only"
+        told = it.record.get("user_properties")
+        nothing = fact is not None or not isinstance(told, dict) or not told
+        return "nothing to set" if nothing else "superseded"
+
+    def _is_profileless(self, it: Reading) -> bool:
+        return it.who.user is None and self._settings.person_profiles == "identified_only"
+
+    def _properties(self, it: Reading, sent_as: str, told: groups.Told) -> dict[str, Any]:
+        properties: dict[str, Any] = {}
+        aside = _carry(it.event_properties, properties)
+        if not _WRITTEN.isdisjoint(properties):
+            aside += [(key, properties[key]) for key in properties if key in _WRITTEN]
+        platform = it.record.get("platform")
+        is_web = isinstance(platform, str) and platform.strip().lower() == "web"
+        build(self._web_rows if is_web else self._app_rows, it.record, properties, it)
+        if not _SOURCES.isdisjoint(it.event_properties):
+            build(EVENT_PROPERTY_ROWS, it.event_properties, properties, it)
+        properties.update(self._base)
+        if sent_as != it.name:
+            properties["$amplitude_event_name"] = it.name
+        if self._is_profileless(it):
+            properties["$process_person_profile"] = False
+        properties.update(told.properties)
+        _put_aside(aside, it.record, properties)
+        return properties
+
+
+def _carry(
+    event_properties: Mapping[str, Any], properties: dict[str, Any]
+) -> list[tuple[str, Any]]:
+    """Copy what has a value; return what PostHog would act on, to be put aside."""
+    guarded = []
+    for key, value in event_properties.items():
+        if people.is_nothing(key, value):
+            continue
+        if key in GUARDED_KEYS:
+            guarded.append((key, value))
+        else:
+            properties[key] = value
+    return guarded
+
+
+def _put_aside(
+    aside: list[tuple[str, Any]], record: Mapping[str, Any], properties: dict[str, Any]
+) -> None:
+    """Keep what had no place of its own: guarded, replaced by the table, or of unknown columns."""
+    for key, value in aside:
+        if key not in properties or properties[key] != value:
+            put_aside(properties, key, value, PREFIX)
+    if COLUMNS.issuperset(record):
+        return
+    for key, value in record.items():
+        if key not in COLUMNS and not is_of_singer(key) and value is not None and value != "":
+            put_aside(properties, key, value, PREFIX)

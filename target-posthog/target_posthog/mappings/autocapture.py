@@ -1,0 +1,106 @@
+"""Amplitude's automatic events in PostHog's words: clicked elements, revenue.
+
+Sources: Amplitude docs, Autocapture and Revenue events; PostHog docs, Autocapture, and its
+ingestion, which reads `$elements`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.conversions import as_text
+from singer_delivery.table import is_absent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_posthog.mappings.reading import Reading
+
+ELEMENT_ACTIONS = {
+    "[Amplitude] Element Clicked": "click",
+    "[Amplitude] Element Changed": "change",
+}
+ELEMENT_FIELDS = (
+    ("[Amplitude] Element Tag", "tag_name"),
+    ("[Amplitude] Element Text", "$el_text"),
+    ("[Amplitude] Element Href", "attr__href"),
+    ("[Amplitude] Element ID", "attr__id"),
+    ("[Amplitude] Element Class", "attr__class"),
+    ("[Amplitude] Element Aria Label", "attr__aria-label"),
+)
+ATTRIBUTES, HIERARCHY = "[Amplitude] Element Attributes", "[Amplitude] Element Hierarchy"
+
+REVENUE_EVENTS = frozenset({
+    "revenue_amount", "verified_revenue", "unverified_revenue", "[Amplitude] Revenue",
+    "[Amplitude] Revenue (Verified)", "[Amplitude] Revenue (Unverified)",
+})  # fmt: skip
+
+
+def element_action(name: Any) -> str | None:
+    """`click` or `change`, for the two events about elements"""
+    return ELEMENT_ACTIONS.get(name) if isinstance(name, str) else None
+
+
+def elements(reading: Reading) -> list[dict[str, Any]] | None:
+    """the element and those around it, for the two events about elements"""
+    if reading.name not in ELEMENT_ACTIONS:
+        return None
+    properties = reading.event_properties
+    hierarchy = properties.get(HIERARCHY)
+    nodes = hierarchy if isinstance(hierarchy, list) else []
+    chain = [_node(node) for node in nodes if isinstance(node, dict)]
+    own = {**(chain[0] if chain else {}), **_own(properties)}
+    return [own, *chain[1:]] if own else None
+
+
+def _own(properties: Mapping[str, Any]) -> dict[str, Any]:
+    element = _attributes(properties.get(ATTRIBUTES))
+    for source, to in ELEMENT_FIELDS:
+        value = properties.get(source)
+        if not is_absent(value):
+            element[to] = as_text(value)
+    return element
+
+
+def _node(node: Mapping[str, Any]) -> dict[str, Any]:
+    # PostHog counts children from 1, Amplitude from 0.
+    element = _attributes(node.get("attrs"))
+    for source, to in (("tag", "tag_name"), ("id", "attr__id")):
+        if not is_absent(node.get(source)):
+            element[to] = as_text(node[source])
+    for source, to in (("index", "nth_child"), ("indexOfType", "nth_of_type")):
+        if type(node.get(source)) is int:
+            element[to] = node[source] + 1
+    classes = node.get("classes")
+    if isinstance(classes, list) and classes:
+        element["attr__class"] = " ".join(as_text(name) for name in classes)
+    return element
+
+
+def _attributes(attributes: Any) -> dict[str, Any]:
+    if not isinstance(attributes, dict):
+        return {}
+    return {f"attr__{key}": as_text(v) for key, v in attributes.items() if not is_absent(v)}
+
+
+def revenue(reading: Reading) -> float | None:
+    """for revenue events `$revenue`, else `$price` times `$quantity` (1 when it is missing)"""
+    if reading.name not in REVENUE_EVENTS:
+        return None
+    properties = reading.event_properties
+    whole_sum = _number(properties.get("$revenue"))
+    price, quantity = _number(properties.get("$price")), _number(properties.get("$quantity"))
+    if whole_sum is not None or price is None:
+        return whole_sum
+    return price * (1 if quantity is None else quantity)
+
+
+def currency(reading: Reading) -> Any:
+    """for revenue events, as it is"""
+    return reading.event_properties["$currency"] if reading.name in REVENUE_EVENTS else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    return None

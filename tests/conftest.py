@@ -1,0 +1,77 @@
+"""What holds for every test: no network, and no settings of the machine it runs on."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "AMPLITUDE")
+
+
+class NetworkBlockedError(RuntimeError):
+    """A test wanted to leave the machine; deliberately no OSError, which code might retry."""
+
+    def __init__(self, host: object) -> None:
+        super().__init__(f"A test tried to reach {host!r}. Tests talk to fakes on 127.0.0.1 only.")
+
+
+def _check(host: object) -> None:
+    if not _is_local(host):
+        raise NetworkBlockedError(host)
+
+
+def _is_local(host: object) -> bool:
+    if host in (None, "", b"", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(_text(host).partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _text(host: object) -> str:
+    return host.decode() if isinstance(host, bytes) else str(host)
+
+
+def _only_local(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Guard a method of socket whose last argument is the address."""
+
+    def guarded(self: socket.socket, *args: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _check(args[-1][0])
+        return method(self, *args)
+
+    return guarded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Let sockets of this process reach loopback addresses only, and resolve no other names."""
+    resolve = socket.getaddrinfo
+
+    def resolve_local(host: object, *args: Any, **kwargs: Any) -> Any:
+        _check(host)
+        return resolve(host, *args, **kwargs)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, _only_local(getattr(socket.socket, name)))
+        patch.setattr(socket, "getaddrinfo", resolve_local)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide keys and settings of the person who runs the tests; reach the fakes past any proxy."""
+    for name in os.environ:
+        if name.upper().startswith(OUR_SETTINGS):
+            monkeypatch.delenv(name)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")

@@ -1,0 +1,204 @@
+"""What meltano.yml and the hub definitions say of the plugins is what the code says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tap_amplitude.tap import TapAmplitude
+from target_posthog.target import TargetPostHog
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
+PLUGINS = {
+    "tap-amplitude": (TapAmplitude, "extractors", "tap-amplitude"),
+    "target-posthog": (TargetPostHog, "loaders", "target-posthog"),
+}
+# Restated on purpose: the words MeltanoHub knows (meltano/hub, schemas/plugin_definitions).
+HUB_CAPABILITIES = {
+    "extractors": {
+        "properties catalog discover state about stream-maps schema-flattening",
+        "activate-version batch test log-based structured-logging",
+    },
+    "loaders": {
+        "about stream-maps activate-version batch soft-delete hard-delete datatype-failsafe",
+        "schema-flattening target-schema validate-records structured-logging",
+    },
+}
+# Kinds that Meltano 4 takes for a JSON type; decimals from the environment crash it.
+KINDS = {
+    "string": {"string", "options", "date_iso8601"},
+    "integer": {"integer"},
+    "boolean": {"boolean"},
+    "array": {"array"},
+    "object": {"object"},
+}
+
+
+def inline(name: str) -> dict[str, Any]:
+    """The plugin as the project's own meltano.yml defines it."""
+    (plugin,) = (
+        plugin
+        for plugins in PROJECT["plugins"].values()
+        for plugin in plugins
+        if plugin["name"] == name
+    )
+    return plugin
+
+
+def hub(name: str) -> dict[str, Any]:
+    """The plugin as other projects add it."""
+    path = ROOT / "hub" / PLUGINS[name][1] / f"{name}.yml"
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def properties(name: str) -> dict[str, dict[str, Any]]:
+    """The settings in the code; the SDK adds its own when a plugin is made, these stay out."""
+    declared = PLUGINS[name][0].config_jsonschema["properties"]
+    return {key: value for key, value in declared.items() if key not in BUILT_IN}
+
+
+BUILT_IN = {
+    "add_record_metadata",
+    "batch_config",
+    "batch_size_rows",
+    "emit_activate_version_messages",
+    "faker_config",
+    "flattening_enabled",
+    "flattening_max_depth",
+    "flattening_max_key_length",
+    "flattening_separator",
+    "load_method",
+    "process_activate_version_messages",
+    "stream_map_config",
+    "stream_maps",
+    "validate_records",
+}
+
+
+def json_type(schema: dict[str, Any]) -> str:
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    (found,) = (name for name in types if name != "null")
+    return found
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_settings_are_those_of_the_code_in_its_order(name):
+    assert [setting["name"] for setting in inline(name)["settings"]] == list(properties(name))
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_hub_definition_has_the_settings_and_capabilities_of_the_project(name):
+    for part in ("settings", "settings_group_validation", "capabilities", "namespace", "label"):
+        assert hub(name)[part] == inline(name)[part]
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_defaults_are_those_of_the_code(name):
+    expected = {key: schema.get("default") for key, schema in properties(name).items()}
+    assert {item["name"]: item.get("value") for item in inline(name)["settings"]} == expected
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_secrets_of_the_code_are_sensitive(name):
+    secret = {key for key, schema in properties(name).items() if schema.get("secret")}
+    assert {item["name"] for item in inline(name)["settings"] if item.get("sensitive")} == secret
+    assert "api_key" in secret
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_options_are_the_allowed_values_of_the_code(name):
+    allowed = {
+        key: [value for value in schema["enum"] if value is not None]
+        for key, schema in properties(name).items()
+        if "enum" in schema
+    }
+    options = {
+        item["name"]: [option["value"] for option in item["options"]]
+        for item in inline(name)["settings"]
+        if item["kind"] == "options"
+    }
+    assert options == allowed
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_kinds_fit_the_types_of_the_code(name):
+    for setting in inline(name)["settings"]:
+        assert setting["kind"] in KINDS[json_type(properties(name)[setting["name"]])]
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_labels_and_descriptions_are_the_words_of_the_code(name):
+    for setting in inline(name)["settings"]:
+        schema = properties(name)[setting["name"]]
+        found = (words(setting["label"]), words(setting["description"]))
+        assert found == (words(schema["title"]), words(schema["description"]))
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_capabilities_are_those_of_the_code(name):
+    plugin, kind, _ = PLUGINS[name]
+    declared = set(inline(name)["capabilities"])
+    assert declared == {capability.value for capability in plugin.capabilities}
+    assert declared <= set(" ".join(HUB_CAPABILITIES[kind]).split())
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_hub_installs_the_distribution_by_its_name(name):
+    assert hub(name)["pip_url"] == PLUGINS[name][0].package_name
+    assert hub(name)["executable"] == inline(name)["executable"] == name
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_project_installs_from_anywhere(name):
+    """A path without the root would be read from the directory somebody happens to stand in."""
+    folder = PLUGINS[name][2]
+    assert inline(name)["pip_url"].split() == [
+        "-e",
+        "${MELTANO_PROJECT_ROOT}/singer-delivery[sdk]",
+        "-e",
+        f"${{MELTANO_PROJECT_ROOT}}/{folder}",
+        "--constraint",
+        "${MELTANO_PROJECT_ROOT}/constraints.txt",
+    ]
+
+
+def test_no_plugin_is_left_out():
+    found = {plugin["name"] for plugins in PROJECT["plugins"].values() for plugin in plugins}
+    assert found == PLUGINS.keys()
+    assert {path.stem for path in (ROOT / "hub").rglob("*.yml")} == PLUGINS.keys()
+
+
+def test_the_project_sends_nothing_to_meltano():
+    assert PROJECT["send_anonymous_usage_stats"] is False
+
+
+def test_the_project_asks_for_the_meltano_it_was_tried_with():
+    assert PROJECT["requires_meltano"] == ">=4.0"
+    assert "version" not in PROJECT
+
+
+def test_environments_configure_settings_that_exist():
+    assert [environment["name"] for environment in PROJECT["environments"]] == ["demo", "prod"]
+    for environment in PROJECT["environments"]:
+        for plugins in environment["config"]["plugins"].values():
+            for plugin in plugins:
+                assert plugin["config"].keys() <= properties(plugin["name"]).keys()
+
+
+def test_no_key_stands_in_the_project():
+    for environment in PROJECT["environments"]:
+        for plugins in environment["config"]["plugins"].values():
+            assert all("key" not in name for plugin in plugins for name in plugin["config"])
+
+
+def test_the_job_runs_the_pipeline():
+    assert PROJECT["jobs"] == [
+        {"name": "amplitude-to-posthog", "tasks": ["tap-amplitude target-posthog"]}
+    ]
