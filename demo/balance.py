@@ -37,7 +37,8 @@ class Arrived:
         names: events by their PostHog name, updates of people and groups included.
         ids: uuid of each event that is no update, and how often it arrived.
         people: {distinct_id: properties} of everybody with an id of their own.
-        profiles: number of person profiles.
+        profiles: number of person profiles; those PostHog makes for the sender of a group's update
+            are no people and left out.
         links: number of identity links.
         refused_merges: number of links that PostHog would have refused.
         groups: properties by (type, key).
@@ -57,8 +58,9 @@ class Arrived:
 def arrived_at(posthog: FakePostHog) -> Arrived:
     """Return what the stand-in holds."""
     stored = posthog.stored()
-    events = [event for event in stored if event["event"] not in UPDATES]
-    people = posthog.people()
+    events = [event for event in posthog.arrivals if event["event"] not in UPDATES]
+    groups = {event["distinct_id"] for event in stored if event["event"] == "$groupidentify"}
+    people = [person for person in posthog.people() if not person.distinct_ids <= groups]
     return Arrived(
         names=Counter(event["event"] for event in stored),
         ids=Counter(event["uuid"] for event in events),

@@ -1,8 +1,8 @@
 """English country names and their ISO 3166-1 alpha-2 codes.
 
-All 249 codes. A line is a code and the names it goes by, the usual English one first; after it the
-names that ISO, MaxMind's GeoIP databases and the news use. Add a name where one is missing: the
-comparison ignores case, accents and punctuation, so only truly different words need their own entry.
+All 249 codes. A line is a code and names it goes by: the usual English one first, after it those of
+ISO, of MaxMind's GeoIP databases and of the news. Add a name where one is missing: the comparison
+ignores case, accents and punctuation, so only truly different words need an entry of their own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ BL Saint Barthélemy|St Barthélemy|Saint Barth
 BM Bermuda
 BN Brunei|Brunei Darussalam
 BO Bolivia|Bolivia, Plurinational State of|Plurinational State of Bolivia
-BQ Bonaire, Sint Eustatius and Saba|Bonaire|Caribbean Netherlands|Bonaire, Saint Eustatius and Saba
+BQ Bonaire, Sint Eustatius and Saba|Bonaire|Caribbean Netherlands
+BQ Bonaire, Saint Eustatius and Saba
 BR Brazil
 BS Bahamas
 BT Bhutan
@@ -50,9 +51,11 @@ BY Belarus
 BZ Belize
 CA Canada
 CC Cocos (Keeling) Islands|Cocos Islands|Keeling Islands
-CD Congo, The Democratic Republic of the|Democratic Republic of the Congo|DR Congo|DRC|Congo, Democratic Republic of the|Congo - Kinshasa|Congo (Kinshasa)
+CD Congo, The Democratic Republic of the|Democratic Republic of the Congo|DR Congo|DRC
+CD Congo, Democratic Republic of the|Congo - Kinshasa|Congo (Kinshasa)
 CF Central African Republic
-CG Congo|Republic of the Congo|Congo Republic|Congo - Brazzaville|Congo (Brazzaville)|Republic of Congo
+CG Congo|Republic of the Congo|Congo Republic|Congo - Brazzaville|Congo (Brazzaville)
+CG Republic of Congo
 CH Switzerland
 CI Côte d'Ivoire|Ivory Coast
 CK Cook Islands
@@ -87,7 +90,8 @@ FM Micronesia, Federated States of|Micronesia|Federated States of Micronesia
 FO Faroe Islands|Faeroe Islands|Faroes
 FR France|France, Metropolitan|Metropolitan France
 GA Gabon
-GB United Kingdom|UK|Great Britain|Britain|United Kingdom of Great Britain and Northern Ireland|England|Scotland|Wales|Northern Ireland
+GB United Kingdom|UK|Great Britain|Britain|United Kingdom of Great Britain and Northern Ireland
+GB England|Scotland|Wales|Northern Ireland
 GD Grenada
 GE Georgia
 GF French Guiana
@@ -154,7 +158,8 @@ ME Montenegro
 MF Saint Martin (French part)|Saint Martin|St Martin
 MG Madagascar
 MH Marshall Islands
-MK North Macedonia|Macedonia|Republic of North Macedonia|FYROM|Macedonia, the former Yugoslav Republic of
+MK North Macedonia|Macedonia|Republic of North Macedonia|FYROM
+MK Macedonia, the former Yugoslav Republic of
 ML Mali
 MM Myanmar|Burma|Myanmar (Burma)
 MN Mongolia
@@ -193,7 +198,8 @@ PL Poland
 PM Saint Pierre and Miquelon|St Pierre and Miquelon
 PN Pitcairn|Pitcairn Islands
 PR Puerto Rico
-PS Palestine, State of|Palestine|State of Palestine|Palestinian Territory|Palestinian Territories|Palestinian Territory, Occupied
+PS Palestine, State of|Palestine|State of Palestine|Palestinian Territory
+PS Palestinian Territories|Palestinian Territory, Occupied
 PT Portugal
 PW Palau
 PY Paraguay
@@ -267,7 +273,7 @@ def _plain(name: str) -> str:
     """Return the name as it is compared: lower case, without accents, punctuation or "the"."""
     decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
     letters = (c for c in decomposed if not unicodedata.combining(c))
-    spaced = "".join(c if c.isalnum() else "" if c in "'.’" else " " for c in letters)
+    spaced = "".join(c if c.isalnum() else "" if c in "'.\u2019" else " " for c in letters)
     return " ".join(word for word in spaced.split() if word != "the")
 
 

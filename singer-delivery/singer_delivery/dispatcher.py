@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from itertools import count
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from singer_delivery.batcher import halves
 from singer_delivery.endpoint import Endpoint, Judgement, Reply, Request, Verdict
 from singer_delivery.errors import DeliveryError, ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event
-from singer_delivery.lanes import Lane, Lanes, Queued, Ticket
+from singer_delivery.lanes import HELD_BYTES, Lane, Lanes, Queued, Ticket
 from singer_delivery.pace import Pace
 from singer_delivery.retry import Backoff, Clock, retry_after_seconds
 
@@ -57,6 +58,24 @@ class Listener(Protocol):
         """Take note of a request; `retry_reason` is empty unless it must be sent again."""
 
 
+Outcome = tuple[Queued, Judgement]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Events that travel in one request.
+
+    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
+    them; `pause` is the wait in seconds before the next.
+    """
+
+    events: list[Queued]
+    request: Request | None = None
+    attempts: int = 0
+    failures: int = 0
+    pause: float = 0.0
+
+
 class Dispatcher:
     """Carries events to their endpoints on `max_in_flight` lanes, in order for each person.
 
@@ -69,9 +88,11 @@ class Dispatcher:
         pace: keeps the run below a rate.
         backoff: the waits between attempts.
         clock: the time.
+        linger: seconds that a request may wait for more events before it leaves as it is.
+        held_bytes: how much may be undecided at once: see `lanes.HELD_BYTES`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, by name
         self,
         endpoints: Mapping[str, Endpoint],
         sender: Sender,
@@ -82,6 +103,8 @@ class Dispatcher:
         pace: Pace,
         backoff: Backoff,
         clock: Clock,
+        linger: float = LINGER,
+        held_bytes: int = HELD_BYTES,
     ) -> None:
         self._endpoints = dict(endpoints)
         self._sender = sender
@@ -92,7 +115,8 @@ class Dispatcher:
         self._clock = clock
         self._lock = threading.RLock()
         self._progress = threading.Condition(self._lock)
-        self._lanes = Lanes(max_in_flight, self._lock, self._endpoints)
+        self._linger = linger
+        self._lanes = Lanes(max_in_flight, self._lock, self._endpoints, held_bytes)
         self._undecided = 0
         self._flushing = False
         self._stopping = False
@@ -148,9 +172,9 @@ class Dispatcher:
         with self._lock:
             self._stopping = True
             self._wake_lanes()
-        deadline = self._clock.now() + within
+        deadline = time.monotonic() + within
         for thread in self._threads:
-            thread.join(max(0.0, deadline - self._clock.now()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _raise_if_over(self) -> None:
         if self._failure is not None:
@@ -174,7 +198,7 @@ class Dispatcher:
         with self._lock:
             lane.sending = False
             while not self._stopping and not self._should_leave(lane):
-                lane.ready.wait(self._lanes.patience(lane, LINGER))
+                lane.ready.wait(self._lanes.patience(lane, self._linger))
             if self._stopping:
                 return None
             lane.sending = True
@@ -185,89 +209,91 @@ class Dispatcher:
     def _should_leave(self, lane: Lane) -> bool:
         if not lane.waiting or self._lanes.is_blocked(lane):
             return False
-        return self._flushing or self._lanes.is_due(lane) or not self._lanes.patience(lane, LINGER)
+        return (
+            self._flushing
+            or self._lanes.is_due(lane)
+            or not self._lanes.patience(lane, self._linger)
+        )
 
     def _deliver(self, batch: list[Queued]) -> None:
-        parts = [batch]
+        """Send a batch, again and in halves as the replies ask, until each event is decided.
+
+        Its people are free to take another lane, and events that wait for them to leave, only when
+        the whole batch is through: an event may be decided before an earlier one of its person,
+        where the service took the one and asked for the other again.
+        """
+        parts = [Part(batch)]
         while parts:
             part = parts.pop()
-            judgement, attempts = self._send(part)
-            if judgement is None:
+            if not self._sleep(part.pause):
                 return
-            if judgement.verdict is Verdict.REJECTED and len(part) > 1:
-                left, right = halves(part)
-                parts += [right, left]
-                continue
-            again = self._settle(part, judgement, attempts)
-            if again:
-                parts.append(again)
+            self._listener.before_sending()
+            if not self._sleep(self._pace.wait_for(len(part.events))):
+                return
+            parts += self._attempt(part)
+        self._release(batch)
 
-    def _send(self, part: list[Queued]) -> tuple[Judgement | None, int]:
-        """Attempt until the reply decides something; None when the run stops first."""
-        endpoint = self._endpoints[part[0].event.endpoint]
-        request = endpoint.request([queued.encoded for queued in part])
-        self._listener.before_sending()
-        for attempt in count(1):
-            if not self._sleep(self._pace.wait_for(len(part))):
-                return None, attempt
-            reply = self._sender.send(request)
-            judgement = endpoint.judge(reply, len(part))
-            retriable = judgement.verdict is Verdict.RETRIABLE
-            self._listener.attempted(
-                endpoint.name, len(request.body), judgement.reason if retriable else ""
-            )
-            if judgement.verdict is Verdict.FATAL:
-                raise ServiceRefused(judgement.detail)
-            if not retriable:
-                return judgement, attempt
-            if not self._wait_before_retry(judgement, reply, attempt):
-                return None, attempt
-        raise AssertionError  # unreachable: count() does not end
+    def _attempt(self, part: Part) -> list[Part]:
+        """Send a part once; return what must be sent again, the first of it at the end."""
+        endpoint = self._endpoints[part.events[0].event.endpoint]
+        request = part.request or endpoint.request([queued.encoded for queued in part.events])
+        reply = self._sender.send(request)
+        judgement = endpoint.judge(reply, len(part.events))
+        decided, again = _sorted_out(part.events, judgement)
+        asked = next((each for _, each in again if each.verdict is Verdict.RETRIABLE), None)
+        self._listener.attempted(endpoint.name, len(request.body), asked.reason if asked else "")
+        part = replace(part, request=request, attempts=part.attempts + 1)
+        if decided:
+            self._listener.decided(decided, part.attempts)
+        _stop_if_refused(again)
+        rest = [queued for queued, _ in again]
+        if judgement.verdict is Verdict.REJECTED and len(rest) > 1:
+            left, right = halves(rest)
+            return [Part(right, attempts=part.attempts), Part(left, attempts=part.attempts)]
+        return [self._retry(part, rest, asked, reply)] if asked else []
 
-    def _wait_before_retry(self, judgement: Judgement, reply: Reply, attempt: int) -> bool:
-        if attempt > self._max_retries:
+    def _retry(self, part: Part, rest: list[Queued], judgement: Judgement, reply: Reply) -> Part:
+        """Return what is left of a part, with the pause before it is sent again.
+
+        Raises:
+            ServiceUnavailable: the tries that decided nothing were too many.
+        """
+        whole = len(rest) == len(part.events)
+        failures = part.failures + 1 if whole else 1
+        if failures > self._max_retries:
             msg = (
-                f"{judgement.detail} It was tried {attempt} times. Nothing is lost: start the same "
-                "run again when the service is back."
+                f"{judgement.detail} It was tried {part.attempts} times. Nothing is lost: start "
+                "the same run again when the service is back."
             )
             raise ServiceUnavailable(msg)
         asked = retry_after_seconds(reply.headers, self._clock.now())
-        seconds = self._backoff.wait(attempt, asked)
+        pause = self._backoff.wait(failures, asked)
         logger.warning(
             "%s Trying again in %.1f s (retry %d of %d).",
             judgement.detail,
-            seconds,
-            attempt,
+            pause,
+            failures,
             self._max_retries,
         )
-        return self._sleep(seconds)
+        return Part(rest, part.request if whole else None, part.attempts, failures, pause)
+
+    def _release(self, batch: list[Queued]) -> None:
+        with self._lock:
+            for queued in batch:
+                self._lanes.decided(queued)
+            self._undecided -= len(batch)
+            self._wake_lanes()
+            self._progress.notify()
 
     def _sleep(self, seconds: float) -> bool:
         """Return True when the time has passed, False as soon as the run stops."""
-        until = self._clock.now() + seconds
         while not self._stopping:
-            left = until - self._clock.now()
-            if left <= 0:
+            if seconds <= 0:
                 return True
-            self._clock.sleep(min(left, SLICE))
+            nap = min(seconds, SLICE)
+            self._clock.sleep(nap)
+            seconds -= nap
         return False
-
-    def _settle(self, part: list[Queued], judgement: Judgement, attempts: int) -> list[Queued]:
-        """Tell the listener what was decided; return what must be sent again."""
-        outcomes = [
-            (queued, judgement.exceptions.get(index, judgement))
-            for index, queued in enumerate(part)
-        ]
-        again = [queued for queued, each in outcomes if each.verdict is Verdict.RETRIABLE]
-        decided = [pair for pair in outcomes if pair[1].verdict is not Verdict.RETRIABLE]
-        self._listener.decided(decided, attempts)
-        with self._lock:
-            for queued, _ in decided:
-                self._lanes.decided(queued)
-            self._undecided -= len(decided)
-            self._wake_lanes()
-            self._progress.notify()
-        return again
 
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, DeliveryError):
@@ -277,3 +303,29 @@ class Dispatcher:
             self._stopping = True
             self._wake_lanes()
             self._progress.notify_all()
+
+
+def _sorted_out(events: list[Queued], judgement: Judgement) -> tuple[list[Outcome], list[Outcome]]:
+    """Part the events a reply decides from those it leaves open.
+
+    A rejection is a decision where it can only mean one event.
+    """
+    outcomes = [
+        (queued, judgement.exceptions.get(index, judgement)) for index, queued in enumerate(events)
+    ]
+    is_search = sum(each is judgement for _, each in outcomes) > 1
+    decided: list[Outcome] = []
+    again: list[Outcome] = []
+    for outcome in outcomes:
+        verdict = outcome[1].verdict
+        is_decided = verdict is Verdict.DELIVERED or (
+            verdict is Verdict.REJECTED and not (is_search and outcome[1] is judgement)
+        )
+        (decided if is_decided else again).append(outcome)
+    return decided, again
+
+
+def _stop_if_refused(outcomes: Iterable[Outcome]) -> None:
+    for _, judgement in outcomes:
+        if judgement.verdict is Verdict.FATAL:
+            raise ServiceRefused(judgement.detail)

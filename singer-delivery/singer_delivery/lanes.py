@@ -5,10 +5,10 @@ person who has events waiting or in the air stays in that lane; a person who has
 any, and takes the one whose next request is fullest. So requests are full, as few lanes are busy
 as the service's latency asks for, and no two events of one person can overtake each other.
 
-An event that merges another person (a login that links a device to its user) moves that person to
-its own lane. When the other still has events undecided elsewhere, the event waits for them, in
-front of its own lane; it waits only for events submitted before it, so lanes cannot wait for each
-other in a circle.
+An event that merges another person (a login that links a device to its user) follows that person
+into its lane. When it must keep to another lane, for its own person's earlier events, it waits in
+front of that lane until the other person's are decided. It waits only for events submitted before
+it, so lanes cannot wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.events import Event
 
 HELD_BYTES = 64 * 1024 * 1024
-"""Of encoded events and their records that may be undecided at once, over all lanes."""
+"""Of encoded events and their records that may be undecided at once, over all lanes; a single event
+may go beyond it."""
 
 
 class Ticket:
@@ -80,11 +81,18 @@ class Presence:
 class Lanes:
     """The waiting events. Every method is called with the dispatcher's lock held."""
 
-    def __init__(self, count: int, lock: threading.RLock, endpoints: dict[str, Endpoint]) -> None:
+    def __init__(
+        self,
+        count: int,
+        lock: threading.RLock,
+        endpoints: dict[str, Endpoint],
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
         self.lanes = [Lane(threading.Condition(lock)) for _ in range(count)]
         self._endpoints = endpoints
         self._present: dict[str, Presence] = {}
         self._filling = self.lanes[0]
+        self._held_bytes = held_bytes
         self._held = 0
 
     def place(self, event: Event) -> Lane:
@@ -100,7 +108,7 @@ class Lanes:
 
     def has_room(self, lane: Lane) -> bool:
         """Tell whether the lane may take one more event now."""
-        return self._held < HELD_BYTES and not self._is_full(lane)
+        return self._held < self._held_bytes and not self._is_full(lane)
 
     def put(self, lane: Lane, queued: Queued) -> None:
         """Add an event to its lane, and wake the lane when a full request waits there."""
@@ -149,7 +157,7 @@ class Lanes:
     def is_due(self, lane: Lane) -> bool:
         """Tell whether the lane's next request should leave without waiting for more events."""
         return bool(lane.waiting) and (
-            self._is_full(lane) or self._held >= HELD_BYTES or self._is_awaited(lane)
+            self._is_full(lane) or self._held >= self._held_bytes or self._is_awaited(lane)
         )
 
     def is_blocked(self, lane: Lane) -> bool:

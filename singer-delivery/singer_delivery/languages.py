@@ -11,7 +11,8 @@ from functools import lru_cache
 
 _TABLE = """
 af Afrikaans|am Amharic|ar Arabic|as Assamese|az Azerbaijani|be Belarusian|bg Bulgarian|bn Bengali
-bn Bangla|bo Tibetan|br Breton|bs Bosnian|ca Catalan|co Corsican|cs Czech|cy Welsh|da Danish|de German
+bn Bangla|bo Tibetan|br Breton|bs Bosnian|ca Catalan|co Corsican|cs Czech|cy Welsh|da Danish
+de German
 el Greek|en English|eo Esperanto|es Spanish|es Castilian|et Estonian|eu Basque|fa Persian|fa Farsi
 fi Finnish|fo Faroese|fr French|fy Western Frisian|fy Frisian|ga Irish|gd Scottish Gaelic
 gl Galician|gu Gujarati|ha Hausa|he Hebrew|hi Hindi|hr Croatian|ht Haitian Creole|hu Hungarian

@@ -70,6 +70,7 @@ class BadLines:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._file = open_private(self._path, append=True)
             self._file.write(as_evidence(file, number, why, line))
+            self._file.flush()  # a whole line at a time: another run may append to the same file
         self.count += 1
         self._name_once(file, number, why)
 
@@ -81,7 +82,6 @@ class BadLines:
         """
         if self._file is not None:
             with spool_errors(self._path.parent):
-                self._file.flush()
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:

@@ -49,9 +49,7 @@ WORDS_BYTES = 65_536
 NOTHING_FOUND = "raw data files were not found"
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, REQUEST_TIMEOUT = 400, 401, 403, 404, 408
 TOO_MANY, GATEWAY_TIMEOUT = 429, 504
-ABOUT_SIZE = re.compile(
-    r"too (large|big)|\d ?GB|file size|size limit|smaller|shorter|shorten", re.IGNORECASE
-)
+ABOUT_SIZE = re.compile(r"too (large|big)|\d ?GB|file size|size limit|shorten", re.IGNORECASE)
 ABOUT_KEY = re.compile(r"api[ _]?key", re.IGNORECASE)
 
 
@@ -143,7 +141,7 @@ class ExportClient:
             msg = f"no answer within {READ_TIMEOUT:.0f} s"
             raise TooSlow(msg) from error
         except requests.RequestException as error:
-            raise TryAgain(_what_failed(error)) from error
+            raise _unanswered(error, account) from error
 
     def _receive(self, response: requests.Response, path: Path) -> bool:
         if response.status_code != requests.codes.ok:
@@ -189,10 +187,21 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
         raise TryAgain(msg) from error
 
 
+def _unanswered(error: requests.RequestException, account: Account) -> TapError | TryAgain:
+    if isinstance(error, ValueError):  # how requests calls what is no address at all
+        return AccessRefused(f"{account.base_url} is no address to ask. Check base_url.")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return AccessRefused(
+            f"The TLS certificate of {account.base_url} could not be verified. Behind a proxy that "
+            "reads along, set REQUESTS_CA_BUNDLE to its certificates."
+        )
+    return TryAgain(_what_failed(error))
+
+
 def _what_failed(error: requests.RequestException) -> str:
     """Name the failure without its text, which quotes addresses."""
     if isinstance(error, requests.exceptions.SSLError):
-        return "the TLS certificate could not be verified"
+        return "the TLS handshake failed"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy did not let the request through"
     if isinstance(error, requests.ConnectTimeout):

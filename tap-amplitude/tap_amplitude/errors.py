@@ -5,6 +5,7 @@
     ├── RequestRefused      Amplitude refuses the request itself, with words of its own
     ├── HourTooLarge        one hour is more than the Export API gives out: load it from an archive
     ├── ServiceUnavailable  Amplitude did not recover within the tries allowed: start again later
+    ├── StateUnreadable     the bookmark is none of this tap's: mend the state
     ├── ArchiveUnreadable   the archive is not there, or a file of it is damaged
     └── SpoolUnwritable     the working folder cannot be written: free the disk, start again
 
@@ -38,6 +39,10 @@ class HourTooLarge(TapError):  # noqa: N818 - what happened, as in the library
 
 class ServiceUnavailable(TapError):  # noqa: N818 - what happened, as in the library
     """Amplitude kept failing until the tries ran out."""
+
+
+class StateUnreadable(TapError):  # noqa: N818 - what happened, as in the library
+    """The state given to the tap holds no time where the bookmark should be."""
 
 
 class ArchiveUnreadable(TapError):  # noqa: N818 - what happened, as in the library

@@ -188,7 +188,7 @@ def _wrong_range(config: Mapping[str, Any], now: datetime) -> list[str]:
         return ["start_date lies in the future."]
     if start is not None and end is not None and end <= start:
         return [
-            "end_date must be later than start_date; it is exclusive (one day ends at the next)."
+            "end_date must be later than start_date; it is exclusive, so a day ends at the next."
         ]
     return []
 

@@ -15,6 +15,7 @@ from tap_amplitude.archive import UNDATED, Archive
 from tap_amplitude.client import ExportClient
 from tap_amplitude.days import Progress, by_day
 from tap_amplitude.downloads import Downloader, OneAhead
+from tap_amplitude.errors import StateUnreadable
 from tap_amplitude.spool import run_folder
 from tap_amplitude.windows import Walk, read_time, settled_until, write_time
 
@@ -55,10 +56,18 @@ class Portion:
 
 
 def starting_hour(settings: Settings, bookmark: Mapping[str, Any]) -> datetime:
-    """Return the first hour to ask for: where the bookmark stands, not before `start_date`."""
+    """Return the first hour to ask for: where the bookmark stands, not before `start_date`.
+
+    Raises:
+        StateUnreadable: The bookmark is no time.
+    """
     start = settings.start or datetime.min.replace(tzinfo=timezone.utc)
     value = bookmark.get("replication_key_value")
-    return max(start, read_time(str(value))) if value else start
+    try:
+        return max(start, read_time(str(value))) if value else start
+    except ValueError as error:
+        msg = "The state's replication_key_value is no time; correct or clear the state."
+        raise StateUnreadable(msg) from error
 
 
 def from_api(
@@ -88,7 +97,7 @@ def from_api(
             for download in downloads:
                 yield _as_portion(download)
                 if download.path is not None:
-                    download.path.unlink()
+                    download.path.unlink(missing_ok=True)
 
 
 def _as_portion(download: Download) -> Portion:

@@ -54,6 +54,7 @@ class EventsStream(Stream):
         super().__init__(tap)
         self._clock = clock
         self._user_agent = user_agent
+        self._record_tail = b""
         self._records = 0
         self._bytes = 0
         self._records_at_state = 0
@@ -117,8 +118,6 @@ class EventsStream(Stream):
         )
 
     def _splice_records(self, writer: LineWriter) -> None:
-        now = datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat()
-        tail = f',"time_extracted":"{now}"}}\n'.encode()
         with (
             self.get_record_counter() as counter,
             self.get_sync_timer(),
@@ -126,7 +125,7 @@ class EventsStream(Stream):
         ):
             for index, line in enumerate(lines):
                 self._check_max_record_limit(index)
-                writer.write_line(RECORD_HEAD + line + tail)
+                writer.write_line(RECORD_HEAD + line + self._record_tail)
                 counter.increment()
         self._write_state_message()
 
@@ -139,12 +138,15 @@ class EventsStream(Stream):
             closing(self._portions(settings)) as portions,
         ):
             for portion in portions:
+                now = datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat()
+                self._record_tail = f',"time_extracted":"{now}"}}\n'.encode()
                 for file, lines in portion.files:
                     yield from self._good_lines(file, lines, bad_lines)
                 self._finish(portion, bad_lines)
 
     def _portions(self, settings: Settings) -> Generator[Portion, None, None]:
-        is_afresh = self.replication_method == REPLICATION_FULL_TABLE
+        # Not `replication_method`: a catalog that merely leaves the key out means no full reload.
+        is_afresh = self.forced_replication_method == REPLICATION_FULL_TABLE
         bookmark = {} if is_afresh else dict(self.stream_state)
         if settings.archive_path:
             return from_archive(settings, bookmark)

@@ -38,7 +38,7 @@ class Window:
         return f"{self.end - HOUR:%Y%m%dT%H}"
 
     def __str__(self) -> str:
-        return f"{self.first_hour} to {self.last_hour}"
+        return f"{self.start:%Y-%m-%dT%H} to {self.end - HOUR:%Y-%m-%dT%H}"
 
 
 @dataclass(frozen=True)

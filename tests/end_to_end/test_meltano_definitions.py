@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 import yaml
 from tap_amplitude.tap import TapAmplitude
 from target_posthog.target import TargetPostHog
+
+from tests import definitions
+from tests.definitions import properties
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
@@ -54,30 +58,6 @@ def hub(name: str) -> dict[str, Any]:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
-def properties(name: str) -> dict[str, dict[str, Any]]:
-    """The settings in the code; the SDK adds its own when a plugin is made, these stay out."""
-    declared = PLUGINS[name][0].config_jsonschema["properties"]
-    return {key: value for key, value in declared.items() if key not in BUILT_IN}
-
-
-BUILT_IN = {
-    "add_record_metadata",
-    "batch_config",
-    "batch_size_rows",
-    "emit_activate_version_messages",
-    "faker_config",
-    "flattening_enabled",
-    "flattening_max_depth",
-    "flattening_max_key_length",
-    "flattening_separator",
-    "load_method",
-    "process_activate_version_messages",
-    "stream_map_config",
-    "stream_maps",
-    "validate_records",
-}
-
-
 def json_type(schema: dict[str, Any]) -> str:
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     (found,) = (name for name in types if name != "null")
@@ -86,6 +66,12 @@ def json_type(schema: dict[str, Any]) -> str:
 
 def words(text: str) -> str:
     return " ".join(text.split())
+
+
+@pytest.mark.parametrize("path", definitions.FILES, ids=lambda path: path.name)
+def test_the_settings_are_up_to_date(path):
+    """If not: `python -m tests.definitions`."""
+    assert path.read_text("utf-8") == definitions.rendered(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -157,9 +143,13 @@ def test_the_hub_installs_the_distribution_by_its_name(name):
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_the_project_installs_from_anywhere(name):
-    """A path without the root would be read from the directory somebody happens to stand in."""
+    """A path without the root would be read from the directory somebody happens to stand in.
+
+    Quoted, since the folder of a project may have a space in its name.
+    """
+    assert inline(name)["pip_url"].count("'") == 6
     folder = PLUGINS[name][2]
-    assert inline(name)["pip_url"].split() == [
+    assert shlex.split(inline(name)["pip_url"]) == [
         "-e",
         "${MELTANO_PROJECT_ROOT}/singer-delivery[sdk]",
         "-e",

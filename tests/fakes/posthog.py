@@ -74,7 +74,7 @@ class _Arrival:
 
 
 class Arrivals(Sequence[dict[str, Any]]):
-    """Events as stored, in order of arrival; each is unpacked when it is looked at."""
+    """Events as stored, a list to its reader; each is unpacked when it is looked at."""
 
     def __init__(self, packed: list[_Arrival]) -> None:
         self._packed = packed
@@ -91,8 +91,13 @@ class Arrivals(Sequence[dict[str, Any]]):
             return [arrival.as_stored() for arrival in self._packed[index]]
         return self._packed[index].as_stored()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # like a list
+
     def __repr__(self) -> str:
-        return f"<{len(self)} arrivals>"
+        return f"<{len(self)} events>"
 
 
 class FakePostHog(FakeServer):
@@ -139,7 +144,7 @@ class FakePostHog(FakeServer):
         """
         return Arrivals(self._packed)
 
-    def stored(self) -> list[dict[str, Any]]:
+    def stored(self) -> Arrivals:
         """Events after deduplication: same uuid, event, timestamp and distinct_id, the last wins.
 
         So ClickHouse does when it merges (PostHog docs, "Events").
@@ -148,7 +153,7 @@ class FakePostHog(FakeServer):
         for arrival in list(self._packed):
             kept = arrival.captured
             last[kept.uuid, kept.event, kept.timestamp, kept.distinct_id] = arrival
-        return [arrival.as_stored() for arrival in last.values()]
+        return Arrivals(list(last.values()))
 
     def people(self) -> list[Person]:
         """Person profiles as they stand after all that arrived."""

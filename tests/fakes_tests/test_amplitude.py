@@ -120,7 +120,9 @@ def test_365_days_are_allowed():
         assert export(amplitude, "20230303T00", "20240301T23").status_code == 200
 
 
-@pytest.mark.parametrize("header", [None, "Bearer x", "Basic !!", "Basic bm9jb2xvbg=="])
+@pytest.mark.parametrize(
+    "header", [None, "Bearer x", "Basic !!", "Basic YTpi!", "Basic bm9jb2xvbg=="]
+)
 def test_missing_or_garbled_credentials_are_a_401(header):
     with FakeAmplitude(HOURS) as amplitude:
         reply = requests.get(

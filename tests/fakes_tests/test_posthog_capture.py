@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
@@ -104,12 +105,14 @@ def test_batches_tell_events_and_bytes_of_each_request():
     assert (second.events, second.status, second.request) == (0, 400, 2)
 
 
-def test_arrivals_can_be_counted_and_sliced():
+def test_arrivals_can_be_counted_sliced_and_compared():
     with FakePostHog() as posthog:
         send(posthog, a_batch(an_event(1), an_event(2), an_event(3)))
     assert len(posthog.arrivals) == 3
     assert [event["uuid"] for event in posthog.arrivals[1:]] == [uuid_of(2), uuid_of(3)]
     assert posthog.arrivals[-1]["uuid"] == uuid_of(3)
+    assert posthog.arrivals == posthog.stored() == list(posthog.arrivals)
+    assert posthog.arrivals != posthog.arrivals[1:]
 
 
 # Refused, all of it ---------------------------------------------------------------------------
@@ -168,9 +171,14 @@ def test_one_bad_event_refuses_the_whole_batch(change, text):
 
 
 def test_a_body_over_20_mib_is_a_413_packed_or_not():
-    huge = json.dumps(a_batch(an_event(properties={"x": "x" * 20 * 1024 * 1024}))).encode()
-    assert answer(huge)[0] == 413
-    assert answer(gzip.compress(huge, 1))[0] == 413
+    limit = 20 * 1024 * 1024
+    full = json.dumps(a_batch(an_event())).encode().ljust(limit)
+    assert answer(full)[0] == 200
+    assert answer(full + b" ")[0] == 413
+    assert answer(gzip.compress(full + b" ", 1))[0] == 413
+    stored = gzip.compress(full, 0)
+    assert len(stored) > limit
+    assert answer(stored)[0] == 413
 
 
 # The key --------------------------------------------------------------------------------------
@@ -453,7 +461,15 @@ def key_of(item: dict | str) -> str:
     return item["uuid"] if isinstance(item, dict) else item
 
 
-def test_batches_sent_at_once_all_arrive_each_in_its_own_order():
+@pytest.fixture
+def eager_threads():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_batches_sent_at_once_all_arrive_each_in_its_own_order(eager_threads):
     batches = [
         [an_event(n, properties={"n": n}) for n in range(a, a + 20)] for a in range(0, 400, 20)
     ]

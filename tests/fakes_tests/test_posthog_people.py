@@ -113,6 +113,12 @@ def test_a_link_the_wrong_way_round_is_refused_from_the_second_device_on():
     assert reasons(posthog) == [("tablet", "ada", ALREADY_IDENTIFIED)]
 
 
+def test_who_is_identified_stays_so():
+    later = [event("seen", "tablet"), event("seen", "bea"), alias("bea", "tablet")]
+    posthog = delivered(identify("ada", "tablet"), *later)
+    assert ids(posthog) == [["ada", "tablet"], ["bea"]]
+
+
 def test_a_dangerous_merge_has_no_checks():
     dangerous = event("$merge_dangerously", "bea", alias="ada")
     posthog = delivered(identify("ada", "tablet"), event("seen", "bea"), dangerous)

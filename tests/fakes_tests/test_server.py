@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -263,7 +264,14 @@ def test_an_outage_is_a_stop_and_a_start_on_the_same_address():
 def test_kept_connections_are_cut_by_a_stop():
     with Echo() as echo, requests.Session() as session:
         session.post(echo.url, data=b"hello", timeout=10)
+        host, port = echo.url.removeprefix("http://").split(":")
+        idle = socket.create_connection((host, int(port)), timeout=10)
+        idle.sendall(b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+        assert idle.recv(4)
         echo.stop()
+        assert idle.recv(65_536).endswith(b"\r\n\r\n")  # what was under way
+        assert idle.recv(1) == b""  # and the end
+        idle.close()
         with pytest.raises(requests.ConnectionError):
             session.post(echo.url, data=b"hello", timeout=10)
 

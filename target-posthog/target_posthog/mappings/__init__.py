@@ -1,1 +1,1 @@
-"""Tables that say which source field becomes which PostHog field. Pure: no memory, no clock, no random."""
+"""Which source field becomes which PostHog field. Pure: no memory, no clock, no random."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.events import Mapped, Unmappable
 from singer_delivery.table import build, select
+
 from target_posthog.mappings import groups, identity, people
 from target_posthog.mappings.amplitude_table import (
     COLUMNS,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from singer_delivery.events import Event, Fact, Known
+
     from target_posthog.mappings.reading import Reading
     from target_posthog.mappings.settings import MappingSettings
 
@@ -54,7 +56,7 @@ _WRITTEN = frozenset(row.to for row in PROPERTIES + EVENT_PROPERTY_ROWS) | {
 
 
 def base_properties(version: str) -> dict[str, Any]:
-    """Return what every event carries: who sent it, and that its sender is not where it happened."""
+    """Return what every event carries: what sent it, and not to locate the sender."""
     return {
         "$geoip_disable": True,
         "$lib": "target-posthog",
@@ -159,7 +161,7 @@ class AmplitudeMapping:
         return event, None
 
     def _person(self, it: Reading) -> tuple[dict[str, Any], Fact | None]:
-        """Return what is set on the person, and the fact that it was; nothing when it is no news."""
+        """Return what is set on the person and the fact that it was, or nothing when it is old."""
         mode, told = self._settings.person_properties, it.record.get("user_properties")
         if mode == "none" or self._is_profileless(it) or not isinstance(told, dict) or not told:
             return {}, None

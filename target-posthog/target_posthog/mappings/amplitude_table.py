@@ -4,12 +4,13 @@ Left: PostHog's name. Then Amplitude's column, or several: the first that has a 
 conversion needs all of them, `whole(...)`. Then the conversion, and the condition if there is one.
 
 Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
-Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its own importer has them.
+Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its importer has them.
 """
 
 from __future__ import annotations
 
 from singer_delivery.table import Row, whole
+
 from target_posthog.mappings import autocapture, fields, groups, people, reading
 
 EVENT_NAMES = {
@@ -18,7 +19,7 @@ EVENT_NAMES = {
     "[Amplitude] Element Clicked": "$autocapture",
     "[Amplitude] Element Changed": "$autocapture",
 }
-"""Amplitude's event name to PostHog's; every other name stays, unless PostHog gives it a meaning."""
+"""Amplitude's event name to PostHog's. Others stay, unless PostHog gives them a meaning."""
 
 PREFIX = "amplitude_"
 """Before names that are unknown here, or that PostHog would act on."""
@@ -83,12 +84,11 @@ PROPERTIES = (
     Row("$amplitude_platform",         "platform"),
     Row("$browser",                    "os_name",                   None, "web"),
     Row("$browser_version",            "os_version",                None, "web"),
-    Row("$os",                         whole("device_type", "device_family", "device_model", "os_name"),
-                                                                    fields.web_system, "web"),
+    Row("$os",                         whole(*fields.DEVICE, "os_name"), fields.web_system, "web"),
     Row("$os",                         "os_name",                   fields.app_system, "app"),
     Row("$os_version",                 "os_version",                None, "app"),
-    Row("$device_type",                whole("device_type", "device_family", "device_model", "platform",
-                                             "os_name"),            fields.device_class),
+    Row("$device_type",                whole(*fields.DEVICE, "platform", "os_name"),
+                                                                    fields.device_class),
     Row("$amplitude_device_type",      "device_type"),
     Row("$device_name",                "device_family",             None, "app"),
     Row("$amplitude_device_family",    "device_family",             None, "web"),
@@ -128,9 +128,7 @@ EVENT_PROPERTY_ROWS = (
     Row("$screen_name",      "[Amplitude] Screen Name"),
     Row("$viewport_height",  "[Amplitude] Viewport Height"),
     Row("$viewport_width",   "[Amplitude] Viewport Width"),
-    Row("$elements",         whole(*(source for source, _ in autocapture.ELEMENT_FIELDS),
-                                   autocapture.ATTRIBUTES, autocapture.HIERARCHY),
-                                                                    autocapture.elements),
+    Row("$elements",         whole(*autocapture.ELEMENT_KEYS),      autocapture.elements),
     Row("revenue",           whole("$revenue", "$price", "$quantity"), autocapture.revenue),
     Row("currency",          whole("$currency"),                    autocapture.currency),
 )
@@ -150,5 +148,4 @@ DROPPED = {
 """Columns that do not travel, and why."""
 
 COLUMNS = frozenset(column for row in ROWS for column in row.columns) | {*DROPPED}
-COLUMNS |= {"event_properties"}
 """Every column with a name here; any other travels as `amplitude_<name>`."""

@@ -29,6 +29,7 @@ ELEMENT_FIELDS = (
     ("[Amplitude] Element Aria Label", "attr__aria-label"),
 )
 ATTRIBUTES, HIERARCHY = "[Amplitude] Element Attributes", "[Amplitude] Element Hierarchy"
+ELEMENT_KEYS = (*(source for source, _ in ELEMENT_FIELDS), ATTRIBUTES, HIERARCHY)
 
 REVENUE_EVENTS = frozenset({
     "revenue_amount", "verified_revenue", "unverified_revenue", "[Amplitude] Revenue",
@@ -37,12 +38,12 @@ REVENUE_EVENTS = frozenset({
 
 
 def element_action(name: Any) -> str | None:
-    """`click` or `change`, for the two events about elements"""
+    """`click` or `change`, for the two events about elements."""
     return ELEMENT_ACTIONS.get(name) if isinstance(name, str) else None
 
 
 def elements(reading: Reading) -> list[dict[str, Any]] | None:
-    """the element and those around it, for the two events about elements"""
+    """The element and those around it, for the two events about elements."""
     if reading.name not in ELEMENT_ACTIONS:
         return None
     properties = reading.event_properties
@@ -84,7 +85,7 @@ def _attributes(attributes: Any) -> dict[str, Any]:
 
 
 def revenue(reading: Reading) -> float | None:
-    """for revenue events `$revenue`, else `$price` times `$quantity` (1 when it is missing)"""
+    """For revenue events `$revenue`, else `$price` times `$quantity` (1 when it is missing)."""
     if reading.name not in REVENUE_EVENTS:
         return None
     properties = reading.event_properties
@@ -96,7 +97,7 @@ def revenue(reading: Reading) -> float | None:
 
 
 def currency(reading: Reading) -> Any:
-    """for revenue events, as it is"""
+    """For revenue events, as it is."""
     return reading.event_properties["$currency"] if reading.name in REVENUE_EVENTS else None
 
 

@@ -1,6 +1,7 @@
-"""Conversions of single fields, Amplitude's value to PostHog's. The first line of each docstring
-is printed beside its row, so it speaks to the analyst who reviews the mapping.
-"""  # noqa: D205 - one sentence, two lines
+"""Conversions of single fields, from Amplitude's value to PostHog's.
+
+The first line of each docstring is printed beside its row, for the analyst who reviews the mapping.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +15,14 @@ from singer_delivery.conversions import (
     language_code,
     session_uuid,
 )
+
 from target_posthog.mappings.people import is_empty_attribution
 
 if TYPE_CHECKING:
     from target_posthog.mappings.reading import Reading
+
+DEVICE = ("device_type", "device_family", "device_model")
+"""The columns that name a device; on the Web they name its system."""
 
 _DAY = 86_400_000_000  # microseconds
 
@@ -41,19 +46,19 @@ WEB_SYSTEMS = (
 
 
 def app_system(value: Any) -> Any:
-    """the system's name in PostHog's spelling: `ios` is `iOS`"""
+    """The system's name in PostHog's spelling: `ios` is `iOS`."""
     return APP_SYSTEMS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def web_system(reading: Reading) -> str | None:
-    """the system, told from the device (on the Web `os_name` is the browser)"""
-    device = _words(reading, "device_type", "device_family", "device_model")
+    """The system, told from the device (on the Web `os_name` is the browser)."""
+    device = _words(reading, *DEVICE)
     return _system(device) or _system(_words(reading, "os_name"))
 
 
 def device_class(reading: Reading) -> str | None:
-    """`Desktop`, `Mobile` or `Tablet`, told from the device and the system"""
-    words = _words(reading, "device_type", "device_family", "device_model", "platform", "os_name")
+    """`Desktop`, `Mobile` or `Tablet`, told from the device and the system."""
+    words = _words(reading, *DEVICE, "platform", "os_name")
     return _class(words)
 
 
@@ -78,34 +83,34 @@ def _class(words: str) -> str | None:
 
 
 def carrier(value: Any) -> Any:
-    """the carrier; `--`, which iOS writes, is none"""
+    """The carrier; `--`, which iOS writes, is none."""
     return None if value == "--" else value
 
 
 def locale(value: Any) -> str | None:
-    """the language code: a code as it is, an English name as ISO 639-1"""
+    """The language code: a code as it is, an English name as ISO 639-1."""
     return language_code(value) if isinstance(value, str) else None
 
 
 def language_name(value: Any) -> Any:
-    """the language's name, unless it is a code"""
+    """The language's name, unless it is a code."""
     return None if isinstance(value, str) and is_language_code(value) else value
 
 
 def country(value: Any) -> str | None:
-    """ISO 3166-1 code of the English name"""
+    """ISO 3166-1 code of the English name."""
     return country_code(value) if isinstance(value, str) else None
 
 
 def attribution(value: Any) -> Any:
-    """as it is; `EMPTY` is none"""
+    """As it is; `EMPTY` is none."""
     return None if is_empty_attribution("referrer", value) else value
 
 
 def session(reading: Reading) -> str | None:
-    """a UUIDv7 of its start and of the device; none when the event is not in the 24 h after it"""
+    """A UUIDv7 of its start and of the device; none when the event is not in the 24 h after it."""
     start = clean_id(reading.record.get("session_id"))
-    if start is None or not (start.isascii() and start.isdigit() and len(start) <= 14):  # noqa: PLR2004 - 14 digits of ms < 2**48
+    if start is None or not (start.isascii() and start.isdigit() and len(start) <= 14):
         return None
     start_ms = int(start)
     if start_ms == 0 or not 0 <= reading.moment.at - start_ms * 1000 < _DAY:
@@ -114,20 +119,20 @@ def session(reading: Reading) -> str | None:
 
 
 def id_text(value: Any) -> Any:
-    """trimmed, whole; what cannot be an id as it is"""
+    """Trimmed, whole; what cannot be an id as it is."""
     return clean_id(value) or value
 
 
 def device(reading: Reading) -> str | None:
-    """trimmed, as the link and `distinct_id` have it"""
+    """Trimmed, as the link and `distinct_id` have it."""
     return reading.who.device
 
 
 def original_time(reading: Reading) -> Any:
-    """as it is, where it could not be used"""
+    """As it is, where it could not be used."""
     return None if reading.time_column == "event_time" else reading.record.get("event_time")
 
 
 def original_if_no_object(value: Any) -> Any:
-    """as it is, where it is no object"""
+    """As it is, where it is no object."""
     return None if isinstance(value, dict) else value

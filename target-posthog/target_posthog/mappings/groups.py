@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_delivery.conversions import as_text, digest, stable_uuid
 from singer_delivery.events import Event, Fact, Known, Note
 from singer_delivery.table import is_absent
+
 from target_posthog.mappings.people import OPERATIONS, changes, is_newer
 from target_posthog.mappings.posthog import GROUP_IDENTIFY, fitted_id, make_event
 from target_posthog.mappings.settings import MAX_GROUP_TYPES
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from singer_delivery.conversions import Moment
+
     from target_posthog.mappings.reading import Reading
 
 NOT_LISTED = "group_type_not_listed"
@@ -76,7 +78,7 @@ def _first_five(types: Iterable[str], known: Known, at: int) -> Linked:
 
 
 def keys_by_type(groups: Any) -> dict[str, list[str]]:
-    """Read the column `groups`: to each type its keys, as text; empty ones are left out."""
+    """To each group type its keys, as text; the event is linked to the first."""
     if not isinstance(groups, dict):
         return {}
     read = {
@@ -96,7 +98,7 @@ Properties = dict[tuple[str, str], dict[str, Any]]
 
 
 def properties_by_group(group_properties: Any, groups: Mapping[str, list[str]]) -> Properties:
-    """Read the column `group_properties`, `{type: {key: {…}}}`.
+    """An update for each group, `{type: {key: {…}}}`, when newer than what was last told.
 
     In the shape of a Group Identify call, `{"$set": {…}}`, it speaks of every group of the record.
     """

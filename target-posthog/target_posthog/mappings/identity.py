@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from singer_delivery.conversions import rfc3339
 from singer_delivery.events import Event, Fact, Note
+
 from target_posthog.mappings.posthog import ALIAS, IDENTIFY, make_event
 from target_posthog.mappings.reading import link_uuid
 
@@ -33,9 +34,7 @@ def link(reading: Reading, way: LinkIdentities, base: Mapping[str, Any]) -> Even
     the same to the letter.
     """
     user, device, owner = reading.who.user, reading.own_device, reading.owner
-    if user is None or way == "none":
-        return None
-    if device is None:
+    if user is None or device is None or way == "none":
         _count_conflict(reading)
         return None
     if owner is None:
@@ -48,7 +47,7 @@ def link(reading: Reading, way: LinkIdentities, base: Mapping[str, Any]) -> Even
 
 def _count_conflict(reading: Reading) -> None:
     user, device, _ = reading.who
-    if reading.owner is not None and reading.owner.value != user:
+    if user is not None and reading.owner is not None and reading.owner.value != user:
         words = f"device {device} belongs to {reading.owner.value}, also seen with {user}"
         reading.notes.append(Note("identity_conflict", words))
 

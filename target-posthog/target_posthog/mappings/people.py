@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.conversions import digest
 from singer_delivery.events import Fact, Note
+
 from target_posthog.mappings.posthog import ATTRIBUTION, INITIAL_ATTRIBUTION
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
 def person_changes(
     properties: Mapping[str, Any], mode: PersonProperties, notes: list[Note]
 ) -> Changes:
-    """Return what becomes of a person's properties.
+    """Set, set once (attribution) or unset on the person, when newer than what was last told.
 
     Attribution (`initial_utm_source` and its like) is set once, under PostHog's name
     `$initial_utm_source`. In the mode `set_once` everything is, and nothing is unset.

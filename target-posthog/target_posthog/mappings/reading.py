@@ -1,4 +1,4 @@
-"""What one Amplitude record says: of whom, when, and under which ids. The ground for everything else.
+"""What one Amplitude record says: of whom it is, when it was, and under which ids.
 
 Source: Amplitude docs, Export API; and the columns as real exports carry them.
 """
@@ -21,6 +21,7 @@ from singer_delivery.conversions import (
 )
 from singer_delivery.events import Note, Unmappable
 from singer_delivery.table import is_absent
+
 from target_posthog.mappings.posthog import fitted_id, is_illegal_id
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "serv
 
 
 class Who(NamedTuple):
-    """The ids of a record as PostHog gets them: trimmed, legal, fitted; None where there is none."""
+    """The ids of a record as PostHog gets them: trimmed, legal, fitted; None for no id."""
 
     user: str | None
     device: str | None
@@ -127,7 +128,7 @@ def readable(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def event_name(record: Mapping[str, Any]) -> str:
-    """Return `event_type`, as Amplitude writes it.
+    """As it is; PostHog's name where there is one (see Event names).
 
     Raises:
         Unmappable: it is missing, blank or no text (`no_event_name`).
@@ -211,7 +212,7 @@ def _latest_believable(record: Mapping[str, Any]) -> int:
 
 
 def event_uuid(record: Mapping[str, Any]) -> str:
-    """`uuid` if it is one; else a uuid of `app`, `device_id` and `$insert_id`; else of the record."""
+    """`uuid` if it is one; else made of `app`, `device_id` and `$insert_id`; else of the record."""
     found = as_uuid(record.get("uuid"))
     if found is not None:
         return found

@@ -1,0 +1,151 @@
+"""Runs `tap-amplitude | target-posthog` as real processes, the way a shell does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from demo import balance
+from tests.fakes.amplitude import FakeAmplitude
+from tests.fakes.company import Company
+from tests.fakes.posthog import FakePostHog
+
+BIN = Path(sys.executable).parent
+KEY = "phc_end_to_end"
+TIMEOUT = 120.0
+
+
+@dataclass
+class Ended:
+    """What a process or a pipe left behind."""
+
+    tap_code: int
+    target_code: int
+    states: list[dict[str, Any]]
+    tap_log: str
+    target_log: str
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The last STATE that the target gave back."""
+        return self.states[-1] if self.states else None
+
+
+@dataclass
+class Pipe:
+    """A folder with the configs, files and state of one migration; runs of it share them."""
+
+    folder: Path
+    tap: dict[str, Any]
+    target: dict[str, Any]
+    last_state: dict[str, Any] | None = field(default=None)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report of the last run."""
+        report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
+        return report
+
+    @property
+    def dead_letters(self) -> Path:
+        """The file of dead letters."""
+        return self.folder / "dead.singer"
+
+    def start(self) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+        """Start both processes from the last state."""
+        with self._log("tap") as tap_log, self._log("target") as target_log:
+            tap = subprocess.Popen(
+                [str(BIN / "tap-amplitude"), *self._tap_options()],
+                stdout=subprocess.PIPE,
+                stderr=tap_log,
+            )
+            target = subprocess.Popen(
+                [str(BIN / "target-posthog"), "--config", self._write("target", self.target)],
+                stdin=tap.stdout,
+                stdout=subprocess.PIPE,
+                stderr=target_log,
+            )
+        assert tap.stdout is not None
+        tap.stdout.close()
+        return tap, target
+
+    def end(self, tap: subprocess.Popen[bytes], target: subprocess.Popen[bytes]) -> Ended:
+        """Wait for both and keep the last state, as Meltano does."""
+        output, _ = target.communicate(timeout=TIMEOUT)
+        tap.wait(timeout=TIMEOUT)
+        states = [json.loads(line) for line in output.splitlines()]
+        self.last_state = states[-1] if states else self.last_state
+        logs = [(self.folder / f"{name}.log").read_text() for name in ("tap", "target")]
+        return Ended(tap.returncode, target.returncode, states, *logs)
+
+    def run(self) -> Ended:
+        """Run the whole pipe from the last state."""
+        return self.end(*self.start())
+
+    def feed(self, lines: bytes) -> Ended:
+        """Give the target alone these lines."""
+        done = subprocess.run(
+            [str(BIN / "target-posthog"), "--config", self._write("target", self.target)],
+            input=lines,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        states = [json.loads(line) for line in done.stdout.splitlines()]
+        return Ended(0, done.returncode, states, "", done.stderr.decode())
+
+    def _log(self, name: str) -> BinaryIO:
+        return (self.folder / f"{name}.log").open("wb")
+
+    def _tap_options(self) -> list[str]:
+        options = ["--config", self._write("tap", self.tap)]
+        if self.last_state is not None:
+            options += ["--state", self._write("state", self.last_state)]
+        return options
+
+    def _write(self, name: str, content: dict[str, Any]) -> str:
+        path = self.folder / f"{name}.json"
+        path.write_text(json.dumps(content))
+        return str(path)
+
+
+def make_pipe(
+    folder: Path, amplitude: FakeAmplitude | None, posthog: FakePostHog, **more: Any
+) -> Pipe:
+    """Make a pipe between two fakes; `more` are settings of the target."""
+    tap: dict[str, Any] = {"spool_dir": str(folder / "spool"), "max_retries": 3}
+    if amplitude is not None:
+        tap |= {
+            "api_key": amplitude.api_key,
+            "secret_key": amplitude.secret_key,
+            "base_url": amplitude.url,
+        }
+    target = {
+        "api_key": KEY,
+        "host": posthog.url,
+        "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
+        "dead_letter_path": str(folder / "dead.singer"),
+        "report_path": str(folder / "report.json"),
+        **more,
+    }
+    return Pipe(folder, tap, target)
+
+
+OF_ONE_RUN = {"records read", "dead letters", "identity conflicts"}
+"""Checks that compare the report of a run with the whole export."""
+
+
+def assert_everything_arrived(
+    posthog: FakePostHog, report: dict[str, Any], company: Company, *, in_one_run: bool = True
+) -> None:
+    """Compare what the fake holds, and what the report says, with what the generator knows."""
+    failed = [
+        check
+        for check in balance.checks(balance.arrived_at(posthog), report, company.truth())
+        if not check.holds and (in_one_run or check.what not in OF_ONE_RUN)
+    ]
+    assert not failed, failed

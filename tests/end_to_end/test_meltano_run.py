@@ -1,0 +1,34 @@
+"""`meltano run` for real: the demonstration, as `make demo` runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MELTANO = shutil.which(os.environ.get("MELTANO", "meltano"))
+
+
+@pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
+def test_the_demonstration_adds_up():
+    project = (ROOT / "meltano.yml").read_text("utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        env={**os.environ, "MELTANO": str(MELTANO)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-2_000:] + run.stderr[-4_000:]
+    assert "5,000 records read = " in run.stdout
+    assert "It adds up: all 13 checks" in run.stdout
+    assert "amplitude-key" not in run.stdout + run.stderr
+    assert "phc_demo_stand_in" not in run.stdout + run.stderr
+    assert (ROOT / "meltano.yml").read_text("utf-8") == project, "Meltano rewrote its project."
