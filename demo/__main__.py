@@ -97,7 +97,7 @@ def environment(plugin_settings: Mapping[str, str]) -> dict[str, str]:
         **ambient,
         **plugin_settings,
         "MELTANO_PROJECT_ROOT": str(ROOT),
-        "MELTANO_STATE_BACKEND_URI": (FILES / "state").as_uri(),
+        "MELTANO_STATE_BACKEND_URI": f"file://{FILES}/state",  # Meltano unquotes nothing
         "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
         "NO_PROXY": "127.0.0.1,localhost",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from demo.balance import stream_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -26,7 +28,7 @@ def lines(
         "",
         *_table(_run(report)),
         "",
-        *_sum(report["streams"]["events"]),
+        *_sum(stream_of(report)),
         "",
         *(_failure(check) for check in results if not check.holds),
         _verdict(results),

@@ -20,16 +20,21 @@ from sqlalchemy import (
     bindparam,
     create_engine,
     event,
+    func,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateTable
 
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.files import create_private
+
+CREATING = 0x53494E474552
+"""Key of the PostgreSQL lock under which the tables are made."""
 
 VERSION = "1"
 """Of the tables below. A ledger of another version is refused, never guessed at."""
@@ -81,14 +86,13 @@ class Database:
             _facts.c.kind == bindparam("kind"),
             _facts.c.name == bindparam("name"),
         )
-        with _told_as_storage_error():
-            with engine.begin() as connection:
-                _metadata.create_all(connection)
-                _check_version(connection)
-            # Autocommit for reading: every question sees what was saved before it.
-            self._reader = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._writer = engine.connect()
         self._engine = engine
+        try:
+            with _told_as_storage_error():
+                self._reader, self._writer = _open(engine)
+        except BaseException:
+            engine.dispose()
+            raise
 
     def read(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
@@ -98,7 +102,8 @@ class Database:
 
     def write(self, facts: Iterable[Fact]) -> None:
         """Return when all these facts are on disk; after an error, none of them is."""
-        rows = [{"scope": self._scope, **fact._asdict()} for fact in facts]
+        # In one order, so that two machines never wait for each other's rows.
+        rows = [{"scope": self._scope, **fact._asdict()} for fact in sorted(facts)]
         with _told_as_storage_error(), self._writer.begin():
             self._writer.execute(self._upsert, rows)
 
@@ -107,6 +112,14 @@ class Database:
         self._reader.close()
         self._writer.close()
         self._engine.dispose()
+
+
+def _open(engine: Engine) -> tuple[Connection, Connection]:
+    with engine.begin() as connection:
+        _create_tables(connection)
+        _check_version(connection)
+    # Autocommit for reading: every question sees what was saved before it.
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT"), engine.connect()
 
 
 @contextmanager
@@ -127,7 +140,7 @@ def _told_as_storage_error() -> Iterator[None]:
 def _readable(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.get_backend_name() not in INSERTS:
         msg = (
@@ -140,13 +153,24 @@ def _readable(url: str) -> URL:
 
 def _engine(url: URL, *, keep: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_size=2)
+        return _server_engine(url)
     path = Path(url.database) if url.database and url.database != ":memory:" else None
     if path is None or (not keep and not path.exists()):
         return _sqlite_engine(make_url("sqlite://"), poolclass=StaticPool)
     with _told_as_storage_error():
         create_private(path)
     return _sqlite_engine(url)
+
+
+def _server_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, hide_parameters=True, pool_size=2)
+    except (ArgumentError, ImportError):
+        msg = (
+            f"ledger_url asks for the driver of {url.drivername}://, which is not installed: install "
+            "psycopg[binary] beside this software and write postgresql+psycopg://user@host/database"
+        )
+        raise SettingsError(msg) from None
 
 
 def _sqlite_engine(url: URL, **options: Any) -> Engine:
@@ -162,11 +186,23 @@ def _sqlite_engine(url: URL, **options: Any) -> Engine:
     return engine
 
 
+def _create_tables(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # IF NOT EXISTS alone fails where two runs begin at once (PostgreSQL docs, CREATE TABLE,
+        # make no promise of it); the lock ends with the transaction.
+        connection.execute(select(func.pg_advisory_xact_lock(CREATING)))
+    for table in (_facts, _about):
+        connection.execute(CreateTable(table, if_not_exists=True))
+
+
 def _check_version(connection: Connection) -> None:
-    found = connection.execute(select(_about.c.value).where(_about.c.name == "version")).scalar()
+    version = select(_about.c.value).where(_about.c.name == "version")
+    found = connection.execute(version).scalar()
     if found is None:
-        connection.execute(_about.insert().values(name="version", value=VERSION))
-    elif found != VERSION:
+        insert = INSERTS[connection.dialect.name](_about).values(name="version", value=VERSION)
+        connection.execute(insert.on_conflict_do_nothing())
+        found = connection.execute(version).scalar()
+    if found != VERSION:
         msg = (
             f"The ledger was written by another version of this software (tables {found}, this one "
             f"reads {VERSION}). Upgrade, or name a new file in ledger_url."

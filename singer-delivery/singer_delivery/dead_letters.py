@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -49,6 +50,7 @@ class DeadLetters:
         self._written_schemas: set[str] = set()
         self._lock = threading.Lock()
         self._dirty = False
+        self._failure: OSError | None = None
 
     def know_schema(self, message: Mapping[str, Any]) -> None:
         """Remember the SCHEMA message of a stream; its next letter is preceded by it."""
@@ -62,13 +64,13 @@ class DeadLetters:
         Raises:
             StorageError: the file cannot be written.
         """
-        with self._lock, _storage(self._path):
+        with self._lock, self._told_as_storage_error():
             if self._file is None:
                 self._file = append_private(self._path)
             if letter.stream in self._schemas and letter.stream not in self._written_schemas:
                 self._file.write(_line(self._schemas[letter.stream]))
                 self._written_schemas.add(letter.stream)
-            self._file.write(_line(_marked(letter)))
+            self._file.write(_marked(letter))
             self._file.flush()
             self._dirty = True
 
@@ -78,7 +80,7 @@ class DeadLetters:
         Raises:
             StorageError: the disk refuses.
         """
-        with self._lock, _storage(self._path):
+        with self._lock, self._told_as_storage_error():
             if self._file is not None and self._dirty:
                 os.fsync(self._file.fileno())
                 self._dirty = False
@@ -87,21 +89,23 @@ class DeadLetters:
         """Close the file."""
         with self._lock:
             if self._file is not None:
-                self._file.close()
+                with suppress(OSError):  # only what failed before is still in its buffer
+                    self._file.close()
                 self._file = None
 
+    @contextmanager
+    def _told_as_storage_error(self) -> Iterator[None]:
+        """Name the file in what failed, and go on failing.
 
-class _storage:  # noqa: N801 - reads as a statement: `with _storage(path):`
-    """Turns an OSError into the sentence that names the file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
+        An fsync that succeeds after one that failed says nothing of what the first should have
+        written (PostgreSQL wiki, "Fsync Errors").
+        """
+        try:
+            if self._failure is not None:
+                raise self._failure
+            yield
+        except OSError as error:
+            self._failure = error
             msg = (
                 f"The dead letters could not be written to {self._path} ({error.strerror}). STATE "
                 "did not move: make room or set dead_letter_path, and start the same run again."
@@ -109,18 +113,23 @@ class _storage:  # noqa: N801 - reads as a statement: `with _storage(path):`
             raise StorageError(msg) from error
 
 
-def _marked(letter: DeadLetter) -> dict[str, Any]:
-    # The standard library's json keeps integers of any size; orjson would round them.
-    message: dict[str, Any] = json.loads(letter.message)
-    message["record"][COLUMN] = {
+def _marked(letter: DeadLetter) -> bytes:
+    why = {
         "reason": letter.reason,
         "detail": letter.detail,
         "attempts": letter.attempts,
         "endpoint": letter.endpoint,
     }
-    return message
+    try:
+        # The standard library's json keeps integers of any size; orjson would round them.
+        message: dict[str, Any] = json.loads(letter.message)
+        message["record"][COLUMN] = why
+        return _line(message)
+    except RecursionError:
+        # orjson, which read the message, goes deeper than json does.
+        quoted = {**why, "message": letter.message.decode()}
+        return _line({"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}})
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass") + b"\n"
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

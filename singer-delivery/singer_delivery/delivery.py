@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Protocol
 
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
@@ -219,11 +220,14 @@ class Delivery:
     def _settle(self) -> None:
         """Give back the STATE of every chapter that is settled, the oldest first."""
         with self._lock:
-            states = []
-            while self._chapters[0].state is not None and not self._chapters[0].undecided:
-                states.append(self._chapters.popleft().state)
-            if states:
-                self.save()
-                for state in states:
-                    assert state is not None
-                    self._emit_state(state)
+            settled = list(takewhile(_is_settled, self._chapters))
+            if settled:
+                self.save()  # first: where it fails, these chapters stay the next to settle
+            for chapter in settled:
+                assert chapter.state is not None
+                self._emit_state(chapter.state)
+                self._chapters.popleft()
+
+
+def _is_settled(chapter: Chapter) -> bool:
+    return chapter.state is not None and not chapter.undecided

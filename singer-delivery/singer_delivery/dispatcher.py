@@ -14,14 +14,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from singer_delivery.batcher import halves
+from singer_delivery.batcher import halves, sorted_out
 from singer_delivery.endpoint import Endpoint, Judgement, Reply, Request, Verdict
 from singer_delivery.errors import DeliveryError, ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event
-from singer_delivery.lanes import HELD_BYTES, Lane, Lanes, Queued, Ticket
+from singer_delivery.lanes import HELD_BYTES, Lane, Lanes, Part, Queued, Ticket
 from singer_delivery.pace import Pace
 from singer_delivery.retry import Backoff, Clock, retry_after_seconds
 
@@ -59,21 +59,6 @@ class Listener(Protocol):
 
 
 Outcome = tuple[Queued, Judgement]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Events that travel in one request.
-
-    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
-    them; `pause` is the wait in seconds before the next.
-    """
-
-    events: list[Queued]
-    request: Request | None = None
-    attempts: int = 0
-    failures: int = 0
-    pause: float = 0.0
 
 
 class Dispatcher:
@@ -138,7 +123,7 @@ class Dispatcher:
         """
         with self._lock:
             while True:
-                self._raise_if_over()
+                self.raise_if_over()
                 lane = self._lanes.place(event)
                 if self._lanes.has_room(lane):
                     break
@@ -153,9 +138,9 @@ class Dispatcher:
             self._flushing = True
             self._wake_lanes()
             while self._undecided:
-                self._raise_if_over()
+                self.raise_if_over()
                 self._progress.wait(SLICE)
-            self._raise_if_over()
+            self.raise_if_over()
             self._flushing = False
 
     def interrupt(self, exit_code: int) -> None:
@@ -164,8 +149,10 @@ class Dispatcher:
 
     def raise_if_over(self) -> None:
         """Raise what `submit` would raise now."""
-        if self._failure is not None or self._exit_code is not None:
-            self._raise_if_over()
+        if self._failure is not None:
+            raise self._failure
+        if self._exit_code is not None:
+            raise Interrupted(self._exit_code)
 
     def stop(self, within: float) -> None:
         """Let requests in the air finish for `within` seconds at most; nothing new is sent."""
@@ -175,12 +162,6 @@ class Dispatcher:
         deadline = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _raise_if_over(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        if self._exit_code is not None:
-            raise Interrupted(self._exit_code)
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes.lanes:
@@ -239,7 +220,7 @@ class Dispatcher:
         request = part.request or endpoint.request([queued.encoded for queued in part.events])
         reply = self._sender.send(request)
         judgement = endpoint.judge(reply, len(part.events))
-        decided, again = _sorted_out(part.events, judgement)
+        decided, again = sorted_out(part.events, judgement)
         asked = next((each for _, each in again if each.verdict is Verdict.RETRIABLE), None)
         self._listener.attempted(endpoint.name, len(request.body), asked.reason if asked else "")
         part = replace(part, request=request, attempts=part.attempts + 1)
@@ -303,26 +284,6 @@ class Dispatcher:
             self._stopping = True
             self._wake_lanes()
             self._progress.notify_all()
-
-
-def _sorted_out(events: list[Queued], judgement: Judgement) -> tuple[list[Outcome], list[Outcome]]:
-    """Part the events a reply decides from those it leaves open.
-
-    A rejection is a decision where it can only mean one event.
-    """
-    outcomes = [
-        (queued, judgement.exceptions.get(index, judgement)) for index, queued in enumerate(events)
-    ]
-    is_search = sum(each is judgement for _, each in outcomes) > 1
-    decided: list[Outcome] = []
-    again: list[Outcome] = []
-    for outcome in outcomes:
-        verdict = outcome[1].verdict
-        is_decided = verdict is Verdict.DELIVERED or (
-            verdict is Verdict.REJECTED and not (is_search and outcome[1] is judgement)
-        )
-        (decided if is_decided else again).append(outcome)
-    return decided, again
 
 
 def _stop_if_refused(outcomes: Iterable[Outcome]) -> None:

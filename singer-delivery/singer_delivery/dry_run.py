@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,7 +57,8 @@ class DryRun:
 
     def stop(self, within: float) -> None:  # noqa: ARG002 - nothing is ever in the air
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # `drain` has told of it, if the run came so far
+            self._file.close()
 
     def _open(self) -> BinaryIO:
         try:

@@ -39,10 +39,9 @@ def append_private(path: Path) -> BinaryIO:
         OSError: the file cannot be opened.
     """
     create_private(path)
-    file = path.open("r+b")
-    file.truncate(_end_of_last_line(file))
-    file.seek(0, os.SEEK_END)
-    return file
+    with path.open("r+b") as file:
+        file.truncate(_end_of_last_line(file))
+    return path.open("ab")  # appending: what another run writes meanwhile is not overwritten
 
 
 def _end_of_last_line(file: BinaryIO) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from singer_delivery.batcher import first_batch
-from singer_delivery.endpoint import Endpoint, Limits
+from singer_delivery.endpoint import Endpoint, Limits, Request
 from singer_delivery.events import Event
 
 HELD_BYTES = 64 * 1024 * 1024
@@ -56,6 +56,21 @@ class Queued:
     def held(self) -> int:
         """Bytes that this event keeps in memory until it is decided."""
         return len(self.encoded) + len(self.ticket.message)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Events that travel in one request.
+
+    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
+    them; `pause` is the wait in seconds before the next.
+    """
+
+    events: list[Queued]
+    request: Request | None = None
+    attempts: int = 0
+    failures: int = 0
+    pause: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ Within a run, `recall` answers with everything said so far, lasting or not.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from singer_delivery.database import Database
 from singer_delivery.events import Fact
@@ -57,8 +57,10 @@ class Ledger:
                 return self._cache[key]
         fact = self._database.read(kind, name)
         with self._lock:
-            self._put_in_cache(key, fact)
-        return fact
+            # Another thread may have saved a newer one since.
+            if key not in self._cache:
+                self._put_in_cache(key, fact)
+            return self._fresh.get(key) or self._cache[key]
 
     def claim(self, facts: Iterable[Fact]) -> None:
         """Say what holds from now on; `save_claims` puts it on disk."""
@@ -77,6 +79,7 @@ class Ledger:
         with self._lock:
             for fact in facts:
                 self._confirmed[_key(fact)] = fact
+                self._fresh.setdefault(_key(fact), fact)
             full = len(self._confirmed) >= SAVE_AFTER
         if full:
             self.save()
@@ -95,32 +98,35 @@ class Ledger:
 
     def save_claims(self) -> None:
         """Return when every claim made before this call is on disk."""
-        with self._saving:
-            with self._lock:
-                claims, self._claims = self._claims, {}
-            self._write(claims)
+        self._save(self._claims)
 
     def save(self) -> None:
         """Return when every claim and every confirmed fact is on disk."""
-        with self._saving:
-            with self._lock:
-                facts = {**self._claims, **self._confirmed}
-                self._claims, self._confirmed = {}, {}
-            self._write(facts)
+        self._save(self._claims, self._confirmed)
 
     def close(self) -> None:
         """Close the database. What was not saved is forgotten."""
         self._database.close()
 
-    def _write(self, facts: Mapping[Key, Fact]) -> None:
-        if not facts or not self._keep:
-            return
-        self._database.write(facts.values())
-        with self._lock:
-            for key, fact in facts.items():
-                self._put_in_cache(key, fact)
-                if self._fresh.get(key) is fact:
-                    del self._fresh[key]
+    def _save(self, *waiting: dict[Key, Fact]) -> None:
+        """Write what waits. It goes on waiting when that fails: nobody may rely on it."""
+        with self._saving:
+            with self._lock:
+                facts = {key: fact for each in waiting for key, fact in each.items()}
+            if facts and self._keep:
+                self._database.write(facts.values())
+            with self._lock:
+                for key, fact in facts.items():
+                    self._saved(key, fact, waiting)
+
+    def _saved(self, key: Key, fact: Fact, waiting: Iterable[dict[Key, Fact]]) -> None:
+        for each in waiting:
+            if each.get(key) is fact:
+                del each[key]
+        if self._keep:
+            self._put_in_cache(key, fact)
+            if self._fresh.get(key) is fact:
+                del self._fresh[key]
 
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
         self._cache[key] = fact

@@ -25,7 +25,7 @@ class Pace:
         if not self._per_second:
             return 0.0
         with self._lock:
-            now = self._clock.now()
+            now = self._clock.monotonic()
             start = max(now, self._free_at)
             self._free_at = start + events / self._per_second
             return start - now

@@ -20,6 +20,10 @@ class Clock:
         """Return seconds since 1970, UTC."""
         return time.time()
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment; unlike `now` it is never set back."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Return when `seconds` have passed."""
         time.sleep(seconds)
@@ -55,7 +59,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() - now
     if seconds != seconds:  # noqa: PLR0124 - "nan" is a float and orders with nothing

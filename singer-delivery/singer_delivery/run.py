@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class Run:
         self._settings = settings
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
+        self._write_report()
         self._ledger = Ledger(settings.ledger_url, scope, keep=not settings.dry_run)
         self.dead_letters = DeadLetters(_dead_letter_path(settings))
         self.delivery = Delivery(
@@ -103,11 +105,10 @@ class Run:
         the next run.
         """
         self._dispatcher.stop(GRACE)
-        try:
+        with _logged():
             self.delivery.save()
-        except DeliveryError as error:
-            logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
-        self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
+        with _logged():
+            self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
     def _connect(self, endpoints: Mapping[str, Endpoint]) -> Dispatcher | DryRun:
         if self._settings.dry_run:
@@ -132,8 +133,22 @@ class Run:
         self.report.outcome = outcome
         for line in self.report.lines():
             logger.info("%s", line)
+        self._write_report()
+
+    def _write_report(self) -> None:
+        # Also at the start: an address that cannot be written is found before anything is sent,
+        # and a run that was killed leaves no report of an older one behind.
         if self._settings.report_path is not None:
             self.report.write(self._settings.report_path)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Log an error that must not take the place of the one that ended the run."""
+    try:
+        yield
+    except DeliveryError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
 
 
 def _dead_letter_path(settings: RunSettings) -> Path:

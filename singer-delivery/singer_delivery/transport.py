@@ -6,6 +6,7 @@ import threading
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
 from singer_delivery.endpoint import Reply, Request
 
@@ -18,7 +19,8 @@ class Transport:
     """Sends requests over kept-alive connections, one session for each thread that sends.
 
     Redirects are not followed: a key must not travel to an address the user did not name. TLS
-    certificates are always verified; `REQUESTS_CA_BUNDLE` and the proxy variables are honoured.
+    certificates are always verified; `REQUESTS_CA_BUNDLE` and the proxy variables are honoured. A
+    `.netrc` is not: its login would take the place of the request's own.
     """
 
     def __init__(self, user_agent: str) -> None:
@@ -54,6 +56,7 @@ class Transport:
         if session is None:
             session = requests.Session()
             session.headers["User-Agent"] = self._user_agent
+            session.auth = _as_it_is
             # urllib3 must not retry by itself: every attempt is counted and judged.
             session.mount("https://", HTTPAdapter(max_retries=0))
             session.mount("http://", HTTPAdapter(max_retries=0))
@@ -61,6 +64,10 @@ class Transport:
             with self._lock:
                 self._sessions.append(session)
         return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _what_failed(error: Exception) -> str:
@@ -71,6 +78,8 @@ def _what_failed(error: Exception) -> str:
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, requests.Timeout):
         return f"no reply within {READ_TIMEOUT:.0f} s"
-    if isinstance(error, (requests.ConnectionError, OSError)):
+    if isinstance(error, (ChunkedEncodingError, ContentDecodingError)):
+        return "the reply was cut off or garbled"
+    if isinstance(error, (requests.ConnectionError, ConnectionError)):
         return "the connection failed or was dropped"
-    return type(error).__name__
+    return f"it could not be sent ({type(error).__name__})"

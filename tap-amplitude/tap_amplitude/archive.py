@@ -97,7 +97,7 @@ def hour_and_part(name: str) -> tuple[datetime, int]:
 def left_aside(name: str) -> str | None:
     """Say why a file is not read, or None when it holds events by its name."""
     parts = name.split("/")
-    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+    if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts):
         return "hidden"
     if MERGES_NAME.search(name):
         return "merges of users, not events"

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from tap_amplitude.sources import Portion
 
 RECORD_HEAD = b'{"type":"RECORD","stream":"events","record":'
-STATE_EVERY = 10_000
-"""Records. A target that waits for STATE to deliver should not wait for much more."""
 
 
 class EventsStream(Stream):
@@ -174,7 +172,8 @@ class EventsStream(Stream):
         if bad_lines.count:
             self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
         self.state_manager.is_flushed = False
-        if portion.is_whole or self._records - self._records_at_state >= STATE_EVERY:
+        since_state = self._records - self._records_at_state
+        if portion.is_whole or since_state >= self.STATE_MSG_FREQUENCY:
             self._write_state_message()
             self._records_at_state = self._records
         if portion.is_whole:

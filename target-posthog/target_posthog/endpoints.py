@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import orjson
 from singer_delivery.compression import gzip_body
@@ -45,7 +45,8 @@ DELIVERED = Judgement(Verdict.DELIVERED)
 
 def is_cloud(host: str) -> bool:
     """Tell whether the host is PostHog's own, as opposed to a self-hosted one."""
-    name = urlsplit(host).hostname or ""
+    parts = _split(host.strip())
+    name = (parts and parts.hostname) or ""
     return name == "posthog.com" or name.endswith(".posthog.com")
 
 
@@ -58,14 +59,23 @@ def ingestion_host(host: str) -> str:
     Raises:
         SettingsError: the host is no http(s) address.
     """
-    parts = urlsplit(host.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _split(host.strip())
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = "host must be an address such as https://us.i.posthog.com or https://eu.i.posthog.com"
         raise SettingsError(msg)
     region = {"app.posthog.com": "us", "us.posthog.com": "us", "eu.posthog.com": "eu"}.get(
         parts.hostname
     )
     return f"https://{region}.i.posthog.com" if region else host.strip().rstrip("/")
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # read late by urlsplit, and refused late
+    except ValueError:
+        return None
+    return parts
 
 
 class BatchEndpoint:
@@ -82,7 +92,7 @@ class BatchEndpoint:
     ) -> None:
         self.limits = limits
         self._url = ingestion_host(host) + BATCH
-        self._host = urlsplit(self._url).netloc
+        self._host = urlsplit(self._url).netloc.rpartition("@")[2]  # a login stays unsaid
         envelope = {"api_key": api_key, "historical_migration": historical_migration}
         self._head = orjson.dumps(envelope)[:-1] + b',"batch":['
 
@@ -117,7 +127,7 @@ class BatchEndpoint:
             return _retry("network", f"PostHog at {self._host}: {reply.error}.")
         if status in RETRIED or status >= 500:
             return _retry(f"http {status}", f"PostHog at {self._host} answered {status}.")
-        if status == 400 and b"failed to decode request" not in reply.body:
+        if status == 400 and _is_about_the_events(reply):
             return Judgement(Verdict.REJECTED, "refused", f"PostHog refused it: {_words(reply)}")
         if status == 413:
             return Judgement(Verdict.REJECTED, "event_too_large", "PostHog: too large (413)")
@@ -153,9 +163,9 @@ class BatchEndpoint:
                 "it, then start the same run again."
             )
         return (
-            f"{self._host} answered {status}, which PostHog's capture does not: check `host` "
-            "(https://us.i.posthog.com, https://eu.i.posthog.com or your own) and what stands "
-            "before it. Nothing is lost: start the same run again."
+            f"{self._host} answered {status}, as PostHog's capture does not answer events: check "
+            "`host` (https://us.i.posthog.com, https://eu.i.posthog.com or your own) and what "
+            "stands before it. Nothing is lost: start the same run again."
         )
 
 
@@ -189,6 +199,16 @@ KNOWN_WORDS = (
     "failed to parse request",
 )
 """Beginnings of capture's own texts. The rest of a reply may quote the event and is left out."""
+
+
+def _is_about_the_events(reply: Reply) -> bool:
+    """Tell capture's own refusal of content from what stands before it or harms requests.
+
+    Capture answers in plain text; a page of HTML comes from a proxy, and says nothing of events.
+    """
+    return b"failed to decode request" not in reply.body and not reply.body.lstrip().startswith(
+        b"<"
+    )
 
 
 def _words(reply: Reply) -> str:

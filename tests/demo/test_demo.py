@@ -104,6 +104,13 @@ def test_a_report_that_does_not_add_up_is_noticed(change, wrong):
     assert failing(all_arrived(), report_of(**change)) == wrong
 
 
+def test_a_run_that_read_nothing_is_noticed():
+    report = {**report_of(), "streams": {}}
+    assert "records read" in failing(all_arrived(), report)
+    text = "\n".join(summary.lines(all_arrived(), report, [], 0))
+    assert "0 records read = 0 delivered + 0 skipped + 0 dead letters" in text
+
+
 def test_the_summary_says_what_is_wrong():
     report = report_of(delivered=7)
     results = balance.checks(all_arrived(), report, TRUTH)

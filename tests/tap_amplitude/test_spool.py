@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tap_amplitude.errors import SpoolUnwritable
+from tap_amplitude.spool import run_folder
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tap_amplitude.spool import run_folder
+with run_folder(Path(sys.argv[1])) as folder:
+    (folder / "window.zip").write_bytes(b"data")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def other_run(spool):
+    """Start a process with a run folder of its own; return it and the folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, spool],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_run_folder_is_removed_at_the_end(tmp_path):
+    with run_folder(tmp_path / "spool") as folder:
+        (folder / "window.zip").write_bytes(b"data")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs locks of POSIX")
+def test_leftovers_of_a_killed_run_are_cleared_and_a_live_run_is_left_alone(tmp_path):
+    killed, dead_folder = other_run(tmp_path)
+    live, live_folder = other_run(tmp_path)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert (dead_folder / "window.zip").exists()
+    with run_folder(tmp_path):
+        assert not dead_folder.exists()
+        assert (live_folder / "window.zip").exists()
+    live.communicate("")
+    assert not live_folder.exists()
+
+
+def test_other_files_of_the_folder_are_left_alone(tmp_path):
+    (tmp_path / "bad_lines.jsonl").write_text("{}\n")
+    (tmp_path / "mine").mkdir()
+    with run_folder(tmp_path):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"bad_lines.jsonl", "mine", "lock"}
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(SpoolUnwritable, match=r"file/spool.*spool_dir"),
+        run_folder(tmp_path / "file/spool"),
+    ):
+        pass

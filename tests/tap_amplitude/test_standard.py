@@ -1,0 +1,42 @@
+"""The SDK's own tests of a tap."""
+
+from __future__ import annotations
+
+import tempfile
+
+import pytest
+from singer_sdk.testing import SuiteConfig, get_tap_test_class
+from tap_amplitude.tap import TapAmplitude
+
+from tests.fakes.amplitude import FakeAmplitude
+from tests.tap_amplitude.running import MONDAY, hours_of_rows
+
+AMPLITUDE = FakeAmplitude(hours_of_rows(MONDAY, 20, 30, 40))
+with AMPLITUDE:
+    URL = AMPLITUDE.url  # the port stays the same when the server starts again
+CONFIG = {
+    "api_key": AMPLITUDE.api_key,
+    "secret_key": AMPLITUDE.secret_key,
+    "base_url": URL,
+    "start_date": "2024-01-01",
+    "end_date": "2024-01-02",
+    "spool_dir": f"{tempfile.gettempdir()}/tap-amplitude-standard-tests",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def amplitude():
+    with AMPLITUDE:
+        yield
+
+
+class TestTapAmplitude(
+    get_tap_test_class(TapAmplitude, config=CONFIG, suite_config=SuiteConfig(max_records_limit=50))
+):
+    """Stops within the second hour."""
+
+
+class TestTapAmplitudeToTheEnd(
+    get_tap_test_class(TapAmplitude, config=CONFIG, suite_config=SuiteConfig(max_records_limit=500))
+):
+    """Reads everything."""

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from target_posthog.mappings import amplitude_table, outcomes, page, posthog
+from target_posthog.mappings.amplitude import DROPPED, ROWS
+
+from tests.target_posthog.mappings.remembering import Importing, the
+
+# Restated on purpose: the columns of Amplitude's exports since 2023, one by one.
+COLUMNS = frozenset(
+    [
+        "$insert_id",
+        "$insert_key",
+        "$schema",
+        "adid",
+        "amplitude_attribution_ids",
+        "amplitude_event_type",
+        "amplitude_id",
+        "app",
+        "city",
+        "client_event_time",
+        "client_upload_time",
+        "country",
+        "data",
+        "data_type",
+        "device_brand",
+        "device_carrier",
+        "device_family",
+        "device_id",
+        "device_manufacturer",
+        "device_model",
+        "device_type",
+        "dma",
+        "event_id",
+        "event_properties",
+        "event_time",
+        "event_type",
+        "global_user_properties",
+        "group_properties",
+        "groups",
+        "idfa",
+        "ip_address",
+        "is_attribution_event",
+        "language",
+        "library",
+        "location_lat",
+        "location_lng",
+        "os_name",
+        "os_version",
+        "partner_id",
+        "paying",
+        "plan",
+        "platform",
+        "processed_time",
+        "region",
+        "sample_rate",
+        "server_received_time",
+        "server_upload_time",
+        "session_id",
+        "source_id",
+        "start_version",
+        "user_creation_time",
+        "user_id",
+        "user_properties",
+        "uuid",
+        "version_name",
+    ]
+)
+PAGE = Path(__file__).parents[3] / "docs" / "mappings" / "amplitude-to-posthog.md"
+
+
+def test_there_are_55_columns() -> None:
+    assert len(COLUMNS) == 55
+
+
+def test_every_column_has_a_row_or_a_reason_and_none_has_both() -> None:
+    in_rows = {column for row in ROWS for column in row.columns}
+    assert in_rows | DROPPED.keys() == COLUMNS
+    assert in_rows & DROPPED.keys() == set()
+    assert all(DROPPED.values())
+
+
+def test_the_columns_are_those_of_the_tap() -> None:
+    schemas = pytest.importorskip("tap_amplitude.schemas")
+    known = {name for value in vars(schemas).values() for name in _names(value)}
+    assert known >= COLUMNS
+
+
+def _names(value: object) -> set[str]:
+    properties = getattr(value, "to_dict", lambda: value)()
+    if isinstance(properties, dict):
+        return set(properties.get("properties", properties))
+    return set()
+
+
+def test_every_condition_is_explained() -> None:
+    used = {row.when for row in ROWS if row.when is not None}
+    assert used == amplitude_table.CONDITIONS.keys()
+
+
+@pytest.mark.parametrize("key", sorted(posthog.GUARDED_KEYS))
+def test_a_key_posthog_acts_on_travels_under_another_name(key: str) -> None:
+    mapped = Importing().reads(event_properties={key: "steering"})
+    properties = the("event", mapped).body["properties"]
+    assert properties.get(key) != "steering"
+    assert properties["amplitude_" + key.lstrip("$")] == "steering"
+
+
+@pytest.mark.parametrize("name", sorted(posthog.MEANINGFUL_NAMES - {"$identify", "$groupidentify"}))
+def test_a_name_posthog_gives_a_meaning_travels_under_another(name: str) -> None:
+    mapped = Importing().reads(event_type=name)
+    assert mapped.events[-1].name == "amplitude_" + name[1:]
+    assert mapped.events[-1].body["properties"]["$amplitude_event_name"] == name
+
+
+@pytest.mark.parametrize("name", sorted(posthog.ILLEGAL_IDS))
+def test_an_illegal_user_id_is_no_user_id(name: str) -> None:
+    mapped = Importing().reads(user_id=f" {name.upper()}", device_id="d1")
+    event = the("event", mapped)
+    assert event.body["distinct_id"] == "d1"
+    assert [note.name for note in mapped.notes] == ["illegal_user_id"]
+
+
+def test_limits_stay() -> None:
+    # Restated on purpose: PostHog cuts ids and names over 200.
+    assert (posthog.MAX_ID_BYTES, posthog.KEPT_ID_BYTES, posthog.MAX_NAME_CHARACTERS) == (
+        200,
+        150,
+        200,
+    )
+
+
+def test_the_page_is_the_table() -> None:
+    made = "`python -m target_posthog.mappings.page > docs/mappings/amplitude-to-posthog.md`"
+    assert PAGE.read_text(encoding="utf-8") == page.render(), f"run {made}"
+
+
+def test_the_page_names_every_row_every_column_and_every_outcome() -> None:
+    text = page.render()
+    rows = ROWS + amplitude_table.EVENT_PROPERTY_ROWS
+    words = [row.to for row in rows] + [column for row in rows for column in row.columns]
+    words += [*DROPPED, *posthog.GUARDED_KEYS, *outcomes.COUNTED, *outcomes.DEAD_LETTERS]
+    assert [word for word in words if f"`{word}`" not in text] == []
+
+
+def test_the_page_prints_itself() -> None:
+    command = [sys.executable, "-m", "target_posthog.mappings.page"]
+    printed = subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout
+    assert printed == page.render()
