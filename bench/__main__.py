@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,38 @@ class Measured:
     peak_mb: tuple[float, ...]
 
 
+class PeakMemory(threading.Thread):
+    """Watches a process until it ends.
+
+    The kernel's own figure for a child that ended (`ru_maxrss`) counts what its parent held before
+    the child was another program; the high-water mark of the running one does not.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._status = Path(f"/proc/{pid}/status")
+        self._peak_kb = 0
+        self.start()
+
+    def run(self) -> None:
+        """Look twenty times a second."""
+        while (found := self._high_water_mark()) is not None:
+            self._peak_kb = found
+            time.sleep(0.05)
+
+    def result(self) -> float:
+        """Return the highest use seen, in MB."""
+        self.join()
+        return self._peak_kb / 1024
+
+    def _high_water_mark(self) -> int | None:
+        try:
+            lines = self._status.read_text().splitlines()
+        except OSError:
+            return None
+        return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+
+
 def write_export(company: Company, folder: Path) -> None:
     """Write the export as Amplitude's bucket export lays it out."""
     for hour, lines in company.hours().items():
@@ -70,7 +103,8 @@ def measure(commands: Sequence[Sequence[str]]) -> Measured:
         if processes and processes[-1].stdout:
             processes[-1].stdout.close()
         processes.append(process)
-    cpu, peak = [], []
+    watches = [PeakMemory(process.pid) for process in processes]
+    cpu = []
     for process, command in zip(processes, commands, strict=True):
         assert process.stderr is not None
         errors = process.stderr.read()
@@ -78,8 +112,8 @@ def measure(commands: Sequence[Sequence[str]]) -> Measured:
         if status:
             sys.exit(f"{command[0]} failed:\n{errors.decode(errors='replace')[-2000:]}")
         cpu.append(usage.ru_utime + usage.ru_stime)
-        peak.append(usage.ru_maxrss / 1024)
-    return Measured(time.perf_counter() - start, tuple(cpu), tuple(peak))
+    seconds = time.perf_counter() - start
+    return Measured(seconds, tuple(cpu), tuple(watch.result() for watch in watches))
 
 
 def pipe(folder: Path, work: Path, company: Company) -> Measured:

@@ -198,11 +198,20 @@ def tidy(record: Mapping[str, Any]) -> Mapping[str, Any]:
         encoded = orjson.dumps([[[[record]]]], option=orjson.OPT_PASSTHROUGH_DATETIME)
     except TypeError:  # a Decimal, a number too big, a broken surrogate, too deep
         return _clean_object(record, 0)
-    # orjson writes NaN as null: then there are more nulls than columns that are None.
-    nulls = list(record.values()).count(None)
-    if b"\\u0000" in encoded or encoded.count(b"null") != nulls:
+    # orjson writes NaN as null: only then can there be more nulls than columns that are None.
+    suspicious = encoded.count(b"null") != list(record.values()).count(None)
+    if b"\\u0000" in encoded or (suspicious and _holds_no_number(record)):
         return _clean_object(record, 0)
     return record
+
+
+def _holds_no_number(value: Any) -> bool:
+    """Tell whether NaN or an infinity is anywhere in a value."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(map(_holds_no_number, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_no_number, value))
 
 
 def _clean_object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:

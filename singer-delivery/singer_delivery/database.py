@@ -167,8 +167,9 @@ def _server_engine(url: URL) -> Engine:
         return create_engine(url, hide_parameters=True, pool_size=2)
     except (ArgumentError, ImportError):
         msg = (
-            f"ledger_url asks for the driver of {url.drivername}://, which is not installed: install "
-            "psycopg[binary] beside this software and write postgresql+psycopg://user@host/database"
+            f"ledger_url asks for the driver of {url.drivername}://, which is not installed: "
+            "install psycopg[binary] beside this software and write "
+            "postgresql+psycopg://user@host/database"
         )
         raise SettingsError(msg) from None
 

@@ -16,13 +16,12 @@ from typing import Any, Protocol
 
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
-from singer_delivery.events import Event, Known, Mapped, Unmappable
+from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
 from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
 
 State = Mapping[str, Any]
-RecordMapping = Callable[[Mapping[str, Any], Known], Mapped]
 
 
 class Dispatch(Protocol):

@@ -7,6 +7,7 @@ given the facts of the past through `Known`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -76,6 +77,25 @@ class Mapped(NamedTuple):
     events: tuple[Event, ...]
     skipped: str | None = None
     notes: tuple[Note, ...] = ()
+
+
+class RecordMapping(Protocol):
+    """What the records of one stream become.
+
+    `needs_keys` says whether a record without one of its stream's key properties is a fault of the
+    tap, which ends the run, or something the mapping knows how to deal with.
+    """
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether every record must have its key properties."""
+
+    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
+        """Return what a record becomes.
+
+        Raises:
+            Unmappable: nothing can be made of it.
+        """
 
 
 class Unmappable(ValueError):  # noqa: N818 - what happened, as the model codebases name it

@@ -122,7 +122,7 @@ class Archive:
         self._advice = advice
         self._zip: tuple[str, zipfile.ZipFile] | None = None
         try:
-            self._files, self._root = fsspec.url_to_fs(url)
+            self._files, self._root = fsspec.core.url_to_fs(url)
             self._root_info: dict[str, Any] = self._files.info(self._root)
         except ImportError as error:
             msg = f"{url} needs a package that is not installed: {error}"

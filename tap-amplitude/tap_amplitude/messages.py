@@ -86,11 +86,14 @@ def _write_to_stdout(chunk: bytes) -> None:
     # Looked up each time, since stdout may be redirected between two messages.
     out = sys.stdout
     out.flush()
-    if hasattr(out, "buffer"):
-        out.buffer.write(chunk)
-        out.buffer.flush()
-    else:
+    if not hasattr(out, "buffer"):
         out.write(chunk.decode())
+        return
+    rest = memoryview(chunk)
+    while rest:
+        # With PYTHONUNBUFFERED, a signal makes one write end after a part of the bytes.
+        rest = rest[out.buffer.write(rest) :]
+    out.buffer.flush()
 
 
 def _abandon_stdout() -> None:

@@ -116,6 +116,7 @@ class EventsStream(Stream):
         )
 
     def _splice_records(self, writer: LineWriter) -> None:
+        self.state_manager.is_flushed = False  # so that a run cut short by its limit writes STATE
         with (
             self.get_record_counter() as counter,
             self.get_sync_timer(),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from singer_delivery.errors import SettingsError
-from singer_delivery.events import Known, Mapped, Note
+from singer_delivery.events import Known, Mapped, Note, RecordMapping
 
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.plain import PlainMapping
@@ -27,7 +27,7 @@ def mapping_for(
     key_properties: Sequence[str],
     named: Mapping[str, Mapping[str, str]],
     settings: MappingSettings,
-) -> AmplitudeMapping | PlainMapping:
+) -> RecordMapping:
     """Return the mapping of a stream: as the setting `streams` names it, else by its columns.
 
     Raises:
@@ -46,16 +46,18 @@ def mapping_for(
     raise SettingsError(msg)
 
 
-def counting_recent(
-    mapping: Callable[[Mapping[str, Any], Known], Mapped], live_from: int
-) -> Callable[[Mapping[str, Any], Known], Mapped]:
-    """Return the mapping with a note for every record at or after `live_from` (µs since 1970)."""
+class CountingRecent:
+    """A mapping that also notes every record at or after `live_from` (µs since 1970)."""
 
-    def call(record: Mapping[str, Any], known: Known) -> Mapped:
-        mapped = mapping(record, known)
-        if any(event.at is not None and event.at >= live_from for event in mapped.events):
+    def __init__(self, mapping: RecordMapping, live_from: int) -> None:
+        self._mapping = mapping
+        self._live_from = live_from
+        self.needs_keys = mapping.needs_keys
+
+    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
+        """Return what the mapping says, with the note where it is due."""
+        mapped = self._mapping(record, known)
+        if any(event.at is not None and event.at >= self._live_from for event in mapped.events):
             note = Note(f"younger_than_{LIVE_HOURS}_hours")
             return mapped._replace(notes=(*mapped.notes, note))
         return mapped
-
-    return call

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-from singer_delivery.delivery import RecordMapping
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
+from singer_delivery.events import RecordMapping
 from singer_delivery.retry import Clock
 from singer_delivery.run import Run
 from singer_delivery.sdk.settings import delivery_settings, run_settings
@@ -18,7 +18,7 @@ from singer_sdk import typing as th
 
 from target_posthog import endpoints
 from target_posthog.mappings.settings import MappingSettings
-from target_posthog.streams import LIVE_HOURS, counting_recent, mapping_for
+from target_posthog.streams import LIVE_HOURS, CountingRecent, mapping_for
 
 LONGEST_KEY = 64
 """Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""
@@ -179,7 +179,7 @@ class TargetPostHog(DeliveryTarget):
         named = self.config.get("streams") or {}
         mapping = mapping_for(stream, schema, key_properties, named, self._mapping_settings)
         live_from = int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000)
-        return counting_recent(mapping, live_from)
+        return CountingRecent(mapping, live_from)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

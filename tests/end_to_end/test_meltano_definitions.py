@@ -11,8 +11,8 @@ import yaml
 from tap_amplitude.tap import TapAmplitude
 from target_posthog.target import TargetPostHog
 
-from tests import definitions
-from tests.definitions import properties
+from tools import definitions
+from tools.definitions import properties
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
@@ -70,7 +70,7 @@ def words(text: str) -> str:
 
 @pytest.mark.parametrize("path", definitions.FILES, ids=lambda path: path.name)
 def test_the_settings_are_up_to_date(path):
-    """If not: `python -m tests.definitions`."""
+    """If not: `python -m tools.definitions`."""
     assert path.read_text("utf-8") == definitions.rendered(path.read_text("utf-8"))
 
 

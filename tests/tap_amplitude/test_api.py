@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import logging
+import zipfile
 from datetime import timedelta
 
 import pytest
 from tap_amplitude.client import PATH
 from tap_amplitude.errors import (
     AccessRefused,
+    ArchiveUnreadable,
     HourTooLarge,
     RequestRefused,
     ServiceUnavailable,
@@ -278,6 +282,18 @@ def test_an_error_ahead_surfaces_after_the_rows_before_it(amplitude, sandbox):
     assert isinstance(error, AccessRefused)
     assert len(output.records) == 24 * 3
     assert output.bookmarks == ["2024-01-02T00:00:00Z"]
+
+
+def test_a_member_that_is_spoilt_inside_a_sound_zip_is_never_taken_for_its_end(amplitude, sandbox):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("1/1_2024-01-01_0#1.json.gz", gzip.compress(row(MONDAY, 1))[:-4])
+    amplitude.misbehave(Reply(200, archive.getvalue()))
+    output, error = sandbox.try_run()
+    assert isinstance(error, ArchiveUnreadable)
+    assert "1/1_2024-01-01_0#1.json.gz" in str(error)
+    assert "replication_key_value" not in output.text
+    assert sandbox.leftovers == []
 
 
 def test_nothing_is_left_in_the_working_folder(sandbox):

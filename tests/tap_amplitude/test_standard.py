@@ -9,9 +9,26 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from tap_amplitude.tap import TapAmplitude
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.tap_amplitude.running import MONDAY, hours_of_rows
+from tests.tap_amplitude.running import HOUR, MONDAY, row
 
-AMPLITUDE = FakeAmplitude(hours_of_rows(MONDAY, 20, 30, 40))
+# A value in every column of a kind that the SDK has a test for.
+FULL = {
+    "$schema": 13,
+    "amplitude_id": 12345678901,
+    "app": 187520,
+    "groups": {"organisation": ["acme"]},
+    "is_attribution_event": False,
+    "location_lat": 52.5,
+    "location_lng": 13.4,
+    "paying": True,
+    "sample_rate": 1.0,
+    "session_id": 1704067200000,
+    "user_properties": {"plan": "free"},
+}
+COUNTS = {MONDAY: 20, MONDAY + HOUR: 30, MONDAY + 2 * HOUR: 40}
+AMPLITUDE = FakeAmplitude(
+    {hour: [row(hour, n, **FULL) for n in range(count)] for hour, count in COUNTS.items()}
+)
 with AMPLITUDE:
     URL = AMPLITUDE.url  # the port stays the same when the server starts again
 CONFIG = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,6 +31,7 @@ class DeliverySink(RecordSink):
         delivery_target: DeliveryTarget = target  # type: ignore[assignment]
         self._target = delivery_target
         self.mapping = delivery_target.mapping_for(stream_name, schema, key_properties or ())
+        self._needs_keys = self.mapping.needs_keys
         self._target.run.dead_letters.know_schema(
             {
                 "type": "SCHEMA",
@@ -40,8 +41,14 @@ class DeliverySink(RecordSink):
             }
         )
 
-    def take(self, record: Mapping[str, Any], message: bytes) -> None:
-        """Map a record and queue what it becomes; `message` is kept for the dead letters."""
+    def take(self, record: dict[str, Any], message: bytes) -> None:
+        """Map a record and queue what it becomes; `message` is kept for the dead letters.
+
+        Raises:
+            MissingKeyPropertiesError: it lacks a key that its mapping needs.
+        """
+        if self._needs_keys:
+            self._singer_validate_message(record)
         self._target.run.delivery.take(self.stream_name, record, message, self.mapping)
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature

@@ -27,9 +27,9 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
-from singer_delivery.delivery import RecordMapping
 from singer_delivery.dispatcher import Interrupted
 from singer_delivery.errors import DeliveryError
+from singer_delivery.events import RecordMapping
 from singer_delivery.run import Run
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink
@@ -54,7 +54,7 @@ class DeliveryTarget(Target):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._signal: int | None = None
-        self._short_way: dict[str, Callable[[Mapping[str, Any], bytes], None]] = {}
+        self._short_way: dict[str, Callable[[dict[str, Any], bytes], None]] = {}
         self.message_reader.guard = self._until_the_end
 
     @abstractmethod
@@ -142,7 +142,7 @@ class DeliveryTarget(Target):
         else:
             self._short_way.pop(stream, None)
 
-    def _taker(self, stream: str) -> Callable[[Mapping[str, Any], bytes], None]:
+    def _taker(self, stream: str) -> Callable[[dict[str, Any], bytes], None]:
         sink = self.get_sink(stream)
         assert isinstance(sink, DeliverySink)
         return sink.take

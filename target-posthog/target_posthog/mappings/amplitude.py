@@ -79,6 +79,8 @@ class AmplitudeMapping:
     - `group_type`, type -> its number, and `group_types`, "count": claims.
     """
 
+    needs_keys = False  # a row without uuid is known by its $insert_id
+
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings
         self._links = settings.link_identities != "none"

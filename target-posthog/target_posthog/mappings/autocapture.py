@@ -35,6 +35,7 @@ REVENUE_EVENTS = frozenset({
     "revenue_amount", "verified_revenue", "unverified_revenue", "[Amplitude] Revenue",
     "[Amplitude] Revenue (Verified)", "[Amplitude] Revenue (Unverified)",
 })  # fmt: skip
+_MORE_THAN_ALL_MONEY = 2**63  # nor does a greater number fit into JSON readers' integers
 
 
 def element_action(name: Any) -> str | None:
@@ -93,12 +94,13 @@ def revenue(reading: Reading) -> float | None:
     price, quantity = _number(properties.get("$price")), _number(properties.get("$quantity"))
     if whole_sum is not None or price is None:
         return whole_sum
-    return price * (1 if quantity is None else quantity)
+    product = price * (1 if quantity is None else quantity)
+    return product if abs(product) < _MORE_THAN_ALL_MONEY else None
 
 
 def currency(reading: Reading) -> Any:
     """For revenue events, as it is."""
-    return reading.event_properties["$currency"] if reading.name in REVENUE_EVENTS else None
+    return reading.event_properties.get("$currency") if reading.name in REVENUE_EVENTS else None
 
 
 def _number(value: Any) -> float | None:

@@ -72,6 +72,8 @@ class PlainMapping:
         ValueError: `columns` is none of the three ways.
     """
 
+    needs_keys = True  # its uuid is made of them
+
     def __init__(
         self,
         stream: str,

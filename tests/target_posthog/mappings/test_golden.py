@@ -18,6 +18,10 @@ WEB = {"platform": "Web"}
 IOS = {"platform": "iOS"}
 
 
+def cases(table: list[tuple]) -> list:
+    return [pytest.param(*facts, id=name) for name, *facts in table]
+
+
 def last_body(settings: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     return Importing(**(settings or {})).reads(**fields).events[-1].body
 
@@ -63,14 +67,14 @@ ENVELOPE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "key", "expected"), [c[1:] for c in ENVELOPE], ids=[c[0] for c in ENVELOPE])  # fmt: skip
+@pytest.mark.parametrize(("fields", "key", "expected"), cases(ENVELOPE))
 def test_the_event_itself(fields: dict, key: str, expected: object) -> None:
     assert last_body(**fields)[key] == expected
 
 
 PROPERTIES = [
     ("user", {"user_id": " u1 "}, "$amplitude_user_id", "u1"),
-    ("illegal user stays readable", {"user_id": "null", "device_id": "d"}, "$amplitude_user_id", "null"),
+    ("illegal user stays", {"user_id": "null", "device_id": "d"}, "$amplitude_user_id", "null"),
     ("device", {"device_id": "d1 "}, "$amplitude_device_id", "d1"),
     ("device id", {"device_id": "d1 "}, "$device_id", "d1"),
     ("illegal device", {"device_id": "null"}, "$device_id", MISSING),
@@ -84,7 +88,7 @@ PROPERTIES = [
     ("plan", {"plan": {"branch": "main"}}, "$amplitude_plan", {"branch": "main"}),
     ("empty plan", {"plan": {}}, "$amplitude_plan", MISSING),
     ("paying", {"paying": False}, "$amplitude_paying", False),
-    ("created", {"user_creation_time": "2020-01-01"}, "$amplitude_user_creation_time", "2020-01-01"),
+    ("created", {"user_creation_time": "2020"}, "$amplitude_user_creation_time", "2020"),
     ("amplitude_event_type", {"amplitude_event_type": "x"}, "$amplitude_event_type", "x"),
     ("global", {"global_user_properties": {"a": 1}}, "$amplitude_global_user_properties", {"a": 1}),
     ("attribution ids", {"amplitude_attribution_ids": ["a"]}, "$amplitude_attribution_ids", ["a"]),
@@ -104,7 +108,7 @@ PROPERTIES = [
     ("session as text", {"session_id": str(HOUR_10)}, "$session_id", session_uuid(HOUR_10, "u1")),
     ("no session", {"session_id": -1}, "$session_id", MISSING),
     ("session number -1", {"session_id": -1}, "$amplitude_session_id", -1),
-    ("session zero", {"session_id": 0, "event_time": "2024-03-01 00:00:00"}, "$session_id", MISSING),
+    ("session zero", {"session_id": 0}, "$session_id", MISSING),
     ("session after the event", {"session_id": HOUR_10 + 1}, "$session_id", MISSING),
     ("session a day before", {"session_id": HOUR_10 - 86_400_000}, "$session_id", MISSING),
     ("session just a day before", {"session_id": HOUR_10 - 86_399_999}, "$session_id",
@@ -117,11 +121,11 @@ PROPERTIES = [
     ("web Mac", {**WEB, "device_type": "Apple Macintosh"}, "$os", "Mac OS X"),
     ("web iPhone", {**WEB, "device_type": "Apple iPhone"}, "$os", "iOS"),
     ("web family", {**WEB, "device_family": "Linux"}, "$os", "Linux"),
-    ("web by the browser", {**WEB, "device_type": "X1", "os_name": "Chrome Mobile iOS"}, "$os", "iOS"),
+    ("web by the browser", {**WEB, "device_type": "X", "os_name": "Chrome iOS"}, "$os", "iOS"),
     ("web unknown", {**WEB, "device_type": "Fridge"}, "$os", MISSING),
     ("web desktop", {**WEB, "device_type": "Windows"}, "$device_type", "Desktop"),
     ("web tablet", {**WEB, "device_family": "Apple iPad"}, "$device_type", "Tablet"),
-    ("web device type stays", {**WEB, "device_type": "Windows"}, "$amplitude_device_type", "Windows"),
+    ("web device type stays", {**WEB, "device_type": "X"}, "$amplitude_device_type", "X"),
     ("web family stays", {**WEB, "device_family": "Mac"}, "$amplitude_device_family", "Mac"),
     ("web has no device name", {**WEB, "device_family": "Mac"}, "$device_name", MISSING),
     ("app has no browser", {**IOS, "os_name": "ios"}, "$browser", MISSING),
@@ -175,7 +179,7 @@ PROPERTIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "key", "expected"), [c[1:] for c in PROPERTIES], ids=[c[0] for c in PROPERTIES])  # fmt: skip
+@pytest.mark.parametrize(("fields", "key", "expected"), cases(PROPERTIES))
 def test_a_column_becomes_a_property(fields: dict, key: str, expected: object) -> None:
     assert last_body(**fields)["properties"].get(key, MISSING) == expected
 
@@ -204,7 +208,7 @@ EVENT_PROPERTIES = [
     ("referring domain", {"referring_domain": "r"}, "$referring_domain", "r"),
     ("screen", {"[Amplitude] Screen Name": "S"}, "$screen_name", "S"),
     ("viewport", {"[Amplitude] Viewport Height": 600}, "$viewport_height", 600),
-    ("title of one's own is kept", {PAGE + "Title": "T", "title": "mine"}, "amplitude_title", "mine"),
+    ("own title is kept", {PAGE + "Title": "T", "title": "mine"}, "amplitude_title", "mine"),
     ("revenue is for revenue events", {"$revenue": 5}, "revenue", MISSING),
     ("revenue of one's own", {"revenue": "lots"}, "revenue", "lots"),
     ("colliding guarded key", {"$ip": 1, "amplitude_ip": 2}, "amplitude_ip", 2),
@@ -217,7 +221,7 @@ EVENT_PROPERTIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "key", "expected"), [c[1:] for c in EVENT_PROPERTIES], ids=[c[0] for c in EVENT_PROPERTIES])  # fmt: skip
+@pytest.mark.parametrize(("given", "key", "expected"), cases(EVENT_PROPERTIES))
 def test_an_event_property_travels(given: dict, key: str, expected: object) -> None:
     properties = last_body(event_properties=given)["properties"]
     assert properties.get(key, MISSING) == expected
@@ -321,7 +325,7 @@ UNMAPPABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "reason"), [c[1:] for c in UNMAPPABLE], ids=[c[0] for c in UNMAPPABLE])  # fmt: skip
+@pytest.mark.parametrize(("fields", "reason"), cases(UNMAPPABLE))
 def test_what_cannot_be_an_event_says_why(fields: dict, reason: str) -> None:
     with pytest.raises(Unmappable) as caught:
         Importing().reads(**fields)

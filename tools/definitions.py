@@ -1,4 +1,4 @@
-"""Write the settings in meltano.yml and hub/ anew from the code: `python -m tests.definitions`.
+"""Write the settings in meltano.yml and hub/ anew from the code: `python -m tools.definitions`.
 
 Only the lists under `settings:` are written; all else in these files is kept as it stands.
 """
