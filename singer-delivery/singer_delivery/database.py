@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,9 @@ from sqlalchemy.schema import CreateTable
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.files import create_private
+
+BUSY = 30.0
+"""Seconds to wait for another run that is writing to the same file."""
 
 CREATING = 0x53494E474552
 """Key of the PostgreSQL lock under which the tables are made."""
@@ -175,16 +179,30 @@ def _server_engine(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL, **options: Any) -> Engine:
-    arguments = {"check_same_thread": False, "timeout": 30}
+    arguments = {"check_same_thread": False, "timeout": BUSY}
     engine = create_engine(url, hide_parameters=True, connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         # WAL: reading and writing do not wait for each other. FULL: saved means on the disk.
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite's own patience with a lock does not cover this one switch."""
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _create_tables(connection: Connection) -> None:

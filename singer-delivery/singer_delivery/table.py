@@ -81,9 +81,9 @@ def build(
     """
     get = record.get
     for to, source, convert, _ in rows:
-        if type(source) is str:
+        if isinstance(source, str):
             value = get(source)
-        elif type(source) is Whole:
+        elif isinstance(source, Whole):
             value = record if subject is None else subject
         else:
             value = first_value(record, source)

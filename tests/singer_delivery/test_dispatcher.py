@@ -135,9 +135,9 @@ def test_a_fatal_reply_stops_the_run_with_its_words():
 
 
 def test_a_fatal_word_about_one_event_stops_the_run_after_the_others_are_noted():
-    with Stage(Sender(scripted(Reply(200, b'{"1": "fatal"}')))) as stage:
-        with pytest.raises(ServiceRefused):
-            stage.deliver(toy_event(0), toy_event(1))
+    stage = Stage(Sender(scripted(Reply(200, b'{"1": "fatal"}'))))
+    with stage, pytest.raises(ServiceRefused):
+        stage.deliver(toy_event(0), toy_event(1))
     assert stage.notes.verdicts() == {0: [Verdict.DELIVERED]}
 
 

@@ -63,8 +63,8 @@ def device_class(reading: Reading) -> str | None:
 
 
 def _words(reading: Reading, *columns: str) -> str:
-    values = (reading.record.get(column) for column in columns)
-    return " ".join(value for value in values if isinstance(value, str)).lower()
+    values = map(reading.record.get, columns)
+    return " ".join([value for value in values if isinstance(value, str)]).lower()
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ from target_posthog.mappings.posthog import GROUP_IDENTIFY, fitted_id, make_even
 from target_posthog.mappings.settings import MAX_GROUP_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from singer_delivery.conversions import Moment
 
@@ -46,7 +46,7 @@ class Linked:
 
 
 def link_types(
-    types: Iterable[str], chosen: tuple[str, ...] | None, known: Known, at: int
+    types: Collection[str], chosen: tuple[str, ...] | None, known: Known, at: int
 ) -> Linked:
     """Decide which group types are linked: the chosen ones, else the first five ever met.
 
@@ -59,7 +59,7 @@ def link_types(
     return _first_five(types, known, at)
 
 
-def _first_five(types: Iterable[str], known: Known, at: int) -> Linked:
+def _first_five(types: Collection[str], known: Known, at: int) -> Linked:
     linked, claims, count = Linked(), [], None
     for group_type in types:
         if known.recall("group_type", group_type) is None:

@@ -15,7 +15,6 @@ from singer_delivery.conversions import (
     clean_id,
     digest,
     moment,
-    rfc3339,
     stable_uuid,
     tidy,
 )
@@ -232,20 +231,3 @@ def link_uuid(record: Mapping[str, Any], user: str, device: str) -> str:
 def is_of_singer(column: str) -> bool:
     """Tell whether a column was added on the way, by the Singer SDK or by our dead letters."""
     return column == "_dead_letter" or column.startswith("_sdc_")
-
-
-__all__ = [
-    "TIME_COLUMNS",
-    "Reading",
-    "Who",
-    "event_name",
-    "event_properties",
-    "event_uuid",
-    "is_of_singer",
-    "link_uuid",
-    "read",
-    "readable",
-    "rfc3339",
-    "when_was",
-    "who_is",
-]

@@ -27,7 +27,7 @@ class MappingSettings:
         person_properties: `set` overwrites with what is newer, `set_once` never overwrites (for a
             project that is already live), `none` sends none.
         person_profiles: `identified_only` keeps events without a user id from creating profiles.
-        group_types: the group types to link, at most five, or None for the first five met.
+        group_types: the group types to link, at most five; without it the first five met.
         include_events: names or shell patterns; when given, only these Amplitude events travel.
         exclude_events: names or shell patterns of Amplitude events that do not travel.
         rename_events: Amplitude's event name to the name it gets.

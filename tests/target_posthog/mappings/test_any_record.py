@@ -53,10 +53,11 @@ likely = {
 # Most records have what makes them events, or nothing but dead letters would be tried.
 NEEDED = ("event_type", "event_time", "user_id", "event_properties", "user_properties")
 REST = {key: likely[key] for key in likely.keys() - NEEDED}
+complete = st.fixed_dictionaries({key: likely[key] for key in NEEDED}, optional=REST)
+partial = st.fixed_dictionaries({}, optional=likely)
 records = st.builds(
     lambda some, others, unknown: {**unknown, **others, **some},
-    st.fixed_dictionaries({key: likely[key] for key in NEEDED}, optional=REST)
-    | st.fixed_dictionaries({}, optional=likely),
+    st.integers(0, 3).flatmap(lambda of_four: partial if of_four == 0 else complete),
     st.dictionaries(st.sampled_from(sorted(COLUMNS)), values, max_size=8),
     st.dictionaries(texts, values, max_size=2),
 )
@@ -122,6 +123,27 @@ def ordered(result: Any) -> Any:
         return result
     bodies = [orjson.dumps(made.body, option=orjson.OPT_SORT_KEYS) for made in result.events]
     return bodies, result.skipped, sorted(map(repr, result.notes))
+
+
+@pytest.mark.parametrize(
+    "column", ["user_properties", "event_properties", "new", "group_properties"]
+)
+def test_what_nests_deep_is_encoded_or_refused_at_every_depth(column: str) -> None:
+    deep: Any = {"firm": {"f1": {"a": 1}}}
+    results = set()
+    for _ in range(270):
+        deep = nested(deep, column)
+        result = outcome(AmplitudeMapping(MappingSettings()), a_record(**{column: deep}))
+        results.add(isinstance(result, Mapped))
+        for made in result.events if isinstance(result, Mapped) else ():
+            orjson.dumps(made.body)
+    assert results == {True, False}
+
+
+def nested(deep: Any, column: str) -> Any:
+    if column == "group_properties":
+        return {"firm": {"f1": {"a": [deep["firm"]["f1"]["a"]]}}}
+    return {"a": [deep]} if column.endswith("properties") else [deep]
 
 
 # What makes the event what it is; each has its golden cases.

@@ -213,6 +213,8 @@ EVENT_PROPERTIES = [
     ("revenue of one's own", {"revenue": "lots"}, "revenue", "lots"),
     ("colliding guarded key", {"$ip": 1, "amplitude_ip": 2}, "amplitude_ip", 2),
     ("colliding guarded key moves on", {"$ip": 1, "amplitude_ip": 2}, "amplitude_amplitude_ip", 1),
+    ("colliding twice", {"$ip": 1, "amplitude_ip": 2, "amplitude_amplitude_ip": 3},
+     "amplitude_amplitude_amplitude_ip", 1),
     ("replaced by a column", {"$amplitude_app": "mine"}, "$amplitude_app", 100),
     ("kept beside the column", {"$amplitude_app": "mine"}, "amplitude_amplitude_app", "mine"),
     ("same as the column is one", {"$amplitude_app": 100}, "amplitude_amplitude_app", MISSING),
@@ -236,6 +238,8 @@ def test_an_event_property_travels(given: dict, key: str, expected: object) -> N
         ({"$price": 2, "$quantity": 0}, 0, MISSING),
         ({"$revenue": "9", "$price": True}, MISSING, MISSING),
         ({"$revenue": -3}, -3, MISSING),
+        ({"$price": 2**62, "$quantity": 2**62}, MISSING, MISSING),
+        ({"$price": 1e300, "$quantity": 1e300}, MISSING, MISSING),
     ],
 )
 def test_revenue_is_what_posthog_reads(given: dict, revenue: object, currency: object) -> None:

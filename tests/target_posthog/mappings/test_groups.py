@@ -80,6 +80,14 @@ def test_a_group_is_updated_only_by_what_is_newer_and_different() -> None:
     assert kinds(size(importing, 2, T12)) == ["group", "event"]
 
 
+@pytest.mark.parametrize(
+    "of_groups",
+    [{"firm": {"": {"a": 1}}}, {"": {"f1": {"a": 1}}}, {"firm": {"f1": 3}}, {"firm": 3}],
+)
+def test_what_names_no_group_updates_none(of_groups: dict) -> None:
+    assert kinds(Importing().reads(group_properties=of_groups)) == ["event"]
+
+
 def test_the_first_five_types_are_claimed_and_linked() -> None:
     importing = Importing()
     mapped = importing.reads(groups={"a": ["1"], "b": ["1"]})
