@@ -194,15 +194,18 @@ def _sqlite_engine(url: URL, **options: Any) -> Engine:
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Switch to WAL. SQLite's own patience with a lock does not cover this one switch."""
     until = time.monotonic() + BUSY
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+    while not _switched_to_wal(connection, is_last_try=time.monotonic() > until):
+        time.sleep(0.01)
+
+
+def _switched_to_wal(connection: sqlite3.Connection, *, is_last_try: bool) -> bool:
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if is_last_try or "locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _create_tables(connection: Connection) -> None:

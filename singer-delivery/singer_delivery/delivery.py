@@ -149,6 +149,7 @@ class Delivery:
     def _note(self, receipt: Receipt, mapped: Mapped) -> None:
         receipt.skipped = mapped.skipped
         receipt.undecided = len(mapped.events)
+        self._ledger.renew(mapped.renewed)
         if mapped.notes:
             with self._lock:
                 for note in mapped.notes:

@@ -71,12 +71,15 @@ class Mapped(NamedTuple):
     """What one record becomes.
 
     `events` are in the order in which they must arrive. `skipped` names the rule that left the
-    record itself out, for instance `excluded: Heartbeat`; events may still accompany it.
+    record itself out, for instance `excluded: Heartbeat`; events may still accompany it. `renewed`
+    are facts that an earlier event told and that hold at this later time as well: nothing is sent
+    for them, but what lies between the two times is old from now on.
     """
 
     events: tuple[Event, ...]
     skipped: str | None = None
     notes: tuple[Note, ...] = ()
+    renewed: tuple[Fact, ...] = ()
 
 
 class RecordMapping(Protocol):

@@ -11,6 +11,7 @@ Within a run, `recall` answers with everything said so far, lasting or not.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable
 
 from singer_delivery.database import Database
@@ -42,6 +43,7 @@ class Ledger:
         self._fresh: dict[Key, Fact] = {}  # said by this run, not yet on disk
         self._claims: dict[Key, Fact] = {}
         self._confirmed: dict[Key, Fact] = {}
+        self._undecided: Counter[Key] = Counter()  # events in the air, by what they would make true
         self._cache: dict[Key, Fact | None] = {}
         self._lock = threading.Lock()
         self._saving = threading.Lock()
@@ -73,13 +75,26 @@ class Ledger:
         with self._lock:
             for fact in facts:
                 self._fresh[_key(fact)] = fact
+                self._undecided[_key(fact)] += 1
+
+    def renew(self, facts: Iterable[Fact]) -> None:
+        """Say that what was said before holds at a later time too.
+
+        It lasts as soon as what it renews does: while that is in the air, no sooner.
+        """
+        with self._lock:
+            for fact in facts:
+                self._fresh[_key(fact)] = fact
+                if not self._undecided[_key(fact)]:
+                    self._confirmed[_key(fact)] = fact
 
     def confirm(self, facts: Iterable[Fact]) -> None:
         """Say that the event was delivered: its facts last, and a later save puts them on disk."""
         with self._lock:
             for fact in facts:
-                self._confirmed[_key(fact)] = fact
-                self._fresh.setdefault(_key(fact), fact)
+                self._settle(_key(fact))
+                newest = self._fresh.setdefault(_key(fact), fact)
+                self._confirmed[_key(fact)] = newest if newest.value == fact.value else fact
             full = len(self._confirmed) >= SAVE_AFTER
         if full:
             self.save()
@@ -88,7 +103,9 @@ class Ledger:
         """Say that the event was rejected: what it would have made true is forgotten."""
         with self._lock:
             for fact in facts:
-                if self._fresh.get(_key(fact)) is not fact:
+                self._settle(_key(fact))
+                newest = self._fresh.get(_key(fact))
+                if newest is None or newest.value != fact.value:
                     continue
                 before = self._confirmed.get(_key(fact))
                 if before is None:
@@ -127,6 +144,11 @@ class Ledger:
             self._put_in_cache(key, fact)
             if self._fresh.get(key) is fact:
                 del self._fresh[key]
+
+    def _settle(self, key: Key) -> None:
+        self._undecided[key] -= 1
+        if self._undecided[key] <= 0:
+            del self._undecided[key]
 
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
         self._cache[key] = fact

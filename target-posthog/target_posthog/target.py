@@ -17,6 +17,7 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_posthog import endpoints
+from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
 from target_posthog.streams import LIVE_HOURS, CountingRecent, mapping_for
 
@@ -176,8 +177,9 @@ class TargetPostHog(DeliveryTarget):
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
     ) -> RecordMapping:
         """Return what the records of a stream become; see `streams.mapping_for`."""
-        named = self.config.get("streams") or {}
-        mapping = mapping_for(stream, schema, key_properties, named, self._mapping_settings)
+        mapping = mapping_for(
+            stream, schema, key_properties, self._named_streams, self._mapping_settings
+        )
         live_from = int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000)
         return CountingRecent(mapping, live_from)
 
@@ -195,10 +197,16 @@ class TargetPostHog(DeliveryTarget):
             errors.append("`api_key` is no PostHog project key: such a key is at most 64 letters.")
         try:
             endpoints.ingestion_host(self.config["host"])
-            _ = self._mapping_settings
+            settings = self._mapping_settings
+            for stream, columns in self._named_streams.items():
+                PlainMapping(stream, columns, (), settings)
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         return errors
+
+    @property
+    def _named_streams(self) -> dict[str, dict[str, str]]:
+        return self.config.get("streams") or {}
 
     @cached_property
     def _mapping_settings(self) -> MappingSettings:

@@ -78,6 +78,11 @@ def test_a_stream_nobody_named_gets_a_sentence_that_says_how(pipe, posthog):
         ({"link_identities": "merge"}, "'merge' is not one of ['alias', 'identify', 'none']"),
         ({"max_in_flite": 3}, "'max_in_flite' was unexpected"),
         ({"group_types": list("abcdef")}, "`group_types` names 6 types"),
+        (
+            {"streams": {"orders": {"event": "Ordered"}}},
+            "`orders` lacks `distinct_id`, `timestamp`",
+        ),
+        ({"streams": {"orders": {"person": "id", "key": "x"}}}, "has the unknown `key`"),
         ({"ledger_url": "ledger.sqlite3"}, "ledger_url must be a SQLite or PostgreSQL address"),
     ],
 )

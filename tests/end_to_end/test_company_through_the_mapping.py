@@ -53,6 +53,7 @@ def mapped(lines: Iterable[bytes]) -> Mapped:
             continue
         notes = (note for note in outcome.notes if note.name == "identity_conflict")
         result.conflicts.update(note.example for note in notes)
+        known.update({fact[:2]: fact for fact in outcome.renewed})
         for event in outcome.events:
             known.update({fact[:2]: fact for fact in (*event.claims, *event.facts)})
             result.events.append(event)

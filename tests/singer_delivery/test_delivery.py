@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.errors import StorageError
-from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
+from singer_delivery.events import Event, Fact
 from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
@@ -23,36 +23,15 @@ from tests.singer_delivery.toys import (
     Sender,
     Stage,
     ToyEndpoint,
+    fact,
+    mapping,
     numbers,
     scripted,
-    toy_event,
     within,
 )
 
 DELIVERED = Judgement(Verdict.DELIVERED)
 REFUSED = Judgement(Verdict.REJECTED, "refused", "The toy refused it.")
-
-
-def fact(number: int) -> Fact:
-    return Fact("person", f"person-{number}", f"v{number}", number)
-
-
-def mapping(record: Mapping[str, Any], known: Known) -> Mapped:
-    """Make `events` events of a record; `unmappable` and `skipped` do what they say."""
-    if "unmappable" in record:
-        raise Unmappable(record["unmappable"], "it names nobody")
-    events = tuple(
-        toy_event(
-            number,
-            f"person-{number}",
-            facts=(fact(number),),
-            claims=tuple(Fact("owner", name, "ann", 1) for name in record.get("claims", ())),
-            body={"unsayable": 1} if "unsayable" in record else {},
-        )
-        for number in record.get("events", ())
-    )
-    notes = tuple(Note("odd", example) for example in record.get("odd", ()))
-    return Mapped(events, record.get("skipped"), notes)
 
 
 class Held:

@@ -8,7 +8,7 @@ import random
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from singer_delivery.dispatcher import Dispatcher
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.events import Event, Unmappable
+from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
 from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.pace import Pace
 from singer_delivery.retry import Backoff, Clock
@@ -118,6 +118,28 @@ def toy_event(number: int, person: str = "ann", **fields: Any) -> Event:
     body = {"number": number, **fields.pop("body", {})}
     endpoint = fields.pop("endpoint", "toy")
     return Event(endpoint, "event", f"event {number}", person, None, body, **fields)
+
+
+def fact(number: int) -> Fact:
+    return Fact("person", f"person-{number}", f"v{number}", number)
+
+
+def mapping(record: Mapping[str, Any], known: Known) -> Mapped:
+    """Make `events` events of a record; `unmappable` and `skipped` do what they say."""
+    if "unmappable" in record:
+        raise Unmappable(record["unmappable"], "it names nobody")
+    events = tuple(
+        toy_event(
+            number,
+            f"person-{number}",
+            facts=(fact(number),),
+            claims=tuple(Fact("owner", name, "ann", 1) for name in record.get("claims", ())),
+            body={"unsayable": 1} if "unsayable" in record else {},
+        )
+        for number in record.get("events", ())
+    )
+    notes = tuple(Note("odd", example) for example in record.get("odd", ()))
+    return Mapped(events, record.get("skipped"), notes)
 
 
 class Sender:

@@ -9,6 +9,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from tap_amplitude.bad_lines import reason_to_refuse
 from tap_amplitude.client import PATH
 from tap_amplitude.errors import (
     AccessRefused,
@@ -20,6 +21,7 @@ from tap_amplitude.errors import (
 )
 
 from tests.fakes.amplitude import FakeAmplitude
+from tests.fakes.company import Company
 from tests.fakes.exactly_once import assert_exactly_once
 from tests.fakes.server import Delay, DropConnection, Hold, Reply, TruncateBody
 from tests.tap_amplitude.running import (
@@ -332,3 +334,13 @@ def test_only_the_export_is_asked_for(amplitude, sandbox):
 
 def start_to_end(asked):
     return (asked[1] - asked[0]) // HOUR + 1
+
+
+def test_the_export_of_a_company_arrives_line_by_line(tmp_path):
+    company = Company(events=600, hours=30, start=MONDAY)
+    written = [line for hour in sorted(company.hours) for line in company.hours[hour]]
+    with FakeAmplitude(company.hours) as amplitude:
+        output = Sandbox(tmp_path, amplitude).run(window_hours=7)
+    good = [line.decode() for line in written if reason_to_refuse(line) is None]
+    assert output.raw_records == good
+    assert output.bookmark.get("bad_lines", 0) == len(written) - len(good)

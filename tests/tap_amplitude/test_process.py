@@ -165,6 +165,22 @@ def test_a_reader_that_leaves_ends_the_run_with_one_sentence(stuck):
     assert "BrokenPipe" not in log
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_left_before_a_few_bytes_is_as_quiet(tmp_path, monkeypatch, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with FakeAmplitude(hours_of_rows(MONDAY, 1)) as amplitude:
+        amplitude.misbehave(Hold())
+        process = Sandbox(tmp_path, amplitude).start()
+        amplitude.wait_until_held()
+        process.stdout.close()
+        amplitude.release()
+        log = process.stderr.read()
+        process.stderr.close()
+        assert process.wait(timeout=SECONDS) == 1
+    assert log.count("ERROR") == 1
+    assert "BrokenPipe" not in log
+
+
 def test_an_error_is_one_sentence_and_exit_code_1(amplitude, sandbox):
     process = sandbox.start(secret_key="wrong-secret")
     out, log = process.communicate(timeout=SECONDS)

@@ -111,7 +111,7 @@ class AmplitudeMapping:
             events[0].claims = told.linked.claims
         if link is not None:
             events.insert(0, link)
-        return Mapped(tuple(events), skipped, tuple(it.notes))
+        return Mapped(tuple(events), skipped, tuple(it.notes), tuple(it.renewed))
 
     def _only_link(
         self, record: Mapping[str, Any], name: str, known: Known, skipped: str

@@ -13,7 +13,7 @@ from singer_delivery.conversions import as_text, digest, stable_uuid
 from singer_delivery.events import Event, Fact, Known, Note
 from singer_delivery.table import is_absent
 
-from target_posthog.mappings.people import OPERATIONS, changes, is_newer
+from target_posthog.mappings.people import OPERATIONS, changes, is_news
 from target_posthog.mappings.posthog import GROUP_IDENTIFY, fitted_id, make_event
 from target_posthog.mappings.settings import MAX_GROUP_TYPES
 
@@ -183,16 +183,16 @@ def group_update(
 
     Its order is kept among the updates of the same group, whoever they came from: that is its lane.
     """
-    name, content, at = _SEPARATOR.join(group), digest(properties), reading.moment.at
-    if not is_newer(reading.known.recall("group", name), content, at):
+    fact = Fact("group", _SEPARATOR.join(group), digest(properties), reading.moment.at)
+    if not is_news(reading.known.recall("group", fact.name), fact, reading.renewed):
         return None
     return group_event(
         group,
         group_set(properties, reading.notes),
-        uuid=stable_uuid("group", *group, content),
+        uuid=stable_uuid("group", *group, fact.value),
         moment=reading.moment,
         base=base,
-        facts=(Fact("group", name, content, at),),
+        facts=(fact,),
     )
 
 

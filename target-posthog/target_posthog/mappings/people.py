@@ -95,24 +95,33 @@ def person_changes(
     return result
 
 
-def is_newer(last: Fact | None, content: str, at: int) -> bool:
-    """Tell whether content of this time is newer than the last one told.
+def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
+    """Tell whether content of this time is to be told, after what was told last.
 
-    Of two different contents of the same microsecond the greater digest wins, whichever is read
-    first: so a second run decides as the first did.
+    It is when it differs and is newer. When it is newer and the same, it only renews what was told:
+    content of a time between the two, read later, is then old. Of two different contents of the
+    same microsecond the greater digest wins, whichever is read first: so a second run decides as
+    the first did.
     """
-    return last is None or (content != last.value and (at, content) > (last.at, last.value))
+    if last is None:
+        return True
+    if (fact.at, fact.value) <= (last.at, last.value):
+        return False
+    if fact.value == last.value:
+        renewed.append(fact)
+        return False
+    return True
 
 
 def newer_person(reading: Reading, properties: Mapping[str, Any]) -> Fact | None:
     """Return the fact to remember if these properties of the person are news, else None."""
-    content, at = digest(properties), reading.moment.at
+    fact = Fact("person", reading.person, digest(properties), reading.moment.at)
     last = reading.known.recall("person", reading.person)
-    if not is_newer(last, content, at):
+    if not is_news(last, fact, reading.renewed):
         return None
     if last is None and reading.own_device is not None:
         # What the device was told before it had an owner is part of the person by the link.
         before = reading.known.recall("person", reading.own_device)
-        if before is not None and before.at > at:
+        if before is not None and before.at > fact.at:
             return None
-    return Fact("person", reading.person, content, at)
+    return fact

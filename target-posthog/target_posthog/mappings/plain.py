@@ -27,7 +27,7 @@ from singer_delivery.events import Fact, Mapped, Unmappable
 from singer_delivery.table import is_absent
 
 from target_posthog.mappings.groups import group_event, link_types
-from target_posthog.mappings.people import is_newer
+from target_posthog.mappings.people import is_news
 from target_posthog.mappings.posthog import (
     GUARDED_KEYS,
     MAX_NAME_CHARACTERS,
@@ -140,9 +140,9 @@ class PlainMapping:
         if mode == "none":
             return Mapped((), "person_properties: none")
         name = f"{self._stream}\x1f{person}"
-        fact, skipped = _news(known, Fact("person", name, digest(content), _at(when)), when)
-        if skipped is not None:
-            return Mapped((), skipped)
+        fact = Fact("person", name, digest(content), _at(when))
+        if (no_news := _news(known, fact, when)) is not None:
+            return no_news
         event = make_event(
             "person",
             SET,
@@ -163,9 +163,9 @@ class PlainMapping:
         if not linked.types:
             return Mapped((), linked.notes[0].name, tuple(linked.notes))
         name = "\x1f".join((self._stream, *group))
-        fact, skipped = _news(known, Fact("group", name, digest(content), _at(when)), when)
-        if skipped is not None:
-            return Mapped((), skipped)
+        fact = Fact("group", name, digest(content), _at(when))
+        if (no_news := _news(known, fact, when)) is not None:
+            return no_news
         event = group_event(
             group,
             content,
@@ -237,13 +237,14 @@ def _at(when: Moment | None) -> int:
     return when.at if when is not None else 0
 
 
-def _news(known: Known, fact: Fact, when: Moment | None) -> tuple[Fact, str | None]:
-    """Return the fact, and why it is no news, if it is none."""
+def _news(known: Known, fact: Fact, when: Moment | None) -> Mapped | None:
+    """Return what becomes of a row that is no news; None when it is."""
     last = known.recall(fact.kind, fact.name)
-    if last is None:
-        return fact, None
-    if last.value == fact.value:
-        return fact, "unchanged"
-    if when is not None and not is_newer(last, fact.value, fact.at):
-        return fact, "superseded"
-    return fact, None
+    renewed: list[Fact] = []
+    if when is None:
+        is_told = last is not None and last.value == fact.value
+        return Mapped((), "unchanged") if is_told else None
+    if is_news(last, fact, renewed):
+        return None
+    is_same = last is not None and last.value == fact.value
+    return Mapped((), "unchanged" if is_same else "superseded", renewed=tuple(renewed))

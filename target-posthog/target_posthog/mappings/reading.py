@@ -61,6 +61,7 @@ class Reading:
         own_device: the device, when it belongs to this record's user or is about to.
         event_properties: the column of that name, empty when it is no object.
         notes: what the report counts of it; grows while the record is mapped.
+        renewed: what it says again at a later time; grows while the record is mapped.
     """
 
     record: Mapping[str, Any]
@@ -74,6 +75,7 @@ class Reading:
     own_device: str | None
     event_properties: Mapping[str, Any]
     notes: list[Note] = field(default_factory=list)
+    renewed: list[Fact] = field(default_factory=list)
 
 
 def read(record: Mapping[str, Any], name: str, known: Known, *, links: bool) -> Reading:

@@ -24,6 +24,7 @@ class Remembering:
 
     def learn(self, mapped: Mapped) -> None:
         self.cut_off(mapped)
+        self._add(mapped.renewed)
         for event in mapped.events:
             self._add(event.facts)
 

@@ -77,7 +77,8 @@ def test_a_group_is_updated_only_by_what_is_newer_and_different() -> None:
     assert kinds(size(importing, 1, T11)) == ["group", "event"]
     assert kinds(size(importing, 1, T12)) == ["event"]
     assert kinds(size(importing, 2, "2024-03-01 10:30:00")) == ["event"]
-    assert kinds(size(importing, 2, T12)) == ["group", "event"]
+    assert kinds(size(importing, 2, "2024-03-01 11:30:00")) == ["event"]
+    assert kinds(size(importing, 2, "2024-03-01 12:30:00")) == ["group", "event"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ def test_an_older_snapshot_never_overwrites_a_newer_one() -> None:
     assert told(importing.reads(user_properties=FREE, event_time=T12)) == {"$set": FREE}
 
 
+def test_what_lies_between_two_equal_snapshots_is_old() -> None:
+    importing = Importing()
+    importing.reads(user_properties=FREE, event_time=T10)
+    importing.reads(user_properties=FREE, event_time=T12)
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {}
+
+
 def last_told(snapshots: tuple) -> dict[str, Any]:
     importing = Importing()
     sent = [told(importing.reads(user_properties=snapshot)) for snapshot in snapshots]

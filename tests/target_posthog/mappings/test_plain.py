@@ -125,7 +125,7 @@ def test_a_row_becomes_a_person_without_a_time_of_its_own() -> None:
 def test_a_person_goes_only_when_it_changed() -> None:
     users = Loading("users", USERS)
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
-    assert users.reads(user_id="u1", plan="pro") == ((), "unchanged", ())
+    assert users.reads(user_id="u1", plan="pro") == ((), "unchanged", (), ())
     assert len(users.reads(user_id="u1", plan="free").events) == 1
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
     assert len(users.reads(user_id="u2", plan="pro").events) == 1
@@ -135,6 +135,8 @@ def test_a_person_with_a_time_goes_only_when_it_is_newer() -> None:
     users = Loading("users", {**USERS, "timestamp": "at"})
     assert len(users.reads(user_id="u1", plan="pro", at="2024-03-02").events) == 1
     assert users.reads(user_id="u1", plan="old", at="2024-03-01").skipped == "superseded"
+    assert users.reads(user_id="u1", plan="pro", at="2024-03-02T12:00:00").skipped == "unchanged"
+    assert users.reads(user_id="u1", plan="old", at="2024-03-02T06:00:00").skipped == "superseded"
     (event,) = users.reads(user_id="u1", plan="new", at="2024-03-03").events
     assert event.body["timestamp"] == "2024-03-03T00:00:00.000000Z"
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from singer_delivery.errors import StorageError
+from singer_delivery.events import Note
+from singer_delivery.report import EXAMPLES, NAMES, OTHER, RunReport
+
+
+def full_report() -> RunReport:
+    report = RunReport(1_800_000_000.0)
+    events = report.stream("events")
+    events.read, events.delivered = 10, 4
+    events.skipped.update({"excluded: A": 2})
+    events.dead.update({"refused": 1, "no_identity": 2})
+    report.delivered("event", "Played")
+    report.delivered("event", "Played")
+    report.delivered("link", "$identify")
+    report.requests["/batch/"] = 3
+    report.retries["http 503"] = 1
+    report.bytes_sent = 99
+    report.note(Note("identity_conflict", "device d"))
+    report.finished, report.outcome = 1_800_000_002.0, "complete"
+    return report
+
+
+def test_the_report_says_all_of_it_as_json():
+    assert full_report().as_dict() == {
+        "outcome": "complete",
+        "started": "2027-01-15T08:00:00.000+00:00",
+        "finished": "2027-01-15T08:00:02.000+00:00",
+        "seconds": 2.0,
+        "events_per_second": 1.5,
+        "streams": {
+            "events": {
+                "read": 10,
+                "delivered": 4,
+                "skipped": {"excluded: A": 2},
+                "dead": {"no_identity": 2, "refused": 1},
+                "undecided": 1,
+            }
+        },
+        "sent": {"event": 2, "link": 1},
+        "events": {"Played": 2, "$identify": 1},
+        "notes": {"identity_conflict": 1},
+        "examples": {"identity_conflict": ["device d"]},
+        "requests": {"/batch/": 3},
+        "retries": {"http 503": 1},
+        "bytes_sent": 99,
+    }
+
+
+def test_the_report_says_it_in_sentences():
+    assert full_report().lines() == [
+        (
+            "Stream 'events': 10 records read: 4 delivered, 2 skipped, 3 to the dead letters "
+            "(no_identity 2, refused 1), 1 undecided, to be read again."
+        ),
+        "Counted 1 x identity_conflict.",
+        "Sent 3 events in 3 requests (1 tried again), 2 events/s.",
+    ]
+
+
+def test_a_run_of_no_time_and_no_records_can_be_told():
+    report = RunReport(0.0)
+    report.stream("events")
+    assert report.lines()[0] == "Stream 'events': 0 records read: 0 delivered."
+    assert report.as_dict()["events_per_second"] == 0
+
+
+def test_examples_are_few_and_different():
+    report = RunReport(0.0)
+    for number in range(EXAMPLES * 2):
+        report.note(Note("odd", f"example {number % (EXAMPLES + 5)}"))
+    assert report.notes["odd"] == EXAMPLES * 2
+    assert len(report.examples["odd"]) == len(set(report.examples["odd"])) == EXAMPLES
+
+
+def test_no_event_is_left_out_of_the_count_however_many_names_there_are():
+    report = RunReport(0.0)
+    for number in range(NAMES + 7):
+        report.delivered("event", f"name {number}")
+    report.delivered("event", "name 0")
+    assert report.names.total() == NAMES + 8
+    assert report.names[OTHER] == 7
+    assert report.names["name 0"] == 2
+
+
+def test_the_file_is_the_report_for_its_owner_alone(tmp_path: Path):
+    path = tmp_path / "folder" / "report.json"
+    report = full_report()
+    report.names["Zoë 🦆"] = 1
+    report.write(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == report.as_dict()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_report_that_cannot_be_written_is_a_storage_error(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"report\.json"):
+        full_report().write(tmp_path / "file" / "report.json")
