@@ -42,7 +42,9 @@ format: .venv/.installed ## Mend style
 	$(BIN)/ruff format .
 
 docs: .venv/.installed ## Write the generated pages and settings tables anew
-	$(BIN)/python -m tests.docs
+	$(BIN)/python -m tools.definitions
+	$(BIN)/python -m tools.readme
+	$(BIN)/python -m tools.mapping_page
 
 lock: $(UV) ## Pin dependencies anew
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \

@@ -30,12 +30,17 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 
+from singer_delivery.conversions import shortened
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.files import create_private
 
 BUSY = 30.0
 """Seconds to wait for another run that is writing to the same file."""
+
+LONGEST_NAME = 1_000
+"""Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
+a page, about 2,700 bytes."""
 
 CREATING = 0x53494E474552
 """Key of the PostgreSQL lock under which the tables are made."""
@@ -100,14 +105,15 @@ class Database:
 
     def read(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
+        asked = {"kind": kind, "name": self._storable(_fitted(name))}
         with _told_as_storage_error():
-            row = self._reader.execute(self._select, {"kind": kind, "name": name}).first()
+            row = self._reader.execute(self._select, asked).first()
         return None if row is None else Fact(kind, name, row.value, row.at)
 
     def write(self, facts: Iterable[Fact]) -> None:
         """Return when all these facts are on disk; after an error, none of them is."""
         # In one order, so that two machines never wait for each other's rows.
-        rows = [{"scope": self._scope, **fact._asdict()} for fact in sorted(facts)]
+        rows = [self._row(fact) for fact in sorted(facts)]
         with _told_as_storage_error(), self._writer.begin():
             self._writer.execute(self._upsert, rows)
 
@@ -117,6 +123,19 @@ class Database:
         self._writer.close()
         self._engine.dispose()
 
+    def _row(self, fact: Fact) -> dict[str, Any]:
+        return {
+            "scope": self._scope,
+            "kind": fact.kind,
+            "name": self._storable(_fitted(fact.name)),
+            "value": self._storable(fact.value),
+            "at": fact.at,
+        }
+
+    def _storable(self, text: str) -> str:
+        # PostgreSQL's text holds every character but this one.
+        return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
+
 
 def _open(engine: Engine) -> tuple[Connection, Connection]:
     with engine.begin() as connection:
@@ -124,6 +143,10 @@ def _open(engine: Engine) -> tuple[Connection, Connection]:
         _check_version(connection)
     # Autocommit for reading: every question sees what was saved before it.
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT"), engine.connect()
+
+
+def _fitted(name: str) -> str:
+    return shortened(name, LONGEST_NAME, LONGEST_NAME - 100)
 
 
 @contextmanager
