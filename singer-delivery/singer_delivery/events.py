@@ -47,6 +47,8 @@ class Event:
         merges: another person whose earlier events must be decided before this one is sent.
         claims: facts that must be on disk before this event is sent, such as who owns a device.
         facts: facts that become true when this event has been delivered.
+        deferred: whether only the newest of its endpoint and person is sent, when the run ends. It
+            is kept on disk until then; its facts count from the moment it is kept.
     """
 
     endpoint: str
@@ -58,6 +60,7 @@ class Event:
     merges: str | None = None
     claims: tuple[Fact, ...] = ()
     facts: tuple[Fact, ...] = ()
+    deferred: bool = False
 
 
 class Note(NamedTuple):

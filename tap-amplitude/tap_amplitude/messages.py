@@ -11,6 +11,7 @@ import os
 import sys
 from contextlib import suppress
 
+from singer_delivery.sdk.stdout import write_to_stdout
 from singer_sdk.singerlib import SchemaMessage, StateMessage
 from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
@@ -62,7 +63,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             chunk = b"".join(self._lines)
             self._lines.clear()
             self._size = 0
-            _write_to_stdout(chunk)
+            write_to_stdout(chunk)
         except BrokenPipeError:
             _abandon_stdout()
             raise
@@ -80,20 +81,6 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         self.signum = signum
         if not self._is_writing:
             raise SystemExit(128 + signum)
-
-
-def _write_to_stdout(chunk: bytes) -> None:
-    # Looked up each time, since stdout may be redirected between two messages.
-    out = sys.stdout
-    out.flush()
-    if not hasattr(out, "buffer"):
-        out.write(chunk.decode())
-        return
-    rest = memoryview(chunk)
-    while rest:
-        # With PYTHONUNBUFFERED, a signal makes one write end after a part of the bytes.
-        rest = rest[out.buffer.write(rest) :]
-    out.buffer.flush()
 
 
 def _abandon_stdout() -> None:

@@ -22,7 +22,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.singerlib.json import deserialize_json
 from singer_sdk.streams import Stream
 
-from tap_amplitude.bad_lines import BadLines, reason_to_refuse
+from tap_amplitude.bad_lines import BadLines, mended, reason_to_refuse
 from tap_amplitude.messages import LineWriter
 from tap_amplitude.schemas import EVENTS_SCHEMA
 from tap_amplitude.settings import Settings
@@ -159,12 +159,13 @@ class EventsStream(Stream):
             if not line:
                 continue
             why = reason_to_refuse(line)
-            if why is None:
-                self._records += 1
-                self._bytes += len(line)
-                yield line
-            else:
-                bad_lines.add(file, number, why, line)
+            whole = line if why is None else mended(line)
+            if whole is None:
+                bad_lines.add(file, number, str(why), line)
+                continue
+            self._records += 1
+            self._bytes += len(whole)
+            yield whole
 
     def _finish(self, portion: Portion, bad_lines: BadLines) -> None:
         """Move the bookmark behind a portion, all of whose lines are written."""

@@ -171,7 +171,7 @@ class TargetPostHog(DeliveryTarget):
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self._events_per_second,
         )
-        return Run(settings, {endpoints.BATCH: self._endpoint()}, self._scope, self._give_back)
+        return Run(settings, {endpoints.BATCH: self._endpoint()}, self._scope, self.give_back)
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
@@ -246,9 +246,6 @@ class TargetPostHog(DeliveryTarget):
         """Names the project in the ledger without its key: another project starts afresh."""
         project = f"{endpoints.ingestion_host(self.config['host'])} {self.config.get('api_key')}"
         return hashlib.sha256(project.encode()).hexdigest()[:32]
-
-    def _give_back(self, state: Mapping[str, Any]) -> None:
-        self._write_state_message(dict(state))
 
 
 if __name__ == "__main__":

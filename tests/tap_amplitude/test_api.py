@@ -337,9 +337,9 @@ def start_to_end(asked):
 
 
 def test_the_export_of_a_company_arrives_line_by_line(tmp_path):
-    company = Company(events=600, hours=30, start=MONDAY)
-    written = [line for hour in sorted(company.hours) for line in company.hours[hour]]
-    with FakeAmplitude(company.hours) as amplitude:
+    hours = Company(events=600, hours=30, start=MONDAY).hours()
+    written = [line for hour in sorted(hours) for line in hours[hour]]
+    with FakeAmplitude(hours) as amplitude:
         output = Sandbox(tmp_path, amplitude).run(window_hours=7)
     good = [line.decode() for line in written if reason_to_refuse(line) is None]
     assert output.raw_records == good

@@ -91,6 +91,20 @@ def test_broken_lines_are_for_their_owners_eyes(run, tmp_path):
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize(
+    ("cut", "mended"),
+    [
+        (rb'{"a":"x\ud83d"}', rb'{"a":"x\ufffd"}'),
+        (rb'{"a":"\uDE00y"}', rb'{"a":"\ufffdy"}'),
+        (rb'{"a":"\ud83d\ud83d\ude00"}', rb'{"a":"\ufffd\ud83d\ude00"}'),
+        (rb'{"a":"\\ud83d \ud83d","n":1.0}', rb'{"a":"\\ud83d \ufffd","n":1.0}'),
+    ],
+)
+def test_half_an_emoji_is_replaced_and_the_row_passes(run, tmp_path, cut, mended):
+    assert run([cut]).raw_records == [mended.decode()]
+    assert list(tmp_path.rglob("bad_lines.jsonl")) == []
+
+
 def test_a_file_is_named_once_in_the_log_and_its_content_never(run, caplog):
     run([row(MONDAY, 1), *BROKEN])
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
@@ -156,12 +154,3 @@ def test_any_column_may_be_null_and_none_is_required():
     schema = TapAmplitude(config=GOOD).streams["events"].schema
     assert all("null" in column["type"] for column in schema["properties"].values())
     assert "required" not in schema
-
-
-def test_the_readme_lists_every_setting_with_its_default():
-    readme = (Path(__file__).parents[2] / "tap-amplitude" / "README.md").read_text()
-    told = dict(re.findall(r"^\| `(\w+)` \|(.*?)\|", readme, re.MULTILINE))
-    assert set(told) == NAMES
-    for name in NAMES - {"end_date"}:
-        default = TapAmplitude.config_jsonschema["properties"][name].get("default", "")
-        assert told[name].strip().strip("`") == str(default)

@@ -31,19 +31,20 @@ AMPLITUDE = FakeAmplitude(
 )
 with AMPLITUDE:
     URL = AMPLITUDE.url  # the port stays the same when the server starts again
+SPOOL = tempfile.TemporaryDirectory()  # the suite wants its settings before any fixture
 CONFIG = {
     "api_key": AMPLITUDE.api_key,
     "secret_key": AMPLITUDE.secret_key,
     "base_url": URL,
     "start_date": "2024-01-01",
     "end_date": "2024-01-02",
-    "spool_dir": f"{tempfile.gettempdir()}/tap-amplitude-standard-tests",
+    "spool_dir": SPOOL.name,
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def amplitude():
-    with AMPLITUDE:
+    with AMPLITUDE, SPOOL:
         yield
 
 

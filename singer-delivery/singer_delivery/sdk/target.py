@@ -21,18 +21,21 @@ from functools import cached_property
 from types import FrameType
 from typing import Any, ClassVar
 
+import orjson
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
+from singer_delivery.delivery import State
 from singer_delivery.dispatcher import Interrupted
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
 from singer_delivery.run import Run
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink
+from singer_delivery.sdk.stdout import write_to_stdout
 
 
 class DeliveryTarget(Target):
@@ -83,6 +86,10 @@ class DeliveryTarget(Target):
     def run(self) -> Run:
         """The run, opened when it is first needed."""
         return self.open_run()
+
+    def give_back(self, state: State) -> None:
+        """Write a STATE value for whoever runs the target to store."""
+        write_to_stdout(orjson.dumps(state, option=orjson.OPT_APPEND_NEWLINE))
 
     @classmethod
     def invoke(cls, **options: Any) -> None:
