@@ -445,3 +445,36 @@ def test_a_fact_saved_while_an_older_is_read_is_the_one_that_is_known(url):
     assert ledger.recall("person", "ann") == ledger.meanwhile
     assert ledger.recall("person", "ann") == ledger.meanwhile
     ledger.close()
+
+
+# What is renewed ----------------------------------------------------------------------------
+
+
+def test_what_is_renewed_holds_at_the_later_time(url):
+    with opened(url) as ledger:
+        ledger.expect([fact(at=1)])
+        ledger.confirm([fact(at=1)])
+        ledger.renew([fact(at=5)])
+        assert ledger.recall("person", "ann") == fact(at=5)
+        ledger.save()
+    assert on_disk(url) == fact(at=5)
+
+
+def test_a_renewal_lasts_no_sooner_than_what_it_renews(url):
+    with opened(url) as ledger:
+        ledger.expect([fact(at=1)])
+        ledger.renew([fact(at=5)])
+        ledger.save()
+        assert on_disk(url) is None
+
+        ledger.confirm([fact(at=1)])
+        ledger.save()
+    assert on_disk(url) == fact(at=5)
+
+
+def test_what_renews_a_rejected_fact_is_forgotten_with_it(url):
+    with opened(url) as ledger:
+        ledger.expect([fact(at=1)])
+        ledger.renew([fact(at=5)])
+        ledger.retract([fact(at=1)])
+        assert ledger.recall("person", "ann") is None
