@@ -19,6 +19,9 @@ class Verdict(Enum):
     FATAL = "fatal"
 
 
+PASSING = frozenset({408, 429})
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much one request may carry. Bytes are counted before compression."""
@@ -64,6 +67,20 @@ class Judgement:
     reason: str = ""
     detail: str = ""
     exceptions: Mapping[int, Judgement] = field(default_factory=dict)
+
+
+def passing(reply: Reply, whom: str) -> Judgement | None:
+    """Return the judgement of what passes by itself; None for every other reply.
+
+    No reply at all, 408, 429 and every status from 500 on (RFC 9110): the same request may be taken
+    later. `whom` names the service and its host, for people.
+    """
+    if reply.status == 0:
+        return Judgement(Verdict.RETRIABLE, "network", f"{whom}: {reply.error}.")
+    if reply.status in PASSING or reply.status >= 500:
+        detail = f"{whom} answered {reply.status}."
+        return Judgement(Verdict.RETRIABLE, f"http {reply.status}", detail)
+    return None
 
 
 class Endpoint(Protocol):

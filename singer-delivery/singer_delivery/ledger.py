@@ -94,7 +94,7 @@ class Ledger:
             for fact in facts:
                 self._settle(_key(fact))
                 newest = self._fresh.setdefault(_key(fact), fact)
-                self._confirmed[_key(fact)] = newest if newest.value == fact.value else fact
+                self._confirmed[_key(fact)] = newest if self._renews(newest, fact) else fact
             full = len(self._confirmed) >= SAVE_AFTER
         if full:
             self.save()
@@ -105,7 +105,7 @@ class Ledger:
             for fact in facts:
                 self._settle(_key(fact))
                 newest = self._fresh.get(_key(fact))
-                if newest is None or newest.value != fact.value:
+                if newest is None or not self._renews(newest, fact):
                     continue
                 before = self._confirmed.get(_key(fact))
                 if before is None:
@@ -144,6 +144,14 @@ class Ledger:
             self._put_in_cache(key, fact)
             if self._fresh.get(key) is fact:
                 del self._fresh[key]
+
+    def _renews(self, newest: Fact, fact: Fact) -> bool:
+        """Tell whether the newest word is this fact, or renews it.
+
+        While others are in the air, one of them may say the same again; that is theirs.
+        """
+        is_alone = not self._undecided[_key(fact)]
+        return newest is fact or (is_alone and newest.value == fact.value)
 
     def _settle(self, key: Key) -> None:
         self._undecided[key] -= 1

@@ -6,13 +6,13 @@ PostHog's capture service (rust/capture: router, payload, v0 endpoints), as publ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
 from singer_delivery.compression import gzip_body
-from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
+from singer_delivery.encoding import encoded_json
+from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict, passing
 from singer_delivery.errors import SettingsError
 from singer_delivery.events import Event, Unmappable
 
@@ -36,9 +36,6 @@ MAX_BYTES = 5 * 1024 * 1024
 CLOUD_EVENTS_PER_SECOND = 5_000
 """PostHog asks importers for "a few thousand events per second" in total and may drop what
 destabilises ingestion (docs, "Migrate to PostHog")."""
-
-RETRIED = frozenset({408, 429})
-"""Besides every status from 500 on; what posthog-python retries as well."""
 
 DELIVERED = Judgement(Verdict.DELIVERED)
 
@@ -102,7 +99,7 @@ class BatchEndpoint:
         Raises:
             Unmappable: it is larger than PostHog takes, or holds what JSON cannot say.
         """
-        encoded = _encode(event)
+        encoded = encoded_json(event.body)
         if len(encoded) > MAX_EVENT_BYTES // 2 and _encoded_twice(encoded) > MAX_EVENT_BYTES:
             detail = (
                 f"the event is {len(encoded):,} bytes of JSON; PostHog takes about 1 MB, counted "
@@ -123,15 +120,12 @@ class BatchEndpoint:
         status = reply.status
         if status == 200:
             return self._accepted(reply)
-        if status == 0:
-            return _retry("network", f"PostHog at {self._host}: {reply.error}.")
-        if status in RETRIED or status >= 500:
-            return _retry(f"http {status}", f"PostHog at {self._host} answered {status}.")
         if status == 400 and _is_about_the_events(reply):
             return Judgement(Verdict.REJECTED, "refused", f"PostHog refused it: {_words(reply)}")
         if status == 413:
             return Judgement(Verdict.REJECTED, "event_too_large", "PostHog: too large (413)")
-        return Judgement(Verdict.FATAL, f"http {status}", self._fatal(status))
+        passes = passing(reply, f"PostHog at {self._host}")
+        return passes or Judgement(Verdict.FATAL, f"http {status}", self._fatal(status))
 
     def _accepted(self, reply: Reply) -> Judgement:
         try:
@@ -140,7 +134,7 @@ class BatchEndpoint:
             answer = None
         if not isinstance(answer, dict) or answer.get("status") not in ("Ok", "ok", 1):
             detail = f"{self._host} answered 200, but not as PostHog does: check `host`."
-            return _retry("no PostHog reply", detail)
+            return Judgement(Verdict.RETRIABLE, "no PostHog reply", detail)
         limited = answer.get("quota_limited")
         if isinstance(limited, list) and "events" in limited:
             detail = (
@@ -169,28 +163,9 @@ class BatchEndpoint:
         )
 
 
-def _encode(event: Event) -> bytes:
-    try:
-        # A copy: what orjson returns keeps its whole buffer, several times the text.
-        return bytes(memoryview(orjson.dumps(event.body)))
-    except TypeError as error:
-        # Integers beyond 64 bits and lone surrogates, which only orjson minds.
-        try:
-            text = json.dumps(event.body, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            detail = "it holds a value that JSON cannot say"
-            reason = "not_json"
-            raise Unmappable(reason, detail) from error
-        return text.encode("ascii")
-
-
 def _encoded_twice(encoded: bytes) -> int:
     """Bytes of the event's JSON as a JSON string: every quote and backslash takes one more."""
     return len(encoded) + encoded.count(b'"') + encoded.count(b"\\") + 2
-
-
-def _retry(reason: str, detail: str) -> Judgement:
-    return Judgement(Verdict.RETRIABLE, reason, detail)
 
 
 KNOWN_WORDS = (

@@ -298,6 +298,20 @@ def test_a_state_whose_facts_could_not_be_saved_leaves_only_when_they_are(desk):
     assert seen == [fact(1)] * 2
 
 
+def test_a_state_that_could_not_be_given_back_is_not_passed_over(desk):
+    def broken_pipe() -> None:
+        raise BrokenPipeError
+
+    desk.on_state = broken_pipe
+    desk.take(events=[1])
+    desk.delivery.checkpoint({"at": 1})
+    with pytest.raises(BrokenPipeError):
+        desk.decide(1)
+    desk.on_state = lambda: None
+    desk.delivery.checkpoint({"at": 2})
+    assert desk.states == [{"at": 1}, {"at": 2}]
+
+
 # All together -------------------------------------------------------------------------------
 
 RECORDS = st.lists(

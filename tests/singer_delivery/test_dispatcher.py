@@ -202,7 +202,7 @@ def test_the_pace_is_kept_by_all_lanes_together():
 
 
 def test_a_part_of_a_request_leaves_by_itself_after_a_while():
-    with Stage(Sender()) as stage:
+    with Stage(Sender(), linger=0.005) as stage:
         stage.submit(toy_event(0))
         within(lambda: until(lambda: 0 in stage.notes.outcomes))
 
@@ -242,6 +242,33 @@ def test_a_merge_hurries_the_request_it_waits_for():
         gate.opened.set()
         within(stage.dispatcher.drain)
     assert stage.sender.sent == [[0, 1, 2], [3], [4]]
+
+
+def test_a_merge_waits_for_what_was_postponed_though_a_later_event_was_taken():
+    gate, merged = Gate(), threading.Event()
+    seen_undecided: list[bool] = []
+
+    def answer(batch: list[int]) -> Reply:
+        if batch == [0]:
+            return gate(batch)
+        if batch == [1, 2]:
+            return Reply(200, b'{"0": "retriable"}')
+        if batch == [1]:  # postponed; the merge would come while this is in the air
+            gate.opened.set()
+            merged.wait(0.1)
+        if 3 in batch:
+            seen_undecided.append(1 not in stage.notes.outcomes)
+            merged.set()
+        return OK
+
+    endpoints = {"toy": ToyEndpoint(limits=Limits(2, 10_000))}
+    with Stage(Sender(answer), endpoints=endpoints, linger=0.005) as stage:
+        stage.submit(toy_event(0, "bob"))
+        assert gate.reached.wait(20)
+        stage.submit(toy_event(1, "ann"))
+        stage.submit(toy_event(2, "ann"), toy_event(3, "bob", merges="ann"))
+        within(stage.dispatcher.drain)
+    assert seen_undecided == [False]
 
 
 def test_there_are_as_many_requests_in_the_air_as_there_are_lanes():
@@ -333,7 +360,7 @@ def test_stop_lets_the_request_in_the_air_finish_and_be_counted():
 
 def test_stop_does_not_wait_for_a_service_that_does_not_answer():
     gate = Gate()
-    with Stage(Sender(gate)) as stage:
+    with Stage(Sender(gate), linger=0.005) as stage:
         stage.submit(toy_event(0))
         assert gate.reached.wait(20)
         within(lambda: stage.dispatcher.stop(0.01))
@@ -342,7 +369,7 @@ def test_stop_does_not_wait_for_a_service_that_does_not_answer():
 
 def test_stop_ends_a_wait_before_a_retry():
     sender = Sender(lambda _batch: Reply(503, headers={"Retry-After": "600"}))
-    with Stage(sender, max_retries=10_000) as stage:
+    with Stage(sender, max_retries=10_000, linger=0.005) as stage:
         stage.submit(toy_event(0))
         within(lambda: until(lambda: len(sender.sent) > 2))
         within(lambda: stage.dispatcher.stop(20))

@@ -447,6 +447,32 @@ def test_a_fact_saved_while_an_older_is_read_is_the_one_that_is_known(url):
     ledger.close()
 
 
+def test_the_rejection_of_one_leaves_the_same_said_again_later(url):
+    first, between, again = fact(value="A"), fact(value="B", at=2), fact(value="A", at=3)
+    with opened(url) as ledger:
+        for said in (first, between, again):
+            ledger.expect([said])
+        ledger.retract([first])
+        assert ledger.recall("person", "ann") == again
+        ledger.confirm([between])
+        assert ledger.recall("person", "ann") == again
+        ledger.confirm([again])
+        assert ledger.recall("person", "ann") == again
+        ledger.save()
+        assert ledger.recall("person", "ann") == again
+    assert on_disk(url) == again
+
+
+def test_the_delivery_of_one_does_not_make_the_same_last_that_is_still_in_the_air(url):
+    first, between, again = fact(value="A"), fact(value="B", at=2), fact(value="A", at=3)
+    with opened(url) as ledger:
+        for said in (first, between, again):
+            ledger.expect([said])
+        ledger.confirm([first])
+        ledger.save()
+    assert on_disk(url) == first
+
+
 # What is renewed ----------------------------------------------------------------------------
 
 

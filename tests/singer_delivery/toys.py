@@ -22,7 +22,7 @@ from singer_delivery.pace import Pace
 from singer_delivery.retry import Backoff, Clock
 from typing_extensions import Self
 
-LATEST = 30.0
+LATEST = 15.0
 """Seconds after which a test that hangs is given up, with a look at its threads."""
 
 OK = Reply(200)
@@ -215,7 +215,7 @@ class Stage:
             "pace": Pace(0, self.clock),
             "backoff": Backoff(chance=random.Random(7)),
             "clock": self.clock,
-            "linger": 0.005,
+            "linger": 1_000.0,
         }
         self.dispatcher = Dispatcher(self.endpoints, sender, self.notes, **{**settings, **options})
 
@@ -225,8 +225,11 @@ class Stage:
             self.dispatcher.submit(event, encoded, Ticket(message))
 
     def deliver(self, *events: Event) -> None:
-        self.submit(*events)
-        self.dispatcher.drain()
+        def run() -> None:
+            self.submit(*events)
+            self.dispatcher.drain()
+
+        within(run)
 
     def __enter__(self) -> Self:
         return self
