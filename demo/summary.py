@@ -47,7 +47,7 @@ def _people(arrived: Arrived, report: Mapping[str, Any], users: int) -> Iterable
 
 
 def _run(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    yield "requests", sum(report["requests"].values())
+    yield "requests", sum(each["requests"] for each in report["endpoints"].values())
     yield "seconds from the first record on", f"{report['seconds']:.2f}"
     yield "events a second", round(report["events_per_second"])
 

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    URL,
     BigInteger,
     Column,
     Connection,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     bindparam,
-    create_engine,
-    event,
+    delete,
     func,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.engine import Engine
 from sqlalchemy.schema import CreateTable
 
 from singer_delivery.conversions import shortened
-from singer_delivery.errors import SettingsError, StorageError
+from singer_delivery.engines import opened, told_as_storage_error
+from singer_delivery.errors import SettingsError
 from singer_delivery.events import Fact
-from singer_delivery.files import create_private
-
-BUSY = 30.0
-"""Seconds to wait for another run that is writing to the same file."""
 
 LONGEST_NAME = 1_000
 """Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
@@ -64,6 +55,19 @@ _facts = Table(
     Column("at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+_updates = Table(
+    "singer_delivery_updates",
+    _metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("endpoint", String(32), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("encoded", LargeBinary, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+)
 _about = Table(
     "singer_delivery_about",
     _metadata,
@@ -72,8 +76,27 @@ _about = Table(
 )
 
 
+class Update(NamedTuple):
+    """The newest update of a person or group, kept until the run ends.
+
+    `name` is whose it is, `at` the time of its record (µs since 1970); `kind` and `event` are for
+    the report, `stream` and `message` (the RECORD message it came from) for the dead letters.
+    """
+
+    endpoint: str
+    name: str
+    at: int
+    kind: str
+    event: str
+    stream: str
+    encoded: bytes
+    message: bytes
+
+
 class Database:
-    """The facts of one `scope`. `read` is called from one thread, `write` from one at a time.
+    """The facts of one `scope`, and its updates that wait for the end of a run.
+
+    `read` is called from one thread, `write` from one at a time.
 
     With `keep=False` nothing is written, and no file is made.
 
@@ -84,12 +107,9 @@ class Database:
 
     def __init__(self, url: str, scope: str, *, keep: bool) -> None:
         self._scope = scope
-        engine = _engine(_readable(url), keep=keep)
-        insert = INSERTS[engine.dialect.name](_facts)
-        self._upsert = insert.on_conflict_do_update(
-            index_elements=["scope", "kind", "name"],
-            set_={"value": insert.excluded.value, "at": insert.excluded.at},
-        )
+        engine = opened(url, keep=keep)
+        self._upsert = _upsert(engine, _facts)
+        self._upsert_update = _upsert(engine, _updates, newest=True)
         self._select = select(_facts.c.value, _facts.c.at).where(
             _facts.c.scope == scope,
             _facts.c.kind == bindparam("kind"),
@@ -97,7 +117,7 @@ class Database:
         )
         self._engine = engine
         try:
-            with _told_as_storage_error():
+            with told_as_storage_error():
                 self._reader, self._writer = _open(engine)
         except BaseException:
             engine.dispose()
@@ -106,16 +126,38 @@ class Database:
     def read(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
         asked = {"kind": kind, "name": self._storable(_fitted(name))}
-        with _told_as_storage_error():
+        with told_as_storage_error():
             row = self._reader.execute(self._select, asked).first()
         return None if row is None else Fact(kind, name, row.value, row.at)
 
-    def write(self, facts: Iterable[Fact]) -> None:
-        """Return when all these facts are on disk; after an error, none of them is."""
+    def write(
+        self, facts: Iterable[Fact], updates: Iterable[Update] = (), sent: Iterable[Update] = ()
+    ) -> None:
+        """Return when all of this is on disk; after an error, nothing of it is.
+
+        Of two updates of one person the newer stays. Those `sent` are forgotten, unless a newer one
+        has taken their place.
+        """
         # In one order, so that two machines never wait for each other's rows.
         rows = [self._row(fact) for fact in sorted(facts)]
-        with _told_as_storage_error(), self._writer.begin():
-            self._writer.execute(self._upsert, rows)
+        kept = [self._update_row(update) for update in sorted(updates)]
+        done = [self._update_key(update) for update in sorted(sent)]
+        with told_as_storage_error(), self._writer.begin():
+            for statement, of in ((self._upsert, rows), (self._upsert_update, kept), (_sent, done)):
+                if of:
+                    self._writer.execute(statement, of)
+
+    def updates(self, after: tuple[str, str], count: int) -> list[Update]:
+        """Return the next updates behind (endpoint, name), in this order."""
+        key = tuple_(_updates.c.endpoint, _updates.c.name)
+        asked = (
+            select(*(_updates.c[name] for name in Update._fields))
+            .where(_updates.c.scope == self._scope, key > after)
+            .order_by(_updates.c.endpoint, _updates.c.name)
+            .limit(count)
+        )
+        with told_as_storage_error():
+            return [Update(*row) for row in self._reader.execute(asked)]
 
     def close(self) -> None:
         """Close the connections."""
@@ -132,9 +174,34 @@ class Database:
             "at": fact.at,
         }
 
+    def _update_row(self, update: Update) -> dict[str, Any]:
+        return {
+            **update._asdict(),
+            "scope": self._scope,
+            "name": self._storable(_fitted(update.name)),
+        }
+
+    def _update_key(self, update: Update) -> dict[str, Any]:
+        row = self._update_row(update)
+        return {f"sent_{name}": row[name] for name in ("scope", "endpoint", "name", "at")}
+
     def _storable(self, text: str) -> str:
         # PostgreSQL's text holds every character but this one.
         return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
+
+
+_sent = delete(_updates).where(
+    *(_updates.c[name] == bindparam(f"sent_{name}") for name in ("scope", "endpoint", "name", "at"))
+)
+
+
+def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:
+    """Return the statement that writes rows over those of the same key; only older ones if told."""
+    insert = INSERTS[engine.dialect.name](table)
+    keys = [column.name for column in table.primary_key]
+    values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    older = table.c.at <= insert.excluded.at if newest else None
+    return insert.on_conflict_do_update(index_elements=keys, set_=values, where=older)
 
 
 def _open(engine: Engine) -> tuple[Connection, Connection]:
@@ -149,94 +216,12 @@ def _fitted(name: str) -> str:
     return shortened(name, LONGEST_NAME, LONGEST_NAME - 100)
 
 
-@contextmanager
-def _told_as_storage_error() -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        # The driver's own words name the fault; SQLAlchemy's would add the statement's values.
-        why = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
-        msg = (
-            f"The ledger cannot be used ({str(why).strip()}). Nothing is lost, STATE did not move: "
-            "check ledger_url, the permissions of its folder and the free disk space, then start "
-            "again."
-        )
-        raise StorageError(msg) from None
-
-
-def _readable(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or parsed.get_backend_name() not in INSERTS:
-        msg = (
-            "ledger_url must be a SQLite or PostgreSQL address, for instance "
-            "sqlite:///ledger.sqlite3 or postgresql+psycopg://user@host/database"
-        )
-        raise SettingsError(msg)
-    return parsed
-
-
-def _engine(url: URL, *, keep: bool) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return _server_engine(url)
-    path = Path(url.database) if url.database and url.database != ":memory:" else None
-    if path is None or (not keep and not path.exists()):
-        return _sqlite_engine(make_url("sqlite://"), poolclass=StaticPool)
-    with _told_as_storage_error():
-        create_private(path)
-    return _sqlite_engine(url)
-
-
-def _server_engine(url: URL) -> Engine:
-    try:
-        return create_engine(url, hide_parameters=True, pool_size=2)
-    except (ArgumentError, ImportError):
-        msg = (
-            f"ledger_url asks for the driver of {url.drivername}://, which is not installed: "
-            "install psycopg[binary] beside this software and write "
-            "postgresql+psycopg://user@host/database"
-        )
-        raise SettingsError(msg) from None
-
-
-def _sqlite_engine(url: URL, **options: Any) -> Engine:
-    arguments = {"check_same_thread": False, "timeout": BUSY}
-    engine = create_engine(url, hide_parameters=True, connect_args=arguments, **options)
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        # WAL: reading and writing do not wait for each other. FULL: saved means on the disk.
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")
-
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. SQLite's own patience with a lock does not cover this one switch."""
-    until = time.monotonic() + BUSY
-    while not _switched_to_wal(connection, is_last_try=time.monotonic() > until):
-        time.sleep(0.01)
-
-
-def _switched_to_wal(connection: sqlite3.Connection, *, is_last_try: bool) -> bool:
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        if is_last_try or "locked" not in str(error):
-            raise
-        return False
-    return True
-
-
 def _create_tables(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # IF NOT EXISTS alone fails where two runs begin at once (PostgreSQL docs, CREATE TABLE,
         # make no promise of it); the lock ends with the transaction.
         connection.execute(select(func.pg_advisory_xact_lock(CREATING)))
-    for table in (_facts, _about):
+    for table in (_facts, _updates, _about):
         connection.execute(CreateTable(table, if_not_exists=True))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Protocol
 
+from singer_delivery.database import Update
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
 from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
@@ -57,6 +58,29 @@ class Receipt(Ticket):
         self.undecided = 0
         self.skipped: str | None = None
         self.dead: str | None = None
+
+
+class Waiting(Ticket):
+    """An update that waited for the end of the run."""
+
+    __slots__ = ("update",)
+
+    def __init__(self, update: Update) -> None:
+        super().__init__(update.message)
+        self.update = update
+
+
+def _as_update(event: Event, encoded: bytes, receipt: Receipt) -> Update:
+    return Update(
+        event.endpoint,
+        event.person,
+        event.at or 0,
+        event.kind,
+        event.name,
+        receipt.stream,
+        encoded,
+        receipt.message,
+    )
 
 
 class Delivery:
@@ -128,6 +152,7 @@ class Delivery:
         """Return when everything taken is decided and on disk. Raises as `take` does."""
         self._dispatcher.drain()
         self._settle()
+        self._send_updates()
         self.save()
 
     def save(self) -> None:
@@ -148,7 +173,7 @@ class Delivery:
 
     def _note(self, receipt: Receipt, mapped: Mapped) -> None:
         receipt.skipped = mapped.skipped
-        receipt.undecided = len(mapped.events)
+        receipt.undecided = sum(not event.deferred for event in mapped.events)
         self._ledger.renew(mapped.renewed)
         if mapped.notes:
             with self._lock:
@@ -156,13 +181,26 @@ class Delivery:
                     self._report.note(note)
 
     def _submit(self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]) -> None:
-        for event in events:
-            self._ledger.claim(event.claims)
-            self._ledger.expect(event.facts)
         for event, each in zip(events, encoded, strict=True):
-            self._dispatcher.submit(event, each, receipt)
-        if not events:
+            self._ledger.claim(event.claims)
+            if event.deferred:
+                self._ledger.defer(_as_update(event, each, receipt), event.facts)
+            else:
+                self._ledger.expect(event.facts)
+        if not receipt.undecided:
             self._close(receipt)
+        for event, each in zip(events, encoded, strict=True):
+            if not event.deferred:
+                self._dispatcher.submit(event, each, receipt)
+
+    def _send_updates(self) -> None:
+        """Send the newest update of everybody, those that an earlier run left behind included."""
+        for update in self._ledger.updates():
+            event = Event(
+                update.endpoint, update.kind, update.event, update.name, update.at, body={}
+            )
+            self._dispatcher.submit(event, update.encoded, Waiting(update))
+        self._dispatcher.drain()
 
     # What follows is called from the lanes' threads.
 
@@ -173,28 +211,55 @@ class Delivery:
     def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
         """Count a request: see `dispatcher.Listener`."""
         with self._lock:
-            self._report.requests[endpoint] += 1
-            self._report.bytes_sent += size
+            counts = self._report.endpoint(endpoint)
+            counts.requests += 1
+            counts.bytes_sent += size
             if retry_reason:
-                self._report.retries[retry_reason] += 1
+                counts.retries[retry_reason] += 1
 
     def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
         """Take note of outcomes: see `dispatcher.Listener`."""
         with self._lock:
             for queued, judgement in batch:
-                receipt = queued.ticket
-                assert isinstance(receipt, Receipt)
-                if judgement.verdict is Verdict.DELIVERED:
-                    self._ledger.confirm(queued.event.facts)
-                    self._report.delivered(queued.event.kind, queued.event.name)
-                else:
-                    self._ledger.retract(queued.event.facts)
-                    endpoint = queued.event.endpoint
-                    self._die(receipt, judgement.reason, judgement.detail, attempts, endpoint)
-                receipt.undecided -= 1
-                if not receipt.undecided:
-                    self._close(receipt, settle=False)
+                self._count(queued.event, judgement)
+                if isinstance(queued.ticket, Waiting):
+                    self._update_decided(queued.ticket.update, judgement, attempts)
+                elif isinstance(queued.ticket, Receipt):
+                    self._event_decided(queued.event, queued.ticket, judgement, attempts)
         self._settle()
+
+    def _count(self, event: Event, judgement: Judgement) -> None:
+        if judgement.verdict is Verdict.DELIVERED:
+            self._report.delivered(event)
+        else:
+            self._report.rejected(event, judgement.reason)
+
+    def _event_decided(
+        self, event: Event, receipt: Receipt, judgement: Judgement, attempts: int
+    ) -> None:
+        if judgement.verdict is Verdict.DELIVERED:
+            self._ledger.confirm(event.facts)
+        else:
+            self._ledger.retract(event.facts)
+            self._die(receipt, judgement.reason, judgement.detail, attempts, event.endpoint)
+        receipt.undecided -= 1
+        if not receipt.undecided:
+            self._close(receipt, settle=False)
+
+    def _update_decided(self, update: Update, judgement: Judgement, attempts: int) -> None:
+        if judgement.verdict is not Verdict.DELIVERED:
+            # Its record was counted when its event was decided; the endpoint's counts tell of this.
+            self._dead_letters.add(
+                DeadLetter(
+                    update.stream,
+                    update.message,
+                    judgement.reason,
+                    judgement.detail,
+                    attempts,
+                    update.endpoint,
+                )
+            )
+        self._ledger.sent(update)
 
     def _die(
         self, receipt: Receipt, reason: str, detail: str, attempts: int, endpoint: str

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-from singer_delivery.database import Database
+from singer_delivery.database import Database, Update
 from singer_delivery.events import Fact
 
 Key = tuple[str, str]
@@ -24,6 +24,12 @@ CACHED = 50_000
 
 SAVE_AFTER = 5_000
 """Delivered facts that may wait in memory for the next save."""
+
+UPDATES_SAVE_AFTER = 1_000
+"""Updates that may wait in memory for the next save: each may hold tens of kilobytes."""
+
+UPDATES_READ = 500
+"""Updates that are read from the disk at once."""
 
 
 class Ledger:
@@ -43,6 +49,8 @@ class Ledger:
         self._fresh: dict[Key, Fact] = {}  # said by this run, not yet on disk
         self._claims: dict[Key, Fact] = {}
         self._confirmed: dict[Key, Fact] = {}
+        self._updates: dict[Key, Update] = {}
+        self._sent: list[Update] = []
         self._undecided: Counter[Key] = Counter()  # events in the air, by what they would make true
         self._cache: dict[Key, Fact | None] = {}
         self._lock = threading.Lock()
@@ -88,6 +96,41 @@ class Ledger:
                 if not self._undecided[_key(fact)]:
                     self._confirmed[_key(fact)] = fact
 
+    def defer(self, update: Update, facts: Iterable[Fact]) -> None:
+        """Keep an update for the end of the run, in place of an older one of the same person.
+
+        Its facts hold from now on. Both reach the disk together, with a later save, so that a run
+        that is cut off leaves the update for the next one.
+        """
+        with self._lock:
+            for fact in facts:
+                self._fresh[_key(fact)] = self._confirmed[_key(fact)] = fact
+            key = (update.endpoint, update.name)
+            if key not in self._updates or self._updates[key].at <= update.at:
+                self._updates[key] = update
+            full = self._keep and len(self._updates) >= UPDATES_SAVE_AFTER
+        if full:
+            self.save()
+
+    def updates(self) -> Iterator[Update]:
+        """Yield every update that waits, from this run or one that was cut off."""
+        if not self._keep:
+            yield from list(self._updates.values())
+            return
+        self.save()
+        after = ("", "")
+        while batch := self._database.updates(after, UPDATES_READ):
+            yield from batch
+            after = (batch[-1].endpoint, batch[-1].name)
+
+    def sent(self, update: Update) -> None:
+        """Say that an update needs no more sending; the next save forgets it."""
+        with self._lock:
+            self._sent.append(update)
+            full = len(self._sent) >= SAVE_AFTER
+        if full:
+            self.save()
+
     def confirm(self, facts: Iterable[Fact]) -> None:
         """Say that the event was delivered: its facts last, and a later save puts them on disk."""
         with self._lock:
@@ -118,23 +161,33 @@ class Ledger:
         self._save(self._claims)
 
     def save(self) -> None:
-        """Return when every claim and every confirmed fact is on disk."""
-        self._save(self._claims, self._confirmed)
+        """Return when every claim, every confirmed fact and every update is on disk."""
+        self._save(self._claims, self._confirmed, whole=True)
 
     def close(self) -> None:
         """Close the database. What was not saved is forgotten."""
         self._database.close()
 
-    def _save(self, *waiting: dict[Key, Fact]) -> None:
+    def _save(self, *waiting: dict[Key, Fact], whole: bool = False) -> None:
         """Write what waits. It goes on waiting when that fails: nobody may rely on it."""
         with self._saving:
             with self._lock:
                 facts = {key: fact for each in waiting for key, fact in each.items()}
-            if facts and self._keep:
-                self._database.write(facts.values())
+                updates = dict(self._updates) if whole else {}
+                sent = list(self._sent) if whole else []
+            if self._keep and (facts or updates or sent):
+                self._database.write(facts.values(), updates.values(), sent)
             with self._lock:
                 for key, fact in facts.items():
                     self._saved(key, fact, waiting)
+                if self._keep:
+                    self._forget_updates(updates, len(sent))
+
+    def _forget_updates(self, saved: Mapping[Key, Update], sent: int) -> None:
+        for key, update in saved.items():
+            if self._updates.get(key) is update:
+                del self._updates[key]
+        del self._sent[:sent]
 
     def _saved(self, key: Key, fact: Fact, waiting: Iterable[dict[Key, Fact]]) -> None:
         for each in waiting:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from singer_delivery.errors import StorageError
-from singer_delivery.events import Note
+from singer_delivery.events import Event, Note
 from singer_delivery.files import write_private
 
 EXAMPLES = 100
@@ -47,6 +47,27 @@ class StreamCounts:
         }
 
 
+@dataclass
+class EndpointCounts:
+    """What became of the events and updates that were sent to one endpoint."""
+
+    delivered: int = 0
+    dead: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    bytes_sent: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON values."""
+        return {
+            "delivered": self.delivered,
+            "dead": dict(self.dead.most_common()),
+            "requests": self.requests,
+            "retries": dict(self.retries.most_common()),
+            "bytes_sent": self.bytes_sent,
+        }
+
+
 class RunReport:
     """Counts of one run. Not safe for threads by itself: `Delivery` guards it."""
 
@@ -59,15 +80,20 @@ class RunReport:
         self.names: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
-        self.requests: Counter[str] = Counter()
-        self.retries: Counter[str] = Counter()
-        self.bytes_sent = 0
+        self.endpoints: dict[str, EndpointCounts] = {}
 
     def stream(self, name: str) -> StreamCounts:
         """Return the counts of a stream, new ones on first sight."""
         counts = self.streams.get(name)
         if counts is None:
             counts = self.streams[name] = StreamCounts()
+        return counts
+
+    def endpoint(self, name: str) -> EndpointCounts:
+        """Return the counts of an endpoint, new ones on first sight."""
+        counts = self.endpoints.get(name)
+        if counts is None:
+            counts = self.endpoints[name] = EndpointCounts()
         return counts
 
     def note(self, note: Note) -> None:
@@ -78,28 +104,35 @@ class RunReport:
             if len(examples) < EXAMPLES and note.example not in examples:
                 examples.append(note.example)
 
-    def delivered(self, kind: str, name: str) -> None:
+    def delivered(self, event: Event) -> None:
         """Count an event the destination took."""
-        self.kinds[kind] += 1
-        self.names[name if name in self.names or len(self.names) < NAMES else OTHER] += 1
+        self.endpoint(event.endpoint).delivered += 1
+        self.kinds[event.kind] += 1
+        known = event.name in self.names or len(self.names) < NAMES
+        self.names[event.name if known else OTHER] += 1
+
+    def rejected(self, event: Event, reason: str) -> None:
+        """Count an event the destination refused for good."""
+        self.endpoint(event.endpoint).dead[reason] += 1
+
+    @property
+    def _events_per_second(self) -> float:
+        return self.kinds.total() / max(self.finished - self.started, 1e-9)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the whole report as JSON values."""
-        seconds = max(self.finished - self.started, 1e-9)
         return {
             "outcome": self.outcome,
             "started": _iso(self.started),
             "finished": _iso(self.finished),
-            "seconds": round(seconds, 3),
-            "events_per_second": round(self.kinds.total() / seconds, 1),
+            "seconds": round(self.finished - self.started, 3),
+            "events_per_second": round(self._events_per_second, 1),
             "streams": {name: counts.as_dict() for name, counts in self.streams.items()},
+            "endpoints": {name: counts.as_dict() for name, counts in self.endpoints.items()},
             "sent": dict(self.kinds.most_common()),
             "events": dict(self.names.most_common()),
             "notes": dict(self.notes.most_common()),
             "examples": self.examples,
-            "requests": dict(self.requests.most_common()),
-            "retries": dict(self.retries.most_common()),
-            "bytes_sent": self.bytes_sent,
         }
 
     def write(self, path: Path) -> None:
@@ -119,11 +152,8 @@ class RunReport:
         return [
             *(_sentence(name, counts) for name, counts in self.streams.items()),
             *(f"Counted {count:,} x {name}." for name, count in self.notes.most_common()),
-            (
-                f"Sent {self.kinds.total():,} events in {self.requests.total():,} requests "
-                f"({self.retries.total():,} tried again), "
-                f"{self.kinds.total() / max(self.finished - self.started, 1e-9):,.0f} events/s."
-            ),
+            *(_traffic(name, counts) for name, counts in self.endpoints.items()),
+            f"In all {self._events_per_second:,.0f} events/s.",
         ]
 
 
@@ -135,6 +165,14 @@ def _sentence(name: str, counts: StreamCounts) -> str:
         parts.append(f"{counts.dead.total():,} to the dead letters ({reasons})")
     parts += [f"{counts.undecided:,} undecided, to be read again"] if counts.undecided else []
     return f"Stream '{name}': {counts.read:,} records read: {', '.join(parts)}."
+
+
+def _traffic(name: str, counts: EndpointCounts) -> str:
+    again = f" ({counts.retries.total():,} tried again)" if counts.retries else ""
+    refused = f", {counts.dead.total():,} refused" if counts.dead else ""
+    return (
+        f"{name}: {counts.delivered:,} delivered{refused} in {counts.requests:,} requests{again}."
+    )
 
 
 def _iso(seconds: float) -> str:

@@ -81,7 +81,11 @@ class Run:
             _keep_back if settings.dry_run else emit_state,
         )
         self._transport = Transport(settings.user_agent)
-        self._dispatcher = self._connect(endpoints)
+        try:
+            self._dispatcher = self._connect(endpoints)
+        except DeliveryError:
+            self._ledger.close()
+            raise
         self.delivery.dispatch = self._dispatcher
 
     def interrupt(self, exit_code: int) -> None:

@@ -95,7 +95,7 @@ def test_a_moody_service_costs_time_and_nothing_else(pipe, amplitude, posthog, c
 
     assert (ended.tap_code, ended.target_code) == (0, 0), ended.tap_log + ended.target_log
     assert_everything_arrived(posthog, pipe.report, company)
-    assert sum(pipe.report["retries"].values()) == 5
+    assert sum(pipe.report["endpoints"]["/batch/"]["retries"].values()) == 5
 
 
 def test_one_event_that_posthog_refuses_costs_only_itself(pipe, posthog, company):

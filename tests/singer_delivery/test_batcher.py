@@ -52,6 +52,11 @@ def test_a_batch_stops_only_where_the_next_event_would_not_fit(sizes, limits):
         assert sum(item.size + 1 for item in with_next) > limits.max_bytes
 
 
+def test_the_comma_between_two_events_counts():
+    assert len(first_batch(items([5, 5]), Limits(max_events=10, max_bytes=10))) == 1
+    assert len(first_batch(items([5, 5]), Limits(max_events=10, max_bytes=12))) == 2
+
+
 def test_an_event_larger_than_a_request_travels_alone():
     batch = first_batch(items([500, 1]), Limits(max_events=10, max_bytes=100))
     assert [item.size for item in batch] == [500]

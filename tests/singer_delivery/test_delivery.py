@@ -417,6 +417,7 @@ def test_requests_and_retries_are_counted(desk):
             desk.delivery.finish()
 
     within(run)
-    assert desk.report.requests == {"toy": 3}
-    assert desk.report.retries == {"http 503": 1, "http 429": 1}
-    assert desk.report.bytes_sent == sum(map(len, sender.bodies))
+    counts = desk.report.endpoint("toy")
+    assert counts.requests == 3
+    assert counts.retries == {"http 503": 1, "http 429": 1}
+    assert counts.bytes_sent == sum(map(len, sender.bodies))

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.errors import StorageError
-from singer_delivery.events import Note
+from singer_delivery.events import Event, Note
 from singer_delivery.report import EXAMPLES, NAMES, OTHER, RunReport
+
+
+def an_event(kind: str, name: str) -> Event:
+    return Event("/batch/", kind, name, "ann", 1, {})
 
 
 def full_report() -> RunReport:
@@ -16,12 +20,13 @@ def full_report() -> RunReport:
     events.read, events.delivered = 10, 4
     events.skipped.update({"excluded: A": 2})
     events.dead.update({"refused": 1, "no_identity": 2})
-    report.delivered("event", "Played")
-    report.delivered("event", "Played")
-    report.delivered("link", "$identify")
-    report.requests["/batch/"] = 3
-    report.retries["http 503"] = 1
-    report.bytes_sent = 99
+    report.delivered(an_event("event", "Played"))
+    report.delivered(an_event("event", "Played"))
+    report.delivered(an_event("link", "$identify"))
+    report.rejected(an_event("event", "Paused"), "refused")
+    counts = report.endpoint("/batch/")
+    counts.requests, counts.bytes_sent = 3, 99
+    counts.retries["http 503"] = 1
     report.note(Note("identity_conflict", "device d"))
     report.finished, report.outcome = 1_800_000_002.0, "complete"
     return report
@@ -43,13 +48,19 @@ def test_the_report_says_all_of_it_as_json():
                 "undecided": 1,
             }
         },
+        "endpoints": {
+            "/batch/": {
+                "delivered": 3,
+                "dead": {"refused": 1},
+                "requests": 3,
+                "retries": {"http 503": 1},
+                "bytes_sent": 99,
+            }
+        },
         "sent": {"event": 2, "link": 1},
         "events": {"Played": 2, "$identify": 1},
         "notes": {"identity_conflict": 1},
         "examples": {"identity_conflict": ["device d"]},
-        "requests": {"/batch/": 3},
-        "retries": {"http 503": 1},
-        "bytes_sent": 99,
     }
 
 
@@ -60,7 +71,8 @@ def test_the_report_says_it_in_sentences():
             "(no_identity 2, refused 1), 1 undecided, to be read again."
         ),
         "Counted 1 x identity_conflict.",
-        "Sent 3 events in 3 requests (1 tried again), 2 events/s.",
+        "/batch/: 3 delivered, 1 refused in 3 requests (1 tried again).",
+        "In all 2 events/s.",
     ]
 
 
@@ -82,8 +94,8 @@ def test_examples_are_few_and_different():
 def test_no_event_is_left_out_of_the_count_however_many_names_there_are():
     report = RunReport(0.0)
     for number in range(NAMES + 7):
-        report.delivered("event", f"name {number}")
-    report.delivered("event", "name 0")
+        report.delivered(an_event("event", f"name {number}"))
+    report.delivered(an_event("event", "name 0"))
     assert report.names.total() == NAMES + 8
     assert report.names[OTHER] == 7
     assert report.names["name 0"] == 2

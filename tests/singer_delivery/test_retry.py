@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -85,6 +87,16 @@ def test_retry_after_may_be_a_date(ahead: int, expected: float):
     assert retry_after_seconds({"Retry-After": header}, NOW) == expected
 
 
+@pytest.fixture
+def far_from_greenwich(monkeypatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_greenwich")
 def test_a_date_without_a_zone_is_utc():
     # -0000 is what RFC 5322 writes for "no zone known"; the parser then gives a naive time.
     date = datetime.fromtimestamp(NOW + 60, timezone.utc).strftime("%a, %d %b %Y %H:%M:%S -0000")
