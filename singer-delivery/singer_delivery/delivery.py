@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -21,8 +20,15 @@ from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
 from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
-
-State = Mapping[str, Any]
+from singer_delivery.tickets import (
+    Chapter,
+    HeldBack,
+    Receipt,
+    State,
+    Waiting,
+    Whole,
+    as_update,
+)
 
 
 class Dispatch(Protocol):
@@ -36,51 +42,6 @@ class Dispatch(Protocol):
 
     def raise_if_over(self) -> None:
         """Raise what stopped the run, if anything did."""
-
-
-@dataclass(slots=True)
-class Chapter:
-    """The records between two STATE messages; `state` is the one that closed it."""
-
-    undecided: int = 0
-    state: State | None = None
-
-
-class Receipt(Ticket):
-    """One record on its way: how many of its events are undecided, and what it came to."""
-
-    __slots__ = ("chapter", "dead", "skipped", "stream", "undecided")
-
-    def __init__(self, message: bytes, stream: str, chapter: Chapter) -> None:
-        super().__init__(message)
-        self.stream = stream
-        self.chapter = chapter
-        self.undecided = 0
-        self.skipped: str | None = None
-        self.dead: str | None = None
-
-
-class Waiting(Ticket):
-    """An update that waited for the end of the run."""
-
-    __slots__ = ("update",)
-
-    def __init__(self, update: Update) -> None:
-        super().__init__(update.message)
-        self.update = update
-
-
-def _as_update(event: Event, encoded: bytes, receipt: Receipt) -> Update:
-    return Update(
-        event.endpoint,
-        event.person,
-        event.at or 0,
-        event.kind,
-        event.name,
-        receipt.stream,
-        encoded,
-        receipt.message,
-    )
 
 
 class Delivery:
@@ -110,6 +71,7 @@ class Delivery:
         self._emit_state = emit_state
         self._chapter = Chapter()
         self._chapters = deque([self._chapter])
+        self._held: dict[str, list[Chapter]] = {}
         self._lock = threading.RLock()
         self.dispatch: Dispatch | None = None
 
@@ -138,6 +100,9 @@ class Delivery:
             self._close(receipt)
             return
         self._note(receipt, mapped)
+        if mapped.held:
+            self._held.setdefault(stream, []).append(receipt.chapter)
+            return
         self._submit(receipt, mapped.events, encoded)
 
     def checkpoint(self, state: State) -> None:
@@ -148,11 +113,20 @@ class Delivery:
             self._chapters.append(self._chapter)
         self._settle()
 
-    def finish(self) -> None:
-        """Return when everything taken is decided and on disk. Raises as `take` does."""
+    def finish(self, wholes: Iterable[Whole] = ()) -> None:
+        """Return when everything taken is decided and on disk. Raises as `take` does.
+
+        Events come first, then the updates that waited for them, then `wholes`, each made of all
+        the records that a stream held back.
+        """
         self._dispatcher.drain()
         self._settle()
         self._send_updates()
+        for whole in wholes:
+            encoded = self._endpoints[whole.event.endpoint].encode(whole.event)
+            self._dispatcher.submit(whole.event, encoded, HeldBack(whole.stream))
+        self._dispatcher.drain()
+        self._settle()
         self.save()
 
     def save(self) -> None:
@@ -184,7 +158,7 @@ class Delivery:
         for event, each in zip(events, encoded, strict=True):
             self._ledger.claim(event.claims)
             if event.deferred:
-                self._ledger.defer(_as_update(event, each, receipt), event.facts)
+                self._ledger.defer(as_update(event, each, receipt), event.facts)
             else:
                 self._ledger.expect(event.facts)
         if not receipt.undecided:
@@ -196,10 +170,8 @@ class Delivery:
     def _send_updates(self) -> None:
         """Send the newest update of everybody, those that an earlier run left behind included."""
         for update in self._ledger.updates():
-            event = Event(
-                update.endpoint, update.kind, update.event, update.name, update.at, body={}
-            )
-            self._dispatcher.submit(event, update.encoded, Waiting(update))
+            ticket = Waiting(update)
+            self._dispatcher.submit(ticket.event, update.encoded, ticket)
         self._dispatcher.drain()
 
     # What follows is called from the lanes' threads.
@@ -224,6 +196,8 @@ class Delivery:
                 self._count(queued.event, judgement)
                 if isinstance(queued.ticket, Waiting):
                     self._update_decided(queued.ticket.update, judgement, attempts)
+                elif isinstance(queued.ticket, HeldBack):
+                    self._release(queued.ticket.stream)
                 elif isinstance(queued.ticket, Receipt):
                     self._event_decided(queued.event, queued.ticket, judgement, attempts)
         self._settle()
@@ -245,6 +219,12 @@ class Delivery:
         receipt.undecided -= 1
         if not receipt.undecided:
             self._close(receipt, settle=False)
+
+    def _release(self, stream: str) -> None:
+        chapters = self._held.pop(stream, [])
+        self._report.stream(stream).delivered += len(chapters)
+        for chapter in chapters:
+            chapter.undecided -= 1
 
     def _update_decided(self, update: Update, judgement: Judgement, attempts: int) -> None:
         if judgement.verdict is not Verdict.DELIVERED:

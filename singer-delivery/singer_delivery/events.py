@@ -76,13 +76,15 @@ class Mapped(NamedTuple):
     `events` are in the order in which they must arrive. `skipped` names the rule that left the
     record itself out, for instance `excluded: Heartbeat`; events may still accompany it. `renewed`
     are facts that an earlier event told and that hold at this later time as well: nothing is sent
-    for them, but what lies between the two times is old from now on.
+    for them, but what lies between the two times is old from now on. `held` says that the record is
+    part of a whole which is sent when the run ends, and is decided with it.
     """
 
     events: tuple[Event, ...]
     skipped: str | None = None
     notes: tuple[Note, ...] = ()
     renewed: tuple[Fact, ...] = ()
+    held: bool = False
 
 
 class RecordMapping(Protocol):

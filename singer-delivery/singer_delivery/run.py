@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from singer_delivery.dead_letters import DeadLetters
-from singer_delivery.delivery import Delivery, State
+from singer_delivery.delivery import Delivery
 from singer_delivery.dispatcher import Dispatcher, Interrupted
 from singer_delivery.dry_run import DryRun
 from singer_delivery.endpoint import Endpoint
@@ -18,6 +18,7 @@ from singer_delivery.ledger import Ledger
 from singer_delivery.pace import Pace
 from singer_delivery.report import RunReport
 from singer_delivery.retry import Backoff, Clock
+from singer_delivery.tickets import State, Whole
 from singer_delivery.transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ GRACE = 10.0
 class RunSettings:
     """What a user sets about delivery, the same for every target.
 
-    `max_events_per_second` of 0 means no limit. `report_path` may be None.
+    `max_events_per_second` of 0 means no limit. `report_path` may be None. `first_wait` is the
+    pause in seconds before the first retry, which the service's documents may ask for.
     """
 
     user_agent: str
@@ -42,6 +44,7 @@ class RunSettings:
     report_path: Path | None
     dry_run: bool
     output_path: Path
+    first_wait: float = 1.0
 
 
 class Run:
@@ -92,14 +95,16 @@ class Run:
         """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""
         self._dispatcher.interrupt(exit_code)
 
-    def finish(self) -> None:
+    def finish(self, wholes: Iterable[Whole] = ()) -> None:
         """Return when everything taken is decided, on disk and reported.
+
+        `wholes` are sent last: see `Delivery.finish`.
 
         Raises:
             DeliveryError: the run could not be brought to its end; `abandon` is still to be called.
             Interrupted: the run was told to stop.
         """
-        self.delivery.finish()
+        self.delivery.finish(wholes)
         self._close("complete")
 
     def abandon(self, cause: BaseException) -> None:
@@ -124,7 +129,7 @@ class Run:
             max_in_flight=self._settings.max_in_flight,
             max_retries=self._settings.max_retries,
             pace=Pace(self._settings.max_events_per_second, self._clock),
-            backoff=Backoff(),
+            backoff=Backoff(self._settings.first_wait),
             clock=self._clock,
         )
 

@@ -33,7 +33,7 @@ class Transport:
         """Return the reply, or one of status 0 that says why there is none. Raises nothing."""
         try:
             response = self._session().request(
-                "POST",
+                request.method,
                 request.url,
                 data=request.body,
                 headers=dict(request.headers),

@@ -12,21 +12,19 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.events import RecordMapping
 from singer_delivery.retry import Clock
 from singer_delivery.run import Run
-from singer_delivery.sdk.settings import delivery_settings, run_settings
+from singer_delivery.sdk.settings import chosen_events_settings, delivery_settings, run_settings
 from singer_delivery.sdk.target import DeliveryTarget
+from singer_delivery.sources.streams import mapping_for
 from singer_sdk import typing as th
 
 from target_posthog import endpoints
+from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
-from target_posthog.streams import LIVE_HOURS, CountingRecent, mapping_for
+from target_posthog.recent import LIVE_HOURS, CountingRecent
 
 LONGEST_KEY = 64
 """Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""
-
-
-def _strings(name: str, title: str, description: str) -> th.Property[Any]:
-    return th.Property(name, th.ArrayType(th.StringType), title=title, description=description)
 
 
 SETTINGS = [
@@ -81,27 +79,13 @@ SETTINGS = [
         title="Person profiles",
         description="With identified_only, events without a user id create no person profile.",
     ),
-    _strings(
-        "group_types",
-        "Group types",
-        "Up to five group types to link; by default the first five met.",
-    ),
-    _strings(
-        "include_events",
-        "Include events",
-        "Shell patterns of the Amplitude event names to load; by default all.",
-    ),
-    _strings(
-        "exclude_events",
-        "Exclude events",
-        "Shell patterns of Amplitude event names to leave out, counted in the report.",
-    ),
     th.Property(
-        "rename_events",
-        th.ObjectType(additional_properties=th.StringType),
-        title="Rename events",
-        description="New names of events, by their old names.",
+        "group_types",
+        th.ArrayType(th.StringType),
+        title="Group types",
+        description="Up to five group types to link; by default the first five met.",
     ),
+    *chosen_events_settings(),
     th.Property(
         "send_ip",
         th.BooleanType,
@@ -176,9 +160,14 @@ class TargetPostHog(DeliveryTarget):
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
     ) -> RecordMapping:
-        """Return what the records of a stream become; see `streams.mapping_for`."""
+        """Return what the records of a stream become."""
+        settings = self._mapping_settings
         mapping = mapping_for(
-            stream, schema, key_properties, self._named_streams, self._mapping_settings
+            stream,
+            schema,
+            self._named_streams,
+            amplitude=lambda: AmplitudeMapping(settings),
+            plain=lambda columns: PlainMapping(stream, columns, key_properties, settings),
         )
         live_from = int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000)
         return CountingRecent(mapping, live_from)

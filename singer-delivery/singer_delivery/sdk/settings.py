@@ -11,6 +11,30 @@ from singer_sdk import typing as th
 from singer_delivery.run import RunSettings
 
 
+def chosen_events_settings() -> list[th.Property[Any]]:
+    """Return the settings that choose among Amplitude's events, for every target that takes them."""
+    return [
+        th.Property(
+            "include_events",
+            th.ArrayType(th.StringType),
+            title="Include events",
+            description="Shell patterns of the Amplitude event names to load; by default all.",
+        ),
+        th.Property(
+            "exclude_events",
+            th.ArrayType(th.StringType),
+            title="Exclude events",
+            description="Shell patterns of Amplitude event names to leave out, counted in the report.",
+        ),
+        th.Property(
+            "rename_events",
+            th.ObjectType(additional_properties=th.StringType),
+            title="Rename events",
+            description="New names of events, by their old names.",
+        ),
+    ]
+
+
 def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:
     """Return the settings of delivery for the target `name`, with its defaults."""
     return [
@@ -80,7 +104,11 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
 
 
 def run_settings(
-    config: Mapping[str, Any], *, user_agent: str, max_events_per_second: int
+    config: Mapping[str, Any],
+    *,
+    user_agent: str,
+    max_events_per_second: int,
+    first_wait: float = 1.0,
 ) -> RunSettings:
     """Read the settings above from a config whose defaults are filled in."""
     return RunSettings(
@@ -93,4 +121,5 @@ def run_settings(
         report_path=Path(config["report_path"]) if config.get("report_path") else None,
         dry_run=config["dry_run"],
         output_path=Path(config["output_path"]),
+        first_wait=first_wait,
     )

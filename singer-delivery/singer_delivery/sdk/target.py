@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import FrameType
@@ -28,7 +28,6 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
-from singer_delivery.delivery import State
 from singer_delivery.dispatcher import Interrupted
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
@@ -36,6 +35,7 @@ from singer_delivery.run import Run
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink
 from singer_delivery.sdk.stdout import write_to_stdout
+from singer_delivery.tickets import State, Whole
 
 
 class DeliveryTarget(Target):
@@ -78,6 +78,13 @@ class DeliveryTarget(Target):
             SettingsError: nothing says what they are.
         """
 
+    def wholes(self) -> Iterable[Whole]:
+        """Return what is sent when all else is: nothing, unless a subclass holds records back."""
+        return ()
+
+    def close(self) -> None:
+        """Give back what a subclass holds besides the run; nothing by default."""
+
     def config_errors(self) -> list[str]:
         """Return a sentence for each setting that is missing or wrong beyond what its type says."""
         return []
@@ -109,7 +116,8 @@ class DeliveryTarget(Target):
         """Return when everything read is decided, on disk and reported."""
         with self._until_the_end():
             self.message_reader.busy = True
-            self.run.finish()
+            self.run.finish(self.wholes())
+            self.close()
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         errors = [
@@ -137,6 +145,7 @@ class DeliveryTarget(Target):
         except BaseException as error:
             if "run" in self.__dict__:
                 self.run.abandon(error)
+            self.close()
             raise
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:

@@ -11,10 +11,22 @@ first record after a login is often the only chance to learn whose device it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from singer_delivery.events import Mapped, Unmappable
-from singer_delivery.table import build, select
+from singer_delivery.events import Event, Fact, Known, Mapped, Unmappable
+from singer_delivery.sources.amplitude.choice import Choice
+from singer_delivery.sources.amplitude.names import EventNames
+from singer_delivery.sources.amplitude.properties import property_table
+from singer_delivery.sources.amplitude.reading import (
+    GROUP_IDENTIFY_RECORD,
+    IDENTIFY_RECORD,
+    Reading,
+    event_name,
+    event_uuid,
+    read,
+)
+from singer_delivery.sources.records import readable
 
 from target_posthog.mappings import groups, identity, people
 from target_posthog.mappings.amplitude_table import (
@@ -22,37 +34,26 @@ from target_posthog.mappings.amplitude_table import (
     DROPPED,
     EVENT_NAMES,
     EVENT_PROPERTY_ROWS,
-    PREFIX,
     PROPERTIES,
     ROWS,
 )
-from target_posthog.mappings.choice import Choice
 from target_posthog.mappings.posthog import (
     GUARDED_KEYS,
     MAX_NAME_CHARACTERS,
+    PREFIX,
+    SERVICE,
     SET,
     harmless_name,
     make_event,
-    put_aside,
 )
-from target_posthog.mappings.reading import event_name, event_uuid, is_of_singer, read, readable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from singer_delivery.events import Event, Fact, Known
-
-    from target_posthog.mappings.reading import Reading
-    from target_posthog.mappings.settings import MappingSettings
+from target_posthog.mappings.settings import MappingSettings
 
 __all__ = ["DROPPED", "ROWS", "AmplitudeMapping"]
 
-IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD = "$identify", "$groupidentify"
-
-_SOURCES = frozenset(column for row in EVENT_PROPERTY_ROWS for column in row.columns)
-_WRITTEN = frozenset(row.to for row in PROPERTIES + EVENT_PROPERTY_ROWS) | {
+ALSO_WRITTEN = frozenset({
     "$amplitude_event_name", "$lib", "$lib_version", "historical_migration", "analytics_source",
-}  # fmt: skip
+})  # fmt: skip
+"""Properties of an event that no row writes."""
 
 
 def base_properties(version: str) -> dict[str, Any]:
@@ -86,9 +87,18 @@ class AmplitudeMapping:
         self._links = settings.link_identities != "none"
         self._base = base_properties(settings.version)
         self._choice = Choice(settings.include_events, settings.exclude_events)
-        allowed = {name for name in ("send_ip", "send_advertising_ids") if getattr(settings, name)}
-        self._web_rows = select(PROPERTIES, {*allowed, "web"})
-        self._app_rows = select(PROPERTIES, {*allowed, "app"})
+        self._names = EventNames(
+            settings.rename_events, EVENT_NAMES, harmless_name, MAX_NAME_CHARACTERS, SERVICE
+        )
+        self._table = property_table(
+            PROPERTIES,
+            EVENT_PROPERTY_ROWS,
+            conditions=[n for n in ("send_ip", "send_advertising_ids") if getattr(settings, n)],
+            also_written=ALSO_WRITTEN,
+            guarded=GUARDED_KEYS,
+            columns=COLUMNS,
+            prefix=PREFIX,
+        )
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what a record becomes.
@@ -96,13 +106,13 @@ class AmplitudeMapping:
         Raises:
             Unmappable: it has no name, no id or no time, or its name is too long.
         """
-        record = readable(record)
+        record = readable(record, SERVICE)
         name = event_name(record)
         skipped = self._choice.leaves_out(name)
         if skipped is not None:
             return self._only_link(record, name, known, skipped)
-        sent_as = self._sent_name(name)
-        it = read(record, name, known, links=self._links)
+        sent_as = SET if name == IDENTIFY_RECORD else self._names.sent_as(name)
+        it = read(record, name, known, identity.who_is, links=self._links)
         link = identity.link(it, self._settings.link_identities, self._base)
         told = groups.tell(it, self._settings.group_types, self._base)
         event, skipped = self._main_event(it, sent_as, told)
@@ -117,26 +127,11 @@ class AmplitudeMapping:
         self, record: Mapping[str, Any], name: str, known: Known, skipped: str
     ) -> Mapped:
         try:
-            it = read(record, name, known, links=self._links)
+            it = read(record, name, known, identity.who_is, links=self._links)
         except Unmappable:  # it would not have travelled anyway
             return Mapped((), skipped)
         link = identity.link(it, self._settings.link_identities, self._base)
         return Mapped(() if link is None else (link,), skipped, tuple(it.notes))
-
-    def _sent_name(self, name: str) -> str:
-        if name == IDENTIFY_RECORD:
-            return SET
-        sent_as = self._settings.rename_events.get(name) or EVENT_NAMES.get(name)
-        if sent_as is None:
-            sent_as = harmless_name(name, PREFIX)
-        if len(sent_as) > MAX_NAME_CHARACTERS:
-            reason = "event_name_too_long"
-            detail = (
-                f"its name has {len(sent_as)} characters, PostHog takes {MAX_NAME_CHARACTERS}; "
-                "give it another with `rename_events`"
-            )
-            raise Unmappable(reason, detail)
-        return sent_as
 
     def _main_event(
         self, it: Reading, sent_as: str, told: groups.Told
@@ -185,49 +180,12 @@ class AmplitudeMapping:
         return it.who.user is None and self._settings.person_profiles == "identified_only"
 
     def _properties(self, it: Reading, sent_as: str, told: groups.Told) -> dict[str, Any]:
-        properties: dict[str, Any] = {}
-        aside = _carry(it.event_properties, properties)
-        if not _WRITTEN.isdisjoint(properties):
-            aside += [(key, properties[key]) for key in properties if key in _WRITTEN]
-        platform = it.record.get("platform")
-        is_web = isinstance(platform, str) and platform.strip().lower() == "web"
-        build(self._web_rows if is_web else self._app_rows, it.record, properties, it)
-        if not _SOURCES.isdisjoint(it.event_properties):
-            build(EVENT_PROPERTY_ROWS, it.event_properties, properties, it)
+        properties, aside = self._table.read(it)
         properties.update(self._base)
         if sent_as != it.name:
             properties["$amplitude_event_name"] = it.name
         if self._is_profileless(it):
             properties["$process_person_profile"] = False
         properties.update(told.properties)
-        _put_aside(aside, it.record, properties)
+        self._table.put_aside(aside, it.record, properties)
         return properties
-
-
-def _carry(
-    event_properties: Mapping[str, Any], properties: dict[str, Any]
-) -> list[tuple[str, Any]]:
-    """Copy what has a value; return what PostHog would act on, to be put aside."""
-    guarded = []
-    for key, value in event_properties.items():
-        if people.is_nothing(key, value):
-            continue
-        if key in GUARDED_KEYS:
-            guarded.append((key, value))
-        else:
-            properties[key] = value
-    return guarded
-
-
-def _put_aside(
-    aside: list[tuple[str, Any]], record: Mapping[str, Any], properties: dict[str, Any]
-) -> None:
-    """Keep what had no place of its own: guarded, replaced by the table, or of unknown columns."""
-    for key, value in aside:
-        if key not in properties or properties[key] != value:
-            put_aside(properties, key, value, PREFIX)
-    if COLUMNS.issuperset(record):
-        return
-    for key, value in record.items():
-        if key not in COLUMNS and not is_of_singer(key) and value is not None and value != "":
-            put_aside(properties, key, value, PREFIX)

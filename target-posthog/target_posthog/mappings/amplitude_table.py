@@ -9,9 +9,10 @@ Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its
 
 from __future__ import annotations
 
+from singer_delivery.sources.amplitude import fields, groups, outcomes, reading
 from singer_delivery.table import Row, whole
 
-from target_posthog.mappings import autocapture, fields, groups, people, reading
+from target_posthog.mappings import autocapture, derived, identity, people
 
 EVENT_NAMES = {
     "[Amplitude] Page Viewed": "$pageview",
@@ -20,9 +21,6 @@ EVENT_NAMES = {
     "[Amplitude] Element Changed": "$autocapture",
 }
 """Amplitude's event name to PostHog's. Others stay, unless PostHog gives them a meaning."""
-
-PREFIX = "amplitude_"
-"""Before names that are unknown here, or that PostHog would act on."""
 
 CONDITIONS = {
     "web": "platform is Web",
@@ -35,7 +33,7 @@ CONDITIONS = {
 # fmt: off
 ENVELOPE = (
     Row("event",        "event_type",                               reading.event_name),
-    Row("distinct_id",  whole("user_id", "device_id", "amplitude_id"), reading.who_is),
+    Row("distinct_id",  whole("user_id", "device_id", "amplitude_id"), identity.who_is),
     Row("timestamp",    whole(*reading.TIME_COLUMNS),               reading.when_was),
     Row("uuid",         whole("uuid", "app", "device_id", "$insert_id"), reading.event_uuid),
 )
@@ -52,7 +50,7 @@ PROPERTIES = (
     # Who
     Row("$amplitude_user_id",          "user_id",                   fields.id_text),
     Row("$amplitude_device_id",        "device_id",                 fields.id_text),
-    Row("$device_id",                  whole("device_id"),          fields.device),
+    Row("$device_id",                  whole("device_id"),          derived.device),
     Row("$amplitude_id",               "amplitude_id"),
     Row("$amplitude_user_creation_time", "user_creation_time"),
     Row("$amplitude_paying",           "paying"),
@@ -78,7 +76,7 @@ PROPERTIES = (
     Row("$amplitude_client_event_time", "client_event_time"),
     Row("$amplitude_server_received_time", "server_received_time"),
     Row("$amplitude_server_upload_time", "server_upload_time"),
-    Row("$session_id",                 whole("session_id", "device_id"), fields.session),
+    Row("$session_id",                 whole("session_id", "device_id"), derived.session),
     Row("$amplitude_session_id",       "session_id"),
     # On which device
     Row("$amplitude_platform",         "platform"),
@@ -88,7 +86,7 @@ PROPERTIES = (
     Row("$os",                         "os_name",                   fields.app_system, "app"),
     Row("$os_version",                 "os_version",                None, "app"),
     Row("$device_type",                whole(*fields.DEVICE, "platform", "os_name"),
-                                                                    fields.device_class),
+                                                                    derived.device_class),
     Row("$amplitude_device_type",      "device_type"),
     Row("$device_name",                "device_family",             None, "app"),
     Row("$amplitude_device_family",    "device_family",             None, "web"),
@@ -98,8 +96,8 @@ PROPERTIES = (
     Row("$network_carrier",            "device_carrier",            fields.carrier),
     Row("$app_version",                "version_name"),
     Row("$amplitude_start_version",    "start_version"),
-    Row("$locale",                     "language",                  fields.locale),
-    Row("$amplitude_language",         "language",                  fields.language_name),
+    Row("$locale",                     "language",                  derived.locale),
+    Row("$amplitude_language",         "language",                  derived.language_name),
     # Where
     Row("$ip",                         "ip_address",                None, "send_ip"),
     Row("$geoip_country_name",         "country"),
@@ -138,13 +136,7 @@ EVENT_PROPERTY_ROWS = (
 ROWS = ENVELOPE + PROPERTIES + PEOPLE
 """Every row that reads a column."""
 
-DROPPED = {
-    "$schema": "version of Amplitude's own storage; says nothing of the event",
-    "$insert_key": "key of Amplitude's own storage; `$insert_id` is the one customers set",
-    "client_upload_time": "when the device sent it; only corrects `event_time`, which is corrected",
-    "processed_time": "when Amplitude's pipeline had it; says nothing of the event",
-    "data": "Amplitude's bookkeeping: upload path, internal numbers of groups, flags",
-}
+DROPPED = outcomes.DROPPED
 """Columns that do not travel, and why."""
 
 COLUMNS = frozenset(column for row in ROWS for column in row.columns) | {*DROPPED}

@@ -6,15 +6,12 @@ ingestion, which reads `$elements`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from singer_delivery.conversions import as_text
+from singer_delivery.sources.amplitude.reading import Reading
 from singer_delivery.table import is_absent
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from target_posthog.mappings.reading import Reading
 
 ELEMENT_ACTIONS = {
     "[Amplitude] Element Clicked": "click",

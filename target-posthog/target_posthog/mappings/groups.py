@@ -6,28 +6,21 @@ linked, or those the setting `group_types` names; the others stay readable as pr
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from singer_delivery.conversions import as_text, digest, stable_uuid
+from singer_delivery.conversions import Moment, stable_uuid
 from singer_delivery.events import Event, Fact, Known, Note
-from singer_delivery.table import is_absent
+from singer_delivery.sources.amplitude.groups import Properties, newer_group, told_of_groups
+from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
+from singer_delivery.sources.amplitude.reading import Reading
 
-from target_posthog.mappings.people import OPERATIONS, changes, is_news
 from target_posthog.mappings.posthog import GROUP_IDENTIFY, fitted_id, make_event
 from target_posthog.mappings.settings import MAX_GROUP_TYPES
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from singer_delivery.conversions import Moment
-
-    from target_posthog.mappings.reading import Reading
-
 NOT_LISTED = "group_type_not_listed"
 BEYOND_FIVE = "group_type_beyond_five"
-
-_SEPARATOR = "\x1f"
 
 
 @dataclass
@@ -77,44 +70,6 @@ def _first_five(types: Collection[str], known: Known, at: int) -> Linked:
     return linked
 
 
-def keys_by_type(groups: Any) -> dict[str, list[str]]:
-    """To each group type its keys, as text; the event is linked to the first."""
-    if not isinstance(groups, dict):
-        return {}
-    read = {
-        group_type: [as_text(key) for key in _as_list(keys) if not is_absent(key)]
-        for group_type, keys in groups.items()
-        if group_type
-    }
-    return {group_type: keys for group_type, keys in read.items() if keys}
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-Properties = dict[tuple[str, str], dict[str, Any]]
-"""To each group, named by its type and key, what is known about it."""
-
-
-def properties_by_group(group_properties: Any, groups: Mapping[str, list[str]]) -> Properties:
-    """An update for each group, `{type: {key: {…}}}`, when newer than what was last told.
-
-    In the shape of a Group Identify call, `{"$set": {…}}`, it speaks of every group of the record.
-    """
-    if not isinstance(group_properties, dict):
-        return {}
-    if group_properties and group_properties.keys() <= OPERATIONS:
-        return {(t, key): group_properties for t, keys in groups.items() for key in keys}
-    return {
-        (group_type, key): properties
-        for group_type, by_key in group_properties.items()
-        if group_type and isinstance(by_key, dict)
-        for key, properties in by_key.items()
-        if key and isinstance(properties, dict)
-    }
-
-
 @dataclass
 class Told:
     """What one record says of groups.
@@ -134,12 +89,8 @@ class Told:
 
 def tell(reading: Reading, chosen: tuple[str, ...] | None, base: Mapping[str, Any]) -> Told:
     """Read a record's groups: what is linked, what is updated, what is only kept."""
-    record, told = reading.record, Told()
-    keys = keys_by_type(record.get("groups"))
-    column = record.get("group_properties")
-    by_group = properties_by_group(column, keys)
-    if reading.name == GROUP_IDENTIFY:
-        by_group = {(t, key): {} for t, of in keys.items() for key in of} | by_group
+    told = Told()
+    keys, by_group = told_of_groups(reading)
     if not keys and not by_group:
         return told
     types = dict.fromkeys([*keys, *(t for t, _ in by_group)])
@@ -148,7 +99,7 @@ def tell(reading: Reading, chosen: tuple[str, ...] | None, base: Mapping[str, An
     told.updates = _updates(by_group, reading, told.linked, base)
     if not told.updates:
         told.reason_for_none = "superseded" if told.linked.types else told.linked.notes[0].name
-    told.properties = _properties(keys, column, told.linked)
+    told.properties = _properties(keys, reading.record.get("group_properties"), told.linked)
     return told
 
 
@@ -183,8 +134,8 @@ def group_update(
 
     Its order is kept among the updates of the same group, whoever they came from: that is its lane.
     """
-    fact = Fact("group", _SEPARATOR.join(group), digest(properties), reading.moment.at)
-    if not is_news(reading.known.recall("group", fact.name), fact, reading.renewed):
+    fact = newer_group(reading, group, properties)
+    if fact is None:
         return None
     return group_event(
         group,

@@ -1,78 +1,70 @@
-"""Who a device belongs to, and the event that tells PostHog so.
+"""Who a record is of, and the event that tells PostHog whose device it is.
 
-The device is merged into the user, never the other way round, and a device has one owner: the first
-user it was seen with. Merging cannot be undone, so a second user on the same device (a shared
-tablet, a logout and a login) is a conflict that is counted and not linked.
+The device is merged into the user, never the other way round.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
-from singer_delivery.conversions import rfc3339
-from singer_delivery.events import Event, Fact, Note
+from singer_delivery.conversions import clean_id, rfc3339
+from singer_delivery.events import Event, Note, Unmappable
+from singer_delivery.sources.amplitude.identity import Link, link_due
+from singer_delivery.sources.amplitude.reading import Reading, Who, link_uuid
+from singer_delivery.sources.ids import known_id
 
-from target_posthog.mappings.posthog import ALIAS, IDENTIFY, make_event
-from target_posthog.mappings.reading import link_uuid
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from target_posthog.mappings.reading import Reading
-    from target_posthog.mappings.settings import LinkIdentities
+from target_posthog.mappings.posthog import ALIAS, IDENTIFY, IDS, make_event
+from target_posthog.mappings.settings import LinkIdentities
 
 _BY = {"alias": (ALIAS, "alias"), "identify": (IDENTIFY, "$anon_distinct_id")}
 """Setting: the event that merges, and its property that names who is merged away."""
 
 
+def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
+    """`user_id`, else `device_id`, else `amplitude:` and `amplitude_id`: trimmed, never illegal.
+
+    Ids over 200 bytes become their first 150 bytes, a dash and a hash: PostHog would cut them.
+
+    Raises:
+        Unmappable: none of the three is an id (`no_identity`).
+    """
+    user = known_id(record, "user_id", notes, IDS)
+    device = known_id(record, "device_id", notes, IDS)
+    if user is not None or device is not None:
+        return Who(user, device, user or device or "")
+    amplitude_id = clean_id(record.get("amplitude_id"))
+    if amplitude_id is not None and not IDS.is_illegal(amplitude_id):
+        return Who(None, None, IDS.fitted(f"amplitude:{amplitude_id}"))
+    reason = "no_identity"
+    detail = "neither `user_id` nor `device_id` nor `amplitude_id` says whose event it is"
+    raise Unmappable(reason, detail)
+
+
 def link(reading: Reading, way: LinkIdentities, base: Mapping[str, Any]) -> Event | None:
     """Return the event that merges this record's device into its user, unless it was sent before.
 
-    The first record with the pair claims the device, on disk before anything is sent; the link
-    itself is remembered once it has arrived. A run that was cut off between the two sends it again,
-    the same to the letter.
+    See `link_due` of the library: a device has one owner, the first user it was seen with.
     """
-    user, device, owner = reading.who.user, reading.own_device, reading.owner
-    if user is None or device is None or way == "none":
-        _count_conflict(reading)
-        return None
-    if owner is None:
-        claim = Fact("owner", device, user, reading.moment.at)
-        return _link_event(reading, user, claim, (claim,), way, base)
-    if reading.known.recall("link", device) is not None:
-        return None
-    return _link_event(reading, user, owner, (), way, base)
-
-
-def _count_conflict(reading: Reading) -> None:
-    user, device, _ = reading.who
-    if user is not None and reading.owner is not None and reading.owner.value != user:
-        words = f"device {device} belongs to {reading.owner.value}, also seen with {user}"
-        reading.notes.append(Note("identity_conflict", words))
+    due = None if way == "none" else link_due(reading)
+    return None if due is None else _link_event(reading.record, due, way, base)
 
 
 def _link_event(
-    reading: Reading,
-    user: str,
-    owner: Fact,
-    claims: tuple[Fact, ...],
-    way: LinkIdentities,
-    base: Mapping[str, Any],
+    record: Mapping[str, Any], due: Link, way: LinkIdentities, base: Mapping[str, Any]
 ) -> Event:
     name, merged_away = _BY[way]
-    device = owner.name
     event = make_event(
         "link",
         name,
-        person=user,
-        distinct_id=user,
-        uuid=link_uuid(reading.record, user, device),
-        at=owner.at,
-        timestamp=rfc3339(owner.at),
-        properties={**base, merged_away: device},
-        facts=(Fact("link", device, user, owner.at),),
+        person=due.user,
+        distinct_id=due.user,
+        uuid=link_uuid(record, due.user, due.device),
+        at=due.owner.at,
+        timestamp=rfc3339(due.owner.at),
+        properties={**base, merged_away: due.device},
+        facts=(due.told,),
     )
-    event.merges = device
-    event.claims = claims
+    event.merges = due.device
+    event.claims = due.claims
     return event

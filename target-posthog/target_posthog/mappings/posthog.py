@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from singer_delivery.conversions import shortened
 from singer_delivery.events import Event
+from singer_delivery.sources import records
+from singer_delivery.sources.ids import IdRules
 
 if TYPE_CHECKING:
     from singer_delivery.events import Fact
 
     Kind = Literal["event", "link", "group", "person"]
 
+SERVICE = "PostHog"
 ENDPOINT = "/batch/"
+
+PREFIX = "amplitude_"
+"""Before names that are unknown here, or that PostHog would act on."""
+
 ALIAS, IDENTIFY = "$create_alias", "$identify"
 SET, GROUP_IDENTIFY = "$set", "$groupidentify"
 
@@ -61,16 +68,6 @@ MEANINGFUL_NAMES = frozenset({
 MEANINGFUL_PREFIXES = ("$$", "$ai_")
 """Event names PostHog gives a meaning, such as `$exception` or `$$heatmap`."""
 
-_UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_name", "utm_term", "utm_id")
-_CLICK_IDS = (
-    "gclid", "gad_source", "gclsrc", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "twclid",
-    "li_fat_id", "mc_cid", "igshid", "ttclid", "rdt_cid", "irclid", "_kx", "epik", "qclid",
-    "sccid", "ko_click_id",
-)  # fmt: skip
-ATTRIBUTION = frozenset({*_UTM, *_CLICK_IDS, "referrer", "referring_domain"})
-INITIAL_ATTRIBUTION = frozenset(f"initial_{name}" for name in ATTRIBUTION)
-"""Where a person came from. PostHog keeps the first of each as `$initial_<name>`."""
-
 
 def is_illegal_id(text: str) -> bool:
     """Tell whether PostHog takes this id for nobody; quotes around it make no difference."""
@@ -82,21 +79,13 @@ def fitted_id(text: str) -> str:
     return shortened(text, MAX_ID_BYTES, KEPT_ID_BYTES)
 
 
-def harmless_name(name: str, prefix: str) -> str:
+IDS = IdRules(is_illegal_id, fitted_id)
+"""What PostHog makes of ids."""
+
+
+def harmless_name(name: str) -> str:
     """Return an event name that triggers nothing: itself, or without `$` behind the prefix."""
-    if name[:1] != "$":
-        return name
-    if name in MEANINGFUL_NAMES or name.startswith(MEANINGFUL_PREFIXES):
-        return prefix + name.lstrip("$")
-    return name
-
-
-def put_aside(properties: dict[str, Any], key: str, value: Any, prefix: str) -> None:
-    """Keep a value whose key is taken or guarded, under the prefix and the key without `$`."""
-    aside = prefix + key.lstrip("$")
-    while aside in properties:
-        aside = prefix + aside
-    properties[aside] = value
+    return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, PREFIX)
 
 
 def make_event(  # noqa: PLR0913 - the fields of an event, by name

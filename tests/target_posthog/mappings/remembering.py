@@ -1,77 +1,17 @@
-"""A small memory for mappings under test, and records to map."""
+"""A mapping to PostHog under test, with a memory."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.settings import MappingSettings
 
-if TYPE_CHECKING:
-    from singer_delivery.events import Event, Fact, Mapped
-
-UUID = "5a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a"
+from tests.singer_delivery.sources.remembering import Reading
 
 
-class Remembering:
-    """Known facts. What is sent is learnt with `learn`; `cut_off` learns only the claims."""
-
-    def __init__(self) -> None:
-        self.facts: dict[tuple[str, str], Fact] = {}
-
-    def recall(self, kind: str, name: str) -> Fact | None:
-        return self.facts.get((kind, name))
-
-    def learn(self, mapped: Mapped) -> None:
-        self.cut_off(mapped)
-        self._add(mapped.renewed)
-        for event in mapped.events:
-            self._add(event.facts)
-
-    def cut_off(self, mapped: Mapped) -> None:
-        for event in mapped.events:
-            self._add(event.claims)
-
-    def _add(self, facts: tuple[Fact, ...]) -> None:
-        self.facts.update({(fact.kind, fact.name): fact for fact in facts})
-
-
-class Importing:
-    """A mapping and its memory, as a run has them: each record may know of those before."""
+class Importing(Reading):
+    """Reads records with these settings."""
 
     def __init__(self, **settings: Any) -> None:
-        self.known = Remembering()
-        self.mapping = AmplitudeMapping(MappingSettings(**settings))
-
-    def reads(self, **fields: Any) -> Mapped:
-        mapped = self.mapping(a_record(**fields), self.known)
-        self.known.learn(mapped)
-        return mapped
-
-
-def a_record(**fields: Any) -> dict[str, Any]:
-    """Return a small record; a field that is None is left out."""
-    record = {
-        "uuid": UUID,
-        "app": 100,
-        "event_type": "Played",
-        "user_id": "u1",
-        "event_time": "2024-03-01 10:00:00.000000",
-        "server_upload_time": "2024-03-01 10:00:05.000000",
-    }
-    record.update(fields)
-    return {key: value for key, value in record.items() if value is not None}
-
-
-def kinds(mapped: Mapped) -> list[str]:
-    return [event.kind for event in mapped.events]
-
-
-def the(kind: str, mapped: Mapped) -> Event:
-    """Return the one event of this kind."""
-    (event,) = [event for event in mapped.events if event.kind == kind]
-    return event
-
-
-def note_names(mapped: Mapped) -> list[str]:
-    return [note.name for note in mapped.notes]
+        super().__init__(AmplitudeMapping(MappingSettings(**settings)))

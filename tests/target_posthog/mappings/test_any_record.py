@@ -8,59 +8,33 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.events import Mapped, Unmappable
-from target_posthog.mappings import amplitude, outcomes, posthog
+from singer_delivery.events import Mapped
+from target_posthog.mappings import outcomes, posthog
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.amplitude_table import COLUMNS, DROPPED
 from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
 
-from tests.target_posthog.mappings.remembering import Importing, Remembering, a_record
-
-thorough = settings(deadline=None, max_examples=200)
-
-texts = st.text(st.characters(codec=None), max_size=12)
-scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), texts, st.sampled_from(["\0", "EMPTY"])
+from tests.singer_delivery.sources import any_record
+from tests.singer_delivery.sources.any_record import (
+    assert_is_json,
+    deeper,
+    mark,
+    ordered,
+    outcome,
+    thorough,
 )
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
-)
-keys = st.sampled_from([
-    *sorted(posthog.GUARDED_KEYS), *sorted(amplitude._WRITTEN), "amplitude_ip", "amplitude_title",
-    "amplitude_amplitude_ip", "$set", "$add", "[Amplitude] Element Hierarchy", "$revenue",
+from tests.singer_delivery.sources.remembering import a_record, bodies
+from tests.target_posthog.mappings.remembering import Importing
+
+keys = sorted({
+    *posthog.GUARDED_KEYS, *AmplitudeMapping(MappingSettings())._table.written, "amplitude_ip",
+    "amplitude_title", "amplitude_amplitude_ip", "[Amplitude] Element Hierarchy", "$revenue",
     "[Amplitude] Element Attributes", "$price", "$quantity", "$currency",
-])  # fmt: skip
-objects = st.dictionaries(keys | texts, values, max_size=6)
-likely = {
-    "event_type": st.sampled_from(
-        ["Played", "$identify", "$groupidentify", "revenue_amount", "[Amplitude] Element Clicked"]
-    ),
-    "event_time": st.sampled_from(["2024-03-01 10:00:00.000000", "2099-01-01", "soon"]),
-    "user_id": st.sampled_from(["u1", " u1 ", "null", 7, "x" * 300]),
-    "device_id": st.sampled_from(["d1", "u1", ""]),
-    "event_properties": objects,
-    "user_properties": objects,
-    "groups": st.dictionaries(texts, values, max_size=7),
-    "group_properties": st.dictionaries(
-        texts, st.dictionaries(texts, objects, max_size=2), max_size=3
-    ),
-}
-# Most records have what makes them events, or nothing but dead letters would be tried.
-NEEDED = ("event_type", "event_time", "user_id", "event_properties", "user_properties")
-REST = {key: likely[key] for key in likely.keys() - NEEDED}
-complete = st.fixed_dictionaries({key: likely[key] for key in NEEDED}, optional=REST)
-partial = st.fixed_dictionaries({}, optional=likely)
-records = st.builds(
-    lambda some, others, unknown: {**unknown, **others, **some},
-    st.integers(0, 3).flatmap(lambda of_four: partial if of_four == 0 else complete),
-    st.dictionaries(st.sampled_from(sorted(COLUMNS)), values, max_size=8),
-    st.dictionaries(texts, values, max_size=2),
-)
+})  # fmt: skip
+records = any_record.records(keys)
 choices = st.builds(
     MappingSettings,
     link_identities=st.sampled_from(["alias", "identify", "none"]),
@@ -69,13 +43,6 @@ choices = st.builds(
     group_types=st.sampled_from([None, (), ("firm",)]),
     exclude_events=st.sampled_from([(), ("Play*",)]),
 )
-
-
-def outcome(mapping: Any, record: dict) -> Mapped | tuple[str, str]:
-    try:
-        return mapping(record, Remembering())
-    except Unmappable as error:
-        return (error.reason, error.detail)
 
 
 @thorough
@@ -94,9 +61,7 @@ def test_any_record_becomes_events_or_says_why_not(record: dict, chosen: Mapping
 
 
 def assert_posthog_takes(body: dict) -> None:
-    sent = orjson.loads(orjson.dumps(body))
-    assert sent == body, "not JSON as it stands: NaN, a tuple, a key that is no text"
-    assert "\0" not in orjson.dumps(body).decode("unicode_escape", "replace")
+    assert_is_json(body)
     assert body["event"].strip()
     assert len(body["event"]) <= 200
     assert body["distinct_id"].strip()
@@ -117,14 +82,6 @@ def test_the_same_record_gives_the_same_events_and_is_not_changed(
     assert repr(ordered(first)) == repr(ordered(again))
 
 
-def ordered(result: Any) -> Any:
-    """Forget the order of keys, which is that of the record."""
-    if not isinstance(result, Mapped):
-        return result
-    bodies = [orjson.dumps(made.body, option=orjson.OPT_SORT_KEYS) for made in result.events]
-    return bodies, result.skipped, sorted(map(repr, result.notes))
-
-
 @pytest.mark.parametrize(
     "column", ["user_properties", "event_properties", "new", "group_properties"]
 )
@@ -132,18 +89,12 @@ def test_what_nests_deep_is_encoded_or_refused_at_every_depth(column: str) -> No
     deep: Any = {"firm": {"f1": {"a": 1}}}
     results = set()
     for _ in range(270):
-        deep = nested(deep, column)
+        deep = deeper(deep, column)
         result = outcome(AmplitudeMapping(MappingSettings()), a_record(**{column: deep}))
         results.add(isinstance(result, Mapped))
         for made in result.events if isinstance(result, Mapped) else ():
             orjson.dumps(made.body)
     assert results == {True, False}
-
-
-def nested(deep: Any, column: str) -> Any:
-    if column == "group_properties":
-        return {"firm": {"f1": {"a": [deep["firm"]["f1"]["a"]]}}}
-    return {"a": [deep]} if column.endswith("properties") else [deep]
 
 
 # What makes the event what it is; each has its golden cases.
@@ -152,7 +103,11 @@ OF_THE_ENVELOPE = {"uuid", "event_time", "event_type"}
 
 @thorough
 @given(
-    st.dictionaries(keys | st.text("abc$_", min_size=1, max_size=6), st.none(), max_size=8),
+    st.dictionaries(
+        st.sampled_from([*keys, "$set"]) | st.text("abc$_", min_size=1, max_size=6),
+        st.none(),
+        max_size=8,
+    ),
     st.dictionaries(st.text("abc$_", min_size=1, max_size=6), st.none(), max_size=4),
     st.sampled_from(["Web", "iOS"]),
 )
@@ -168,12 +123,6 @@ def test_no_key_vanishes(in_properties: dict, unknown: dict, platform: str) -> N
     assert [what for marker, what in markers.items() if f'"{marker}"' not in sent] == [
         ("column", "event_properties")  # an object here: its keys have markers of their own
     ]
-
-
-def mark(markers: dict, *what: str) -> str:
-    marker = f"marker-{len(markers)}"
-    markers[marker] = what
-    return marker
 
 
 @pytest.mark.parametrize("column", sorted(COLUMNS - DROPPED.keys()))
@@ -194,10 +143,6 @@ def test_every_column_that_travels_changes_what_is_sent(column: str) -> None:
 def test_every_column_that_is_dropped_changes_nothing(column: str) -> None:
     record = a_record() | {column: "another value"}
     assert bodies(Importing().reads(**record)) == bodies(Importing().reads())
-
-
-def bodies(mapped: Mapped) -> list[dict]:
-    return [made.body for made in mapped.events]
 
 
 FORMS = [

@@ -4,22 +4,10 @@ import pytest
 from target_posthog.mappings import amplitude_table, outcomes, posthog
 from target_posthog.mappings.amplitude import DROPPED, ROWS
 
-from tests.target_posthog.mappings.remembering import Importing, the
-from tools import mapping_page
-
-# Restated on purpose: the columns of Amplitude's exports since 2023, one by one.
-COLUMNS = frozenset(
-    """
-    $insert_id $insert_key $schema adid amplitude_attribution_ids amplitude_event_type amplitude_id
-    app city client_event_time client_upload_time country data data_type device_brand device_carrier
-    device_family device_id device_manufacturer device_model device_type dma event_id
-    event_properties event_time event_type global_user_properties group_properties groups idfa
-    ip_address is_attribution_event language library location_lat location_lng os_name os_version
-    partner_id paying plan platform processed_time region sample_rate server_received_time
-    server_upload_time session_id source_id start_version user_creation_time user_id user_properties
-    uuid version_name
-    """.split()  # noqa: SIM905 - names read better than quotes
-)
+from tests.singer_delivery.sources.columns import COLUMNS
+from tests.singer_delivery.sources.remembering import the
+from tests.target_posthog.mappings.remembering import Importing
+from tools import posthog_page
 
 
 def test_there_are_55_columns() -> None:
@@ -84,11 +72,11 @@ def test_limits_stay() -> None:
 
 
 def test_the_page_is_the_table() -> None:
-    assert mapping_page.PAGE.read_text(encoding="utf-8") == mapping_page.render(), "run `make docs`"
+    assert posthog_page.PATH.read_text(encoding="utf-8") == posthog_page.render(), "run `make docs`"
 
 
 def test_the_page_names_every_row_every_column_and_every_outcome() -> None:
-    text = mapping_page.render()
+    text = posthog_page.render()
     rows = ROWS + amplitude_table.EVENT_PROPERTY_ROWS
     words = [row.to for row in rows] + [column for row in rows for column in row.columns]
     words += [*DROPPED, *posthog.GUARDED_KEYS, *outcomes.COUNTED, *outcomes.DEAD_LETTERS]

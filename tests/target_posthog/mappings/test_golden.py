@@ -9,7 +9,8 @@ import pytest
 from singer_delivery.conversions import session_uuid, stable_uuid
 from singer_delivery.events import Unmappable
 
-from tests.target_posthog.mappings.remembering import UUID, Importing, a_record, note_names
+from tests.singer_delivery.sources.remembering import UUID, a_record, note_names
+from tests.target_posthog.mappings.remembering import Importing
 
 MISSING = object()
 HOUR_10 = 1_709_287_200_000  # 2024-03-01 10:00:00 UTC in milliseconds

@@ -7,7 +7,8 @@ from singer_delivery.conversions import digest, stable_uuid
 from singer_delivery.events import Fact
 from target_posthog.mappings.settings import MappingSettings
 
-from tests.target_posthog.mappings.remembering import Importing, kinds, note_names, the
+from tests.singer_delivery.sources.remembering import kinds, note_names, the
+from tests.target_posthog.mappings.remembering import Importing
 
 AT_10 = 1_709_287_200_000_000
 T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (11, 12))

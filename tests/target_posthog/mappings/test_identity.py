@@ -4,14 +4,8 @@ import pytest
 from singer_delivery.conversions import stable_uuid
 from singer_delivery.events import Fact
 
-from tests.target_posthog.mappings.remembering import (
-    Importing,
-    Remembering,
-    a_record,
-    kinds,
-    note_names,
-    the,
-)
+from tests.singer_delivery.sources.remembering import Remembering, a_record, kinds, note_names, the
+from tests.target_posthog.mappings.remembering import Importing
 
 AT_10 = 1_709_287_200_000_000
 LATER = "2024-03-01 11:00:00.000000"

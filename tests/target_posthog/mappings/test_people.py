@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.target_posthog.mappings.remembering import Importing, note_names
+from tests.singer_delivery.sources.remembering import note_names
+from tests.target_posthog.mappings.remembering import Importing
 
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
 FREE, PRO = {"plan": "free"}, {"plan": "pro"}

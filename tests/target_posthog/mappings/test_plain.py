@@ -8,7 +8,7 @@ from singer_delivery.events import Mapped, Unmappable
 from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
 
-from tests.target_posthog.mappings.remembering import UUID, Remembering
+from tests.singer_delivery.sources.remembering import UUID, Remembering
 
 ORDERS = {"event": "Order Placed", "distinct_id": "customer_id", "timestamp": "created_at"}
 AT_10 = 1_709_287_200_000_000
@@ -125,7 +125,7 @@ def test_a_row_becomes_a_person_without_a_time_of_its_own() -> None:
 def test_a_person_goes_only_when_it_changed() -> None:
     users = Loading("users", USERS)
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
-    assert users.reads(user_id="u1", plan="pro") == ((), "unchanged", (), ())
+    assert users.reads(user_id="u1", plan="pro") == Mapped((), "unchanged")
     assert len(users.reads(user_id="u1", plan="free").events) == 1
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
     assert len(users.reads(user_id="u2", plan="pro").events) == 1

@@ -5,39 +5,38 @@ Source: Amplitude docs, Export API; and the columns as real exports carry them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from singer_delivery.conversions import (
     Moment,
     as_text,
     as_uuid,
-    clean_id,
     digest,
     moment,
     stable_uuid,
-    tidy,
 )
-from singer_delivery.events import Note, Unmappable
+from singer_delivery.events import Fact, Known, Note, Unmappable
+from singer_delivery.sources.records import is_of_singer
 from singer_delivery.table import is_absent
 
-from target_posthog.mappings.posthog import fitted_id, is_illegal_id
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from singer_delivery.events import Fact, Known
+IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD = "$identify", "$groupidentify"
+"""Names of records that are calls of Amplitude's Identify APIs, not events."""
 
 _HOUR = 3_600_000_000
 _EARLIEST = 946_684_800_000_000  # 2000-01-01: before Amplitude, before its customers
-_LATEST = 253_402_300_799_999_999  # the end of the year 9999, PostHog's last
+_LATEST = 253_402_300_799_999_999  # the end of the year 9999, the last that dates are written for
 
 TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "server_upload_time")
 """Where the time of an event is looked for, in this order."""
 
 
 class Who(NamedTuple):
-    """The ids of a record as PostHog gets them: trimmed, legal, fitted; None for no id."""
+    """The ids of a record as the destination gets them: trimmed, legal, fitted; None for no id.
+
+    `distinct_id` names who did it where there is one name only; empty when nobody is known.
+    """
 
     user: str | None
     device: str | None
@@ -78,23 +77,35 @@ class Reading:
     renewed: list[Fact] = field(default_factory=list)
 
 
-def read(record: Mapping[str, Any], name: str, known: Known, *, links: bool) -> Reading:
+def read(
+    record: Mapping[str, Any],
+    name: str,
+    known: Known,
+    who_is: Callable[[Mapping[str, Any], list[Note]], Who],
+    *,
+    links: bool,
+    devices_apart: bool = False,
+) -> Reading:
     """Read a record.
 
     Args:
-        record: from `readable`.
+        record: from `records.readable`.
         name: its event name, from `event_name`.
         known: what is known of the past.
+        who_is: finds its ids as the destination takes them, see `ids.known_id`.
         links: whether devices are merged into users; if not, no device has an owner.
+        devices_apart: whether the destination keeps devices apart from users, so that a device that
+            has its user's very id belongs to it by a link only.
 
     Raises:
-        Unmappable: no id (`no_identity`) or no time (`no_time`, `time_out_of_range`).
+        Unmappable: what `who_is` raises; no time (`no_time`, `time_out_of_range`).
     """
     notes: list[Note] = []
     who = who_is(record, notes)
     when, column = when_was(record, notes)
     owner = known.recall("owner", who.device) if links and who.device is not None else None
-    own = links and who.user not in (None, who.device) and owner_allows(owner, who.user)
+    other = who.user is not None and (devices_apart or who.user != who.device)
+    own = links and other and owner_allows(owner, who.user)
     return Reading(
         record=record,
         name=name,
@@ -115,21 +126,8 @@ def owner_allows(owner: Fact | None, user: str | None) -> bool:
     return owner is None or owner.value == user
 
 
-def readable(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the record in characters and numbers that every service can read.
-
-    Raises:
-        Unmappable: it nests too deep (`nested_too_deep`).
-    """
-    try:
-        return tidy(record)
-    except ValueError as error:
-        reason = "nested_too_deep"
-        raise Unmappable(reason, f"{error}; PostHog cannot read it") from error
-
-
 def event_name(record: Mapping[str, Any]) -> str:
-    """As it is; PostHog's name where there is one (see Event names).
+    """As it is, or under another name (see Event names).
 
     Raises:
         Unmappable: it is missing, blank or no text (`no_event_name`).
@@ -147,37 +145,10 @@ def event_properties(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return properties if isinstance(properties, dict) else {}
 
 
-def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
-    """`user_id`, else `device_id`, else `amplitude:` and `amplitude_id`: trimmed, never illegal.
-
-    Ids over 200 bytes become their first 150 bytes, a dash and a hash: PostHog would cut them.
-
-    Raises:
-        Unmappable: none of the three is an id (`no_identity`).
-    """
-    user = _id(record, "user_id", notes)
-    device = _id(record, "device_id", notes)
-    if user is not None or device is not None:
-        return Who(user, device, user or device or "")
-    amplitude_id = clean_id(record.get("amplitude_id"))
-    if amplitude_id is not None and not is_illegal_id(amplitude_id):
-        return Who(None, None, fitted_id(f"amplitude:{amplitude_id}"))
-    reason = "no_identity"
-    detail = "neither `user_id` nor `device_id` nor `amplitude_id` says whose event it is"
-    raise Unmappable(reason, detail)
-
-
-def _id(record: Mapping[str, Any], column: str, notes: list[Note]) -> str | None:
-    found = clean_id(record.get(column))
-    if found is None:
-        return None
-    if is_illegal_id(found):
-        notes.append(Note(f"illegal_{column}", found))
-        return None
-    fitted = fitted_id(found)
-    if fitted is not found:
-        notes.append(Note("long_id", column))
-    return fitted
+def is_web(record: Mapping[str, Any]) -> bool:
+    """Tell whether the record is of a browser: there `os_name` is the browser's name."""
+    platform = record.get("platform")
+    return isinstance(platform, str) and platform.strip().lower() == "web"
 
 
 def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
@@ -228,8 +199,3 @@ def event_uuid(record: Mapping[str, Any]) -> str:
 def link_uuid(record: Mapping[str, Any], user: str, device: str) -> str:
     """Return the uuid of the link between a user and a device of this record's app."""
     return stable_uuid("link", as_text(record.get("app")), user, device)
-
-
-def is_of_singer(column: str) -> bool:
-    """Tell whether a column was added on the way, by the Singer SDK or by our dead letters."""
-    return column == "_dead_letter" or column.startswith("_sdc_")

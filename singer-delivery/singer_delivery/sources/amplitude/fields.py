@@ -1,0 +1,87 @@
+"""Conversions of single fields that every destination makes alike.
+
+The first line of each docstring is printed beside its row, for the analyst who reviews the mapping.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from singer_delivery.conversions import clean_id, country_code
+from singer_delivery.sources.amplitude.operations import is_empty_attribution
+from singer_delivery.sources.amplitude.reading import Reading
+
+DEVICE = ("device_type", "device_family", "device_model")
+"""The columns that name a device; on the Web they name its system."""
+
+APP_SYSTEMS = {
+    "ios": "iOS", "iphone os": "iOS", "ipados": "iPadOS", "tvos": "tvOS", "watchos": "watchOS",
+    "visionos": "visionOS", "android": "Android", "windows": "Windows", "linux": "Linux",
+    "macos": "macOS", "mac os": "macOS", "mac os x": "macOS", "os x": "macOS",
+}  # fmt: skip
+"""Operating systems as the destinations' libraries for apps write them."""
+
+WEB_SYSTEMS = (
+    ("Windows Phone", ("windows phone",)),
+    ("Windows", ("windows", "xbox")),
+    ("iOS", ("iphone", "ipad", "ipod", "ios")),
+    ("Android", ("android", "samsung", "galaxy", "pixel", "huawei", "xiaomi", "oneplus")),
+    ("Chrome OS", ("chrome os", "chromeos", "chromebook")),
+    ("Mac OS X", ("mac",)),
+    ("Linux", ("linux", "ubuntu", "fedora", "debian")),
+)
+"""Operating systems as their libraries for the Web write them, and the words that tell them."""
+
+
+def app_system(value: Any) -> Any:
+    """The system's name in its usual spelling: `ios` is `iOS`."""
+    return APP_SYSTEMS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def web_system(reading: Reading) -> str | None:
+    """The system, told from the device (on the Web `os_name` is the browser)."""
+    device = device_words(reading, *DEVICE)
+    return system_of(device) or system_of(device_words(reading, "os_name"))
+
+
+def device_words(reading: Reading, *columns: str) -> str:
+    """Return what these columns say, in lower case, to look for words in."""
+    values = map(reading.record.get, columns)
+    return " ".join([value for value in values if isinstance(value, str)]).lower()
+
+
+@lru_cache(maxsize=4096)
+def system_of(words: str) -> str | None:
+    """Return the system that some words in lower case tell, or None."""
+    return next((name for name, tells in WEB_SYSTEMS if any(t in words for t in tells)), None)
+
+
+def carrier(value: Any) -> Any:
+    """The carrier; `--`, which iOS writes, is none."""
+    return None if value == "--" else value
+
+
+def country(value: Any) -> str | None:
+    """ISO 3166-1 code of the English name."""
+    return country_code(value) if isinstance(value, str) else None
+
+
+def attribution(value: Any) -> Any:
+    """As it is; `EMPTY` is none."""
+    return None if is_empty_attribution("referrer", value) else value
+
+
+def id_text(value: Any) -> Any:
+    """Trimmed, whole; what cannot be an id as it is."""
+    return clean_id(value) or value
+
+
+def original_time(reading: Reading) -> Any:
+    """As it is, where it could not be used."""
+    return None if reading.time_column == "event_time" else reading.record.get("event_time")
+
+
+def original_if_no_object(value: Any) -> Any:
+    """As it is, where it is no object."""
+    return None if isinstance(value, dict) else value

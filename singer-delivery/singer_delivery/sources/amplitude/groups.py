@@ -1,0 +1,79 @@
+"""Groups as records name them: the groups an event happened in, and what is known about a group.
+
+Source: Amplitude docs, Export API and Group Identify API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from singer_delivery.conversions import as_text, digest
+from singer_delivery.events import Fact
+from singer_delivery.sources.amplitude.operations import OPERATIONS
+from singer_delivery.sources.amplitude.reading import GROUP_IDENTIFY_RECORD, Reading
+from singer_delivery.sources.news import is_news
+from singer_delivery.table import is_absent
+
+Keys = dict[str, list[str]]
+"""To each group type the keys of its groups."""
+
+Properties = dict[tuple[str, str], dict[str, Any]]
+"""To each group, named by its type and key, what is known about it."""
+
+_SEPARATOR = "\x1f"
+
+
+def keys_by_type(groups: Any) -> Keys:
+    """To each group type its keys, as text; the event is linked to the first."""
+    if not isinstance(groups, dict):
+        return {}
+    read = {
+        group_type: [as_text(key) for key in _as_list(keys) if not is_absent(key)]
+        for group_type, keys in groups.items()
+        if group_type
+    }
+    return {group_type: keys for group_type, keys in read.items() if keys}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def properties_by_group(group_properties: Any, groups: Mapping[str, list[str]]) -> Properties:
+    """An update for each group, `{type: {key: {…}}}`, when newer than what was last told.
+
+    In the shape of a Group Identify call, `{"$set": {…}}`, it speaks of every group of the record.
+    """
+    if not isinstance(group_properties, dict):
+        return {}
+    if group_properties and group_properties.keys() <= OPERATIONS:
+        return {(t, key): group_properties for t, keys in groups.items() for key in keys}
+    return {
+        (group_type, key): properties
+        for group_type, by_key in group_properties.items()
+        if group_type and isinstance(by_key, dict)
+        for key, properties in by_key.items()
+        if key and isinstance(properties, dict)
+    }
+
+
+def told_of_groups(reading: Reading) -> tuple[Keys, Properties]:
+    """Return the groups a record names, and what it says of groups.
+
+    A `$groupidentify` record also speaks of groups it only names.
+    """
+    keys = keys_by_type(reading.record.get("groups"))
+    by_group = properties_by_group(reading.record.get("group_properties"), keys)
+    if reading.name == GROUP_IDENTIFY_RECORD:
+        by_group = {(t, key): {} for t, of in keys.items() for key in of} | by_group
+    return keys, by_group
+
+
+def newer_group(
+    reading: Reading, group: tuple[str, str], properties: Mapping[str, Any]
+) -> Fact | None:
+    """Return the fact to remember if these properties of a group are news, else None."""
+    fact = Fact("group", _SEPARATOR.join(group), digest(properties), reading.moment.at)
+    last = reading.known.recall("group", fact.name)
+    return fact if is_news(last, fact, reading.renewed) else None

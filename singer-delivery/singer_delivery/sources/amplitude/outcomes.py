@@ -1,0 +1,30 @@
+"""What the report counts of Amplitude's records whatever the destination, and why. Data only."""
+
+from __future__ import annotations
+
+IDENTITY_CONFLICT = "a second user on a device that has an owner; no link was sent"
+CLOCK_FALLBACK = "`event_time` was missing or impossible; another time column was used"
+
+DEAD_LETTERS = {
+    "no_event_name": "`event_type` is missing, empty or not text",
+    "no_time": "none of the four time columns is a date and time",
+    "nested_too_deep": "a value nests deeper than 200 levels",
+}
+"""Not deliverable: into the dead letters, with the reason."""
+
+LEFT_OUT = {
+    "excluded: <event>": "`exclude_events` names it",
+    "not included: <event>": "`include_events` does not name it",
+    "superseded": "a `$identify` or `$groupidentify` record that is not newer than what was told",
+    "nothing to set": "a `$identify` or `$groupidentify` record that sets nothing",
+}
+"""Left out by a rule."""
+
+DROPPED = {
+    "$schema": "version of Amplitude's own storage; says nothing of the event",
+    "$insert_key": "key of Amplitude's own storage; `$insert_id` is the one customers set",
+    "client_upload_time": "when the device sent it; only corrects `event_time`, which is corrected",
+    "processed_time": "when Amplitude's pipeline had it; says nothing of the event",
+    "data": "Amplitude's bookkeeping: upload path, internal numbers of groups, flags",
+}
+"""Columns that do not travel, and why."""

@@ -1,0 +1,85 @@
+"""What a queued event belongs to, and so what its outcome decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from singer_delivery.database import Update
+from singer_delivery.events import Event
+from singer_delivery.lanes import Ticket
+
+State = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Chapter:
+    """The records between two STATE messages; `state` is the one that closed it."""
+
+    undecided: int = 0
+    state: State | None = None
+
+
+class Receipt(Ticket):
+    """One record on its way: how many of its events are undecided, and what it came to."""
+
+    __slots__ = ("chapter", "dead", "skipped", "stream", "undecided")
+
+    def __init__(self, message: bytes, stream: str, chapter: Chapter) -> None:
+        super().__init__(message)
+        self.stream = stream
+        self.chapter = chapter
+        self.undecided = 0
+        self.skipped: str | None = None
+        self.dead: str | None = None
+
+
+class Waiting(Ticket):
+    """An update that waited for the end of the run."""
+
+    __slots__ = ("update",)
+
+    def __init__(self, update: Update) -> None:
+        super().__init__(update.message)
+        self.update = update
+
+    @property
+    def event(self) -> Event:
+        """The update as an event, but for its body, which is encoded already."""
+        of = self.update
+        return Event(of.endpoint, of.kind, of.event, of.name, of.at, body={})
+
+
+class Whole(NamedTuple):
+    """What all the records that `stream` held back make together.
+
+    Its endpoint takes it or stops the run: it has no dead letters.
+    """
+
+    stream: str
+    event: Event
+
+
+class HeldBack(Ticket):
+    """The records of a stream that are decided together."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(b"")
+        self.stream = stream
+
+
+def as_update(event: Event, encoded: bytes, receipt: Receipt) -> Update:
+    """Return what is kept of a deferred event until the run ends."""
+    return Update(
+        event.endpoint,
+        event.person,
+        event.at or 0,
+        event.kind,
+        event.name,
+        receipt.stream,
+        encoded,
+        receipt.message,
+    )

@@ -1,0 +1,1 @@
+"""Singer target that loads product-analytics history into Mixpanel."""

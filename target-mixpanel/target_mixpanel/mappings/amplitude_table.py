@@ -1,0 +1,137 @@
+"""The table: which column of an Amplitude export becomes what in Mixpanel. Data only.
+
+Left: Mixpanel's name. Then Amplitude's column, or several: the first that has a value, or, where
+the conversion needs all of them, `whole(...)`. Then the conversion, and the condition if there is
+one.
+
+Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
+Names: Mixpanel docs, Import Events, Default properties; its web library's page views.
+"""
+
+from __future__ import annotations
+
+from singer_delivery.sources.amplitude import fields, groups, outcomes, reading
+from singer_delivery.table import Row, whole
+
+from target_mixpanel.mappings import derived, identity, profiles
+from target_mixpanel.mappings.groups import GroupKeys
+
+EVENT_NAMES = {
+    "[Amplitude] Page Viewed": "$mp_web_page_view",
+}
+"""Amplitude's event name to Mixpanel's. Others stay, unless Mixpanel gives them a meaning."""
+
+CONDITIONS = {
+    "web": "platform is Web",
+    "app": "platform is not Web",
+    "simplified": "setting `identity_merge: simplified`",
+    "original": "setting `identity_merge: original`",
+    "geolocate_ip": "setting `geolocate_ip`",
+}
+"""What the last column of the table means."""
+
+# fmt: off
+ENVELOPE = (
+    Row("event",                     "event_type",                  reading.event_name),
+    Row("$user_id, $device_id",      whole("user_id", "device_id"), identity.who_is),
+    Row("time",                      whole(*reading.TIME_COLUMNS),  reading.when_was),
+    Row("$insert_id",                whole("uuid", "$insert_id", "app", "device_id"),
+                                                                    identity.insert_id),
+)
+"""What makes an event one. These can refuse the record, so the mapping calls them itself."""
+
+PROFILES = (
+    Row("$set, $set_once, $unset",   "user_properties",             profiles.profile_changes),
+    Row("<group key>",               "groups",                      GroupKeys.properties),
+    Row("$set (/groups)",            whole("group_properties", "groups"),
+                                                                    groups.properties_by_group),
+)
+"""What is told of people and groups, when it is news: see `profiles.py` and `groups.py`."""
+
+PROPERTIES = (
+    # Who
+    Row("amplitude_user_id",         whole("user_id"),              identity.other_user),
+    Row("amplitude_device_id",       whole("device_id"),            identity.other_device,
+                                                                    "simplified"),
+    Row("amplitude_device_id",       whole("device_id"),            identity.device_beside_user,
+                                                                    "original"),
+    Row("amplitude_id",              "amplitude_id"),
+    Row("amplitude_user_creation_time", "user_creation_time"),
+    Row("amplitude_paying",          "paying"),
+    Row("amplitude_partner_id",      "partner_id"),
+    Row("amplitude_source_id",       "source_id"),
+    Row("amplitude_global_user_properties", "global_user_properties"),
+    Row("amplitude_idfa",            "idfa"),
+    Row("amplitude_adid",            "adid"),
+    # What, and from where
+    Row("amplitude_app",             "app"),
+    Row("amplitude_event_id",        "event_id"),
+    Row("amplitude_event_type",      "amplitude_event_type"),
+    Row("amplitude_insert_id",       "$insert_id"),
+    Row("amplitude_data_type",       "data_type"),
+    Row("amplitude_library",         "library"),
+    Row("amplitude_plan",            "plan"),
+    Row("amplitude_sample_rate",     "sample_rate"),
+    Row("amplitude_is_attribution_event", "is_attribution_event"),
+    Row("amplitude_attribution_ids", "amplitude_attribution_ids"),
+    # When
+    Row("amplitude_event_time",      whole("event_time"),           fields.original_time),
+    Row("amplitude_client_event_time", "client_event_time"),
+    Row("amplitude_server_received_time", "server_received_time"),
+    Row("amplitude_server_upload_time", "server_upload_time"),
+    Row("amplitude_session_id",      "session_id"),
+    # On which device
+    Row("amplitude_platform",        "platform"),
+    Row("$browser",                  "os_name",                     None, "web"),
+    Row("$browser_version",          "os_version",                  None, "web"),
+    Row("$os",                       whole(*fields.DEVICE, "os_name"), fields.web_system, "web"),
+    Row("$os",                       "os_name",                     fields.app_system, "app"),
+    Row("$os_version",               "os_version",                  None, "app"),
+    Row("$device",                   ("device_family", "device_type"), None, "app"),
+    Row("amplitude_device_type",     "device_type"),
+    Row("amplitude_device_family",   "device_family",               None, "web"),
+    Row("$brand",                    "device_brand"),
+    Row("$manufacturer",             "device_manufacturer"),
+    Row("$model",                    "device_model"),
+    Row("$carrier",                  "device_carrier",              fields.carrier),
+    Row("$app_version_string",       "version_name"),
+    Row("amplitude_start_version",   "start_version"),
+    Row("amplitude_language",        "language"),
+    # Where
+    Row("ip",                        whole("ip_address", "city"),   derived.address_to_locate,
+                                                                    "geolocate_ip"),
+    Row("mp_country_code",           "country",                     fields.country),
+    Row("amplitude_country",         "country",                     derived.country_without_code),
+    Row("$region",                   "region"),
+    Row("$city",                     "city"),
+    Row("$latitude",                 "location_lat"),
+    Row("$longitude",                "location_lng"),
+    Row("amplitude_dma",             "dma"),
+    # Objects: their contents travel as properties; here only what is none
+    Row("amplitude_event_properties", "event_properties",           fields.original_if_no_object),
+    Row("amplitude_user_properties", "user_properties",             fields.original_if_no_object),
+    Row("amplitude_group_properties", "group_properties",           fields.original_if_no_object),
+    Row("amplitude_groups",          "groups",                      fields.original_if_no_object),
+)
+"""Columns that become properties of the event."""
+
+EVENT_PROPERTY_ROWS = (
+    # Page Location has the query string, as Mixpanel's `$current_url` does; Page URL has none.
+    Row("$current_url",       ("[Amplitude] Page Location", "[Amplitude] Page URL")),
+    Row("current_domain",     "[Amplitude] Page Domain"),
+    Row("current_url_path",   "[Amplitude] Page Path"),
+    Row("current_page_title", "[Amplitude] Page Title"),
+    Row("$referrer",          "referrer",                           fields.attribution),
+    Row("$referring_domain",  "referring_domain",                   fields.attribution),
+)
+"""Keys of `event_properties` that Mixpanel knows by another name; the originals stay as well."""
+# fmt: on
+
+ROWS = ENVELOPE + PROPERTIES + PROFILES
+"""Every row that reads a column."""
+
+DROPPED = outcomes.DROPPED
+"""Columns that do not travel, and why."""
+
+COLUMNS = frozenset(column for row in ROWS for column in row.columns) | {*DROPPED}
+"""Every column with a name here; any other travels as `amplitude_<name>`."""

@@ -1,0 +1,98 @@
+"""Properties within Mixpanel's limits: what does not fit stays readable, and is counted.
+
+Mixpanel refuses an event with 255 properties, with longer lists or with deeper objects, and cuts
+texts without a word (Mixpanel docs, Import Events; Supported data types).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+from typing import Any
+
+from singer_delivery.conversions import as_text
+from singer_delivery.events import Note
+from singer_delivery.sources.records import put_aside
+
+from target_mixpanel.mappings.mixpanel import (
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    MAX_PROPERTIES,
+    MAX_TEXT_BYTES,
+    PREFIX,
+)
+
+LONG_TEXT = "values_over_255_bytes"
+LONG_LIST = "over_254_elements"
+TOO_DEEP = "nested_over_3_deep"
+TOO_MANY = "over_254_properties"
+
+_BYTES_A_CHARACTER = 4
+
+
+def fit(properties: dict[str, Any], notes: list[Note], keep: Collection[str] = ()) -> None:
+    """Bring the properties of an event within the limits, in place.
+
+    Lists and objects keep their first 254 elements; what nests deeper than three levels becomes
+    JSON text; texts stay whole, for Mixpanel to cut. Of too many properties the last ones move into
+    objects of their own: `amplitude_overflow`, `amplitude_overflow_2` …
+
+    Args:
+        properties: of the event.
+        notes: what happened is added, each thing once.
+        keep: names that stay where they are.
+    """
+    found = fit_values(properties)
+    if len(properties) > MAX_PROPERTIES:
+        found.add(TOO_MANY)
+        _move(properties, keep)
+    notes.extend(Note(name) for name in sorted(found))
+
+
+def fit_values(properties: dict[str, Any]) -> set[str]:
+    """Bring each value within the limits, in place; return what happened."""
+    found: set[str] = set()
+    for key, value in properties.items():
+        kind = type(value)
+        if kind is str:
+            if len(value) * _BYTES_A_CHARACTER > MAX_TEXT_BYTES:
+                _measure(value, found)
+        elif kind is dict or kind is list:
+            properties[key] = _fitted(value, 1, found)
+    return found
+
+
+def _fitted(value: Any, depth: int, found: set[str]) -> Any:
+    if isinstance(value, str):
+        return _measure(value, found)
+    if not isinstance(value, (dict, list)):
+        return value
+    if depth > MAX_DEPTH:
+        found.add(TOO_DEEP)
+        return _measure(as_text(value), found)
+    if len(value) > MAX_ELEMENTS:
+        found.add(LONG_LIST)
+    if isinstance(value, list):
+        return [_fitted(item, depth + 1, found) for item in value[:MAX_ELEMENTS]]
+    items = islice(value.items(), MAX_ELEMENTS)
+    return {key: _fitted(item, depth + 1, found) for key, item in items}
+
+
+def _measure(text: str, found: set[str]) -> str:
+    if len(text) * _BYTES_A_CHARACTER > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
+        found.add(LONG_TEXT)
+    return text
+
+
+def _move(properties: dict[str, Any], keep: Collection[str]) -> None:
+    """Move the last properties into as few objects as hold them."""
+    objects = 1
+    while len(properties) - (MAX_PROPERTIES - objects) > objects * MAX_ELEMENTS:
+        objects += 1
+    excess = len(properties) - (MAX_PROPERTIES - objects)
+    names = [name for name in properties if name not in keep][-excess:]
+    for number in range(objects):
+        chunk = names[number * MAX_ELEMENTS : (number + 1) * MAX_ELEMENTS]
+        moved = {name: properties.pop(name) for name in chunk}
+        name = "overflow" if number == 0 else f"overflow_{number + 1}"
+        put_aside(properties, name, _fitted(moved, 1, set()), PREFIX)

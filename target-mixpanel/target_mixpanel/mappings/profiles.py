@@ -1,0 +1,95 @@
+"""What a record says of its person, for the profile: only what is newer than what was told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from singer_delivery.conversions import digest
+from singer_delivery.events import Event, Fact, Note
+from singer_delivery.sources.amplitude.operations import (
+    INITIAL_ATTRIBUTION,
+    OPERATIONS,
+    Changes,
+    changes,
+)
+from singer_delivery.sources.amplitude.reading import Reading
+from singer_delivery.sources.news import is_news
+from singer_delivery.table import build
+
+from target_mixpanel.mappings.profile_table import ATTRIBUTION, OF_THE_PERSON, OF_THE_RECORD
+from target_mixpanel.mappings.updates import harmless, person_profile, updates
+
+_COLUMNS = tuple(column for row in OF_THE_RECORD for column in row.columns)
+
+
+@dataclass
+class Told:
+    """What a record says of a profile.
+
+    Attributes:
+        updates: what is sent of it.
+        reason_for_none: why there is none, for a record that is about nothing else.
+    """
+
+    updates: list[Event] = field(default_factory=list)
+    reason_for_none: str = "nothing to set"
+
+
+def tell(reading: Reading) -> Told:
+    """Return the updates of the profile of the record's user, or of the owner of its device.
+
+    A device that belongs to nobody has no profile: Mixpanel would not carry it over to the user
+    (Mixpanel docs, Identifying users, Simplified ID Merge).
+    """
+    user, told = _user(reading), reading.record.get("user_properties")
+    if user is None:
+        return Told(reason_for_none="no user")
+    if not isinstance(told, dict) or not told:
+        return Told()
+    content = [told, *map(reading.record.get, _COLUMNS)]
+    fact = Fact("person", user, digest(content), reading.moment.at)
+    if not is_news(reading.known.recall("person", user), fact, reading.renewed):
+        return Told(reason_for_none="superseded")
+    change = profile_changes(told, reading.notes)
+    if not change.as_properties():
+        return Told()
+    if OPERATIONS.isdisjoint(told):
+        return Told(_snapshot(reading, user, change, fact))
+    change.unset += [row.to for row in OF_THE_PERSON if not {*row.columns}.isdisjoint(change.unset)]
+    return Told(updates(person_profile(user), change, fact.at, fact, deferred=False))
+
+
+def _user(reading: Reading) -> str | None:
+    if reading.who.user is not None:
+        return reading.who.user
+    return reading.owner.value if reading.owner is not None else None
+
+
+def profile_changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
+    """Set, set once (attribution) or unset on the person, when newer than what was last told."""
+    result = changes(properties, notes)
+    for old in (result.set, result.set_once):
+        for key in [key for key in old if key in INITIAL_ATTRIBUTION]:
+            result.set_once[ATTRIBUTION.get(key, key)] = old.pop(key)
+    known: dict[str, Any] = {}
+    build(OF_THE_PERSON, result.set, known)
+    found: set[str] = set()
+    result.set = harmless({**known, **result.set}, found)
+    result.set_once = harmless(result.set_once, found)
+    notes.extend(Note(name) for name in sorted(found))
+    return result
+
+
+def _snapshot(reading: Reading, user: str, change: Changes, fact: Fact) -> list[Event]:
+    profile, of_record = person_profile(user), dict[str, Any]()
+    build(OF_THE_RECORD, reading.record, of_record)
+    whole = Changes(set={**of_record, **change.set})
+    events = updates(profile, whole, fact.at, fact, deferred=True)
+    if change.set_once:
+        once = Fact("initial", user, digest(change.set_once), fact.at)
+        if is_news(reading.known.recall("initial", user), once, reading.renewed):
+            first = Changes(set_once=change.set_once)
+            events += updates(profile, first, fact.at, once, deferred=True)
+    return events

@@ -1,0 +1,295 @@
+"""The target: its settings, and how its parts are put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from singer_sdk import typing as th
+
+from singer_delivery.endpoint import Endpoint, Limits
+from singer_delivery.errors import SettingsError
+from singer_delivery.events import RecordMapping
+from singer_delivery.retry import Clock
+from singer_delivery.run import Run
+from singer_delivery.sdk.settings import chosen_events_settings, delivery_settings, run_settings
+from singer_delivery.sdk.target import DeliveryTarget
+from singer_delivery.tickets import Whole
+
+from target_mixpanel import endpoints
+from target_mixpanel.mappings.plain import PlainMapping
+from target_mixpanel.mappings.settings import MappingSettings
+from target_mixpanel.streams import LOOKUP_TABLE, Streams
+
+FIRST_WAIT = 2.0
+"""Seconds before the first retry (Mixpanel docs, Import Events: start with 2 s, double to 60 s)."""
+
+SETTINGS = [
+    th.Property(
+        "project_token",
+        th.StringType,
+        secret=True,
+        title="Project token",
+        description=(
+            "Token of the Mixpanel project (Settings > Project). Profiles and groups always need "
+            "it; events too, without a service account."
+        ),
+    ),
+    th.Property(
+        "project_id",
+        th.StringType,
+        title="Project id",
+        description="Number of the project; goes with a service account.",
+    ),
+    th.Property(
+        "service_account_username",
+        th.StringType,
+        title="Service account",
+        description="Name of a service account that is Owner or Admin of the project.",
+    ),
+    th.Property(
+        "service_account_secret",
+        th.StringType,
+        secret=True,
+        title="Service account's secret",
+        description="Its secret.",
+    ),
+    th.Property(
+        "region",
+        th.StringType,
+        default="us",
+        allowed_values=["us", "eu", "in"],
+        title="Data region",
+        description="Where the project's data lives.",
+    ),
+    th.Property(
+        "base_url",
+        th.StringType,
+        title="Base URL",
+        description="Address to use instead of the region's own, for instance a proxy.",
+    ),
+    th.Property(
+        "identity_merge",
+        th.StringType,
+        default="simplified",
+        allowed_values=["simplified", "original"],
+        title="Identity merge",
+        description="Which identity system the project has (Settings > Project > Identity Merge).",
+    ),
+    th.Property(
+        "user_properties_on_events",
+        th.BooleanType,
+        default=True,
+        title="User properties on events",
+        description=(
+            "Whether user_properties also stay on each event, as user.<name>: Mixpanel's profiles "
+            "have no history."
+        ),
+    ),
+    th.Property(
+        "profiles",
+        th.BooleanType,
+        default=True,
+        title="Profiles",
+        description="Whether profiles of people are updated: once a run, to the newest state.",
+    ),
+    th.Property(
+        "groups",
+        th.BooleanType,
+        default=True,
+        title="Groups",
+        description="Whether profiles of groups are updated (needs Mixpanel's Group Analytics).",
+    ),
+    th.Property(
+        "group_keys",
+        th.ObjectType(additional_properties=th.StringType),
+        title="Group keys",
+        description=(
+            "Mixpanel's group key for each Amplitude group type; by default the same name. The keys "
+            "must stand in the project's settings before the import."
+        ),
+    ),
+    th.Property(
+        "geolocate_ip",
+        th.BooleanType,
+        default=False,
+        title="Locate by IP address",
+        description="Whether Mixpanel locates events without a city by their ip_address.",
+    ),
+    th.Property(
+        "retention_years",
+        th.IntegerType(minimum=1),
+        default=2,
+        title="Retention",
+        description="Years the project keeps events. Older ones are counted in the report.",
+    ),
+    th.Property(
+        "skip_expired",
+        th.BooleanType,
+        default=False,
+        title="Skip expired events",
+        description="Leave events out that are older than the retention, counted in the report.",
+    ),
+    *chosen_events_settings(),
+    th.Property(
+        "streams",
+        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
+        title="Streams",
+        description=(
+            "What streams that are no Amplitude export hold, by their columns: an event, a person "
+            "or a group a record, or the rows of a lookup table."
+        ),
+    ),
+    th.Property(
+        "max_events_per_second",
+        th.IntegerType(minimum=0),
+        default=endpoints.EVENTS_PER_SECOND,
+        title="Events a second",
+        description="Upper limit, 0 for none. Mixpanel takes about 30,000 a second and project.",
+    ),
+    th.Property(
+        "max_batch_events",
+        th.IntegerType(minimum=1, maximum=endpoints.MAX_EVENTS),
+        default=endpoints.MAX_EVENTS,
+        title="Events a request",
+        description="How many events one request carries at most.",
+    ),
+    th.Property(
+        "max_batch_bytes",
+        th.IntegerType(minimum=1, maximum=endpoints.MAX_BYTES),
+        default=endpoints.MAX_BYTES,
+        title="Bytes a request",
+        description="How many bytes of JSON one request carries at most; Mixpanel takes 10 MB.",
+    ),
+    *delivery_settings("target-mixpanel", max_in_flight=12, max_retries=12),
+]
+
+
+class TargetMixpanel(DeliveryTarget):
+    """Loads product-analytics history into Mixpanel: events, profiles, groups and lookup tables.
+
+    An Amplitude export is understood as it is; other streams are loaded by naming their columns.
+    """
+
+    name = "target-mixpanel"
+    package_name = "target-mixpanel"
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        *SETTINGS, additional_properties=False
+    ).to_dict()
+
+    def open_run(self) -> Run:
+        """Open the ledger and the lanes; nothing is sent yet."""
+        settings = run_settings(
+            self.config,
+            user_agent=f"{self.name}/{self.plugin_version}",
+            max_events_per_second=self.config["max_events_per_second"],
+            first_wait=FIRST_WAIT,
+        )
+        return Run(settings, self._endpoints(), self._scope, self.give_back)
+
+    def mapping_for(
+        self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
+    ) -> RecordMapping:
+        """Return what the records of a stream become; see `streams.Streams`."""
+        return self._streams.mapping_for(stream, schema, key_properties)
+
+    def wholes(self) -> Iterable[Whole]:
+        """Return the lookup tables that got rows."""
+        return self._streams.wholes()
+
+    def close(self) -> None:
+        """Remove what waited on disk."""
+        self._streams.close()
+
+    def config_errors(self) -> list[str]:
+        """Return a sentence for every setting that is missing or wrong."""
+        try:
+            endpoints.base_address(self.config["region"], self.config.get("base_url"))
+            settings = self._mapping_settings
+            for stream, columns in self._named_streams.items():
+                if LOOKUP_TABLE not in columns:
+                    PlainMapping(stream, columns, (), settings)
+        except (SettingsError, ValueError) as error:
+            return [str(error)]
+        return [] if self.config.get("dry_run") else self._missing_credentials()
+
+    def _missing_credentials(self) -> list[str]:
+        account = self._account
+        has_profiles = self.config["profiles"] or self.config["groups"]
+        tables = [name for name, of in self._named_streams.items() if LOOKUP_TABLE in of]
+        errors = []
+        if account.username and not (account.secret and account.project_id):
+            errors.append(
+                "A service account needs `service_account_secret` and `project_id` as well."
+            )
+        if not account.token and (has_profiles or not account.username):
+            errors.append(
+                "Set `project_token`: profiles and groups need it even with a service account (or "
+                "set `profiles` and `groups` to false)."
+            )
+        if tables and not account.username:
+            errors.append(f"The lookup table '{tables[0]}' needs a service account.")
+        return errors
+
+    @cached_property
+    def _account(self) -> endpoints.Account:
+        words = (
+            "project_token",
+            "project_id",
+            "service_account_username",
+            "service_account_secret",
+        )
+        return endpoints.Account(
+            endpoints.base_address(self.config["region"], self.config.get("base_url")),
+            *(str(self.config.get(word) or "").strip() for word in words),
+        )
+
+    def _endpoints(self) -> dict[str, Endpoint]:
+        limits = Limits(self.config["max_batch_events"], self.config["max_batch_bytes"])
+        account = self._account
+        return {
+            endpoints.IMPORT: endpoints.ImportEndpoint(account, limits),
+            endpoints.ENGAGE: endpoints.ProfileEndpoint(endpoints.ENGAGE, account),
+            endpoints.GROUPS: endpoints.ProfileEndpoint(endpoints.GROUPS, account),
+            endpoints.LOOKUP_TABLES: endpoints.LookupTableEndpoint(account),
+        }
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return Streams(self._named_streams, self._mapping_settings)
+
+    @property
+    def _named_streams(self) -> dict[str, dict[str, str]]:
+        return self.config.get("streams") or {}
+
+    @cached_property
+    def _mapping_settings(self) -> MappingSettings:
+        config = self.config
+        return MappingSettings(
+            now=int(Clock().now() * 1_000_000),
+            identity_merge=config["identity_merge"],
+            user_properties_on_events=config["user_properties_on_events"],
+            profiles=config["profiles"],
+            groups=config["groups"],
+            group_keys=dict(config.get("group_keys") or {}),
+            geolocate_ip=config["geolocate_ip"],
+            retention_years=config["retention_years"],
+            skip_expired=config["skip_expired"],
+            include_events=tuple(config.get("include_events") or ()),
+            exclude_events=tuple(config.get("exclude_events") or ()),
+            rename_events=dict(config.get("rename_events") or {}),
+            version=self.plugin_version,
+        )
+
+    @property
+    def _scope(self) -> str:
+        """Names the project in the ledger without its token: another project starts afresh."""
+        account = self._account
+        project = f"{account.base_url} {account.project_id or account.token}"
+        return hashlib.sha256(project.encode()).hexdigest()[:32]
+
+
+if __name__ == "__main__":
+    TargetMixpanel.cli()

@@ -1,0 +1,57 @@
+"""Fields of PostHog that are derived from several of Amplitude, or in a form of its own.
+
+The first line of each docstring is printed beside its row, for the analyst who reviews the mapping.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from singer_delivery.conversions import clean_id, is_language_code, language_code, session_uuid
+from singer_delivery.sources.amplitude.fields import DEVICE, device_words, system_of
+from singer_delivery.sources.amplitude.reading import Reading
+
+_DAY = 86_400_000_000  # microseconds
+
+
+def device_class(reading: Reading) -> str | None:
+    """`Desktop`, `Mobile` or `Tablet`, told from the device and the system."""
+    words = device_words(reading, *DEVICE, "platform", "os_name")
+    return _class(words)
+
+
+@lru_cache(maxsize=4096)
+def _class(words: str) -> str | None:
+    if "ipad" in words or "tablet" in words or "galaxy tab" in words or "kindle" in words:
+        return "Tablet"
+    system = system_of(words)
+    if system in {"iOS", "Android", "Windows Phone"}:
+        return "Mobile"
+    return "Desktop" if system is not None else None
+
+
+def locale(value: Any) -> str | None:
+    """The language code: a code as it is, an English name as ISO 639-1."""
+    return language_code(value) if isinstance(value, str) else None
+
+
+def language_name(value: Any) -> Any:
+    """The language's name, unless it is a code."""
+    return None if isinstance(value, str) and is_language_code(value) else value
+
+
+def session(reading: Reading) -> str | None:
+    """A UUIDv7 of its start and of the device; none when the event is not in the 24 h after it."""
+    start = clean_id(reading.record.get("session_id"))
+    if start is None or not (start.isascii() and start.isdigit() and len(start) <= 14):
+        return None
+    start_ms = int(start)
+    if start_ms == 0 or not 0 <= reading.moment.at - start_ms * 1000 < _DAY:
+        return None
+    return session_uuid(start_ms, reading.who.device or reading.who.distinct_id)
+
+
+def device(reading: Reading) -> str | None:
+    """Trimmed, as the link and `distinct_id` have it."""
+    return reading.who.device

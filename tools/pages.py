@@ -1,0 +1,126 @@
+"""What every page about a mapping is made of: sections and tables in Markdown."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import fields as dataclass_fields
+from typing import Any
+
+from singer_delivery.table import Row, Whole
+
+
+def section(title: str, body: str) -> str:
+    """Return a section under a heading."""
+    return f"## {title}\n\n{body}"
+
+
+def table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+    """Return a table."""
+    rows = (head, tuple("---" for _ in head), *lines)
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def code(text: str) -> str:
+    """Return a name as a name."""
+    return f"`{text}`"
+
+
+def mapping_rows(service: str, rows: Iterable[Row], conditions: Mapping[str, str]) -> str:
+    """Return rows of a mapping as a table.
+
+    Args:
+        service: the destination.
+        rows: of its mapping.
+        conditions: what the conditions of rows mean.
+    """
+    lines = ((code(row.to), _source(row), _how(row), _when(row, conditions)) for row in rows)
+    return table((service, "Amplitude", "How", "When"), lines)
+
+
+def _source(row: Row) -> str:
+    joint = ", " if isinstance(row.source, Whole) else ", else "
+    return joint.join(code(column) for column in row.columns)
+
+
+def _how(row: Row) -> str:
+    if row.convert is None:
+        return "As it is"
+    return (inspect.getdoc(row.convert) or "").splitlines()[0].rstrip(".")
+
+
+def _when(row: Row, conditions: Mapping[str, str]) -> str:
+    return "" if row.when is None else conditions[row.when]
+
+
+def event_properties(service: str, rows: str) -> str:
+    """Return what becomes of `event_properties`, before the rows that read a key of it."""
+    words = f"All of `event_properties` travels as it is.\n{service} knows these by another name:"
+    return f"{words}\n\n{rows}"
+
+
+def event_names(
+    service: str,
+    theirs: Mapping[str, str],
+    calls: Mapping[str, str],
+    meaningful: Iterable[str],
+    changed: str,
+) -> str:
+    """Return what becomes of the names of events.
+
+    Args:
+        service: the destination.
+        theirs: Amplitude's names to the destination's.
+        calls: what the records of Identify calls become.
+        meaningful: names that the destination gives a meaning.
+        changed: the property that keeps a name that changed.
+    """
+    lines = [(code(old), code(new)) for old, new in theirs.items()]
+    lines += [(code(name), becomes) for name, becomes in calls.items()]
+    lines.append((f"a name {service} gives a meaning", "`amplitude_<name without $>`"))
+    lines.append(("any other", "unchanged"))
+    return (
+        table(("Amplitude", service), lines)
+        + "\nThe setting `rename_events` comes first. A changed name stays readable in "
+        + f"`{changed}`.\nNames {service} gives a meaning: "
+        + listed(meaningful)
+    )
+
+
+def pairs(left: str, right: str, entries: Mapping[str, str]) -> str:
+    """Return a table of names and what they mean."""
+    return table((left, right), ((code(key), value) for key, value in entries.items()))
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return names in a line."""
+    return ", ".join(code(word) for word in sorted(words)) + ".\n"
+
+
+def settings(of: type[Any], *hidden: str) -> str:
+    """Return the settings of a mapping as a table.
+
+    Args:
+        of: the dataclass that holds them.
+        hidden: fields that are no settings of the user's.
+    """
+    explained = _attributes(inspect.getdoc(of) or "")
+    lines = (
+        (code(field.name), explained[field.name])
+        for field in dataclass_fields(of)
+        if field.name not in hidden
+    )
+    return table(("Setting", "What it decides"), lines)
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Read the section Attributes of a docstring."""
+    section = docstring.partition("Attributes:\n")[2].partition("\n\n")[0]
+    read: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if line.startswith("     "):
+            read[name] += " " + line.strip()
+        else:
+            name, _, read[name] = (word.strip() for word in line.partition(":"))
+    return read
