@@ -1,4 +1,4 @@
-"""Runs `tap-amplitude | target-posthog` as real processes, the way a shell does."""
+"""Runs `tap-amplitude | target-…` as real processes, the way a shell does."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from demo import balance
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 
 BIN = Path(sys.executable).parent
@@ -43,6 +44,7 @@ class Pipe:
     folder: Path
     tap: dict[str, Any]
     target: dict[str, Any]
+    target_name: str = "target-posthog"
     last_state: dict[str, Any] | None = field(default=None)
 
     @property
@@ -65,7 +67,7 @@ class Pipe:
                 stderr=tap_log,
             )
             target = subprocess.Popen(
-                [str(BIN / "target-posthog"), "--config", self._write("target", self.target)],
+                [str(BIN / self.target_name), "--config", self._write("target", self.target)],
                 stdin=tap.stdout,
                 stdout=subprocess.PIPE,
                 stderr=target_log,
@@ -90,7 +92,7 @@ class Pipe:
     def feed(self, lines: bytes) -> Ended:
         """Give the target alone these lines."""
         done = subprocess.run(
-            [str(BIN / "target-posthog"), "--config", self._write("target", self.target)],
+            [str(BIN / self.target_name), "--config", self._write("target", self.target)],
             input=lines,
             capture_output=True,
             timeout=TIMEOUT,
@@ -118,6 +120,27 @@ def make_pipe(
     folder: Path, amplitude: FakeAmplitude | None, posthog: FakePostHog, **more: Any
 ) -> Pipe:
     """Make a pipe between two fakes; `more` are settings of the target."""
+    target = {"api_key": KEY, "host": posthog.url, **_files(folder), **more}
+    return Pipe(folder, _tap(folder, amplitude), target)
+
+
+def make_mixpanel_pipe(
+    folder: Path, amplitude: FakeAmplitude | None, mixpanel: FakeMixpanel, **more: Any
+) -> Pipe:
+    """Make a pipe from Amplitude to Mixpanel; `more` are settings of the target."""
+    target = {
+        "base_url": mixpanel.url,
+        "project_token": mixpanel.credentials.token,
+        "project_id": mixpanel.credentials.project_id,
+        "service_account_username": mixpanel.credentials.username,
+        "service_account_secret": mixpanel.credentials.secret,
+        **_files(folder),
+        **more,
+    }
+    return Pipe(folder, _tap(folder, amplitude), target, "target-mixpanel")
+
+
+def _tap(folder: Path, amplitude: FakeAmplitude | None) -> dict[str, Any]:
     tap: dict[str, Any] = {"spool_dir": str(folder / "spool"), "max_retries": 3}
     if amplitude is not None:
         tap |= {
@@ -125,15 +148,15 @@ def make_pipe(
             "secret_key": amplitude.secret_key,
             "base_url": amplitude.url,
         }
-    target = {
-        "api_key": KEY,
-        "host": posthog.url,
+    return tap
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
-        **more,
     }
-    return Pipe(folder, tap, target)
 
 
 OF_ONE_RUN = {"records read", "dead letters", "identity conflicts"}

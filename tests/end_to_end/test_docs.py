@@ -50,6 +50,8 @@ def test_links_lead_somewhere(path):
 def test_commands_of_the_readme_are_recipes():
     recipes = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text()))
-    named |= set(re.findall(r"^ +make ([a-z -]+?)  ", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
+    named |= set(
+        re.findall(r"^ +make ([a-z -]+?)  ", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    )
 
     assert {word for words in named for word in words.split()} <= recipes
