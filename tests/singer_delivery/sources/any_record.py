@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 thorough = settings(deadline=None, max_examples=200)
 
+short = st.text("abc$_", min_size=1, max_size=6)
+"""Keys that often meet."""
+
 texts = st.text(st.characters(codec=None), max_size=12)
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), texts, st.sampled_from(["\0", "EMPTY"])

@@ -37,7 +37,7 @@ class Remembering:
         self.facts.update({(fact.kind, fact.name): fact for fact in facts})
 
 
-class Reading:
+class WithMemory:
     """A mapping and its memory, as a run has them: each record may know of those before."""
 
     def __init__(self, mapping: RecordMapping) -> None:

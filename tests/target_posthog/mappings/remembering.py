@@ -7,10 +7,10 @@ from typing import Any
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.settings import MappingSettings
 
-from tests.singer_delivery.sources.remembering import Reading
+from tests.singer_delivery.sources.remembering import WithMemory
 
 
-class Importing(Reading):
+class Importing(WithMemory):
     """Reads records with these settings."""
 
     def __init__(self, **settings: Any) -> None:

@@ -1,0 +1,71 @@
+"""A mapping to Mixpanel under test, with a memory; and a judgement of what it sends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from target_mixpanel.mappings.amplitude import AmplitudeMapping
+from target_mixpanel.mappings.settings import MappingSettings
+
+from tests.fakes.mixpanel_events import (
+    GEO_FROM_REQUEST,
+    TOKEN_REMOVED,
+    Rules,
+    accepted,
+    is_verb,
+    merged_ids,
+)
+from tests.fakes.mixpanel_profiles import (
+    GROUP_OPERATIONS,
+    LAST_SEEN_TOUCHED,
+    OPERATIONS,
+    Kind,
+    judged_updates,
+)
+from tests.singer_delivery.sources.remembering import AT_10, WithMemory
+
+if TYPE_CHECKING:
+    from singer_delivery.events import Event, Mapped
+
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+NOW = AT_10 + 30 * DAY
+
+
+def settings(**chosen: Any) -> MappingSettings:
+    return MappingSettings(**{"now": NOW, **chosen})
+
+
+class Importing(WithMemory):
+    """Reads records with these settings."""
+
+    def __init__(self, **chosen: Any) -> None:
+        super().__init__(AmplitudeMapping(settings(**chosen)))
+
+
+def updates(mapped: Mapped) -> list[tuple[str, Any]]:
+    """Return each profile update: its operation, and what it says."""
+    return [(event.name, event.body[event.name]) for event in mapped.events if event.name[0] == "$"]
+
+
+def assert_mixpanel_takes(event: Event, identity_merge: str = "simplified") -> None:
+    """Ask the stand-in, which knows Mixpanel's rules by itself."""
+    sent = orjson.loads(orjson.dumps(event.body))
+    notes: set[str] = set()
+    if event.endpoint != "/import":
+        assert_profile_takes(event.endpoint, sent)
+    elif is_verb(sent):
+        assert identity_merge == "original", "the whole request would be refused"
+        assert merged_ids(sent)
+    else:
+        accepted(sent, Rules(identity_merge, NOW // 1000), notes)
+        assert not notes & {GEO_FROM_REQUEST, TOKEN_REMOVED}
+
+
+def assert_profile_takes(endpoint: str, sent: dict) -> None:
+    people = Kind(("$distinct_id",), OPERATIONS)
+    groups = Kind(("$group_key", "$group_id"), GROUP_OPERATIONS, {sent.get("$group_key")})
+    kind = people if endpoint == "/engage" else groups
+    judged = judged_updates([{**sent, "$token": "t"}], kind, {})
+    assert judged.failed == []
+    assert not judged.notes & {GEO_FROM_REQUEST, LAST_SEEN_TOUCHED}
