@@ -8,12 +8,13 @@ and ledger are put on disk, and only then its STATE leaves.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Protocol
 
 from singer_delivery.database import Update
+from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
 from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
@@ -54,6 +55,7 @@ class Delivery:
         report: what is counted.
         emit_state: receives each STATE value whose records are all decided, in order. Called from
             any thread, one at a time.
+        max_dead_letters: how many make the run stop.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Delivery:
         dead_letters: DeadLetters,
         report: RunReport,
         emit_state: Callable[[State], None],
+        max_dead_letters: DeadLetterLimit | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._report = report
         self._emit_state = emit_state
+        self._max_dead_letters = max_dead_letters
         self._chapter = Chapter()
         self._chapters = deque([self._chapter])
         self._held: dict[str, list[Chapter]] = {}
@@ -228,6 +232,8 @@ class Delivery:
 
     def _update_decided(self, update: Update, judgement: Judgement, attempts: int) -> None:
         if judgement.verdict is not Verdict.DELIVERED:
+            counts = self._report.endpoint(update.endpoint)
+            self._check(counts.delivered + counts.dead.total(), counts.dead)
             # Its record was counted when its event was decided; the endpoint's counts tell of this.
             self._dead_letters.add(
                 DeadLetter(
@@ -254,6 +260,7 @@ class Delivery:
             counts = self._report.stream(receipt.stream)
             if receipt.dead is not None:
                 counts.dead[receipt.dead] += 1
+                self._check(counts.read, counts.dead)
             elif receipt.skipped is not None:
                 counts.skipped[receipt.skipped] += 1
             else:
@@ -261,6 +268,11 @@ class Delivery:
             receipt.chapter.undecided -= 1
         if settle:
             self._settle()
+
+    def _check(self, read: int, dead: Counter[str]) -> None:
+        # Before the chapter is told: STATE must not pass what stops the run.
+        if self._max_dead_letters is not None:
+            self._max_dead_letters.check(read, dead)
 
     def _settle(self) -> None:
         """Give back the STATE of every chapter that is settled, the oldest first."""

@@ -1,10 +1,11 @@
 """What can stop a run, grouped by what to do next.
 
-    DeliveryError ├── SettingsError      a setting is missing or wrong: mend it and start again
-    ├── ServiceRefused     the service will not take anything as things are: a wrong key, a wrong
-    host ├── ServiceUnavailable the service did not recover within the tries allowed: start again
-    later └── StorageError       the ledger or the dead letters cannot be written: free the disk,
-    start again
+    DeliveryError
+    ├── SettingsError       a setting is missing or wrong: mend it and start again
+    ├── ServiceRefused      the service takes nothing as things are: a wrong key, a wrong host
+    ├── ServiceUnavailable  the service did not recover within the tries: start again later
+    ├── TooManyDeadLetters  most of what is read is refused: mend the settings or the source
+    └── StorageError        ledger or dead letters cannot be written: free the disk, start again
 
 None of them loses anything: STATE has not moved past what was decided, and the same run can be
 started again. A single bad record is no error of the run; it becomes a dead letter.
@@ -27,6 +28,10 @@ class ServiceRefused(DeliveryError):  # noqa: N818 - what happened, as the model
 
 class ServiceUnavailable(DeliveryError):  # noqa: N818 - what happened, as the model codebases name it
     """The service kept failing until the tries ran out."""
+
+
+class TooManyDeadLetters(DeliveryError):  # noqa: N818 - as those above
+    """So many records are refused that something else than the records must be wrong."""
 
 
 class StorageError(DeliveryError):

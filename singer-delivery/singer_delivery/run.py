@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
 from singer_delivery.dispatcher import Dispatcher, Interrupted
@@ -45,6 +46,7 @@ class RunSettings:
     dry_run: bool
     output_path: Path
     first_wait: float = 1.0
+    max_dead_letters: DeadLetterLimit | None = None
 
 
 class Run:
@@ -82,6 +84,7 @@ class Run:
             self.dead_letters,
             self.report,
             _keep_back if settings.dry_run else emit_state,
+            None if settings.dry_run else settings.max_dead_letters,
         )
         self._transport = Transport(settings.user_agent)
         try:

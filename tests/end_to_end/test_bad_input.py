@@ -165,3 +165,18 @@ def test_a_dry_run_writes_what_it_would_send_and_sends_nothing(pipe, posthog, tm
     (line,) = (tmp_path / "dry.jsonl").read_text().splitlines()
     assert json.loads(line)["event"]["event"] == "Order Placed"
     assert not (tmp_path / "ledger.sqlite3").exists()
+
+
+def test_too_many_dead_letters_stop_the_run_before_state_passes_them(pipe, posthog):
+    pipe.target["max_dead_letters"] = "2"
+    bad = [order(number, customer=None) for number in range(3)]
+
+    ended = pipe.feed(lines(SCHEMA, order(9), *bad, {"type": "STATE", "value": {"seen": 4}}))
+
+    assert ended.target_code == 1
+    assert (
+        "3 of 4 records became dead letters, more than `max_dead_letters` (2)" in ended.target_log
+    )
+    assert "no_identity (3)" in ended.target_log
+    assert ended.states == []
+    assert len(pipe.dead_letters.read_text().splitlines()) == 1 + 3

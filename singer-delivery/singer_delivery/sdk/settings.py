@@ -8,11 +8,12 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.run import RunSettings
 
 
 def chosen_events_settings() -> list[th.Property[Any]]:
-    """Return the settings that choose among Amplitude's events, for every target that takes them."""
+    """Return the settings that choose among Amplitude's events."""
     return [
         th.Property(
             "include_events",
@@ -24,7 +25,9 @@ def chosen_events_settings() -> list[th.Property[Any]]:
             "exclude_events",
             th.ArrayType(th.StringType),
             title="Exclude events",
-            description="Shell patterns of Amplitude event names to leave out, counted in the report.",
+            description=(
+                "Shell patterns of Amplitude event names to leave out, counted in the report."
+            ),
         ),
         th.Property(
             "rename_events",
@@ -77,6 +80,17 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             ),
         ),
         th.Property(
+            "max_dead_letters",
+            th.StringType,
+            default="20%",
+            title="Most dead letters",
+            description=(
+                "How many dead letters stop the run, as a number (500) or as a share of the "
+                "records read (20%, judged from 1,000 records on): something else must be wrong "
+                "then. 100% never stops it."
+            ),
+        ),
+        th.Property(
             "report_path",
             th.StringType,
             default=f"{name}.report.json",
@@ -122,4 +136,5 @@ def run_settings(
         dry_run=config["dry_run"],
         output_path=Path(config["output_path"]),
         first_wait=first_wait,
+        max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
     )
