@@ -5,6 +5,7 @@
     ├── ServiceRefused      the service takes nothing as things are: a wrong key, a wrong host
     ├── ServiceUnavailable  the service did not recover within the tries: start again later
     ├── TooManyDeadLetters  most of what is read is refused: mend the settings or the source
+    ├── LedgerInUse         another run is on the same ledger and project: wait for its end
     └── StorageError        ledger or dead letters cannot be written: free the disk, start again
 
 None of them loses anything: STATE has not moved past what was decided, and the same run can be
@@ -32,6 +33,10 @@ class ServiceUnavailable(DeliveryError):  # noqa: N818 - what happened, as the m
 
 class TooManyDeadLetters(DeliveryError):  # noqa: N818 - as those above
     """So many records are refused that something else than the records must be wrong."""
+
+
+class LedgerInUse(DeliveryError):  # noqa: N818 - as those above
+    """Another run is using the ledger for the same project."""
 
 
 class StorageError(DeliveryError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from singer_delivery.ledger import Ledger
 from singer_delivery.pace import Pace
 from singer_delivery.report import RunReport
 from singer_delivery.retry import Backoff, Clock
+from singer_delivery.sole_use import SoleUse
 from singer_delivery.tickets import State, Whole
 from singer_delivery.transport import Transport
 
@@ -75,24 +76,9 @@ class Run:
         self._settings = settings
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
-        self._write_report()
-        self._ledger = Ledger(settings.ledger_url, scope, keep=not settings.dry_run)
-        self.dead_letters = DeadLetters(_dead_letter_path(settings))
-        self.delivery = Delivery(
-            endpoints,
-            self._ledger,
-            self.dead_letters,
-            self.report,
-            _keep_back if settings.dry_run else emit_state,
-            None if settings.dry_run else settings.max_dead_letters,
-        )
-        self._transport = Transport(settings.user_agent)
-        try:
-            self._dispatcher = self._connect(endpoints)
-        except DeliveryError:
-            self._ledger.close()
-            raise
-        self.delivery.dispatch = self._dispatcher
+        with ExitStack() as opened:
+            self._open(endpoints, scope, emit_state, opened)
+            self._opened = opened.pop_all()
 
     def interrupt(self, exit_code: int) -> None:
         """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""
@@ -122,6 +108,32 @@ class Run:
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
+    def _open(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        scope: str,
+        emit_state: Callable[[State], None],
+        opened: ExitStack,
+    ) -> None:
+        settings, is_dry = self._settings, self._settings.dry_run
+        if not is_dry:
+            opened.callback(SoleUse(settings.ledger_url, scope).release)
+        self._write_report()
+        ledger = opened.enter_context(closing(Ledger(settings.ledger_url, scope, keep=not is_dry)))
+        dead_letters = DeadLetters(_dead_letter_path(settings))
+        self.dead_letters = opened.enter_context(closing(dead_letters))
+        self.delivery = Delivery(
+            endpoints,
+            ledger,
+            dead_letters,
+            self.report,
+            _keep_back if is_dry else emit_state,
+            None if is_dry else settings.max_dead_letters,
+        )
+        self._transport = opened.enter_context(closing(Transport(settings.user_agent)))
+        self._dispatcher = self._connect(endpoints)
+        self.delivery.dispatch = self._dispatcher
+
     def _connect(self, endpoints: Mapping[str, Endpoint]) -> Dispatcher | DryRun:
         if self._settings.dry_run:
             return DryRun(self._settings.output_path, self.delivery)
@@ -138,9 +150,7 @@ class Run:
 
     def _close(self, outcome: str) -> None:
         self._dispatcher.stop(GRACE)
-        self._transport.close()
-        self.dead_letters.close()
-        self._ledger.close()
+        self._opened.close()
         self.report.finished = self._clock.now()
         self.report.outcome = outcome
         for line in self.report.lines():

@@ -10,9 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from singer_delivery.errors import StorageError
+from singer_delivery.database import Update
+from singer_delivery.errors import LedgerInUse, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.ledger import Ledger
+from singer_delivery.sole_use import SoleUse
 
 from tests.singer_delivery.toys import within
 
@@ -139,3 +141,27 @@ def test_a_server_that_is_not_there_is_a_storage_error_without_the_password(tmp_
     with pytest.raises(StorageError, match="ledger_url") as caught:
         Ledger(url, "project")
     assert "secret" not in str(caught.value)
+
+
+def test_a_second_run_on_the_server_is_told_of_the_first(server, scope):
+    use = SoleUse(server, scope)
+    with pytest.raises(LedgerInUse):
+        SoleUse(server, scope)
+    SoleUse(server, f"{scope} of another project").release()
+    use.release()
+    SoleUse(server, scope).release()
+
+
+def test_updates_wait_on_the_server_too(server, scope):
+    older, newer = (
+        Update("/engage", "ann", at, "person", "$set", "people", b"{}", b"{}") for at in (1, 2)
+    )
+    with closing(Ledger(server, scope)) as ledger:
+        for update in (newer, older):
+            ledger.defer(update, ())
+            ledger.save()
+    with closing(Ledger(server, scope)) as following:
+        assert list(following.updates()) == [newer]
+        following.sent(newer)
+        following.save()
+        assert list(following.updates()) == []
