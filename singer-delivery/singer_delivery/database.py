@@ -6,74 +6,29 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    LargeBinary,
-    MetaData,
-    String,
     Table,
-    Text,
     bindparam,
     delete,
-    func,
     select,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
-from sqlalchemy.schema import CreateTable
 
+from singer_delivery import tables
 from singer_delivery.conversions import shortened
 from singer_delivery.engines import opened, told_as_storage_error
-from singer_delivery.errors import SettingsError
 from singer_delivery.events import Fact
 
 LONGEST_NAME = 1_000
 """Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
 a page, about 2,700 bytes."""
 
-CREATING = 0x53494E474552
-"""Key of the PostgreSQL lock under which the tables are made."""
-
-VERSION = "1"
-"""Of the tables below. A ledger of another version is refused, never guessed at."""
-
 INSERTS: dict[str, Callable[[Table], Any]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-
-_metadata = MetaData()
-_facts = Table(
-    "singer_delivery_facts",
-    _metadata,
-    Column("scope", String(64), primary_key=True),
-    Column("kind", String(32), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-_updates = Table(
-    "singer_delivery_updates",
-    _metadata,
-    Column("scope", String(64), primary_key=True),
-    Column("endpoint", String(32), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("event", Text, nullable=False),
-    Column("stream", Text, nullable=False),
-    Column("encoded", LargeBinary, nullable=False),
-    Column("message", LargeBinary, nullable=False),
-)
-_about = Table(
-    "singer_delivery_about",
-    _metadata,
-    Column("name", String(32), primary_key=True),
-    Column("value", Text, nullable=False),
-)
 
 
 class Update(NamedTuple):
@@ -108,12 +63,12 @@ class Database:
     def __init__(self, url: str, scope: str, *, keep: bool) -> None:
         self._scope = scope
         engine = opened(url, keep=keep)
-        self._upsert = _upsert(engine, _facts)
-        self._upsert_update = _upsert(engine, _updates, newest=True)
-        self._select = select(_facts.c.value, _facts.c.at).where(
-            _facts.c.scope == scope,
-            _facts.c.kind == bindparam("kind"),
-            _facts.c.name == bindparam("name"),
+        self._upsert = _upsert(engine, tables.facts)
+        self._upsert_update = _upsert(engine, tables.updates, newest=True)
+        self._select = select(tables.facts.c.value, tables.facts.c.at).where(
+            tables.facts.c.scope == scope,
+            tables.facts.c.kind == bindparam("kind"),
+            tables.facts.c.name == bindparam("name"),
         )
         self._engine = engine
         try:
@@ -149,11 +104,11 @@ class Database:
 
     def updates(self, after: tuple[str, str], count: int) -> list[Update]:
         """Return the next updates behind (endpoint, name), in this order."""
-        key = tuple_(_updates.c.endpoint, _updates.c.name)
+        key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
         asked = (
-            select(*(_updates.c[name] for name in Update._fields))
-            .where(_updates.c.scope == self._scope, key > after)
-            .order_by(_updates.c.endpoint, _updates.c.name)
+            select(*(tables.updates.c[name] for name in Update._fields))
+            .where(tables.updates.c.scope == self._scope, key > after)
+            .order_by(tables.updates.c.endpoint, tables.updates.c.name)
             .limit(count)
         )
         with told_as_storage_error():
@@ -190,8 +145,11 @@ class Database:
         return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
 
 
-_sent = delete(_updates).where(
-    *(_updates.c[name] == bindparam(f"sent_{name}") for name in ("scope", "endpoint", "name", "at"))
+_sent = delete(tables.updates).where(
+    *(
+        tables.updates.c[name] == bindparam(f"sent_{name}")
+        for name in ("scope", "endpoint", "name", "at")
+    )
 )
 
 
@@ -206,35 +164,10 @@ def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:
 
 def _open(engine: Engine) -> tuple[Connection, Connection]:
     with engine.begin() as connection:
-        _create_tables(connection)
-        _check_version(connection)
+        tables.migrate(connection)
     # Autocommit for reading: every question sees what was saved before it.
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT"), engine.connect()
 
 
 def _fitted(name: str) -> str:
     return shortened(name, LONGEST_NAME, LONGEST_NAME - 100)
-
-
-def _create_tables(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        # IF NOT EXISTS alone fails where two runs begin at once (PostgreSQL docs, CREATE TABLE,
-        # make no promise of it); the lock ends with the transaction.
-        connection.execute(select(func.pg_advisory_xact_lock(CREATING)))
-    for table in (_facts, _updates, _about):
-        connection.execute(CreateTable(table, if_not_exists=True))
-
-
-def _check_version(connection: Connection) -> None:
-    version = select(_about.c.value).where(_about.c.name == "version")
-    found = connection.execute(version).scalar()
-    if found is None:
-        insert = INSERTS[connection.dialect.name](_about).values(name="version", value=VERSION)
-        connection.execute(insert.on_conflict_do_nothing())
-        found = connection.execute(version).scalar()
-    if found != VERSION:
-        msg = (
-            f"The ledger was written by another version of this software (tables {found}, this one "
-            f"reads {VERSION}). Upgrade, or name a new file in ledger_url."
-        )
-        raise SettingsError(msg)

@@ -4,8 +4,10 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.ledger import CACHED, SAVE_AFTER, Ledger
+from singer_delivery.tables import MIGRATIONS
 
 from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.toys import restless_threads, within
@@ -282,14 +285,38 @@ def test_the_folder_is_made(tmp_path):
         assert (tmp_path / "new/folder/l.sqlite3").exists()
 
 
-def test_a_ledger_of_another_version_is_refused(url, tmp_path):
+def migrations(tmp_path: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection, connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_each_migration_is_recorded_once_with_its_time(url, tmp_path):
+    for _ in range(2):
+        with opened(url):
+            pass
+    rows = migrations(tmp_path, "SELECT * FROM singer_delivery_migrations")
+    assert [number for number, _ in rows] == list(range(1, len(MIGRATIONS) + 1))
+    assert all(datetime.fromisoformat(when).tzinfo is not None for _, when in rows)
+
+
+def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(url, tmp_path):
     with opened(url):
         pass
-    with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
-        connection.execute("UPDATE singer_delivery_about SET value = '2'")
-    connection.close()
-    with pytest.raises(SettingsError, match="tables 2, this one reads 1"):
+    newer = len(MIGRATIONS) + 1
+    migrations(tmp_path, f"INSERT INTO singer_delivery_migrations VALUES ({newer}, 'later')")
+    with pytest.raises(SettingsError, match=f"newer version .* number {newer}"):
         Ledger(url, "project")
+    rows = migrations(tmp_path, "SELECT max(number) FROM singer_delivery_migrations")
+    assert rows == [(newer,)]
+
+
+def test_a_ledger_from_before_a_migration_is_brought_up_to_date(url, tmp_path):
+    with opened(url):
+        pass
+    migrations(tmp_path, "DROP TABLE singer_delivery_updates")
+    migrations(tmp_path, "DELETE FROM singer_delivery_migrations")
+    with opened(url) as ledger:
+        assert list(ledger.updates()) == []
 
 
 @pytest.mark.parametrize(

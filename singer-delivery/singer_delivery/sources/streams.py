@@ -17,10 +17,10 @@ EXPORT_COLUMNS = frozenset(
 def mapping_for(
     stream: str,
     schema: Mapping[str, Any],
-    named: Mapping[str, dict[str, str]],
+    named: Mapping[str, Mapping[str, str]],
     *,
     amplitude: Callable[[], RecordMapping],
-    plain: Callable[[dict[str, str]], RecordMapping],
+    plain: Callable[[Mapping[str, str]], RecordMapping],
 ) -> RecordMapping:
     """Return the mapping of a stream: as the setting `streams` names it, else by its columns.
 

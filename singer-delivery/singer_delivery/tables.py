@@ -1,0 +1,93 @@
+"""The tables of a ledger, and how they came to be what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
+from sqlalchemy.schema import CreateTable
+
+from singer_delivery.errors import SettingsError
+
+MIGRATING = 0x53494E474552
+"""Key of the PostgreSQL lock under which the tables are made."""
+
+metadata = MetaData()
+facts = Table(
+    "singer_delivery_facts",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+updates = Table(
+    "singer_delivery_updates",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("endpoint", String(32), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("encoded", LargeBinary, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+)
+migrations = Table(
+    "singer_delivery_migrations",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("applied_at", Text, nullable=False),
+)
+
+
+def facts_and_updates(connection: Connection) -> None:
+    """Make the first tables."""
+    for table in (facts, updates):
+        connection.execute(CreateTable(table, if_not_exists=True))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (facts_and_updates,)
+"""Each is applied once, in this order, and recorded. Append; never change one that was released."""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the tables up to date, within the connection's transaction.
+
+    Raises:
+        SettingsError: they are newer than this software.
+    """
+    # Two runs may begin at once: the second waits here until the first is done.
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.execute(CreateTable(migrations, if_not_exists=True))
+    applied = connection.execute(select(func.max(migrations.c.number))).scalar() or 0
+    if applied > len(MIGRATIONS):
+        msg = (
+            f"The ledger was written by a newer version of this software (its tables are number "
+            f"{applied}, this version knows {len(MIGRATIONS)}). Upgrade, or name a new file in "
+            "ledger_url."
+        )
+        raise SettingsError(msg)
+    for number, migration in enumerate(MIGRATIONS[applied:], start=applied + 1):
+        migration(connection)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        connection.execute(migrations.insert().values(number=number, applied_at=now))
