@@ -10,7 +10,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint types imports format docs docs-check lock clean
+.PHONY: help demo test test-slow bench soak lint types imports format docs docs-check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
 
 bench: .venv/.installed ## Measure speed and memory of tap | target, beside a floor in the same run
 	$(BIN)/python -m bench
+
+soak: .venv/.installed ## Send five million events at a fault rate of 1 %, printing memory
+	$(BIN)/python -m bench.soak
 
 lint: .venv/.installed ## Check style
 	$(BIN)/ruff check .

@@ -49,6 +49,15 @@ class Measured:
     peak_mb: tuple[float, ...]
 
 
+def resident_mb(pid: int) -> float:
+    """Return what a process holds in memory now, in MB; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+
+
 class PeakMemory(threading.Thread):
     """Watches a process until it ends.
 
