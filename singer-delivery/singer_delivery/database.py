@@ -70,6 +70,9 @@ class Database:
             tables.facts.c.kind == bindparam("kind"),
             tables.facts.c.name == bindparam("name"),
         )
+        self._waiting = select(*(tables.updates.c[name] for name in Update._fields)).where(
+            tables.updates.c.scope == scope
+        )
         self._engine = engine
         try:
             with told_as_storage_error():
@@ -102,12 +105,27 @@ class Database:
                 if of:
                     self._writer.execute(statement, of)
 
+    def endpoints(self) -> set[str]:
+        """Return the endpoints for which updates wait."""
+        asked = select(tables.updates.c.endpoint).where(tables.updates.c.scope == self._scope)
+        with told_as_storage_error():
+            return set(self._reader.execute(asked.distinct()).scalars())
+
+    def update(self, endpoint: str, name: str) -> Update | None:
+        """Return the update of this name, if one waits."""
+        asked = self._waiting.where(
+            tables.updates.c.endpoint == endpoint,
+            tables.updates.c.name == self._storable(_fitted(name)),
+        )
+        with told_as_storage_error():
+            row = self._reader.execute(asked).first()
+        return None if row is None else Update(*row)
+
     def updates(self, after: tuple[str, str], count: int) -> list[Update]:
         """Return the next updates behind (endpoint, name), in this order."""
         key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
         asked = (
-            select(*(tables.updates.c[name] for name in Update._fields))
-            .where(tables.updates.c.scope == self._scope, key > after)
+            self._waiting.where(key > after)
             .order_by(tables.updates.c.endpoint, tables.updates.c.name)
             .limit(count)
         )

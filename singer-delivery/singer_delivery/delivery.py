@@ -169,13 +169,19 @@ class Delivery:
             self._close(receipt)
         for event, each in zip(events, encoded, strict=True):
             if not event.deferred:
+                self._send_update(self._ledger.waiting(event.endpoint, event.person))
                 self._dispatcher.submit(event, each, receipt)
+
+    def _send_update(self, update: Update | None) -> None:
+        """Send the update that a change is about to be laid over: the last to arrive wins."""
+        if update is not None:
+            ticket = Waiting(update)
+            self._dispatcher.submit(ticket.event, update.encoded, ticket)
 
     def _send_updates(self) -> None:
         """Send the newest update of everybody, those that an earlier run left behind included."""
         for update in self._ledger.updates():
-            ticket = Waiting(update)
-            self._dispatcher.submit(ticket.event, update.encoded, ticket)
+            self._send_update(update)
         self._dispatcher.drain()
 
     # What follows is called from the lanes' threads.

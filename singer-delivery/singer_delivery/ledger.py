@@ -51,6 +51,8 @@ class Ledger:
         self._confirmed: dict[Key, Fact] = {}
         self._updates: dict[Key, Update] = {}
         self._sent: list[Update] = []
+        self._on_their_way: dict[Key, int] = {}
+        self._deferring = self._database.endpoints()
         self._undecided: Counter[Key] = Counter()  # events in the air, by what they would make true
         self._cache: dict[Key, Fact | None] = {}
         self._lock = threading.Lock()
@@ -105,6 +107,7 @@ class Ledger:
         with self._lock:
             for fact in facts:
                 self._fresh[_key(fact)] = self._confirmed[_key(fact)] = fact
+            self._deferring.add(update.endpoint)
             key = (update.endpoint, update.name)
             if key not in self._updates or self._updates[key].at <= update.at:
                 self._updates[key] = update
@@ -123,10 +126,25 @@ class Ledger:
             yield from batch
             after = (batch[-1].endpoint, batch[-1].name)
 
+    def waiting(self, endpoint: str, name: str) -> Update | None:
+        """Return the update of this name that waits and is not on its way: it may be sent now."""
+        if endpoint not in self._deferring:
+            return None
+        if not self._keep:
+            return self._updates.pop((endpoint, name), None)
+        self.save()
+        update = self._database.update(endpoint, name)
+        with self._lock:
+            if update is None or self._on_their_way.get((endpoint, name)) == update.at:
+                return None
+            self._on_their_way[endpoint, name] = update.at
+        return update
+
     def sent(self, update: Update) -> None:
         """Say that an update needs no more sending; the next save forgets it."""
         with self._lock:
             self._sent.append(update)
+            self._on_their_way.pop((update.endpoint, update.name), None)
             full = len(self._sent) >= SAVE_AFTER
         if full:
             self.save()

@@ -21,15 +21,15 @@ REFUSED = Reply(200, b'{"0": "rejected"}')
 
 
 class NeedsNothing:
-    """A record is `{person, number, at}` and becomes one deferred update."""
+    """A record is `{person, number, at}` and becomes one update, deferred unless it says `now`."""
 
     needs_keys = False
 
     def __call__(self, record: Any, known: Any) -> Mapped:
         person, number, at = record["person"], record["number"], record["at"]
-        fact = Fact("person", person, f"v{number}", at)
-        body = {"number": number}
-        update = Event("toy", "person", "$set", person, at, body, facts=(fact,), deferred=True)
+        facts = (Fact("person", person, f"v{number}", at),)
+        body, deferred = {"number": number}, not record.get("now", False)
+        update = Event("toy", "person", "$set", person, at, body, facts=facts, deferred=deferred)
         return Mapped((update,))
 
 
@@ -50,8 +50,8 @@ class Desk:
         self.stage = Stage(self.sender, listener=self.delivery, endpoints=endpoints)
         self.delivery.dispatch = self.stage.dispatcher
 
-    def take(self, person: str, number: int, at: int) -> None:
-        record = {"person": person, "number": number, "at": at}
+    def take(self, person: str, number: int, at: int, **more: Any) -> None:
+        record = {"person": person, "number": number, "at": at, **more}
         message = json.dumps({"type": "RECORD", "stream": "people", "record": record}).encode()
         self.delivery.take("people", record, message, NeedsNothing())
 
@@ -157,6 +157,34 @@ def test_a_refused_update_is_a_dead_letter_and_is_not_sent_again(run):
     again = run()
     again.finish()
     assert again.sent == []
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_sent_at_once_is_laid_over_the_update_that_waited(run, keep):
+    desk = run(keep=keep)
+    desk.take("ann", 1, 10)
+    desk.take("bob", 2, 10)
+    desk.take("ann", 3, 20, now=True)
+    desk.take("ann", 5, 21, now=True)
+    desk.take("ann", 4, 30)
+    desk.finish()
+
+    order = [number for batch in desk.sender.sent for number in batch]
+    assert sorted(order) == [1, 2, 3, 4, 5]
+    assert order.index(1) < order.index(3) < order.index(5) < order.index(4)
+
+
+def test_an_update_left_behind_goes_before_what_is_sent_at_once(run):
+    cut = run()
+    cut.take("ann", 1, 10)
+    cut.delivery.checkpoint({"at": 1})
+    cut.close()
+
+    following = run()
+    following.take("ann", 2, 20, now=True)
+    following.finish()
+
+    assert [number for batch in following.sender.sent for number in batch] == [1, 2]
 
 
 def test_many_updates_do_not_stay_in_memory(run):
