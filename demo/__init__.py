@@ -1,1 +1,1 @@
-"""The demonstration: a bundled export travels into a local stand-in for PostHog."""
+"""The demonstration: a bundled export travels into local stand-ins for PostHog and Mixpanel."""

@@ -1,10 +1,12 @@
-"""What arrived at the stand-in, and whether it is what had to arrive. Pure."""
+"""What arrived at the stand-in for PostHog, and whether it is what had to arrive. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from demo.checks import Check, behind, conflicts_in, once_each, stream_of, sum_of_the_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,19 +16,6 @@ if TYPE_CHECKING:
 
 LINKS = ("$create_alias", "$identify")
 UPDATES = (*LINKS, "$groupidentify", "$set")
-
-
-class Check(NamedTuple):
-    """One thing that must be so: `found` is `expected`."""
-
-    what: str
-    found: Any
-    expected: Any
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is so."""
-        return bool(self.found == self.expected)
 
 
 @dataclass(frozen=True)
@@ -73,41 +62,22 @@ def arrived_at(posthog: FakePostHog) -> Arrived:
     )
 
 
-def stream_of(report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the report's counts of the events; a run that read nothing has none."""
-    nothing = {"read": 0, "delivered": 0, "skipped": {}, "dead": {}}
-    stream: Mapping[str, Any] = report["streams"].get("events", nothing)
-    return stream
-
-
 def checks(arrived: Arrived, report: Mapping[str, Any], truth: Truth) -> list[Check]:
     """Return all that must hold, by what the sample's generator knows."""
-    stream = stream_of(report)
-    skipped, dead = sum(stream["skipped"].values()), sum(stream["dead"].values())
-    conflicts = report["examples"].get("identity_conflict", [])
-    decided = stream["delivered"] + skipped + dead
-    known = {user: arrived.people.get(user, {}) for user in truth.people}
+    dead = dict(Counter(truth.dead.values()))
     return [
-        Check("records read", stream["read"], truth.lines),
-        Check("delivered + skipped + dead", decided, stream["read"]),
-        Check("events missing", len(truth.events - arrived.ids.keys()), 0),
-        Check("events that nobody sent", len(arrived.ids.keys() - truth.events), 0),
-        Check("events that arrived twice", sum(count > 1 for count in arrived.ids.values()), 0),
-        Check("dead letters", stream["dead"], dict(Counter(truth.dead.values()))),
+        *sum_of_the_report(report, truth.lines),
+        *once_each(arrived.ids, truth.events),
+        Check("dead letters", stream_of(report)["dead"], dead),
         Check("identity links", arrived.links, truth.links),
         Check("links PostHog would refuse", arrived.refused_merges, 0),
-        Check("identity conflicts", len(conflicts), len(truth.conflicts)),
+        Check("identity conflicts", conflicts_in(report), len(truth.conflicts)),
         Check("person profiles", arrived.profiles, len(truth.users) + len(truth.anonymous)),
-        Check("people whose newest properties are missing", len(_behind(known, truth)), 0),
+        Check(
+            "people whose newest properties are missing",
+            len(behind(arrived.people, truth.people)),
+            0,
+        ),
         Check("groups", arrived.groups, truth.linked_groups),
         Check("sessions", arrived.sessions, len(truth.sessions)),
-    ]
-
-
-def _behind(known: Mapping[str, Mapping[str, Any]], truth: Truth) -> list[str]:
-    """Return who lacks some of their newest properties."""
-    return [
-        user
-        for user, newest in truth.people.items()
-        if any(known[user].get(name) != value for name, value in newest.items())
     ]

@@ -1,49 +1,41 @@
-"""The demonstration's last words: what arrived, in plain text. Pure."""
+"""The demonstration's last words on a destination: what arrived, in plain text. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from demo.balance import stream_of
+from demo.checks import stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from demo.balance import Arrived, Check
+    from demo.checks import Check
+    from demo.destination import Outcome
 
-WIDTH = 34
+WIDTH = 40
 
 
-def lines(
-    arrived: Arrived, report: Mapping[str, Any], results: Sequence[Check], users: int
-) -> list[str]:
+def lines(service: str, outcome: Outcome, report: Mapping[str, Any]) -> list[str]:
     """Return the summary, line by line."""
     return [
         "",
-        "What arrived at the stand-in for PostHog",
+        f"What arrived at the stand-in for {service}",
         "",
-        *_table(arrived.names.most_common()),
+        *_table(outcome.names.most_common()),
         "",
-        *_table(_people(arrived, report, users)),
+        *_table(outcome.figures),
         "",
         *_table(_run(report)),
         "",
-        *_sum(stream_of(report)),
+        "  Counted on the way:",
+        *_table((f"  {name}", count) for name, count in report["notes"].items()),
         "",
-        *(_failure(check) for check in results if not check.holds),
-        _verdict(results),
+        *_sum(stream_of(report)),
+        *(_traffic(name, counts) for name, counts in report["endpoints"].items()),
+        "",
+        *(_failure(check) for check in outcome.checks if not check.holds),
+        _verdict(outcome.checks),
     ]
-
-
-def _people(arrived: Arrived, report: Mapping[str, Any], users: int) -> Iterable[tuple[str, Any]]:
-    yield "people", arrived.profiles
-    yield "  with a user id", users
-    yield "  anonymous", arrived.profiles - users
-    yield "devices linked to their user", arrived.links
-    conflicts = report["examples"].get("identity_conflict", [])
-    yield "devices seen with a second user", f"{len(conflicts):,} (not merged)"
-    yield "groups", len(arrived.groups)
-    yield "sessions", arrived.sessions
 
 
 def _run(report: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -63,6 +55,11 @@ def _sum(stream: Mapping[str, Any]) -> Iterable[str]:
         yield from (f"    {kind}: {count:,} {why}" for why, count in stream[kind].items())
 
 
+def _traffic(endpoint: str, counts: Mapping[str, Any]) -> str:
+    delivered, dead = counts["delivered"], sum(counts["dead"].values())
+    return f"  {endpoint}: {delivered + dead:,} sent = {delivered:,} delivered + {dead:,} refused"
+
+
 def _table(rows: Iterable[tuple[str, Any]]) -> Iterable[str]:
     for name, value in rows:
         yield f"  {name:<{WIDTH}} {value if isinstance(value, str) else format(value, ',')}"
@@ -72,8 +69,8 @@ def _failure(check: Check) -> str:
     return f"  WRONG  {check.what}: found {check.found}, expected {check.expected}"
 
 
-def _verdict(results: Sequence[Check]) -> str:
-    wrong = sum(not check.holds for check in results)
+def _verdict(checks: Sequence[Check]) -> str:
+    wrong = sum(not check.holds for check in checks)
     if wrong:
-        return f"It does not add up: {wrong} of {len(results)} checks failed."
-    return f"It adds up: all {len(results)} checks against what the sample is known to hold."
+        return f"It does not add up: {wrong} of {len(checks)} checks failed."
+    return f"It adds up: all {len(checks)} checks against what the sample is known to hold."

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "AMPLITUDE")
+OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "MIXPANEL", "AMPLITUDE")
 
 
 class NetworkBlockedError(RuntimeError):

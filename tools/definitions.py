@@ -11,17 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_amplitude.tap import TapAmplitude
+from target_mixpanel.target import TargetMixpanel
 from target_posthog.target import TargetPostHog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-PLUGINS = {"tap-amplitude": TapAmplitude, "target-posthog": TargetPostHog}
+PLUGINS = {
+    "tap-amplitude": TapAmplitude,
+    "target-posthog": TargetPostHog,
+    "target-mixpanel": TargetMixpanel,
+}
 FILES = (
     ROOT / "meltano.yml",
     ROOT / "hub" / "extractors" / "tap-amplitude.yml",
     ROOT / "hub" / "loaders" / "target-posthog.yml",
+    ROOT / "hub" / "loaders" / "target-mixpanel.yml",
 )
 # The SDK adds these to every plugin's settings when it is made; Meltano knows them by itself.
 BUILT_IN = {
@@ -43,6 +49,7 @@ BUILT_IN = {
 LABELS = {
     "us": "United States",
     "eu": "European Union",
+    "in": "India",
     "alias": "$create_alias",
     "identify": "$identify",
     "none": "None",
@@ -50,6 +57,8 @@ LABELS = {
     "set_once": "Existing values win",
     "always": "Always",
     "identified_only": "Identified users only",
+    "simplified": "Simplified ID Merge",
+    "original": "Original ID Merge",
 }
 LIST = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re.MULTILINE)
 NAME = re.compile(r"^ *(?:- )?name: (tap-[a-z]+|target-[a-z]+)\n *namespace:", re.MULTILINE)

@@ -55,8 +55,8 @@ and a `$merge` of the two comes before the first event of a user on a device nob
 
 A record with neither id is kept with an empty `distinct_id`: it is in no report about people.
 
-A record that is left out by its name links nothing under Simplified ID Merge,
-where only an event could; the next event of the user on the device does.
+A record that is left out links nothing under Simplified ID Merge, where only an event could,
+and claims no device; the next event that travels does.
 """
 
 _GUARDED = """\
@@ -85,7 +85,8 @@ and cuts texts at 255 bytes.
 Of more than 254 properties, the last ones move into the object `amplitude_overflow`
 (`amplitude_overflow_2` … for more than 254 of them): an object keeps its values,
 while a JSON text would be cut.
-Lists and objects keep their first 254 elements.
+Group keys are the last to move.
+Lists and objects keep their first 254 elements; lists of profiles, which may be longer, all.
 What nests deeper than three levels becomes JSON text.
 Texts are sent whole. All of this is counted in the report.
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
 
 HOSTS = {"us": "https://amplitude.com", "eu": "https://analytics.eu.amplitude.com"}
 """Amplitude docs, Export API. `analytics.amplitude.com` is the web app and has no such API."""
@@ -25,3 +27,29 @@ class Account:
         for key in (self.secret_key, self.api_key):
             text = text.replace(key, "…")
         return text
+
+
+def has_login(base_url: str) -> bool:
+    """Tell whether an address holds a user name or password of its own."""
+    parts = _split(base_url)
+    return parts is not None and "@" in parts.netloc
+
+
+def is_open_to_others(base_url: str) -> bool:
+    """Tell whether keys and data travel unencrypted: http to anywhere but this machine."""
+    parts = _split(base_url)
+    return parts is not None and parts.scheme == "http" and not _is_this_machine(parts.hostname)
+
+
+def _is_this_machine(host: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None

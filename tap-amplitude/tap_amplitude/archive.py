@@ -8,7 +8,8 @@ What is read: a folder, a single file, or a zip, local or behind an fsspec URL (
 - zips of such files, as the API and the "Export data" button of the web app give out.
 
 Left aside: marker files named `complete`, and `-{organisation}_….json.gz`, which hold merges of
-users and no events. Names inside a zip are names only: nothing is ever unpacked to a path.
+users and no events. Names inside a zip are names only: nothing is ever unpacked to a path. How far
+a file may swell is limited, see `expansion`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import fsspec  # type: ignore[import-untyped]
 
 from tap_amplitude.errors import ArchiveUnreadable
+from tap_amplitude.expansion import (
+    Measured,
+    Swollen,
+    lines_of,
+    most_bytes,
+    overlap,
+    reason_to_leave,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +61,8 @@ MERGES_NAME = re.compile(r"(^|/)-\d+(_|/)")
 REPLACE_OR_REMOVE = (
     "Put a whole copy in its place, or take it out of the archive to go on without it."
 )
+LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
+QUERY = re.compile(r"(://[^?\s]*\?)\S*")
 UNDATED = datetime.max.replace(tzinfo=timezone.utc)
 """The hour of a file whose name tells none: such files come last."""
 
@@ -89,9 +100,14 @@ def hour_and_part(name: str) -> tuple[datetime, int]:
         return UNDATED, 0
     try:
         day = datetime.strptime(found["day"], "%Y-%m-%d").replace(tzinfo=timezone.utc)
-    except ValueError:
+        return day + timedelta(hours=int(found["hour"])), int(found["part"] or 0)
+    except (ValueError, OverflowError):
         return UNDATED, 0
-    return day + timedelta(hours=int(found["hour"])), int(found["part"] or 0)
+
+
+def shown(text: str) -> str:
+    """Return the text with addresses that keep to themselves a login or a signed query."""
+    return QUERY.sub(r"\1…", LOGIN.sub("", text))
 
 
 def left_aside(name: str) -> str | None:
@@ -118,17 +134,17 @@ class Archive:
     """
 
     def __init__(self, url: str, advice: str = REPLACE_OR_REMOVE) -> None:
-        self.url = url
+        self._shown = shown(url)
         self._advice = advice
         self._zip: tuple[str, zipfile.ZipFile] | None = None
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
             self._root_info: dict[str, Any] = self._files.info(self._root)
         except ImportError as error:
-            msg = f"{url} needs a package that is not installed: {error}"
+            msg = f"{self._shown} needs a package that is not installed: {shown(str(error))}"
             raise ArchiveUnreadable(msg) from error
         except FileNotFoundError as error:
-            msg = f"archive_path {url} does not exist."
+            msg = f"archive_path {self._shown} does not exist."
             raise ArchiveUnreadable(msg) from error
         except Exception as error:  # each kind of storage has its own errors
             raise _unreachable(url, error) from error
@@ -154,9 +170,9 @@ class Archive:
             else:
                 aside[why] += 1
         for why, count in sorted(aside.items()):
-            logger.info("%s: %d files left aside (%s).", self.url, count, why)
+            logger.info("%s: %d files left aside (%s).", self._shown, count, why)
         if not found:
-            msg = f"{self.url} holds no exported files (*.json.gz, *.json, or zips of these)."
+            msg = f"{self._shown} holds no exported files (*.json.gz, *.json, or zips of these)."
             raise ArchiveUnreadable(msg)
         return sorted(found)
 
@@ -167,10 +183,16 @@ class Archive:
             ArchiveUnreadable: The file is damaged, or the storage fails.
         """
         try:
-            with closing(self._open(file)) as stored, closing(_unpacked(stored)) as lines:
-                yield from lines
+            with (
+                closing(self._open(file)) as stored,
+                closing(_unpacked(stored, file.size)) as content,
+            ):
+                yield from lines_of(content)
+        except Swollen as error:
+            msg = f"{file.name} in {self._shown} {error} {self._advice}"
+            raise ArchiveUnreadable(msg) from error
         except DAMAGE as error:
-            msg = f"{file.name} in {self.url} is damaged ({error}). {self._advice}"
+            msg = f"{file.name} in {self._shown} is damaged ({error}). {self._advice}"
             raise ArchiveUnreadable(msg) from error
         except OSError as error:
             raise _unreachable(file.name, error) from error
@@ -189,7 +211,7 @@ class Archive:
         try:
             found = self._files.find(self._root, detail=True)
         except Exception as error:  # each kind of storage has its own errors
-            raise _unreachable(self.url, error) from error
+            raise _unreachable(self._shown, error) from error
         return cast("dict[str, dict[str, Any]]", found)
 
     def _members(self, path: str, prefix: str) -> Iterator[ExportFile]:
@@ -200,7 +222,11 @@ class Archive:
 
     def _open(self, file: ExportFile) -> IO[bytes]:
         if file.member is not None:
-            return self._open_zip(file.path).open(file.member)
+            archive = self._open_zip(file.path)
+            why = reason_to_leave(archive.getinfo(file.member))
+            if why is not None:
+                raise zipfile.BadZipFile(why)
+            return archive.open(file.member)
         return cast("IO[bytes]", self._files.open(file.path, "rb"))
 
     def _open_zip(self, path: str) -> zipfile.ZipFile:
@@ -208,24 +234,36 @@ class Archive:
         if self._zip is None or self._zip[0] != path:
             self.close()
             try:
-                self._zip = (path, zipfile.ZipFile(self._files.open(path, "rb")))
+                self._zip = (path, _zip_of(self._files.open(path, "rb")))
             except zipfile.BadZipFile as error:
-                msg = f"{path} is no whole zip file ({error}). Fetch it again."
+                msg = f"{shown(path)} is no whole zip file ({error}). Fetch it again."
                 raise ArchiveUnreadable(msg) from error
             except OSError as error:
                 raise _unreachable(path, error) from error
         return self._zip[1]
 
 
-def _unpacked(stored: IO[bytes]) -> IO[bytes]:
-    """Return the content of a file, gunzipped if it is gzip, whatever it is called."""
+def _zip_of(file: IO[bytes]) -> zipfile.ZipFile:
+    archive = zipfile.ZipFile(file)
+    if overlap(archive.infolist(), file.seek(0, io.SEEK_END)):
+        archive.close()
+        msg = "its members overlap"
+        raise zipfile.BadZipFile(msg)
+    return archive
+
+
+def _unpacked(stored: IO[bytes], size: int) -> IO[bytes]:
+    """Return the content of a file, gunzipped if it is gzip, whatever it is called.
+
+    A `size` of 0 says that the storage does not tell it.
+    """
     buffered = io.BufferedReader(cast("io.RawIOBase", stored), BUFFER_BYTES)
-    if buffered.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] != GZIP_MAGIC:
-        return buffered
-    unpacked = GzipReader(fileobj=buffered, mode="rb")
-    return io.BufferedReader(cast("io.RawIOBase", unpacked), BUFFER_BYTES)
+    is_gzip = buffered.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] == GZIP_MAGIC
+    content = cast("IO[bytes]", GzipReader(fileobj=buffered, mode="rb") if is_gzip else buffered)
+    measured = Measured(content, most_bytes(size)) if size else content
+    return io.BufferedReader(cast("io.RawIOBase", measured), BUFFER_BYTES)
 
 
 def _unreachable(what: str, error: Exception) -> ArchiveUnreadable:
-    msg = f"{what} cannot be read ({type(error).__name__}: {error})."
+    msg = shown(f"{what} cannot be read ({type(error).__name__}: {error}).")
     return ArchiveUnreadable(msg)

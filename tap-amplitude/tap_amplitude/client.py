@@ -26,10 +26,11 @@ from tap_amplitude.errors import (
     TooSlow,
     TryAgain,
 )
+from tap_amplitude.expansion import overlap, reason_to_leave
 from tap_amplitude.spool import open_private, spool_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from singer_delivery.retry import Clock
@@ -166,16 +167,26 @@ def check_zip(path: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            is_empty, damaged = not archive.infolist(), archive.testzip()
+            members = archive.infolist()
+            _refuse_to_unpack(members, path.stat().st_size)
+            damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         # Seen in the wild with 200: the text of a rate limit, an edge server's error page.
         msg = "Amplitude answered 200 with something that is no whole zip file"
         raise TryAgain(msg) from error
-    if is_empty:
+    if not members:
         msg = "Amplitude answered 200 with an empty zip file, where no data would be 404"
         raise TryAgain(msg)
     if damaged is not None:
         msg = f"the downloaded file {damaged} does not match its checksum"
+        raise TryAgain(msg)
+
+
+def _refuse_to_unpack(members: Sequence[zipfile.ZipInfo], size: int) -> None:
+    reasons = (f"{each.filename} {why}" for each in members if (why := reason_to_leave(each)))
+    why = "its members overlap" if overlap(members, size) else next(reasons, None)
+    if why is not None:
+        msg = f"Amplitude answered 200 with a zip file that is not unpacked: {why}"
         raise TryAgain(msg)
 
 
@@ -206,6 +217,8 @@ def _what_failed(error: requests.RequestException) -> str:
         return "the proxy did not let the request through"
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
+    if "NameResolutionError" in str(error):
+        return "the name of its host is not known (DNS)"
     if isinstance(error, requests.ConnectionError):
         return "the connection failed or was dropped"
     return type(error).__name__

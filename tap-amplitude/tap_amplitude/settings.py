@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
-from tap_amplitude.account import HOSTS, Account
+from tap_amplitude.account import HOSTS, Account, has_login
 from tap_amplitude.windows import LONGEST_WINDOW, full_hour, read_time
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
     base_url = _text(config, "base_url")
     if base_url and not base_url.startswith(("https://", "http://")):
         found.append("base_url must begin with https:// (or http://).")
+    if base_url and has_login(base_url):
+        found.append("base_url must hold no user name or password: the keys are the login.")
     return found if unreadable else found + _wrong_range(config, now)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.retry import Backoff
 
+from tap_amplitude.account import is_open_to_others
 from tap_amplitude.archive import UNDATED, Archive
 from tap_amplitude.client import ExportClient
 from tap_amplitude.days import Progress, by_day
@@ -84,6 +85,8 @@ def from_api(
     if walk.window is None:
         logger.info("Nothing new: every hour before %s is done.", write_time(walk.position))
         return
+    if is_open_to_others(settings.account.base_url):
+        logger.warning("base_url is http://: the keys and the export travel unencrypted.")
     with run_folder(settings.spool_dir) as folder:
         downloader = Downloader(
             client=ExportClient(settings.account, user_agent, clock),

@@ -1,108 +1,70 @@
 """Mixpanel's addresses: limits with their evidence, encoding, the meaning of their replies.
 
-The only module here that knows HTTP. Sources: Mixpanel docs, "Import Events", "User Profiles",
-"Group Profiles", "Replace Lookup Table" and their error pages, as of August 2026.
+With `replies`, the only module here that knows HTTP. Sources: Mixpanel docs, "Import Events",
+"User Profiles", "Group Profiles", "Replace Lookup Table" and their error pages, as of August 2026.
 """
 
 from __future__ import annotations
 
-import base64
+import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
-
 from singer_delivery.compression import gzip_body
 from singer_delivery.encoding import encoded_json
-from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict, passing
-from singer_delivery.errors import SettingsError
+from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.events import Event, Unmappable
 
-IMPORT, ENGAGE, GROUPS, LOOKUP_TABLES = "/import", "/engage", "/groups", "/lookup-tables"
+from target_mixpanel.account import Account
+from target_mixpanel.replies import answer_of, passing_or_fatal, refused, rows_at_fault
 
-HOSTS = {
-    "us": "https://api.mixpanel.com",
-    "eu": "https://api-eu.mixpanel.com",
-    "in": "https://api-in.mixpanel.com",
-}
-"""Where a project's data lives (Mixpanel docs, Ingestion API, servers)."""
+logger = logging.getLogger(__name__)
+
+IMPORT, ENGAGE, GROUPS, LOOKUP_TABLES = "/import", "/engage", "/groups", "/lookup-tables"
 
 MAX_EVENTS = 2_000
 MAX_BYTES = 10 * 1024 * 1024 - 64 * 1024
 """Of one `/import`: 2,000 events and 10 MB of JSON before compression; a little room is left."""
 
 MAX_EVENT_BYTES = 1_000_000
-"""Of one event or update ("under 1 MB", in the stricter reading)."""
+"""Of one event or update, which must stay below: "under 1 MB", in the stricter reading."""
 
 MAX_UPDATES = 1_000
-MAX_UPDATE_BYTES = 2 * 1024 * 1024 - 16 * 1024
-"""Of one `/engage` or `/groups`. Up to 2,000 updates are documented and no number of bytes; the only
-limit on a body that Mixpanel's pages show in a reply is 2,097,152 bytes."""
+MAX_UPDATE_BYTES = 2 * 1024 * 1024 - 128 * 1024
+"""Of one `/engage` or `/groups`. Up to 2,000 updates are documented and no number of bytes; the
+only limit on a body that Mixpanel's pages show in a reply is 2,097,152 bytes. There is room for the
+project's token, which each update gets when it is sent."""
 
 EVENTS_PER_SECOND = 30_000
-"""Of a project (Mixpanel docs, Rate limits: 2 GB of JSON or about 30,000 events a second)."""
+"""Of a project (Mixpanel docs, "Rate limits": 2 GB of JSON or about 30,000 events a second)."""
 
-TOO_LARGE = re.compile(rb"max limit of (\d+) bytes")
+OPENING = 1
+"""Bytes of a JSON list beyond its elements and a comma for each: `[a,b]` is one longer."""
+
+BYTES_SAID = re.compile(rb"max limit of (\d{1,15}) bytes")
 
 DELIVERED = Judgement(Verdict.DELIVERED)
 
-
-@dataclass(frozen=True)
-class Account:
-    """In whose name events are imported: a service account of a project, or the project's token."""
-
-    base_url: str
-    token: str
-    project_id: str = ""
-    username: str = ""
-    secret: str = ""
-
-    def __repr__(self) -> str:
-        return f"Account({self.base_url!r})"  # secrets never reach a log
-
-    @property
-    def host(self) -> str:
-        """The host alone, for messages."""
-        return urlsplit(self.base_url).netloc
-
-    @property
-    def authorization(self) -> str:
-        """The header of HTTP Basic authentication (Mixpanel docs, Import Events)."""
-        pair = f"{self.username}:{self.secret}" if self.username else f"{self.token}:"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
-
-    def address(self, path: str, **query: str) -> str:
-        """Return the URL of a path, with the project where a service account must name it."""
-        if self.username:
-            query["project_id"] = self.project_id
-        return f"{self.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
-
-
-def base_address(region: str, base_url: str | None) -> str:
-    """Return the address that takes events, without a trailing slash.
-
-    Raises:
-        SettingsError: `base_url` is no http(s) address.
-    """
-    address = (base_url or HOSTS[region]).strip().rstrip("/")
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = "base_url must be an address such as https://api.mixpanel.com"
-        raise SettingsError(msg)
-    return address
+ASK_KEY = "Is the group key in the project's settings (Settings > Project > Group Keys)?"
 
 
 class ImportEndpoint:
-    """`/import` with strict=1: every event gets a verdict of its own."""
+    """`/import` with strict=1: every event gets a verdict of its own.
+
+    Args:
+        account: of the project.
+        limits: of one request; its bytes are those of the whole body before compression. They
+            become smaller when Mixpanel says that it takes less.
+    """
 
     name = IMPORT
 
     def __init__(self, account: Account, limits: Limits) -> None:
-        self.limits = limits
+        self.limits = replace(limits, max_bytes=limits.max_bytes - OPENING)
         self._account = account
 
     def encode(self, event: Event) -> bytes:
@@ -111,7 +73,9 @@ class ImportEndpoint:
         Raises:
             Unmappable: it is larger than Mixpanel takes, or holds what JSON cannot say.
         """
-        return _sized(encoded_json(event.body))
+        encoded = encoded_json(event.body)
+        _check_size(len(encoded), "event_too_large")
+        return encoded
 
     def request(self, encoded: Sequence[bytes]) -> Request:
         """Return the request that carries these events, compressed."""
@@ -125,16 +89,15 @@ class ImportEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the events."""
-        answer = _answer(reply)
+        answer = answer_of(reply)
         if reply.status == 200:
             return self._imported(answer, count)
-        if reply.status == 400:
-            return _refused(answer)
+        if reply.status == 400 and (answer.get("code") == 400 or "failed_records" in answer):
+            return refused(answer, count, "num_records_imported")
         if reply.status == 413:
             self._heed(reply)
             return Judgement(Verdict.REJECTED, "event_too_large", "Mixpanel: too large (413)")
-        passes = passing(reply, f"Mixpanel at {self._account.host}")
-        return passes or _fatal(reply.status, self._account)
+        return passing_or_fatal(reply, self._account, self._account.what_to_check)
 
     def _imported(self, answer: Mapping[str, Any], count: int) -> Judgement:
         if answer.get("num_records_imported") == count:
@@ -144,15 +107,16 @@ class ImportEndpoint:
 
     def _heed(self, reply: Reply) -> None:
         """Send less at once from now on, if Mixpanel says how much it takes."""
-        said = TOO_LARGE.search(reply.body)
-        if said is not None and 0 < int(said[1]) < self.limits.max_bytes:
-            self.limits = replace(self.limits, max_bytes=int(said[1]))
+        said = BYTES_SAID.search(reply.body)
+        if said is not None and 0 < int(said[1]) <= self.limits.max_bytes:
+            self.limits = replace(self.limits, max_bytes=int(said[1]) - OPENING)
 
 
 class ProfileEndpoint:
     """`/engage` or `/groups`: bodies are not compressed, and 200 says nothing by itself.
 
-    Both are documented not to take gzip, and to answer 200 also when they took nothing.
+    Both are documented not to take gzip, and to answer 200 also when they took nothing. The token
+    is put into an update when it is sent: it stands neither in the ledger nor in a dry run's file.
     """
 
     limits = Limits(MAX_UPDATES, MAX_UPDATE_BYTES)
@@ -160,143 +124,119 @@ class ProfileEndpoint:
     def __init__(self, name: str, account: Account) -> None:
         self.name = name
         self._account = account
+        self._token = b'{"$token":' + orjson.dumps(account.token) + b","
+        self._has_warned = False
 
     def encode(self, event: Event) -> bytes:
-        """Return the update's JSON, with the project's token in it.
+        """Return the update's JSON, as yet without the project's token.
 
         Raises:
             Unmappable: it is larger than Mixpanel takes, or holds what JSON cannot say.
         """
-        return _sized(encoded_json({"$token": self._account.token, **event.body}))
+        encoded = encoded_json(event.body)
+        _check_size(len(self._with_token(encoded)), "update_too_large")
+        return encoded
 
     def request(self, encoded: Sequence[bytes]) -> Request:
         """Return the request that carries these updates."""
         url = f"{self._account.base_url}{self.name}?ip=0&strict=1&verbose=1"
-        headers = {"Content-Type": "application/json"}
-        return Request(url, b"[" + b",".join(encoded) + b"]", headers)
+        body = b"[" + b",".join(map(self._with_token, encoded)) + b"]"
+        return Request(url, body, {"Content-Type": "application/json"})
 
-    def judge(self, reply: Reply, count: int) -> Judgement:  # noqa: ARG002 - Mixpanel names no number
+    def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the updates."""
-        answer = _answer(reply)
-        if reply.status in (200, 400) and "status" in answer:
-            if answer["status"] in (1, "OK") and not answer.get("failed_records"):
-                return DELIVERED
-            return self._in_words(_refused(answer))
+        answer = answer_of(reply)
+        if reply.status in (200, 400) and "status" in answer and "error" in answer:
+            return self._read(answer, count)
+        if reply.status == 200:
+            return self._taken(answer, count)
         if reply.status == 413:
             return Judgement(Verdict.REJECTED, "update_too_large", "Mixpanel: too large (413)")
-        if reply.status == 200:
-            detail = f"{self._account.host} answered 200, but not as Mixpanel does."
-            return Judgement(Verdict.RETRIABLE, "no Mixpanel reply", detail)
-        passes = passing(reply, f"Mixpanel at {self._account.host}")
-        return passes or _fatal(reply.status, self._account)
+        check = "`project_token`, and that `region` is where the project lives"
+        return passing_or_fatal(reply, self._account, check)
 
-    def _in_words(self, judgement: Judgement) -> Judgement:
-        if self.name != GROUPS or judgement.verdict is not Verdict.REJECTED:
-            return judgement
-        words = "; is the group key in the project's settings (Settings > Project > Group Keys)?"
-        return replace(judgement, detail=judgement.detail + words)
+    def _read(self, answer: Mapping[str, Any], count: int) -> Judgement:
+        if answer["status"] in (1, "OK") and not answer.get("failed_records"):
+            return self._taken(answer, count)
+        if self.name != GROUPS:
+            return refused(answer, count, "num_good_events")
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("Mixpanel refused updates of groups (see the dead letters). %s", ASK_KEY)
+        return refused(answer, count, "num_good_events", f" {ASK_KEY}")
 
+    def _taken(self, answer: Mapping[str, Any], count: int) -> Judgement:
+        is_said = answer.get("status") in (1, "OK")
+        if is_said and answer.get("num_good_events", count) == count:
+            return DELIVERED
+        detail = f"{self._account.host} answered 200 without saying that all {count} were taken."
+        return Judgement(Verdict.RETRIABLE, "not all taken", detail)
 
-def _sized(encoded: bytes) -> bytes:
-    if len(encoded) >= MAX_EVENT_BYTES:
-        reason, detail = "event_too_large", f"it is {len(encoded):,} bytes, Mixpanel takes under 1 MB"
-        raise Unmappable(reason, detail)
-    return encoded
-
-
-def _answer(reply: Reply) -> Mapping[str, Any]:
-    try:
-        answer = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def _refused(answer: Mapping[str, Any]) -> Judgement:
-    """Return who of a request was refused; all others were imported.
-
-    `failed_records` that are bare texts speak of the whole request, and nothing of it was imported:
-    it is sent again in halves until the culprit stands alone.
-    """
-    failed = answer.get("failed_records")
-    if isinstance(failed, list) and failed and all(_names_its_index(each) for each in failed):
-        refused = {each["index"]: _rejected(each) for each in failed}
-        return Judgement(Verdict.DELIVERED, exceptions=refused)
-    words = failed[0] if isinstance(failed, list) and failed else answer.get("error")
-    return Judgement(Verdict.REJECTED, "refused", f"Mixpanel refused it: {_public(words)}")
-
-
-def _names_its_index(failed: Any) -> bool:
-    return isinstance(failed, dict) and isinstance(failed.get("index"), int)
-
-
-def _rejected(failed: Mapping[str, Any]) -> Judgement:
-    detail = f"{_public(failed.get('field'))}: {_public(failed.get('message'))}"
-    return Judgement(Verdict.REJECTED, "refused", f"Mixpanel refused it: {detail}")
-
-
-def _public(words: Any) -> str:
-    """Cut the service's own words short; they name fields and rules, not values."""
-    return str(words or "no reason given")[:200]
-
-
-def _fatal(status: int, account: Account) -> Judgement:
-    if status in (401, 403):
-        detail = (
-            f"Mixpanel refused the credentials ({status}) at {account.host}. Check that the service "
-            "account is Owner or Admin of the project, that `project_id` is the project's, and "
-            "`region` where it lives (or, without a service account, `project_token`). Nothing is "
-            "lost: start the same run again."
-        )
-    else:
-        detail = (
-            f"{account.host} answered {status}, which Mixpanel does not: check `region` and "
-            "`base_url`. Nothing is lost: start the same run again."
-        )
-    return Judgement(Verdict.FATAL, f"http {status}", detail)
+    def _with_token(self, encoded: bytes) -> bytes:
+        return self._token + encoded[1:]
 
 
 class LookupTableEndpoint:
-    """`PUT /lookup-tables/{id}`: a table is replaced as a whole, or the run stops."""
+    """`PUT /lookup-tables/{id}`: one table, replaced as a whole, or the run stops.
 
-    name = LOOKUP_TABLES
+    Args:
+        account: of the project; it must be a service account.
+        table_id: of the table.
+        path: where its rows are when the request is made, as compressed CSV.
+    """
+
     limits = Limits(max_events=1, max_bytes=MAX_UPDATE_BYTES)
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, table_id: str, path: Path) -> None:
+        self.name = f"{LOOKUP_TABLES}/{table_id}"
         self._account = account
+        self._table_id = table_id
+        self._path = path
 
     def encode(self, event: Event) -> bytes:
-        """Return which table it is, and which file holds its CSV."""
+        """Return what is said of the table; its rows stay on disk."""
         return encoded_json(event.body)
 
-    def request(self, encoded: Sequence[bytes]) -> Request:
+    def request(self, encoded: Sequence[bytes]) -> Request:  # noqa: ARG002 - the rows are on disk
         """Return the request that replaces the table."""
-        (table,) = map(orjson.loads, encoded)
         headers = {
             "Authorization": self._account.authorization,
             "Content-Type": "text/csv",
             "Content-Encoding": "gzip",
         }
-        url = self._account.address(f"{LOOKUP_TABLES}/{quote(table['lookup_table'], safe='')}")
-        return Request(url, Path(table["csv"]).read_bytes(), headers, method="PUT")
+        url = self._account.address(self.name)
+        return Request(url, self._path.read_bytes(), headers, method="PUT")
 
     def judge(self, reply: Reply, count: int) -> Judgement:  # noqa: ARG002 - one table
         """Return whether the table was replaced."""
+        answer = answer_of(reply)
         if reply.status == 200:
-            return DELIVERED
-        if reply.status in (400, 404, 413):
-            detail = (
-                f"Mixpanel refused a lookup table ({reply.status}: {_rows_at_fault(reply)}). "
-                "Nothing of it was replaced. Create the table in Mixpanel first (Data Management > "
-                "Lookup Tables), mend the rows and run again."
-            )
+            return self._replaced(answer)
+        if reply.status in (400, 404, 413) and answer.get("code") == reply.status:
+            detail = f"{self._why(reply.status, answer)} Nothing of it was replaced."
             return Judgement(Verdict.FATAL, "lookup table refused", detail)
-        passes = passing(reply, f"Mixpanel at {self._account.host}")
-        return passes or _fatal(reply.status, self._account)
+        return passing_or_fatal(reply, self._account, self._account.what_to_check)
+
+    def _replaced(self, answer: Mapping[str, Any]) -> Judgement:
+        if answer.get("status") == "OK":
+            return DELIVERED
+        detail = f"{self._account.host} answered 200, but not as Mixpanel does."
+        return Judgement(Verdict.RETRIABLE, "no Mixpanel reply", detail)
+
+    def _why(self, status: int, answer: Mapping[str, Any]) -> str:
+        if status == 404:
+            return (
+                f"Mixpanel has no lookup table {self._table_id} (404). Create it in Mixpanel first "
+                "(Data Management > Lookup Tables), or mend its id under `streams`."
+            )
+        if status == 413:
+            return f"Lookup table {self._table_id} is too large for Mixpanel (413)."
+        return (
+            f"Mixpanel refused the lookup table {self._table_id} (400): {rows_at_fault(answer)}. "
+            "Rows are counted as they came, the header being row 0. Mend them and run again."
+        )
 
 
-def _rows_at_fault(reply: Reply) -> str:
-    answer = _answer(reply)
-    failed = [each for each in answer.get("failed_records") or () if _names_its_index(each)]
-    rows = "; ".join(f"row {each['index']}: {_public(each.get('message'))}" for each in failed[:3])
-    return rows or _public(answer.get("error"))
+def _check_size(size: int, reason: str) -> None:
+    if size >= MAX_EVENT_BYTES:
+        raise Unmappable(reason, f"it is {size:,} bytes of JSON; Mixpanel takes under 1 MB")

@@ -12,16 +12,23 @@ import gzip
 import io
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
-
-from singer_delivery.errors import SettingsError
+from singer_delivery.encoding import encoded_json
+from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Event, Known, Mapped, Unmappable
+from singer_delivery.sources.records import is_of_singer, readable
+
+from target_mixpanel.endpoints import LOOKUP_TABLES
 
 MAX_TABLE_BYTES = 100 * 1000 * 1000
 """Of the CSV, before compression: "100MB", in the stricter reading."""
+
+KEEP = "INSERT INTO row VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET cells = excluded.cells"
+"""The last of a key wins, in the place of the first."""
 
 
 class LookupTable:
@@ -30,50 +37,67 @@ class LookupTable:
     Args:
         stream: its name.
         table_id: of the lookup table in the Mixpanel project.
-        columns: of the stream's schema, in order.
-        key_properties: exactly one; it becomes the first column, which Mixpanel joins by.
-        folder: where rows wait.
+        path: where the compressed CSV is written; rows wait beside it.
+        limit: bytes of CSV that Mixpanel takes.
 
     Raises:
-        SettingsError: the stream has not exactly one key property.
+        StorageError: the folder cannot be written.
     """
 
     needs_keys = True
 
     def __init__(
-        self,
-        stream: str,
-        table_id: str,
-        columns: Sequence[str],
-        key_properties: Sequence[str],
-        folder: Path,
+        self, stream: str, table_id: str, path: Path, limit: int = MAX_TABLE_BYTES
     ) -> None:
+        self._stream = stream
+        self._table_id = table_id
+        self._path = path
+        self._limit = limit
+        self._columns: list[str] = []
+        with self._on_disk():
+            self._rows = sqlite3.connect(path.with_suffix(".rows"))
+            self._rows.execute("CREATE TABLE row (key TEXT PRIMARY KEY, cells BLOB)")
+
+    def expect(self, columns: Sequence[str], key_properties: Sequence[str]) -> None:
+        """Take note of the stream's columns; a later schema adds to those of an earlier one.
+
+        Args:
+            columns: of the schema, in order.
+            key_properties: exactly one; it is the first column, by which Mixpanel joins.
+
+        Raises:
+            SettingsError: there is not exactly one key property, or it is another than before.
+        """
         if len(key_properties) != 1:
             msg = (
-                f"Stream '{stream}' cannot be a lookup table: it needs exactly one key property, "
-                f"which becomes the first column, and has {len(key_properties)}."
+                f"Stream '{self._stream}' cannot be a lookup table: it needs exactly one key "
+                f"property, which becomes the first column, and has {len(key_properties)}."
             )
             raise SettingsError(msg)
-        (self._key,) = key_properties
-        self.stream = stream
-        self.table_id = table_id
-        self._columns = [self._key, *(name for name in columns if name != self._key)]
-        self._path = folder / f"{table_id}.csv.gz"
-        self._rows = sqlite3.connect(folder / f"{table_id}.rows")
-        self._rows.execute("CREATE TABLE row (key TEXT PRIMARY KEY, cells BLOB) WITHOUT ROWID")
+        (key,) = key_properties
+        if self._columns and self._columns[0] != key:
+            msg = (
+                f"Stream '{self._stream}' cannot go on as a lookup table: its key property was "
+                f"`{self._columns[0]}` and became `{key}`. Nothing of it was sent; run it again."
+            )
+            raise SettingsError(msg)
+        named = [key, *(name for name in columns if not is_of_singer(name))]
+        self._columns = list(dict.fromkeys([*self._columns, *named]))
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:  # noqa: ARG002 - as mappings are called
         """Keep a row; it is decided with its table.
 
         Raises:
-            Unmappable: it has no key.
+            Unmappable: it has no key, or holds what Mixpanel cannot read.
+            StorageError: the disk does not take it.
         """
-        key = cell(record.get(self._key))
+        record = readable(record, "Mixpanel")
+        key, *others = (cell(record.get(name)) for name in self._columns)
         if not key:
-            reason, detail = "no_key", f"column `{self._key}` is empty"
+            reason, detail = "no_key", f"column `{self._columns[0]}` is empty"
             raise Unmappable(reason, detail)
-        cells = orjson.dumps([key, *(cell(record.get(name)) for name in self._columns[1:])])
-        self._rows.execute("INSERT OR REPLACE INTO row VALUES (?, ?)", (key, cells))
+        with self._on_disk():
+            self._rows.execute(KEEP, (key, orjson.dumps([key, *others])))
         return Mapped((), held=True)
 
     def whole(self) -> Event | None:
@@ -81,20 +105,22 @@ class LookupTable:
 
         Raises:
             SettingsError: the table is larger than Mixpanel takes.
+            StorageError: the disk does not take it.
         """
-        if self._rows.execute("SELECT count(*) FROM row").fetchone() == (0,):
+        with self._on_disk():
+            (rows,) = self._rows.execute("SELECT count(*) FROM row").fetchone()
+            size = self._write_csv() if rows else 0
+        if not rows:
             return None
-        size = self._write_csv()
-        if size > MAX_TABLE_BYTES:
+        if size > self._limit:
             msg = (
-                f"Lookup table {self.table_id} (stream '{self.stream}') is {size / 1e6:,.0f} MB; "
-                "Mixpanel takes 100 MB. Nothing of it was sent; leave columns out."
+                f"Lookup table {self._table_id} (stream '{self._stream}') is {size:,} bytes of "
+                f"CSV; Mixpanel takes {self._limit:,}. Nothing of it was sent: leave columns out."
             )
             raise SettingsError(msg)
-        body = {"lookup_table": self.table_id, "csv": str(self._path)}
-        return Event(
-            "/lookup-tables", "lookup table", self.table_id, f"table:{self.table_id}", None, body
-        )
+        body = {"lookup_table": self._table_id, "columns": self._columns, "rows": rows}
+        endpoint = f"{LOOKUP_TABLES}/{self._table_id}"
+        return Event(endpoint, "lookup table", self._table_id, endpoint, None, body)
 
     def close(self) -> None:
         """Forget the rows."""
@@ -109,22 +135,37 @@ class LookupTable:
         return size
 
     def _lines(self) -> Iterator[bytes]:
-        yield line(self._columns)
-        for (cells,) in self._rows.execute("SELECT cells FROM row ORDER BY key"):
-            yield line(orjson.loads(cells))
+        yield csv_line(self._columns)
+        for (cells,) in self._rows.execute("SELECT cells FROM row ORDER BY rowid"):
+            row = orjson.loads(cells)
+            yield csv_line(row + [""] * (len(self._columns) - len(row)))
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            msg = (
+                f"The rows of stream '{self._stream}' could not be kept in {self._path.parent} "
+                f"({type(error).__name__}): free that disk, or set TMPDIR to a folder on another."
+            )
+            raise StorageError(msg) from error
 
 
 def cell(value: Any) -> str:
     """Write a value as Mixpanel reads a cell: numbers, true, false, texts, lists as JSON.
 
     An empty cell is no value (Mixpanel docs, "Replace Lookup Table", typing).
+
+    Raises:
+        Unmappable: JSON cannot say it.
     """
     if value is None:
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else encoded_json(value).decode()
 
 
-def line(cells: Sequence[str]) -> bytes:
+def csv_line(cells: Sequence[str]) -> bytes:
     """Return one line of CSV (RFC 4180)."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(cells)

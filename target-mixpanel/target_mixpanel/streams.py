@@ -2,32 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import RecordMapping
-from singer_delivery.sources.streams import mapping_for as chosen
+from singer_delivery.sources import streams
 from singer_delivery.tickets import Whole
 
-from target_mixpanel.hot_ids import WatchingIds
+from target_mixpanel.hot_ids import HotIds, WatchingIds
 from target_mixpanel.lookup_tables import LookupTable
 from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.plain import PlainMapping
 from target_mixpanel.mappings.settings import MappingSettings
 
 LOOKUP_TABLE = "lookup_table"
+TABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+Named = Mapping[str, Mapping[str, str]]
+"""The setting `streams`: how each stream is loaded."""
+
+
+def table_ids(named: Named) -> dict[str, str]:
+    """Return the id of the lookup table that each stream replaces, by the stream's name.
+
+    Raises:
+        SettingsError: one is described wrongly, or two replace the same.
+    """
+    streams_of: dict[str, str] = {}
+    for stream, columns in named.items():
+        table_id = columns.get(LOOKUP_TABLE)
+        if table_id is None:
+            continue
+        if len(columns) > 1 or not TABLE_ID.fullmatch(table_id):
+            msg = (
+                f"Stream '{stream}' must be described as {{lookup_table: <id>}} alone, with the "
+                "id of a lookup table of the Mixpanel project: letters, digits and hyphens."
+            )
+            raise SettingsError(msg)
+        other = streams_of.setdefault(table_id, stream)
+        if other != stream:
+            msg = (
+                f"Streams '{other}' and '{stream}' name the same lookup table {table_id}, which "
+                "is replaced as a whole: give each stream a table of its own."
+            )
+            raise SettingsError(msg)
+    return {stream: table_id for table_id, stream in streams_of.items()}
+
+
+def check(named: Named, settings: MappingSettings) -> None:
+    """Check the setting `streams` before anything is read.
+
+    Raises:
+        SettingsError: a lookup table is described wrongly.
+        ValueError: another stream is.
+    """
+    tables = table_ids(named)
+    for stream, columns in named.items():
+        if stream not in tables:
+            PlainMapping(stream, columns, (), settings)
 
 
 class Streams:
-    """The streams of a run, as their schemas come; keeps the lookup tables until they are sent."""
+    """The streams of a run, as their schemas come; keeps the lookup tables until they are sent.
 
-    def __init__(self, named: Mapping[str, dict[str, str]], settings: MappingSettings) -> None:
+    Raises:
+        SettingsError: a lookup table is described wrongly.
+        StorageError: there is no folder where rows could wait.
+    """
+
+    def __init__(self, named: Named, settings: MappingSettings) -> None:
         self._named = named
         self._settings = settings
+        self._hot_ids = HotIds()
         self._tables: dict[str, LookupTable] = {}
-        self._folder: TemporaryDirectory[str] | None = None
+        self._table_ids = table_ids(named)
+        self._folder = _folder() if self._table_ids else None
+
+    def table_paths(self) -> dict[str, Path]:
+        """Return where the CSV of each lookup table will be, by the table's id."""
+        if self._folder is None:
+            return {}
+        folder, ids = Path(self._folder.name), self._table_ids.values()
+        return {table_id: folder / f"{number}.csv.gz" for number, table_id in enumerate(ids)}
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
@@ -35,29 +95,32 @@ class Streams:
         """Return what the records of a stream become.
 
         Raises:
-            SettingsError: nothing says what they are.
+            SettingsError: nothing says what they are, or a lookup table has no key.
         """
-        table_id = self._named.get(stream, {}).get(LOOKUP_TABLE)
-        if table_id is not None:
-            return self._table(stream, table_id, schema, key_properties)
+        if stream in self._table_ids:
+            table = self._table(stream)
+            table.expect(list(schema.get("properties", {})), key_properties)
+            return table
         settings = self._settings
-        mapping = chosen(
+        mapping = streams.mapping_for(
             stream,
             schema,
             self._named,
             amplitude=lambda: AmplitudeMapping(settings),
             plain=lambda columns: PlainMapping(stream, columns, key_properties, settings),
         )
-        return WatchingIds(mapping)
+        return WatchingIds(mapping, self._hot_ids)
 
-    def wholes(self) -> list[Whole]:
-        """Return the lookup tables that got rows.
+    def wholes(self) -> Iterator[Whole]:
+        """Return the lookup tables that got rows, each written when it is asked for.
 
         Raises:
             SettingsError: one is larger than Mixpanel takes.
         """
-        whole = ((stream, table.whole()) for stream, table in self._tables.items())
-        return [Whole(stream, event) for stream, event in whole if event is not None]
+        for stream, table in self._tables.items():
+            event = table.whole()
+            if event is not None:
+                yield Whole(stream, event)
 
     def close(self) -> None:
         """Remove what waited on disk."""
@@ -65,19 +128,19 @@ class Streams:
             table.close()
         if self._folder is not None:
             self._folder.cleanup()
-            self._folder = None
 
-    def _table(
-        self,
-        stream: str,
-        table_id: str,
-        schema: Mapping[str, Any],
-        key_properties: Sequence[str],
-    ) -> LookupTable:
-        if stream not in self._tables:
-            if self._folder is None:
-                self._folder = TemporaryDirectory(prefix="target-mixpanel-")
-            columns = list(schema.get("properties", {}))
-            folder = Path(self._folder.name)
-            self._tables[stream] = LookupTable(stream, table_id, columns, key_properties, folder)
-        return self._tables[stream]
+    def _table(self, stream: str) -> LookupTable:
+        table = self._tables.get(stream)
+        if table is None:
+            table_id = self._table_ids[stream]
+            path = self.table_paths()[table_id]
+            table = self._tables[stream] = LookupTable(stream, table_id, path)
+        return table
+
+
+def _folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="target-mixpanel-")  # its owner's alone
+    except OSError as error:
+        msg = f"There is no folder for the rows of lookup tables ({error.strerror}): set TMPDIR."
+        raise StorageError(msg) from error

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
-
-from singer_sdk import typing as th
 
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.events import RecordMapping
 from singer_delivery.retry import Clock
 from singer_delivery.run import Run
-from singer_delivery.sdk.settings import chosen_events_settings, delivery_settings, run_settings
+from singer_delivery.sdk.settings import (
+    chosen_events,
+    chosen_events_settings,
+    delivery_settings,
+    named_streams,
+    request_settings,
+    run_settings,
+    scope,
+    streams_setting,
+)
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_delivery.tickets import Whole
+from singer_sdk import typing as th
 
 from target_mixpanel import endpoints
-from target_mixpanel.mappings.plain import PlainMapping
+from target_mixpanel.account import HOSTS, Account, base_address
 from target_mixpanel.mappings.settings import MappingSettings
-from target_mixpanel.streams import LOOKUP_TABLE, Streams
-
-FIRST_WAIT = 2.0
-"""Seconds before the first retry (Mixpanel docs, Import Events: start with 2 s, double to 60 s)."""
+from target_mixpanel.streams import Streams, check, table_ids
 
 SETTINGS = [
     th.Property(
@@ -39,7 +43,7 @@ SETTINGS = [
     ),
     th.Property(
         "project_id",
-        th.StringType,
+        th.CustomType({"type": ["string", "integer", "null"]}),  # it is a number to most people
         title="Project id",
         description="Number of the project; goes with a service account.",
     ),
@@ -60,7 +64,7 @@ SETTINGS = [
         "region",
         th.StringType,
         default="us",
-        allowed_values=["us", "eu", "in"],
+        allowed_values=list(HOSTS),
         title="Data region",
         description="Where the project's data lives.",
     ),
@@ -107,8 +111,8 @@ SETTINGS = [
         th.ObjectType(additional_properties=th.StringType),
         title="Group keys",
         description=(
-            "Mixpanel's group key for each Amplitude group type; by default the same name. The keys "
-            "must stand in the project's settings before the import."
+            "Mixpanel's group key for each Amplitude group type; by default the same name. The "
+            "keys must stand in the project's settings before the import."
         ),
     ),
     th.Property(
@@ -133,14 +137,8 @@ SETTINGS = [
         description="Leave events out that are older than the retention, counted in the report.",
     ),
     *chosen_events_settings(),
-    th.Property(
-        "streams",
-        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
-        title="Streams",
-        description=(
-            "What streams that are no Amplitude export hold, by their columns: an event, a person "
-            "or a group a record, or the rows of a lookup table."
-        ),
+    streams_setting(
+        "; or the rows of a lookup table, all of them in every run: {lookup_table: <id>}"
     ),
     th.Property(
         "max_events_per_second",
@@ -149,19 +147,8 @@ SETTINGS = [
         title="Events a second",
         description="Upper limit, 0 for none. Mixpanel takes about 30,000 a second and project.",
     ),
-    th.Property(
-        "max_batch_events",
-        th.IntegerType(minimum=1, maximum=endpoints.MAX_EVENTS),
-        default=endpoints.MAX_EVENTS,
-        title="Events a request",
-        description="How many events one request carries at most.",
-    ),
-    th.Property(
-        "max_batch_bytes",
-        th.IntegerType(minimum=1, maximum=endpoints.MAX_BYTES),
-        default=endpoints.MAX_BYTES,
-        title="Bytes a request",
-        description="How many bytes of JSON one request carries at most; Mixpanel takes 10 MB.",
+    *request_settings(
+        endpoints.MAX_EVENTS, endpoints.MAX_BYTES, "Mixpanel takes 10 MB", at_most=True
     ),
     *delivery_settings("target-mixpanel", max_in_flight=12, max_retries=12),
 ]
@@ -179,13 +166,16 @@ class TargetMixpanel(DeliveryTarget):
         *SETTINGS, additional_properties=False
     ).to_dict()
 
+    first_wait: ClassVar[float] = 2.0
+    """Seconds before the first retry ("start with 2 s, double to 60 s": docs, "Import Events")."""
+
     def open_run(self) -> Run:
         """Open the ledger and the lanes; nothing is sent yet."""
         settings = run_settings(
             self.config,
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self.config["max_events_per_second"],
-            first_wait=FIRST_WAIT,
+            first_wait=self.first_wait,
         )
         return Run(settings, self._endpoints(), self._scope, self.give_back)
 
@@ -205,46 +195,58 @@ class TargetMixpanel(DeliveryTarget):
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""
+        errors = []
         try:
-            endpoints.base_address(self.config["region"], self.config.get("base_url"))
-            settings = self._mapping_settings
-            for stream, columns in self._named_streams.items():
-                if LOOKUP_TABLE not in columns:
-                    PlainMapping(stream, columns, (), settings)
+            base_address(self.config["region"], self.config.get("base_url"))
+        except SettingsError as error:
+            errors.append(str(error))
+        try:
+            check(named_streams(self.config), self._mapping_settings)
         except (SettingsError, ValueError) as error:
-            return [str(error)]
-        return [] if self.config.get("dry_run") else self._missing_credentials()
+            errors.append(str(error))
+        if errors or self.config["dry_run"]:
+            return errors
+        return self._missing_credentials()
 
     def _missing_credentials(self) -> list[str]:
         account = self._account
-        has_profiles = self.config["profiles"] or self.config["groups"]
-        tables = [name for name, of in self._named_streams.items() if LOOKUP_TABLE in of]
+        tables = table_ids(named_streams(self.config))
         errors = []
-        if account.username and not (account.secret and account.project_id):
+        if (account.username or account.secret) and not (
+            account.username and account.secret and account.project_id
+        ):
             errors.append(
-                "A service account needs `service_account_secret` and `project_id` as well."
+                "A service account needs `service_account_username`, `service_account_secret` and "
+                "`project_id`: set all three, or none to import by `project_token` alone."
             )
-        if not account.token and (has_profiles or not account.username):
+        if not account.token and not account.username:
+            errors.append(
+                "Set `project_token`, the token of the Mixpanel project (Settings > Project)."
+            )
+        elif not account.token and (self.config["profiles"] or self.config["groups"]):
             errors.append(
                 "Set `project_token`: profiles and groups need it even with a service account (or "
                 "set `profiles` and `groups` to false)."
             )
         if tables and not account.username:
-            errors.append(f"The lookup table '{tables[0]}' needs a service account.")
+            errors.append(
+                f"Stream '{next(iter(tables))}' replaces a lookup table, which Mixpanel allows to "
+                "a service account alone: set `service_account_username`."
+            )
         return errors
 
     @cached_property
-    def _account(self) -> endpoints.Account:
-        words = (
-            "project_token",
-            "project_id",
-            "service_account_username",
-            "service_account_secret",
+    def _account(self) -> Account:
+        return Account(
+            base_address(self.config["region"], self.config.get("base_url")),
+            token=self._text("project_token"),
+            project_id=self._text("project_id"),
+            username=self._text("service_account_username"),
+            secret=self._text("service_account_secret"),
         )
-        return endpoints.Account(
-            endpoints.base_address(self.config["region"], self.config.get("base_url")),
-            *(str(self.config.get(word) or "").strip() for word in words),
-        )
+
+    def _text(self, setting: str) -> str:
+        return str(self.config.get(setting) or "").strip()
 
     def _endpoints(self) -> dict[str, Endpoint]:
         limits = Limits(self.config["max_batch_events"], self.config["max_batch_bytes"])
@@ -253,16 +255,17 @@ class TargetMixpanel(DeliveryTarget):
             endpoints.IMPORT: endpoints.ImportEndpoint(account, limits),
             endpoints.ENGAGE: endpoints.ProfileEndpoint(endpoints.ENGAGE, account),
             endpoints.GROUPS: endpoints.ProfileEndpoint(endpoints.GROUPS, account),
-            endpoints.LOOKUP_TABLES: endpoints.LookupTableEndpoint(account),
+            **{
+                f"{endpoints.LOOKUP_TABLES}/{table_id}": endpoints.LookupTableEndpoint(
+                    account, table_id, path
+                )
+                for table_id, path in self._streams.table_paths().items()
+            },
         }
 
     @cached_property
     def _streams(self) -> Streams:
-        return Streams(self._named_streams, self._mapping_settings)
-
-    @property
-    def _named_streams(self) -> dict[str, dict[str, str]]:
-        return self.config.get("streams") or {}
+        return Streams(named_streams(self.config), self._mapping_settings)
 
     @cached_property
     def _mapping_settings(self) -> MappingSettings:
@@ -277,18 +280,18 @@ class TargetMixpanel(DeliveryTarget):
             geolocate_ip=config["geolocate_ip"],
             retention_years=config["retention_years"],
             skip_expired=config["skip_expired"],
-            include_events=tuple(config.get("include_events") or ()),
-            exclude_events=tuple(config.get("exclude_events") or ()),
-            rename_events=dict(config.get("rename_events") or {}),
+            **chosen_events(config),
             version=self.plugin_version,
         )
 
     @property
     def _scope(self) -> str:
-        """Names the project in the ledger without its token: another project starts afresh."""
+        """Names the project in the ledger without its token: another project starts afresh.
+
+        The token goes before the id, so that a service account may be set later.
+        """
         account = self._account
-        project = f"{account.base_url} {account.project_id or account.token}"
-        return hashlib.sha256(project.encode()).hexdigest()[:32]
+        return scope(account.base_url, account.token or account.project_id)
 
 
 if __name__ == "__main__":

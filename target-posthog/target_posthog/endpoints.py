@@ -7,9 +7,9 @@ PostHog's capture service (rust/capture: router, payload, v0 endpoints), as publ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import SplitResult, urlsplit
 
 import orjson
+from singer_delivery.addresses import host_of, http_address
 from singer_delivery.compression import gzip_body
 from singer_delivery.encoding import encoded_json
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict, passing
@@ -42,7 +42,7 @@ DELIVERED = Judgement(Verdict.DELIVERED)
 
 def is_cloud(host: str) -> bool:
     """Tell whether the host is PostHog's own, as opposed to a self-hosted one."""
-    parts = _split(host.strip())
+    parts = http_address(host.strip())
     name = (parts and parts.hostname) or ""
     return name == "posthog.com" or name.endswith(".posthog.com")
 
@@ -56,23 +56,13 @@ def ingestion_host(host: str) -> str:
     Raises:
         SettingsError: the host is no http(s) address.
     """
-    parts = _split(host.strip())
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = http_address(host.strip())
+    if parts is None:
         msg = "host must be an address such as https://us.i.posthog.com or https://eu.i.posthog.com"
         raise SettingsError(msg)
-    region = {"app.posthog.com": "us", "us.posthog.com": "us", "eu.posthog.com": "eu"}.get(
-        parts.hostname
-    )
+    regions = {"app.posthog.com": "us", "us.posthog.com": "us", "eu.posthog.com": "eu"}
+    region = regions.get(parts.hostname or "")
     return f"https://{region}.i.posthog.com" if region else host.strip().rstrip("/")
-
-
-def _split(address: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # read late by urlsplit, and refused late
-    except ValueError:
-        return None
-    return parts
 
 
 class BatchEndpoint:
@@ -89,7 +79,7 @@ class BatchEndpoint:
     ) -> None:
         self.limits = limits
         self._url = ingestion_host(host) + BATCH
-        self._host = urlsplit(self._url).netloc.rpartition("@")[2]  # a login stays unsaid
+        self._host = host_of(self._url)
         envelope = {"api_key": api_key, "historical_migration": historical_migration}
         self._head = orjson.dumps(envelope)[:-1] + b',"batch":['
 

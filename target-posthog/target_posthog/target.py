@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -12,7 +11,16 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.events import RecordMapping
 from singer_delivery.retry import Clock
 from singer_delivery.run import Run
-from singer_delivery.sdk.settings import chosen_events_settings, delivery_settings, run_settings
+from singer_delivery.sdk.settings import (
+    chosen_events,
+    chosen_events_settings,
+    delivery_settings,
+    named_streams,
+    request_settings,
+    run_settings,
+    scope,
+    streams_setting,
+)
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_delivery.sources.streams import mapping_for
 from singer_sdk import typing as th
@@ -100,15 +108,7 @@ SETTINGS = [
         title="Send advertising ids",
         description="Whether idfa and adid travel.",
     ),
-    th.Property(
-        "streams",
-        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
-        title="Streams",
-        description=(
-            "What streams that are no Amplitude export hold, by their columns: an event, a person "
-            "or a group a record."
-        ),
-    ),
+    streams_setting(),
     th.Property(
         "max_events_per_second",
         th.IntegerType(minimum=0),
@@ -118,20 +118,7 @@ SETTINGS = [
             "a few thousand, and none elsewhere."
         ),
     ),
-    th.Property(
-        "max_batch_events",
-        th.IntegerType(minimum=1),
-        default=endpoints.MAX_EVENTS,
-        title="Events a request",
-        description="How many events one request carries at most.",
-    ),
-    th.Property(
-        "max_batch_bytes",
-        th.IntegerType(minimum=1),
-        default=endpoints.MAX_BYTES,
-        title="Bytes a request",
-        description="How many bytes of JSON one request carries at most; PostHog takes 20 MB.",
-    ),
+    *request_settings(endpoints.MAX_EVENTS, endpoints.MAX_BYTES, "PostHog takes 20 MB"),
     *delivery_settings("target-posthog", max_in_flight=16, max_retries=12),
 ]
 
@@ -165,7 +152,7 @@ class TargetPostHog(DeliveryTarget):
         mapping = mapping_for(
             stream,
             schema,
-            self._named_streams,
+            named_streams(self.config),
             amplitude=lambda: AmplitudeMapping(settings),
             plain=lambda columns: PlainMapping(stream, columns, key_properties, settings),
         )
@@ -187,15 +174,11 @@ class TargetPostHog(DeliveryTarget):
         try:
             endpoints.ingestion_host(self.config["host"])
             settings = self._mapping_settings
-            for stream, columns in self._named_streams.items():
+            for stream, columns in named_streams(self.config).items():
                 PlainMapping(stream, columns, (), settings)
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         return errors
-
-    @property
-    def _named_streams(self) -> dict[str, dict[str, str]]:
-        return self.config.get("streams") or {}
 
     @cached_property
     def _mapping_settings(self) -> MappingSettings:
@@ -206,9 +189,7 @@ class TargetPostHog(DeliveryTarget):
             person_properties=config["person_properties"],
             person_profiles=config["person_profiles"],
             group_types=tuple(types) if types else None,
-            include_events=tuple(config.get("include_events") or ()),
-            exclude_events=tuple(config.get("exclude_events") or ()),
-            rename_events=dict(config.get("rename_events") or {}),
+            **chosen_events(config),
             send_ip=config["send_ip"],
             send_advertising_ids=config["send_advertising_ids"],
             version=self.plugin_version,
@@ -233,8 +214,7 @@ class TargetPostHog(DeliveryTarget):
     @property
     def _scope(self) -> str:
         """Names the project in the ledger without its key: another project starts afresh."""
-        project = f"{endpoints.ingestion_host(self.config['host'])} {self.config.get('api_key')}"
-        return hashlib.sha256(project.encode()).hexdigest()[:32]
+        return scope(endpoints.ingestion_host(self.config["host"]), str(self.config.get("api_key")))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 import requests
 
-from demo import balance, bundle, summary
-from demo.__main__ import environment, settings
+from demo import __main__ as demo
+from demo import balance, bundle, mixpanel, pipeline, posthog, summary
+from demo.destination import Outcome
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.posthog import FakePostHog
+from tools import definitions
 
 TRUTH = Company(events=1_500).truth()
 
@@ -44,7 +47,8 @@ def report_of(**changes: Any) -> dict[str, Any]:
     return {
         "streams": {"events": {**stream, **changes}},
         "examples": {"identity_conflict": [str(pair) for pair in TRUTH.conflicts]},
-        "requests": {"200": 8},
+        "endpoints": {"/batch/": {"delivered": 1_400, "dead": {}, "requests": 8}},
+        "notes": {"clock_fallback": 3},
         "seconds": 1.5,
         "events_per_second": 1_000.0,
     }
@@ -104,28 +108,31 @@ def test_a_report_that_does_not_add_up_is_noticed(change, wrong):
     assert failing(all_arrived(), report_of(**change)) == wrong
 
 
+def said(report: dict[str, Any]) -> str:
+    arrived = all_arrived()
+    figures = posthog.figures(arrived, report, TRUTH)
+    outcome = Outcome(arrived.names, figures, balance.checks(arrived, report, TRUTH))
+    return "\n".join(summary.lines("PostHog", outcome, report))
+
+
 def test_a_run_that_read_nothing_is_noticed():
     report = {**report_of(), "streams": {}}
     assert "records read" in failing(all_arrived(), report)
-    text = "\n".join(summary.lines(all_arrived(), report, [], 0))
-    assert "0 records read = 0 delivered + 0 skipped + 0 dead letters" in text
+    assert "0 records read = 0 delivered + 0 skipped + 0 dead letters" in said(report)
 
 
 def test_the_summary_says_what_is_wrong():
-    report = report_of(delivered=7)
-    results = balance.checks(all_arrived(), report, TRUTH)
-    text = "\n".join(summary.lines(all_arrived(), report, results, len(TRUTH.users)))
+    text = said(report_of(delivered=7))
     assert "WRONG  delivered + skipped + dead: found" in text
     assert "It does not add up: 1 of 13 checks failed." in text
 
 
 def test_the_summary_shows_the_sum_of_the_report():
-    report = report_of()
-    results = balance.checks(all_arrived(), report, TRUTH)
-    text = "\n".join(summary.lines(all_arrived(), report, results, len(TRUTH.users)))
+    text = said(report_of())
     dead = len(TRUTH.dead)
     total = f"1,500 records read = {1_498 - dead:,} delivered + 2 skipped + {dead} dead letters"
     assert total in text
+    assert "/batch/: 1,400 sent = 1,400 delivered + 0 refused" in text
     assert "It adds up" in text
 
 
@@ -158,21 +165,48 @@ def test_the_stand_in_is_read_as_it_stands():
     assert arrived.groups == {("company", "org"): {}}
 
 
-def test_the_settings_of_somebody_else_never_reach_the_demonstration(monkeypatch):
+def test_the_settings_of_somebody_else_never_reach_the_demonstration(monkeypatch, tmp_path):
     monkeypatch.setenv("TARGET_POSTHOG_API_KEY", "phc_of_a_real_project")
     monkeypatch.setenv("TARGET_POSTHOG_EXCLUDE_EVENTS", '["*"]')
-    with FakeAmplitude({}) as amplitude, FakePostHog() as posthog:
-        hours = bundle.read(bundle.BUNDLE)
-        found = environment(settings(amplitude, posthog, hours))
-        assert found["TARGET_POSTHOG_HOST"] == posthog.url
-        assert found["TAP_AMPLITUDE_BASE_URL"] == amplitude.url
+    monkeypatch.setenv("TARGET_MIXPANEL_SKIP_EXPIRED", "true")
+    ours = posthog.PostHog()
+    with ours.stand_in:
+        found = pipeline.environment(ours.settings(), tmp_path)
+    assert found["TARGET_POSTHOG_HOST"] == ours.stand_in.url
     assert found["TARGET_POSTHOG_API_KEY"] == "phc_demo_stand_in"
     assert "TARGET_POSTHOG_EXCLUDE_EVENTS" not in found
+    assert "TARGET_MIXPANEL_SKIP_EXPIRED" not in found
 
 
-def test_the_demonstration_asks_for_all_hours_of_the_bundle_and_no_other():
-    with FakeAmplitude({}) as amplitude, FakePostHog() as posthog:
-        found = settings(amplitude, posthog, bundle.read(bundle.BUNDLE))
+@pytest.mark.parametrize("destination", [posthog.PostHog, mixpanel.Mixpanel])
+def test_a_destination_where_nothing_arrived_fails_the_demonstration(destination, tmp_path, capsys):
+    report = {**report_of(), "streams": {}, "endpoints": {}}
+    pipeline.report_path(tmp_path).write_text(json.dumps(report))
+    assert demo.show(destination(), tmp_path) == 1
+    said = capsys.readouterr().out
+    assert f"What arrived at the stand-in for {destination.service}" in said
+    assert "WRONG  events missing" in said
+
+
+def test_a_run_without_a_report_fails_the_demonstration(tmp_path, capsys):
+    assert demo.show(posthog.PostHog(), tmp_path) == 1
+    assert "nothing was loaded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["target-posthog", "target-mixpanel"])
+def test_the_files_of_a_run_lie_in_its_own_folder(target, tmp_path):
+    found = pipeline.file_settings(target, tmp_path)
+    assert all(str(tmp_path) in path for path in found.values())
+    declared = definitions.properties(target).keys()
+    prefix = target.replace("-", "_").upper()
+    assert {name.removeprefix(f"{prefix}_").lower() for name in found} <= declared
+
+
+def test_the_demonstration_asks_for_all_hours_of_the_bundle_and_no_other(tmp_path):
+    hours = bundle.read(bundle.BUNDLE)
+    with FakeAmplitude({}) as amplitude:
+        found = pipeline.tap_settings(amplitude, hours, tmp_path)
+        assert found["TAP_AMPLITUDE_BASE_URL"] == amplitude.url
     assert found["TAP_AMPLITUDE_START_DATE"] == "2024-03-01T00:00:00+00:00"
     assert found["TAP_AMPLITUDE_END_DATE"] == "2024-03-04T00:00:00+00:00"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from tap_amplitude.tap import TapAmplitude
+from target_mixpanel.target import TargetMixpanel
 from target_posthog.target import TargetPostHog
 
 from tools import definitions
@@ -19,7 +20,14 @@ PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8
 PLUGINS = {
     "tap-amplitude": (TapAmplitude, "extractors", "tap-amplitude"),
     "target-posthog": (TargetPostHog, "loaders", "target-posthog"),
+    "target-mixpanel": (TargetMixpanel, "loaders", "target-mixpanel"),
 }
+KEYS = {
+    "tap-amplitude": {"api_key", "secret_key"},
+    "target-posthog": {"api_key"},
+    "target-mixpanel": {"project_token", "service_account_secret"},
+}
+FILES = ("ledger_url", "dead_letter_path", "report_path")
 # Restated on purpose: the words MeltanoHub knows (meltano/hub, schemas/plugin_definitions).
 HUB_CAPABILITIES = {
     "extractors": {
@@ -58,10 +66,9 @@ def hub(name: str) -> dict[str, Any]:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
-def json_type(schema: dict[str, Any]) -> str:
+def fitting_kinds(schema: dict[str, Any]) -> set[str]:
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    (found,) = (name for name in types if name != "null")
-    return found
+    return set().union(*(KINDS[name] for name in types if name != "null"))
 
 
 def words(text: str) -> str:
@@ -95,7 +102,7 @@ def test_defaults_are_those_of_the_code(name):
 def test_secrets_of_the_code_are_sensitive(name):
     secret = {key for key, schema in properties(name).items() if schema.get("secret")}
     assert {item["name"] for item in inline(name)["settings"] if item.get("sensitive")} == secret
-    assert "api_key" in secret
+    assert KEYS[name] <= secret
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -116,7 +123,7 @@ def test_options_are_the_allowed_values_of_the_code(name):
 @pytest.mark.parametrize("name", PLUGINS)
 def test_kinds_fit_the_types_of_the_code(name):
     for setting in inline(name)["settings"]:
-        assert setting["kind"] in KINDS[json_type(properties(name)[setting["name"]])]
+        assert setting["kind"] in fitting_kinds(properties(name)[setting["name"]])
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -185,10 +192,27 @@ def test_environments_configure_settings_that_exist():
 def test_no_key_stands_in_the_project():
     for environment in PROJECT["environments"]:
         for plugins in environment["config"]["plugins"].values():
-            assert all("key" not in name for plugin in plugins for name in plugin["config"])
+            for plugin in plugins:
+                assert KEYS[plugin["name"]].isdisjoint(plugin["config"])
 
 
-def test_the_job_runs_the_pipeline():
+def test_no_two_loaders_write_the_same_file_in_production():
+    (production,) = (each for each in PROJECT["environments"] if each["name"] == "prod")
+    loaders = production["config"]["plugins"]["loaders"]
+    assert [plugin["name"] for plugin in loaders] == ["target-posthog", "target-mixpanel"]
+    paths = [plugin["config"][name] for plugin in loaders for name in FILES]
+    assert all("${MELTANO_PROJECT_ROOT}/output/target-" in path for path in paths)
+    assert len(set(paths)) == len(paths)
+
+
+def test_each_job_runs_its_pipeline():
     assert PROJECT["jobs"] == [
-        {"name": "amplitude-to-posthog", "tasks": ["tap-amplitude target-posthog"]}
+        {"name": "amplitude-to-posthog", "tasks": ["tap-amplitude target-posthog"]},
+        {"name": "amplitude-to-mixpanel", "tasks": ["tap-amplitude target-mixpanel"]},
     ]
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_required_settings_exist(name):
+    groups = inline(name)["settings_group_validation"]
+    assert {setting for group in groups for setting in group} <= properties(name).keys()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from tests.fakes import company_events as deeds
+from tests.fakes.company_mixpanel import MixpanelTruth
 from tests.fakes.company_odd import ODDITIES, ONCE
 from tests.fakes.company_people import Town
 from tests.fakes.company_rows import HOUR, MINUTE, SECOND, Dice, time_text
@@ -77,6 +78,7 @@ class Company:
         self.people = people or min(2_000, max(24, events // 45))
         self._hours: dict[datetime, list[bytes]] | None = None
         self._truth = Truth()
+        self._mixpanel_truth = MixpanelTruth()
 
     def hours(self) -> dict[datetime, list[bytes]]:
         """Return the raw lines by upload hour; hours without lines are left out."""
@@ -86,12 +88,18 @@ class Company:
                 self._hours[hour] = [line.raw for line in lines]
                 for line in lines:
                     self._truth.note(line.meant)
+                    self._mixpanel_truth.note(line.meant)
         return self._hours
 
     def truth(self) -> Truth:
-        """Return what must have arrived once `hours()` was delivered in its order."""
+        """Return what PostHog must hold once `hours()` was delivered in its order."""
         self.hours()
         return self._truth
+
+    def mixpanel_truth(self) -> MixpanelTruth:
+        """Return what Mixpanel must hold once `hours()` was delivered in its order."""
+        self.hours()
+        return self._mixpanel_truth
 
     def stream(self, events: int | None = None) -> Iterator[tuple[datetime, list[bytes]]]:
         """Yield (hour, raw lines) without keeping them, for exports larger than memory."""

@@ -64,7 +64,8 @@ def _padded_ids(row: Row, meant: Meant) -> Meant:
 
 def _no_ids(row: Row, meant: Meant) -> Meant:
     row.update(user_id=None, device_id=None, amplitude_id=None, session_id=-1)
-    return _without_person(row, meant)._replace(dead="no_identity")
+    nobody = _without_person(row, meant)._replace(user=None, device=None, session=-1)
+    return nobody._replace(amplitude_id=None, dead="no_identity")
 
 
 def _amplitude_id_only(row: Row, meant: Meant) -> Meant:

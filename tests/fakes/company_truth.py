@@ -36,7 +36,8 @@ class Meant(NamedTuple):
         groups: {type: first value} as text.
         group_properties: {(type, value as text): properties}.
         kind: "event", "identify" or "groupidentify".
-        dead: reason why it can only be a dead letter, or None.
+        dead: reason why it can only be a dead letter, or None; "no_identity" where nothing says
+            who did it, which some destinations keep.
     """
 
     uuid: str = ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
+from tests.fakes.arrivals import Arrivals
 from tests.fakes.mixpanel_identity import (
     Conflict,
     Merge,
@@ -19,7 +20,6 @@ from tests.fakes.mixpanel_identity import (
     persons,
 )
 from tests.fakes.mixpanel_lookup import LookupTable
-from tests.fakes.posthog import Arrivals
 from tests.fakes.server import FakeServer
 
 if TYPE_CHECKING:
@@ -122,12 +122,12 @@ class Project(FakeServer):
         links), insert_id, ip (as sent; None if it was not), properties (as stored, with `$user_id`
         and `$device_id`), request (number of the exchange).
         """
-        return Arrivals(self._packed)  # type: ignore[arg-type]  # it asks for `as_stored` only
+        return Arrivals(self._packed)
 
     def stored(self) -> Arrivals:
         """Events as reports show them: same event, time, distinct_id and insert_id, latest wins."""
         last = {arrival.identity(): arrival for arrival in list(self._packed)}
-        return Arrivals(list(last.values()))  # type: ignore[arg-type]  # as above
+        return Arrivals(list(last.values()))
 
     # People ---------------------------------------------------------------------------------
 

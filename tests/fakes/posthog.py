@@ -7,11 +7,11 @@ What a request gets is decided in `posthog_capture`, what becomes of persons and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
+from tests.fakes.arrivals import Arrivals
 from tests.fakes.posthog_capture import (
     SENT_AT,
     Captured,
@@ -71,33 +71,6 @@ class _Arrival:
             "request": self.request,
             "historical": self.historical,
         }
-
-
-class Arrivals(Sequence[dict[str, Any]]):
-    """Events as stored, a list to its reader; each is unpacked when it is looked at."""
-
-    def __init__(self, packed: list[_Arrival]) -> None:
-        self._packed = packed
-
-    def __len__(self) -> int:
-        return len(self._packed)
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        if isinstance(index, slice):
-            return [arrival.as_stored() for arrival in self._packed[index]]
-        return self._packed[index].as_stored()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # like a list
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} events>"
 
 
 class FakePostHog(FakeServer):

@@ -51,9 +51,12 @@ class LineReader(GenericSingerReader[bytes]):
             InvalidInputLine: a line is no Singer message.
         """
         counts: Counter[str] = Counter()
-        lines: Iterable[bytes] = file_input or self.default_input
+        lines: Iterable[bytes | str] = file_input or self.default_input
         with self.guard():
-            for number, line in enumerate(lines, start=1):
+            for number, read in enumerate(lines, start=1):
+                line = (
+                    read.encode() if isinstance(read, str) else read
+                )  # as the SDK's tests give it
                 self._number = number
                 self.line = line
                 self.busy = True

@@ -1,15 +1,27 @@
-"""The settings that every target of this library has."""
+"""The settings that every target of this library has: what they are, and how they are read.
+
+A config that is read here has its defaults filled in.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from singer_sdk import typing as th
 
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.run import RunSettings
+
+
+class ChosenEvents(TypedDict):
+    """Which of Amplitude's events travel, and by what names."""
+
+    include_events: tuple[str, ...]
+    exclude_events: tuple[str, ...]
+    rename_events: dict[str, str]
 
 
 def chosen_events_settings() -> list[th.Property[Any]]:
@@ -34,6 +46,48 @@ def chosen_events_settings() -> list[th.Property[Any]]:
             th.ObjectType(additional_properties=th.StringType),
             title="Rename events",
             description="New names of events, by their old names.",
+        ),
+    ]
+
+
+def streams_setting(also: str = "") -> th.Property[Any]:
+    """Return the setting that names the columns of plain streams; `also` is what else they hold."""
+    return th.Property(
+        "streams",
+        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
+        title="Streams",
+        description=(
+            "What streams that are no Amplitude export hold, by their columns: an event, a person "
+            f"or a group a record{also}."
+        ),
+    )
+
+
+def request_settings(
+    max_events: int, max_bytes: int, takes: str, *, at_most: bool = False
+) -> list[th.Property[Any]]:
+    """Return the settings of a request's size.
+
+    Args:
+        max_events: by default.
+        max_bytes: by default.
+        takes: how much the service takes, in a few words.
+        at_most: whether the defaults are also the most that may be set.
+    """
+    return [
+        th.Property(
+            "max_batch_events",
+            th.IntegerType(minimum=1, maximum=max_events if at_most else None),
+            default=max_events,
+            title="Events a request",
+            description="How many events one request carries at most.",
+        ),
+        th.Property(
+            "max_batch_bytes",
+            th.IntegerType(minimum=1, maximum=max_bytes if at_most else None),
+            default=max_bytes,
+            title="Bytes a request",
+            description=f"How many bytes of JSON one request carries at most; {takes}.",
         ),
     ]
 
@@ -124,7 +178,7 @@ def run_settings(
     max_events_per_second: int,
     first_wait: float = 1.0,
 ) -> RunSettings:
-    """Read the settings above from a config whose defaults are filled in."""
+    """Read the settings of delivery."""
     return RunSettings(
         user_agent=user_agent,
         max_in_flight=config["max_in_flight"],
@@ -138,3 +192,25 @@ def run_settings(
         first_wait=first_wait,
         max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
     )
+
+
+def chosen_events(config: Mapping[str, Any]) -> ChosenEvents:
+    """Read the settings that choose among Amplitude's events."""
+    return ChosenEvents(
+        include_events=tuple(config.get("include_events") or ()),
+        exclude_events=tuple(config.get("exclude_events") or ()),
+        rename_events=dict(config.get("rename_events") or {}),
+    )
+
+
+def named_streams(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Read how plain streams are loaded, by their names."""
+    return config.get("streams") or {}
+
+
+def scope(*words: str) -> str:
+    """Return the name of a project in the ledger, made of what it is known by, keys included.
+
+    The words cannot be read from it.
+    """
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:32]

@@ -4,10 +4,10 @@ Where it differs from the SDK's own target, and why:
 
 - STATE leaves as soon as everything before it is decided, not at the end of the input alone.
 - A signal does not drain half-finished batches: what is in the air is finished, STATE covers what
-was
-  decided, and the exit code is 128 + signal, so that no one takes a truncated run for a whole one.
-- Records of streams without stream maps or flattening take a short way past the SDK's per-record
-work.
+  was decided, and the exit code is 128 + signal, so that no one takes a truncated run for a whole
+  one.
+- Records of streams without stream maps or flattening take a short way past the SDK's work on each
+  record.
 """
 
 from __future__ import annotations

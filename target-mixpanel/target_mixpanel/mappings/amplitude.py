@@ -9,7 +9,7 @@ belongs to nobody yet. Under Simplified ID Merge the event itself links the two;
 
 A record that the settings leave out by its name sends no event and no updates: the next record of
 the same person brings those again, whole. Its `$merge` is sent all the same. One that is left out
-for its age still updates profiles: they have no age.
+for its age is treated alike, but that it updates profiles: they have no age.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ ALSO_WRITTEN = frozenset({
 })  # fmt: skip
 """Properties of an event that no row writes, beside those that are guarded anyway."""
 
+CALLS = (IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD)
+"""Records that are no events."""
+
 OF_THE_USER = "user."
 """Before what was true of the person at the time."""
 
@@ -83,6 +86,7 @@ class AmplitudeMapping:
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings
         self._simplified = settings.identity_merge == "simplified"
+        self._who_is = identity.who_is if self._simplified else identity.original_who_is
         self._ids = identity.simplified_ids if self._simplified else identity.original_ids
         self._base = base_properties(settings.version, "amplitude")
         self._choice = Choice(settings.include_events, settings.exclude_events)
@@ -112,8 +116,7 @@ class AmplitudeMapping:
         skipped = self._choice.leaves_out(name)
         if skipped is not None:
             return self._only_link(record, name, known, skipped)
-        is_call = name in (IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD)
-        sent_as = None if is_call else self._names.sent_as(name)
+        sent_as = None if name in CALLS else self._names.sent_as(name)
         it = self._read(record, name, known)
         when.check_time(it.moment.at, self._settings)
         due, person = link_due(it), self._person(it)
@@ -131,9 +134,7 @@ class AmplitudeMapping:
         return Mapped(tuple(events), skipped, tuple(it.notes), tuple(it.renewed))
 
     def _read(self, record: Mapping[str, Any], name: str, known: Known) -> Reading:
-        return read(
-            record, name, known, identity.who_is, links=True, devices_apart=self._simplified
-        )
+        return read(record, name, known, self._who_is, links=True, devices_apart=self._simplified)
 
     def _only_link(
         self, record: Mapping[str, Any], name: str, known: Known, skipped: str
@@ -151,13 +152,14 @@ class AmplitudeMapping:
     def _link(self, it: Reading, due: Link, events: list[Event]) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.
 
-        What is sent without an event claims the device all the same: the next event of both tells.
+        An Identify call is sent without an event, and claims the device all the same: the next
+        event of both tells. A record that is left out claims nothing.
         """
         if not self._simplified:
             events.insert(0, identity.merge_event(it.record, due))
         elif events and events[0].endpoint == IMPORT:
             identity.bring_link(events[0], due)
-        elif events:
+        elif events and it.name in CALLS:
             events[0].claims = due.claims
 
     def _person(self, it: Reading) -> Told:
@@ -173,7 +175,7 @@ class AmplitudeMapping:
         properties["time"] = it.moment.at // 1000
         properties["$insert_id"] = insert_id
         properties.update(self._ids(it))
-        limits.fit(properties, it.notes, self._taken)
+        limits.fit(properties, it.notes, self._taken, keys)
         body = {"event": sent_as, "properties": properties}
         # Events of nobody have no order to keep.
         person = it.person or insert_id

@@ -85,5 +85,7 @@ def _group_updates(
     change.set_once = harmless(change.set_once, found)
     reading.notes.extend(Note(name) for name in sorted(found))
     profile = group_profile(group_keys.key_of(group[0]), fitted_id(group[1]))
+    # Two types may share a group key: neither takes the other's place.
+    profile = profile._replace(person=f"group:{fact.name}")
     is_whole = OPERATIONS.isdisjoint(properties)
     return updates(profile, change, fact.at, fact, deferred=is_whole)

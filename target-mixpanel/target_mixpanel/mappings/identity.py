@@ -25,7 +25,7 @@ from singer_delivery.sources.amplitude.identity import Link
 from singer_delivery.sources.amplitude.reading import Reading, Who, event_uuid, link_uuid
 from singer_delivery.sources.ids import known_id
 
-from target_mixpanel.mappings.mixpanel import IDS, IMPORT, MERGE, is_illegal_id
+from target_mixpanel.mappings.mixpanel import DEVICE, IDS, IMPORT, MERGE, is_illegal_id
 
 _INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
@@ -35,8 +35,17 @@ def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
 
     Under Original ID Merge `distinct_id` is the user, else the device. With neither it is empty:
     kept, and in no report about people. Ids over 247 bytes become their first 200 bytes, a dash
-    and a hash: Mixpanel would cut them.
+    and a hash: Mixpanel would cut them. A device that is called `$device:x` is `x`: Mixpanel takes
+    the prefix off, so the two must not have two owners.
     """
+    device = record.get("device_id")
+    if isinstance(device, str) and DEVICE in device:
+        record = {**record, "device_id": device.strip().removeprefix(DEVICE)}
+    return original_who_is(record, notes)
+
+
+def original_who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
+    """Return the ids under Original ID Merge, where `$device:` means nothing."""
     user = known_id(record, "user_id", notes, IDS)
     device = known_id(record, "device_id", notes, IDS)
     if user is None and device is None:

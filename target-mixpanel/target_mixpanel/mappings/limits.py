@@ -30,7 +30,12 @@ TOO_MANY = "over_254_properties"
 _BYTES_A_CHARACTER = 4
 
 
-def fit(properties: dict[str, Any], notes: list[Note], keep: Collection[str] = ()) -> None:
+def fit(
+    properties: dict[str, Any],
+    notes: list[Note],
+    keep: Collection[str],
+    rather_keep: Collection[str] = (),
+) -> None:
     """Bring the properties of an event within the limits, in place.
 
     Lists and objects keep their first 254 elements; what nests deeper than three levels becomes
@@ -41,16 +46,22 @@ def fit(properties: dict[str, Any], notes: list[Note], keep: Collection[str] = (
         properties: of the event.
         notes: what happened is added, each thing once.
         keep: names that stay where they are.
+        rather_keep: names that move last.
     """
     found = fit_values(properties)
     if len(properties) > MAX_PROPERTIES:
         found.add(TOO_MANY)
-        _move(properties, keep)
+        _move(properties, keep, rather_keep, found)
     notes.extend(Note(name) for name in sorted(found))
 
 
-def fit_values(properties: dict[str, Any]) -> set[str]:
-    """Bring each value within the limits, in place; return what happened."""
+def fit_values(properties: dict[str, Any], longest_list: int | None = MAX_ELEMENTS) -> set[str]:
+    """Bring each value within the limits, in place; return what happened.
+
+    Args:
+        properties: of an event, a person or a group.
+        longest_list: elements that a list may have; None for any number.
+    """
     found: set[str] = set()
     for key, value in properties.items():
         kind = type(value)
@@ -58,11 +69,11 @@ def fit_values(properties: dict[str, Any]) -> set[str]:
             if len(value) * _BYTES_A_CHARACTER > MAX_TEXT_BYTES:
                 _measure(value, found)
         elif kind is dict or kind is list:
-            properties[key] = _fitted(value, 1, found)
+            properties[key] = _fitted(value, 1, found, longest_list)
     return found
 
 
-def _fitted(value: Any, depth: int, found: set[str]) -> Any:
+def _fitted(value: Any, depth: int, found: set[str], longest_list: int | None) -> Any:
     if isinstance(value, str):
         return _measure(value, found)
     if not isinstance(value, (dict, list)):
@@ -70,12 +81,13 @@ def _fitted(value: Any, depth: int, found: set[str]) -> Any:
     if depth > MAX_DEPTH:
         found.add(TOO_DEEP)
         return _measure(as_text(value), found)
-    if len(value) > MAX_ELEMENTS:
+    longest = longest_list if isinstance(value, list) else MAX_ELEMENTS
+    if longest is not None and len(value) > longest:
         found.add(LONG_LIST)
     if isinstance(value, list):
-        return [_fitted(item, depth + 1, found) for item in value[:MAX_ELEMENTS]]
-    items = islice(value.items(), MAX_ELEMENTS)
-    return {key: _fitted(item, depth + 1, found) for key, item in items}
+        return [_fitted(item, depth + 1, found, longest_list) for item in value[:longest]]
+    items = islice(value.items(), longest)
+    return {key: _fitted(item, depth + 1, found, longest_list) for key, item in items}
 
 
 def _measure(text: str, found: set[str]) -> str:
@@ -84,15 +96,21 @@ def _measure(text: str, found: set[str]) -> str:
     return text
 
 
-def _move(properties: dict[str, Any], keep: Collection[str]) -> None:
+def _move(
+    properties: dict[str, Any],
+    keep: Collection[str],
+    rather_keep: Collection[str],
+    found: set[str],
+) -> None:
     """Move the last properties into as few objects as hold them."""
     objects = 1
     while len(properties) - (MAX_PROPERTIES - objects) > objects * MAX_ELEMENTS:
         objects += 1
     excess = len(properties) - (MAX_PROPERTIES - objects)
-    names = [name for name in properties if name not in keep][-excess:]
+    movable = [name for name in properties if name not in keep]
+    names = sorted(movable, key=lambda name: name not in rather_keep)[-excess:]
     for number in range(objects):
         chunk = names[number * MAX_ELEMENTS : (number + 1) * MAX_ELEMENTS]
         moved = {name: properties.pop(name) for name in chunk}
         name = "overflow" if number == 0 else f"overflow_{number + 1}"
-        put_aside(properties, name, _fitted(moved, 1, set()), PREFIX)
+        put_aside(properties, name, _fitted(moved, 1, found, None), PREFIX)

@@ -14,6 +14,9 @@ SERVICE = "Mixpanel"
 IMPORT, ENGAGE, GROUPS = "/import", "/engage", "/groups"
 MERGE = "$merge"
 
+DEVICE = "$device:"
+"""What Mixpanel puts before a device, and takes off it once, to tell it from a user."""
+
 PREFIX = "amplitude_"
 """Before names that are unknown here, or that Mixpanel would act on."""
 

@@ -9,7 +9,10 @@ COUNTED = {
         "`user_id` stands for nobody (`null`, `anonymous`, `0` …); the event went to the device"
     ),
     "illegal_device_id": "`device_id` stands for nobody; it was not used",
-    "long_id": "an id over 247 bytes was shortened; it stands whole in `amplitude_user_id`",
+    "long_id": (
+        "an id over 247 bytes was shortened; it stands whole in `amplitude_user_id` or "
+        "`amplitude_device_id`"
+    ),
     "no_identity": (
         "neither `user_id` nor `device_id`; kept, but in no report about people: its "
         "`distinct_id` is empty"

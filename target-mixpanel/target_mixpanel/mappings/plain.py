@@ -91,7 +91,7 @@ class PlainMapping:
             "$insert_id": stream.uuid(record),
             "ip": 0,
         }
-        limits.fit(properties, notes, GUARDED_KEYS)
+        limits.fit(properties, notes, GUARDED_KEYS, self._base)
         name = stream.columns["event"]
         body = {"event": name, "properties": properties}
         event = Event(IMPORT, "event", name, distinct_id, moment.at, body)

@@ -94,5 +94,5 @@ def harmless(properties: dict[str, Any], found: set[str], prefix: str = PREFIX) 
         for key in [key for key in properties if key in GUARDED_PROFILE_KEYS]:
             put_aside(kept, key, properties[key], prefix)
         properties = kept
-    found |= fit_values(properties)
+    found |= fit_values(properties, longest_list=None)
     return properties

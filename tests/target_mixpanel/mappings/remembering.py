@@ -36,6 +36,11 @@ def settings(**chosen: Any) -> MappingSettings:
     return MappingSettings(**{"now": NOW, **chosen})
 
 
+def years_later(years: int, days: int) -> int:
+    """Return a time so long after `a_record`."""
+    return AT_10 + int((years * 365.25 + days) * DAY)
+
+
 class Importing(WithMemory):
     """Reads records with these settings."""
 

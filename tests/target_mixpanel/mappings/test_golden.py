@@ -17,6 +17,7 @@ from tests.target_mixpanel.mappings.remembering import (
     NOW,
     Importing,
     assert_mixpanel_takes,
+    years_later,
 )
 
 MISSING = object()
@@ -241,10 +242,6 @@ def test_a_long_device_id_leaves_room_for_its_prefix() -> None:
 def test_a_time_up_to_an_hour_ahead_is_counted(late: int, notes: list[str]) -> None:
     mapped = Importing(now=AT_10 - late).reads()
     assert note_names(mapped) == notes
-
-
-def years_later(years: int, days: int) -> int:
-    return AT_10 + int((years * 365.25 + days) * DAY)
 
 
 @pytest.mark.parametrize(

@@ -114,16 +114,55 @@ def test_what_mixpanel_reads_never_moves() -> None:
 def test_a_moved_object_is_still_not_too_deep() -> None:
     deep = {"b": {"c": {"d": 1}}}
     given = {**{f"p{n}": n for n in range(400)}, "z": deep}
-    event = the("event", Importing().reads(event_properties=given))
+    mapped = Importing().reads(event_properties=given)
+    event = the("event", mapped)
     assert_mixpanel_takes(event)
-    moved = {**event.body["properties"]["amplitude_overflow"]}
+    moved = event.body["properties"]["amplitude_overflow"]
     assert moved["z"] == {"b": {"c": '{"d":1}'}}
+    assert "nested_over_3_deep" in note_names(mapped)
 
 
-def test_an_own_overflow_is_put_aside() -> None:
-    mapped = Importing().reads(event_properties={"amplitude_overflow": "mine"})
-    properties = the("event", mapped).body["properties"]
-    assert properties["amplitude_amplitude_overflow"] == "mine"
+def test_an_own_overflow_keeps_its_name() -> None:
+    given = {"amplitude_overflow": "mine", **{f"p{n}": n for n in range(400)}}
+    properties = the("event", Importing().reads(event_properties=given)).body["properties"]
+    assert properties["amplitude_overflow"] == "mine"
+    assert properties["amplitude_amplitude_overflow"]["p399"] == 399
+
+
+def test_groups_are_the_last_to_move() -> None:
+    keys = {f"type{n}": ["k"] for n in range(10)}
+    given = {f"p{n}": n for n in range(400)}
+    event = the("event", Importing().reads(event_properties=given, groups=keys))
+    assert_mixpanel_takes(event)
+    assert keys.items() <= event.body["properties"].items()
+
+
+def test_too_many_groups_move_as_well() -> None:
+    keys = {f"type{n}": ["k"] for n in range(300)}
+    event = the("event", Importing().reads(groups=keys))
+    assert_mixpanel_takes(event)
+    moved = event.body["properties"]["amplitude_overflow"]
+    assert moved.keys() == keys.keys() - event.body["properties"].keys()
+
+
+def profile(given: Any) -> tuple[Any, list[str]]:
+    mapped = Importing().reads(user_properties={"a": given})
+    update = the("person", mapped)
+    assert_mixpanel_takes(update)
+    return update.body["$set"]["a"], note_names(mapped)
+
+
+def test_a_list_of_a_profile_may_be_longer() -> None:
+    # Restated on purpose: Mixpanel docs give lists on profiles 256 KB and no number of elements.
+    sent, notes = profile(list(range(1000)))
+    assert sent == list(range(1000))
+    assert notes == ["over_254_elements"]  # on the event, which carries it as well
+
+
+def test_an_object_of_a_profile_is_no_deeper_than_on_an_event() -> None:
+    sent, notes = profile({"b": {"c": {"d": {}}, "l": [["x" * 256]]}})
+    assert sent == {"b": {"c": {"d": "{}"}, "l": ['["' + "x" * 256 + '"]']}}
+    assert set(notes) == {"nested_over_3_deep", "values_over_255_bytes"}
 
 
 def test_a_record_is_not_changed_by_what_is_cut() -> None:

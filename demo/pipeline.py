@@ -1,0 +1,82 @@
+"""Runs Meltano as a user does, with everything it writes in a folder of the demonstration's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from tests.fakes.amplitude import FakeAmplitude
+
+ROOT = Path(__file__).resolve().parents[1]
+TAP = "tap-amplitude"
+PLUGINS = ("TAP_AMPLITUDE", "TARGET_MIXPANEL", "TARGET_POSTHOG")
+
+
+def run(meltano: str, target: str, variables: Mapping[str, str]) -> int:
+    """Run the pipeline, its output passed through; return its exit code.
+
+    A demonstration cut off a minute ago does not hold this one up: `--force`.
+    """
+    arguments = ["--environment=demo", "run", "--force", TAP, target]
+    print(f"\n$ meltano {' '.join(arguments)}\n", flush=True)
+    command = [meltano, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=dict(variables), check=False).returncode
+
+
+def environment(plugin_settings: Mapping[str, str], files: Path) -> dict[str, str]:
+    """Return the environment of a run: nobody's plugin settings but ours, a state of its own.
+
+    Meltano lets variables win over meltano.yml and `.env`: whatever stands there, the demonstration
+    reaches the stand-ins only and leaves a real ledger alone.
+
+    Args:
+        plugin_settings: by the names of their variables.
+        files: folder for what the run leaves.
+    """
+    ambient = {name: value for name, value in os.environ.items() if not name.startswith(PLUGINS)}
+    return {
+        **ambient,
+        **plugin_settings,
+        "MELTANO_PROJECT_ROOT": str(ROOT),
+        "MELTANO_STATE_BACKEND_URI": f"file://{files}/state",  # Meltano unquotes nothing
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def tap_settings(
+    amplitude: FakeAmplitude, hours: Collection[datetime], files: Path
+) -> dict[str, str]:
+    """Return the tap's settings that ask the stand-in for exactly these hours."""
+    return {
+        "TAP_AMPLITUDE_BASE_URL": amplitude.url,
+        "TAP_AMPLITUDE_API_KEY": amplitude.api_key,
+        "TAP_AMPLITUDE_SECRET_KEY": amplitude.secret_key,
+        "TAP_AMPLITUDE_START_DATE": min(hours).isoformat(),
+        "TAP_AMPLITUDE_END_DATE": (max(hours) + timedelta(hours=1)).isoformat(),
+        "TAP_AMPLITUDE_SPOOL_DIR": str(files / "spool"),
+    }
+
+
+def file_settings(target: str, files: Path) -> dict[str, str]:
+    """Return the settings of a target that say where it keeps its files."""
+    prefix = target.replace("-", "_").upper()
+    return {
+        f"{prefix}_LEDGER_URL": f"sqlite:///{files / 'ledger.sqlite3'}",
+        f"{prefix}_DEAD_LETTER_PATH": str(files / "dead-letters.singer"),
+        f"{prefix}_REPORT_PATH": str(report_path(files)),
+    }
+
+
+def report_path(files: Path) -> Path:
+    """Return where the report of a run is."""
+    return files / "report.json"

@@ -1,0 +1,88 @@
+"""Where a Mixpanel project lives, and in whose name it is written to. Pure.
+
+Sources: Mixpanel docs, "Ingestion API" (servers), "Import Events" (authentication), "401
+Unauthorized", as of August 2026.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from singer_delivery.addresses import host_of, http_address
+from singer_delivery.errors import SettingsError
+
+HOSTS = {
+    "us": "https://api.mixpanel.com",
+    "eu": "https://api-eu.mixpanel.com",
+    "in": "https://api-in.mixpanel.com",
+}
+"""By the region where a project's data lives."""
+
+
+@dataclass(frozen=True, repr=False)
+class Account:
+    """In whose name events are imported: a service account of a project, or the project's token.
+
+    Attributes:
+        base_url: the address that takes events, without a trailing slash.
+        token: of the project; profiles and groups always need it.
+        project_id: goes with the service account.
+        username: of the service account; empty where the token imports.
+        secret: of the service account.
+    """
+
+    base_url: str
+    token: str
+    project_id: str = ""
+    username: str = ""
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Account({self.host!r})"  # secrets never reach a log
+
+    @property
+    def host(self) -> str:
+        """The host alone, for messages."""
+        return host_of(self.base_url)
+
+    @property
+    def authorization(self) -> str:
+        """The header of HTTP Basic authentication."""
+        pair = f"{self.username}:{self.secret}" if self.username else f"{self.token}:"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+
+    @property
+    def what_to_check(self) -> str:
+        """What may be wrong when the credentials are refused."""
+        if not self.username:
+            return "`project_token`, and that `region` is where the project lives"
+        return (
+            "`service_account_username` and its secret, that the service account is Owner or Admin "
+            "of the project, that `project_id` is the project's and `region` is where it lives"
+        )
+
+    def address(self, path: str, **query: str) -> str:
+        """Return the URL of a path, with the project where a service account must name it."""
+        if self.username:
+            query["project_id"] = self.project_id
+        return f"{self.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def base_address(region: str, base_url: str | None) -> str:
+    """Return the address that takes events, without a trailing slash.
+
+    Args:
+        region: one of `HOSTS`.
+        base_url: an address to use instead.
+
+    Raises:
+        SettingsError: `base_url` is no http(s) address, or has a query of its own.
+    """
+    address = (base_url or HOSTS[region]).strip().rstrip("/")
+    parts = http_address(address)
+    if parts is None or parts.query or parts.fragment:
+        msg = "base_url must be an address such as https://api.mixpanel.com"
+        raise SettingsError(msg)
+    return address

@@ -1,0 +1,93 @@
+"""A target that kills itself at one arrow of the order of durable writes.
+
+    claims on disk → request → reply → dead letters on disk → ledger on disk → STATE
+
+It is the target itself, with one of its functions wrapped: it dies just before or just after the
+n-th call that has something to do.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from singer_delivery.dead_letters import DeadLetters
+from singer_delivery.delivery import Delivery
+from singer_delivery.ledger import Ledger
+from singer_delivery.sdk.target import DeliveryTarget
+from singer_delivery.transport import Transport
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Matters = Callable[..., bool]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A function of ours on the way, and which of its calls have something to do."""
+
+    owner: type[Any]
+    name: str
+    matters: Matters = lambda *_: True
+
+
+STEPS = {
+    "claims": Step(Ledger, "save_claims", lambda ledger: bool(ledger._claims)),
+    "request": Step(Transport, "send"),
+    "reply": Step(Delivery, "decided"),
+    "dead letters": Step(DeadLetters, "flush", lambda letters: letters._dirty),
+    "ledger": Step(Ledger, "save", lambda ledger: bool(ledger._confirmed)),
+    "state": Step(DeliveryTarget, "give_back"),
+    # Of updates that wait for the end of the run:
+    "kept": Step(Ledger, "save", lambda ledger: bool(ledger._updates)),
+    "sent": Step(Transport, "send", lambda _, request: "/engage" in request.url),
+    "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._sent)),
+}
+
+
+def write_executable(path: Path, target: str, step: str, when: str, number: int) -> str:
+    """Write an executable that is `target` until it dies; return its path."""
+    path.write_text(
+        f"#!{sys.executable}\n"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tests.end_to_end.killed_at import run\n"
+        f"run({target!r}, {step!r}, {when!r}, {number})\n"
+    )
+    path.chmod(0o700)
+    return str(path)
+
+
+def run(target: str, step: str, when: str, number: int) -> None:
+    """Be the target of that name, up to that moment."""
+    _wrap(STEPS[step], when, number)
+    if target == "target-posthog":
+        from target_posthog.target import TargetPostHog as Target  # noqa: PLC0415 - one of the two
+    else:
+        from target_mixpanel.target import (  # type: ignore[assignment] # noqa: PLC0415
+            TargetMixpanel as Target,
+        )
+    Target.cli()
+
+
+def _wrap(step: Step, when: str, number: int) -> None:
+    whole = getattr(step.owner, step.name)
+    numbers = count(1)
+
+    @functools.wraps(whole)
+    def deadly(*arguments: Any) -> Any:
+        is_the_one = step.matters(*arguments) and next(numbers) == number
+        if is_the_one and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = whole(*arguments)
+        if is_the_one:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(step.owner, step.name, deadly)

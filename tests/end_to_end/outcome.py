@@ -1,0 +1,227 @@
+"""What must have arrived in the end, in whatever order the lines of an hour were read.
+
+Downloads of one hour differ in order, so a run that was killed reads it in another order the next
+time. What follows from the order is then not one outcome but a few: which of two users who came to
+a tablet in the same hour owns it, and whether what a device said before its login, in that very
+hour, is said of its user. Everything else is one outcome only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from demo import balance
+from tests.fakes.exactly_once import assert_exactly_once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from tests.fakes.company import Company
+    from tests.fakes.company_truth import Meant
+    from tests.fakes.mixpanel import FakeMixpanel
+    from tests.fakes.posthog import FakePostHog
+
+DEVICE = "$device:"
+GROUP_TYPES = 5
+"""Group types that PostHog links (PostHog docs, "Group analytics")."""
+
+
+class Told(NamedTuple):
+    """What one line says of a user; `is_sure` unless the order decides whether it does."""
+
+    moment: int
+    properties: Mapping[str, Any]
+    is_sure: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the generator of an export knows of it, apart from the order of the lines of an hour.
+
+    Attributes:
+        lines: what each line means, with the hour of its upload.
+        owners: {device: users}: those of the first hour that names one; any of them may own it.
+        told: {user: what is said of them}.
+    """
+
+    company: Company
+    lines: list[tuple[datetime, Meant]]
+    owners: dict[str, set[str]]
+    told: dict[str, list[Told]]
+
+    @classmethod
+    def of(cls, company: Company) -> Outcome:
+        """Return what must come of the export of a company."""
+        whole = company._lines(company.events)
+        lines = [(hour, line.meant) for hour, of_hour in whole for line in of_hour]
+        named = _first_named(lines)
+        owners = {device: users for device, (_, users) in named.items()}
+        return cls(company, lines, owners, _told(lines, named))
+
+    def uuids_until(self, bookmark: str) -> set[str]:
+        """Return the uuids of every line of the hours that a bookmark covers."""
+        return {
+            meant.uuid
+            for hour, meant in self.lines
+            if hour.strftime("%Y-%m-%dT%H:%M:%SZ") < bookmark
+        }
+
+    def check_owners(self, found: Mapping[str, str]) -> None:
+        """Each device that was seen with a user belongs to one it was first seen with."""
+        assert found.keys() == self.owners.keys()
+        wrong = {device: user for device, user in found.items() if user not in self.owners[device]}
+        assert not wrong, f"devices of somebody else: {wrong}"
+
+    def check_people(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Nobody's properties are older than the newest."""
+        behind = [
+            user
+            for user, told in self.told.items()
+            if not any(each.items() <= found.get(user, {}).items() for each in _newest(told))
+        ]
+        assert not behind, f"older properties than the newest: {behind}"
+
+
+def _first_named(
+    lines: Iterable[tuple[datetime, Meant]],
+) -> dict[str, tuple[datetime, set[str]]]:
+    """{device: (the first hour that names a user of it, the users it names)}."""
+    named: dict[str, tuple[datetime, set[str]]] = {}
+    for hour, meant in lines:
+        if meant.user is None or meant.device is None or meant.dead is not None:
+            continue
+        first, users = named.setdefault(meant.device, (hour, set()))
+        if first == hour:
+            users.add(meant.user)
+    return named
+
+
+def _told(
+    lines: Iterable[tuple[datetime, Meant]], named: Mapping[str, tuple[datetime, set[str]]]
+) -> dict[str, list[Told]]:
+    told: dict[str, list[Told]] = defaultdict(list)
+    for hour, meant in lines:
+        if meant.person is None or meant.dead is not None:
+            continue
+        if meant.user is not None:
+            told[meant.user].append(Told(meant.moment, meant.person, is_sure=True))
+        elif meant.device in named:
+            first, users = named[meant.device]
+            is_sure = hour > first and len(users) == 1
+            for user in users if hour >= first else ():
+                told[user].append(Told(meant.moment, meant.person, is_sure))
+    return {user: of for user, of in told.items() if any(each.is_sure for each in of)}
+
+
+def _newest(told: Iterable[Told]) -> list[Mapping[str, Any]]:
+    """The newest that is surely said, and whatever is newer."""
+    latest = max(each.moment for each in told if each.is_sure)
+    return [each.properties for each in told if each.moment >= latest]
+
+
+# PostHog ------------------------------------------------------------------------------------
+
+
+def check_posthog(posthog: FakePostHog, outcome: Outcome) -> None:
+    """PostHog holds what it must, once, and nothing else."""
+    truth, stored = outcome.company.truth(), list(posthog.stored())
+    events = (each["uuid"] for each in stored if each["event"] not in balance.UPDATES)
+    assert_exactly_once(events, truth.events)
+    assert posthog.refused_merges == []
+    assert posthog.swallowed.total() == 0
+    _check_links(stored, outcome)
+    _check_persons(posthog, outcome)
+    _check_groups(posthog, outcome)
+
+
+def _check_links(stored: Iterable[Mapping[str, Any]], outcome: Outcome) -> None:
+    links = [each for each in stored if each["event"] in balance.LINKS]
+    devices = Counter(link["properties"]["alias"] for link in links)
+    assert max(devices.values(), default=1) == 1, "a device was linked in two ways"
+    outcome.check_owners({link["properties"]["alias"]: link["distinct_id"] for link in links})
+
+
+def _check_persons(posthog: FakePostHog, outcome: Outcome) -> None:
+    truth, arrived = outcome.company.truth(), balance.arrived_at(posthog)
+    shared = [each for each in posthog.people() if len(each.distinct_ids & truth.users) > 1]
+    assert not shared, f"users that became one person: {shared}"
+    assert arrived.profiles == len(truth.users) + len(truth.anonymous)
+    outcome.check_people(arrived.people)
+
+
+def _check_groups(posthog: FakePostHog, outcome: Outcome) -> None:
+    types = {
+        name
+        for each in posthog.arrivals
+        for name in (
+            *each["properties"].get("$groups", ()),
+            *filter(None, (each["properties"].get("$group_type"),)),
+        )
+    }
+    assert len(types) <= GROUP_TYPES, f"more group types than PostHog has room for: {types}"
+    newest = outcome.company.truth().groups
+    assert posthog.groups() == {key: of for key, of in newest.items() if key[0] in types}
+
+
+def held_by_posthog(posthog: FakePostHog) -> set[str]:
+    """Return the uuids that stand for a record: all but those of links and groups."""
+    return {each["uuid"] for each in posthog.stored()}
+
+
+# Mixpanel -----------------------------------------------------------------------------------
+
+
+def check_mixpanel(mixpanel: FakeMixpanel, outcome: Outcome) -> None:
+    """Mixpanel holds what it must, once, and nothing else."""
+    truth, stored = outcome.company.mixpanel_truth(), list(mixpanel.stored())
+    due = {insert_id: (sent.name, sent.time) for insert_id, sent in truth.events.items()}
+    found = [(each["insert_id"], (each["event"], each["time"])) for each in stored]
+    assert_exactly_once(found, due.items())
+    assert mixpanel.conflicts == []
+    assert mixpanel.swallowed.total() == 0
+    _check_devices(mixpanel, outcome)
+    profiles = mixpanel.profiles()
+    assert profiles.keys() == outcome.told.keys()
+    outcome.check_people(profiles)
+    assert mixpanel.group_profiles() == truth.groups
+
+
+def _check_devices(mixpanel: FakeMixpanel, outcome: Outcome) -> None:
+    outcome.check_owners(
+        {
+            distinct_id.removeprefix(DEVICE): person.distinct_id
+            for person in mixpanel.people()
+            for distinct_id in person.ids
+            if distinct_id.startswith(DEVICE) and not person.distinct_id.startswith(DEVICE)
+        }
+    )
+
+
+def held_by_mixpanel(mixpanel: FakeMixpanel) -> set[str]:
+    """Return the ids of the events that arrived."""
+    return {each["insert_id"] for each in mixpanel.stored()}
+
+
+# Files --------------------------------------------------------------------------------------
+
+
+def letters_in(path: Path) -> dict[str, str]:
+    """Return {uuid: reason} of the dead letters; a killed run may have left half a last line."""
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    messages = (json.loads(line) for line in whole.splitlines())
+    records = (each["record"] for each in messages if each["type"] == "RECORD")
+    return {record["uuid"]: record["_dead_letter"]["reason"] for record in records}
+
+
+def check_report(report: Mapping[str, Any]) -> None:
+    """The counts of a run that came to its end add up."""
+    assert report["outcome"] == "complete"
+    for stream in report["streams"].values():
+        dead, skipped = sum(stream["dead"].values()), sum(stream["skipped"].values())
+        assert stream["undecided"] == 0
+        assert stream["read"] == stream["delivered"] + skipped + dead

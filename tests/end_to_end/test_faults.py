@@ -1,0 +1,533 @@
+"""What a service may answer, or fail to, and what becomes of the records: one table a target.
+
+Three ends are allowed, and for each fault one of them is right:
+
+    ARRIVES   every record is there once after deduplication, STATE at the end, exit code 0
+    DEAD      all but the one at fault, which is a dead letter with its reason; STATE, exit code 0
+    STOPS     a sentence, exit code 1, STATE where the trouble began; the same run, started again
+              when the trouble is over, brings everything there once
+
+The meaning of each reply for itself is in `tests/target_*/test_endpoints.py`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import socket
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from singer_delivery import transport
+from target_mixpanel.target import TargetMixpanel
+from target_posthog.target import TargetPostHog
+
+from tests.end_to_end.commands import Command
+from tests.fakes.exchanges import (
+    Act,
+    Delay,
+    DropConnection,
+    Hold,
+    LoseReply,
+    Reply,
+    TruncateBody,
+)
+from tests.fakes.mixpanel import FakeMixpanel
+from tests.fakes.posthog import FakePostHog
+from tests.fakes.tls import self_signed, speak_tls
+from tests.singer_delivery.toys import PlayedClock
+
+COUNT, BATCH = 250, 50
+VICTIM = "customer-0137"
+TROUBLE_FROM = 3
+"""Number of the first request that meets with a fault."""
+
+DONE_BEFORE = [{"seen": BATCH}, {"seen": 2 * BATCH}]
+ALL_DONE = {"seen": COUNT}
+SCHEMA = {
+    "type": "SCHEMA",
+    "stream": "orders",
+    "schema": {"properties": {"id": {}, "customer": {}, "at": {}}},
+    "key_properties": ["id"],
+}
+COLUMNS = {"orders": {"event": "Order Placed", "distinct_id": "customer", "timestamp": "at"}}
+HTML = b"<html><body><h1>Hello</h1></body></html>"
+
+
+def export(count=COUNT, batch=BATCH):
+    """Orders of as many customers, with a STATE after each batch."""
+    messages = [SCHEMA]
+    for number in range(1, count + 1):
+        record = {"id": number, "customer": f"customer-{number:04}", "at": "2024-05-01T10:00:00Z"}
+        messages.append({"type": "RECORD", "stream": "orders", "record": record})
+        if number % batch == 0:
+            messages.append({"type": "STATE", "value": {"seen": number}})
+    return b"".join(json.dumps(each).encode() + b"\n" for each in messages)
+
+
+def everyone(count=COUNT):
+    return [f"customer-{number:04}" for number in range(1, count + 1)]
+
+
+def events_of(exchange):
+    """The events of a request to either service."""
+    sent = json.loads(gzip.decompress(exchange.body))
+    return sent["batch"] if isinstance(sent, dict) else sent
+
+
+def holds_victim(exchange):
+    return VICTIM.encode() in gzip.decompress(exchange.body)
+
+
+# The two services as far as this table knows them -------------------------------------------------
+
+
+class PostHog:
+    """PostHog and its target."""
+
+    target = TargetPostHog
+    bad_key: ClassVar[dict[int, str]] = {401: "PostHog refused the project key (401)"}
+    wrong_host = "check `host`"
+    about_money: ClassVar[list[Reply]] = [
+        Reply(402),
+        Reply(200, b'{"status":"Ok","quota_limited":["events"]}'),
+    ]
+    refusal = Reply(400, b"event submitted with an empty event name")
+
+    def __init__(self):
+        self.fake = FakePostHog(keep_bodies=True)
+
+    def config(self):
+        return {"api_key": "phc_faults", "host": self.fake.url}
+
+    def at(self, address):
+        return {"host": address}
+
+    def arrived(self):
+        return sorted(event["distinct_id"] for event in self.fake.stored())
+
+
+class Mixpanel:
+    """Mixpanel and its target."""
+
+    target = TargetMixpanel
+    bad_key: ClassVar[dict[int, str]] = {
+        401: "Mixpanel refused the credentials (401)",
+        403: "Mixpanel refused the credentials (403)",
+    }
+    wrong_host = "check `region`"
+    about_money: ClassVar[list[Reply]] = []
+    refusal = Reply(400, b'{"code":400,"error":"no","failed_records":["it cannot be taken"]}')
+
+    def __init__(self):
+        self.fake = NamesTheVictim(keep_bodies=True)
+
+    def config(self):
+        known = self.fake.credentials
+        return {
+            "base_url": self.fake.url,
+            "project_token": known.token,
+            "project_id": known.project_id,
+            "service_account_username": known.username,
+            "service_account_secret": known.secret,
+        }
+
+    def at(self, address):
+        return {"base_url": address}
+
+    def arrived(self):
+        return sorted(event["distinct_id"] for event in self.fake.stored())
+
+
+class NamesTheVictim(FakeMixpanel):
+    """Refuses one event by its index when told to, and takes the others."""
+
+    is_picky = False
+
+    def answer(self, exchange, body):
+        if not self.is_picky or VICTIM.encode() not in gzip.decompress(body):
+            return super().answer(exchange, body)
+        events = json.loads(gzip.decompress(body))
+        (index,) = (i for i, each in enumerate(events) if VICTIM in json.dumps(each))
+        del events[index]
+        reply = super().answer(exchange, gzip.compress(json.dumps(events).encode()))
+        assert reply.status == 200
+        failed = {"index": index, "insert_id": "", "field": "time", "message": "must be better"}
+        said = {"code": 400, "num_records_imported": len(events), "failed_records": [failed]}
+        return Reply(400, json.dumps(said).encode())
+
+
+@pytest.fixture(params=[PostHog, Mixpanel])
+def service(request):
+    service = request.param()
+    with service.fake:
+        yield service
+
+
+@pytest.fixture
+def command(service, tmp_path, monkeypatch):
+    config = {
+        **service.config(),
+        "streams": COLUMNS,
+        "max_in_flight": 1,
+        "max_batch_events": BATCH,
+        "max_retries": 4,
+    }
+    return Command(service.target, tmp_path, config, monkeypatch, PlayedClock())
+
+
+# The three ends -----------------------------------------------------------------------------------
+
+
+def assert_arrives(service, command, ended, count=COUNT):
+    assert ended.code == 0, ended.log
+    assert service.arrived() == everyone(count)
+    assert ended.states[-1] == {"seen": count}
+    assert command.report["outcome"] == "complete"
+    assert command.report["streams"]["orders"]["delivered"] == count
+    assert command.dead_letters == []
+
+
+def assert_dead(service, command, ended, reason, count=COUNT):
+    assert ended.code == 0, ended.log
+    assert service.arrived() == [each for each in everyone(count) if each != VICTIM]
+    assert ended.states[-1] == {"seen": count}
+    assert command.report["streams"]["orders"]["dead"] == {reason: 1}
+    (letter,) = command.dead_letters
+    assert letter["customer"] == VICTIM
+    assert letter["_dead_letter"]["reason"] == reason
+    assert letter["_dead_letter"]["attempts"] >= 1
+
+
+def assert_stops(service, command, ended, sentence):
+    assert ended.code == 1
+    assert sentence in ended.log
+    assert "Traceback" not in ended.log
+    assert sentence in command.report["outcome"]
+    assert ended.states == DONE_BEFORE
+    assert command.dead_letters == []
+    counts = command.report["streams"]["orders"]
+    assert counts["delivered"] == 2 * BATCH
+    assert counts["undecided"] == counts["read"] - 2 * BATCH
+
+
+def assert_the_same_run_again_brings_all(service, command):
+    service.fake.behave()
+    assert_arrives(service, command, command.run(export()))
+
+
+# ARRIVES: what passes by itself -------------------------------------------------------------------
+
+PASSING: dict[str, Act] = {
+    "408": Reply(408),
+    "429": Reply(429),
+    "429, wait 17 s": Reply(429, headers={"Retry-After": "17"}),
+    "429, wait until a date": Reply(
+        429,
+        headers={"Retry-After": "Fri, 15 Jan 2027 08:01:30 GMT"},  # the played clock: 08:00
+    ),
+    "429, wait who knows how long": Reply(429, headers={"Retry-After": "a while"}),
+    "500": Reply(500),
+    "502": Reply(502, HTML),
+    "503": Reply(503, b"no healthy upstream"),
+    "503, wait 17 s": Reply(503, headers={"Retry-After": "17"}),
+    "504": Reply(504, HTML),
+    "520, an edge's own": Reply(520),
+    "reply lost after acceptance": LoseReply(),
+    "connection dropped": DropConnection(),
+    "connection reset mid-body": TruncateBody(0.5),
+    "connection reset before the body": TruncateBody(0.0),
+    "200 with a page": Reply(200, HTML),
+    "200 with nothing": Reply(200, b""),
+    "200 with other JSON": Reply(200, b"[1, 2]"),
+    "200 that is no text": Reply(200, b"\xff\xfe\x00"),
+    "gzip that is none": Reply(200, b"no gzip", {"Content-Encoding": "gzip"}),
+}
+WAITS = {"429, wait 17 s": 34, "503, wait 17 s": 34, "429, wait until a date": 90}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_passes_costs_time_and_nothing_else(service, command, name):
+    from_then_on = lambda exchange: exchange.number >= TROUBLE_FROM  # noqa: E731
+    service.fake.misbehave(*[PASSING[name]] * 2, when=from_then_on)
+
+    ended = command.run(export())
+
+    assert_arrives(service, command, ended)
+    (counts,) = (each for each in command.report["endpoints"].values() if each["requests"])
+    assert sum(counts["retries"].values()) == 2
+    assert sum(command.clock.naps) >= WAITS.get(name, 1.0)
+
+
+def test_a_very_slow_reply_is_given_up_and_asked_for_again(service, command, monkeypatch):
+    monkeypatch.setattr(transport, "READ_TIMEOUT", 0.5)
+    service.fake.misbehave(Hold(), when=lambda exchange: exchange.number >= TROUBLE_FROM)
+
+    ended = command.run(export())
+    service.fake.release()
+
+    assert "no reply within" in ended.log
+    assert_arrives(service, command, ended)
+
+
+def test_a_body_that_is_too_large_is_sent_in_halves(service, command):
+    service.fake.misbehave_always(Reply(413), when=lambda exchange: len(events_of(exchange)) > 7)
+
+    assert_arrives(service, command, command.run(export()))
+
+
+class ClockOfAnOutage(PlayedClock):
+    """Brings a service back up when so many seconds have passed."""
+
+    def __init__(self, fake, seconds):
+        super().__init__()
+        self._fake = fake
+        self._until = self.now() + seconds
+        self.is_down = True
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if self.is_down and self.now() >= self._until:
+            self.is_down = False
+            self._fake.start()
+
+
+HOUR = 3_600.0
+
+
+def test_an_hour_of_outage_is_waited_out_when_the_retries_allow_it(service, command):
+    service.fake.stop()
+    command.clock = ClockOfAnOutage(service.fake, HOUR)
+
+    ended = command.run(export(), max_retries=200)
+
+    assert_arrives(service, command, ended)
+    assert HOUR <= sum(command.clock.naps) < HOUR + 61
+
+
+def test_an_hour_of_outage_ends_a_run_of_12_retries_and_the_next_one_goes_on(service, command):
+    service.fake.stop()
+    command.clock = ClockOfAnOutage(service.fake, HOUR)
+
+    ended = command.run(export(), max_retries=12)
+
+    assert ended.code == 1
+    assert "It was tried 13 times. Nothing is lost" in ended.log
+    assert ended.states == []
+    assert 200 < sum(command.clock.naps) < 430  # 1 + 2 + … + 32 + 6 x 60 s, or half of it
+
+    command.clock.sleep(HOUR)
+    assert_the_same_run_again_brings_all(service, command)
+
+
+MOODS = (
+    Reply(500), Reply(503), Reply(429, headers={"Retry-After": "3"}), LoseReply(),
+    DropConnection(), TruncateBody(), Reply(200, HTML),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_service_that_is_up_and_down_at_random_gets_everything_once(service, command, seed):
+    dice = random.Random(seed)
+    moods = [dice.choice(MOODS) if dice.random() < 0.5 else Delay(0.0) for _ in range(400)]
+    service.fake.misbehave(*moods)
+
+    ended = command.run(export(), max_retries=60, max_in_flight=4, max_batch_events=10)
+
+    assert_arrives(service, command, ended)
+    (counts,) = (each for each in command.report["endpoints"].values() if each["requests"])
+    assert sum(counts["retries"].values()) > 5
+
+
+# DEAD: one event of a thousand --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "reason"), [(400, "refused"), (413, "event_too_large")])
+def test_one_of_a_thousand_that_is_refused_costs_only_itself(service, command, status, reason):
+    reply = service.refusal if status == 400 else Reply(413)
+    service.fake.misbehave_always(reply, when=holds_victim)
+
+    ended = command.run(export(1_000, 1_000), max_batch_events=1_000)
+
+    assert_dead(service, command, ended, reason, 1_000)
+    assert len(service.fake.journal) < 25  # 2 log2(1,000) and a few
+
+    service.fake.behave()
+    again = command.run((command.folder / "dead.singer").read_bytes())
+
+    assert again.code == 0
+    assert service.arrived() == everyone(1_000)
+
+
+@pytest.mark.parametrize("service", [Mixpanel], indirect=True)
+def test_an_event_that_mixpanel_names_by_its_index_costs_no_further_request(service, command):
+    service.fake.is_picky = True
+
+    ended = command.run(export(1_000, 1_000), max_batch_events=1_000)
+
+    assert_dead(service, command, ended, "refused", 1_000)
+    assert len(service.fake.journal) == 1
+
+
+# STOPS: what no waiting mends ---------------------------------------------------------------------
+
+
+def trouble(service, act):
+    service.fake.misbehave_always(act, when=lambda exchange: exchange.number >= TROUBLE_FROM)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 410, 418])
+def test_a_status_that_is_no_answer_to_events_stops_the_run(service, command, status):
+    trouble(service, Reply(status, HTML))
+
+    ended = command.run(export())
+
+    sentence = service.bad_key.get(status, f"answered {status}")
+    assert_stops(service, command, ended, sentence)
+    assert service.wrong_host in ended.log or status in service.bad_key
+    assert "Nothing is lost" in ended.log
+    assert len(service.fake.journal) == TROUBLE_FROM
+    assert_the_same_run_again_brings_all(service, command)
+
+
+@pytest.mark.parametrize("service", [PostHog], indirect=True)
+@pytest.mark.parametrize("reply", PostHog.about_money, ids=lambda reply: str(reply.status))
+def test_a_billing_limit_stops_the_run(service, command, reply):
+    trouble(service, reply)
+
+    assert_stops(service, command, command.run(export()), "billing limit")
+    assert_the_same_run_again_brings_all(service, command)
+
+
+def test_a_400_of_a_proxy_says_nothing_of_the_events(service, command):
+    trouble(service, Reply(400, HTML, {"Content-Type": "text/html"}))
+
+    assert_stops(service, command, command.run(export()), "answered 400")
+    assert_the_same_run_again_brings_all(service, command)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_stops_the_run_and_the_key_goes_nowhere(service, command, status):
+    with type(service)().fake as elsewhere:
+        trouble(service, Reply(status, headers={"Location": f"{elsewhere.url}/batch/"}))
+
+        assert_stops(service, command, command.run(export()), f"answered {status}")
+        assert elsewhere.journal == []
+    assert_the_same_run_again_brings_all(service, command)
+
+
+@pytest.mark.parametrize("act", [Reply(500), Reply(429), DropConnection(), Reply(200, HTML)])
+def test_what_does_not_pass_within_the_retries_stops_the_run(service, command, act):
+    trouble(service, act)
+
+    assert_stops(service, command, command.run(export()), "It was tried 5 times. Nothing is lost")
+    assert_the_same_run_again_brings_all(service, command)
+
+
+# The way there ------------------------------------------------------------------------------------
+
+
+def assert_nothing_was_sent(service, command, ended, sentence):
+    assert ended.code == 1
+    assert sentence in ended.log
+    assert "Traceback" not in ended.log
+    assert ended.states == []
+    assert service.fake.journal == []
+    assert command.report["streams"]["orders"]["delivered"] == 0
+
+
+def test_a_name_that_does_not_resolve_stops_the_run(service, command, monkeypatch):
+    resolve = socket.getaddrinfo
+
+    def unknown(host, *args, **options):
+        if host == "service.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+    ended = command.run(export(), **service.at("https://service.invalid"))
+
+    assert_nothing_was_sent(service, command, ended, "the connection failed or was dropped")
+    assert "service.invalid" in ended.log
+    assert_the_same_run_again_brings_all(service, command)
+
+
+@pytest.fixture
+def certificate(tmp_path, monkeypatch):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    return self_signed(tmp_path)
+
+
+def test_a_certificate_nobody_vouches_for_stops_the_run(service, command, certificate):
+    address = speak_tls(service.fake, certificate)
+
+    ended = command.run(export(), **service.at(address))
+
+    assert_nothing_was_sent(service, command, ended, "the TLS certificate could not be verified")
+
+
+def test_a_bundle_of_ones_own_is_honoured(service, command, certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+
+    ended = command.run(export(), **service.at(speak_tls(service.fake, certificate)))
+
+    assert_arrives(service, command, ended)
+
+
+# Mixpanel's profiles ------------------------------------------------------------------------------
+
+PEOPLE = {
+    "type": "SCHEMA",
+    "stream": "people",
+    "schema": {"properties": {"id": {}, "plan": {}}},
+    "key_properties": ["id"],
+}
+
+
+@dataclass
+class Profiles:
+    """People whose profiles are sent when all events are decided."""
+
+    count: int = 20
+
+    def lines(self):
+        records = [
+            {"type": "RECORD", "stream": "people", "record": {"id": f"p{number}", "plan": "pro"}}
+            for number in range(self.count)
+        ]
+        messages: list[Any] = [PEOPLE, *records, {"type": "STATE", "value": {"seen": self.count}}]
+        return b"".join(json.dumps(each).encode() + b"\n" for each in messages)
+
+
+def profile_run(command, **settings):
+    return command.run(Profiles().lines(), streams={"people": {"person": "id"}}, **settings)
+
+
+@pytest.mark.parametrize("service", [Mixpanel], indirect=True)
+@pytest.mark.parametrize("act", [Reply(503), Reply(429), LoseReply(), DropConnection()])
+def test_profiles_survive_what_passes(service, command, act):
+    service.fake.misbehave(act, act)
+
+    ended = profile_run(command)
+
+    assert ended.code == 0, ended.log
+    assert ended.states == [{"seen": 20}]
+    assert len(service.fake.profiles()) == 20
+
+
+@pytest.mark.parametrize("service", [Mixpanel], indirect=True)
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
+def test_profiles_that_could_not_be_sent_are_sent_by_the_next_run(service, command, status):
+    service.fake.misbehave_always(Reply(status))
+
+    ended = profile_run(command)
+
+    assert ended.code == 1
+    assert "Nothing is lost" in ended.log
+    service.fake.behave()
+    assert profile_run(command).code == 0
+    assert len(service.fake.profiles()) == 20

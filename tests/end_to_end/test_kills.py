@@ -1,0 +1,83 @@
+"""Killed anywhere, as often as it takes: in the end everything is there, once.
+
+`make test-slow` kills each target's migrations 200 times, and a few under `meltano run`; the seed
+and the instants of a migration that fails are printed with it.
+"""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from tests.end_to_end.attempts import BOTH, MELTANO, MeltanoAttempt
+from tests.end_to_end.kills import MIXPANEL, POSTHOG, Instant, company_for, migration
+
+A_FEW = 6
+MIGRATIONS = 20
+KILLS_EACH = 10
+UNDER_MELTANO = 5
+AT_ONCE = 3
+"""Migrations at the same time: one waits for a retry while another's processes start."""
+
+pytestmark = pytest.mark.parametrize("destination", [POSTHOG, MIXPANEL], ids=str)
+
+
+def test_a_few_kills_lose_and_double_nothing(tmp_path, destination):
+    with migration(tmp_path, destination, 1, company_for(1, events=600)) as begun:
+        begun.kill(A_FEW)
+        begun.finish()
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_lose_and_double_nothing(tmp_path, destination, record_property):
+    def survive(seed: int) -> int:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        with migration(folder, destination, seed) as begun:
+            begun.kill(KILLS_EACH)
+            begun.finish()
+            return begun.kills
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        kills = sum(pool.map(survive, range(100, 100 + MIGRATIONS)))
+
+    record_property("kills survived", f"{kills} of tap, {destination} target or both")
+    assert kills >= MIGRATIONS * KILLS_EACH
+
+
+def drawn_for_meltano(chance: random.Random) -> Instant:
+    """Draw an instant of the group: Meltano takes longer to start, and keeps STATE to itself."""
+    instant = Instant.drawn(chance)
+    kind = "request" if instant.kind in ("state", "input over") else instant.kind
+    delay = instant.delay * (4 if kind == "start" else 1)
+    return replace(instant, kind=kind, delay=delay, victims=BOTH)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
+def test_meltano_killed_with_all_it_started_is_simply_run_again(
+    tmp_path, destination, record_property
+):
+    with migration(tmp_path, destination, 3, start=MeltanoAttempt) as begun:
+        begun.kill(UNDER_MELTANO, drawn_for_meltano)
+        begun.finish()
+        record_property("kills survived", f"{begun.kills} of meltano run, {destination}")
+
+
+def test_the_judge_sees_an_event_that_is_missing(tmp_path, destination):
+    with migration(tmp_path, destination, 1, company_for(1, events=300)) as begun:
+        begun.finish()
+        del begun.service._packed[100]
+        with pytest.raises(AssertionError, match="missing"):
+            destination.check(begun.service, begun.outcome)
+
+
+def test_the_judge_sees_a_state_that_is_ahead(tmp_path, destination):
+    with migration(tmp_path, destination, 1, company_for(1, events=300)) as begun:
+        begun.finish()
+        del begun.service._packed[100]
+        with pytest.raises(AssertionError, match="STATE covers"):
+            begun.check_state()

@@ -1,0 +1,315 @@
+"""Whatever the service answers: each person's events arrive in the order they were read.
+
+The whole way of a record, from its mapping to real HTTP, with random people on random devices and
+random scripts of replies; time is played. Who is whom is worked out here anew, from the rules.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from singer_delivery.endpoint import Endpoint, Limits
+from singer_delivery.events import RecordMapping
+from singer_delivery.run import Run, RunSettings
+from target_mixpanel import endpoints as mixpanel_endpoints
+from target_mixpanel.mappings import amplitude as mixpanel_amplitude
+from target_mixpanel.mappings.settings import MappingSettings as MixpanelSettings
+from target_posthog import endpoints as posthog_endpoints
+from target_posthog.mappings import amplitude as posthog_amplitude
+from target_posthog.mappings.settings import MappingSettings as PostHogSettings
+
+from tests.fakes.exchanges import Act, DropConnection, Exchange, LoseReply, Reply, TruncateBody
+from tests.fakes.mixpanel import FakeMixpanel
+from tests.fakes.posthog import FakePostHog
+from tests.singer_delivery.toys import PlayedClock, restless_threads, within
+
+Record = dict[str, Any]
+
+NOW = 1_780_000_000_000_000  # May 2026, in microseconds
+LINK = "$create_alias"
+REPLIES: tuple[Act | None, ...] = (
+    None,
+    None,
+    Reply(503),
+    LoseReply(),
+    DropConnection(),
+    TruncateBody(),
+    Reply(429, headers={"Retry-After": "3"}),
+    Reply(413),
+)
+
+
+class PickyPostHog(FakePostHog):
+    """Refuses a whole request for one of the events in `picks`."""
+
+    def __init__(self, picks: frozenset[str]) -> None:
+        super().__init__()
+        self.picks = picks
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        sent = orjson.loads(gzip.decompress(body))["batch"]
+        if self.picks & {event["uuid"] for event in sent}:
+            return Reply(400, b"event submitted with an empty event name")
+        return super().answer(exchange, body)
+
+
+class PickyMixpanel(FakeMixpanel):
+    """Refuses the events in `picks` and takes all others of their request."""
+
+    def __init__(self, picks: frozenset[str]) -> None:
+        super().__init__()
+        self.picks = picks
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        if exchange.path == "/import":
+            sent = orjson.loads(gzip.decompress(body))
+            for event in sent:
+                if event["properties"]["$insert_id"] in self.picks:
+                    del event["properties"]["time"]
+            body = gzip.compress(orjson.dumps(sent))
+        return super().answer(exchange, body)
+
+
+def posthog_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping]:
+    endpoint = posthog_endpoints.BatchEndpoint(
+        fake.url, "phc_order", historical_migration=True, limits=Limits(3, 100_000)
+    )
+    mapping = posthog_amplitude.AmplitudeMapping(PostHogSettings(version="1"))
+    return {posthog_endpoints.BATCH: endpoint}, mapping
+
+
+def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMapping]:
+    at = mixpanel_endpoints
+    of = fake.credentials
+    account = at.Account(fake.url, of.token, of.project_id, of.username, of.secret)
+    whole: dict[str, Endpoint] = {
+        at.IMPORT: at.ImportEndpoint(account, Limits(3, 100_000)),
+        at.ENGAGE: at.ProfileEndpoint(at.ENGAGE, account),
+        at.GROUPS: at.ProfileEndpoint(at.GROUPS, account),
+    }
+    return whole, mixpanel_amplitude.AmplitudeMapping(MixpanelSettings(now=NOW, version="1"))
+
+
+@contextmanager
+def run_into(fake: Any, parts: Callable[[Any], Any], folder: Path) -> Iterator[Callable[..., None]]:
+    """Open a run of three lanes; give a function that takes a record."""
+    endpoints, mapping = parts(fake)
+    of_run = RunSettings(
+        user_agent="test",
+        max_in_flight=3,
+        max_retries=20,
+        max_events_per_second=0,
+        ledger_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
+        dead_letter_path=folder / "dead.singer",
+        report_path=None,
+        dry_run=False,
+        output_path=folder / "dry.jsonl",
+    )
+    run = Run(of_run, endpoints, "order", lambda _: None, PlayedClock())
+
+    def take(record: Record) -> None:
+        message = {"type": "RECORD", "stream": "events", "record": record}
+        run.delivery.take("events", record, orjson.dumps(message), mapping)
+
+    try:
+        yield take
+        run.finish()
+    except BaseException as error:
+        run.abandon(error)
+        raise
+
+
+def import_all(
+    fake: Any, parts: Callable[[Any], Any], records: Sequence[Record], script: Sequence[Act | None]
+) -> None:
+    for number, act in enumerate(script, 1):
+        if act is not None:
+            fake.misbehave(act, when=lambda each, number=number: each.number == number)
+
+    def body() -> None:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            run_into(fake, parts, Path(folder)) as take,
+        ):
+            for record in records:
+                take(record)
+
+    with restless_threads():
+        within(body)
+
+
+def uuid_of(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+def record_of(
+    number: int, user: str | None, device: str | None, second: int, **more: Any
+) -> Record:
+    return {
+        "uuid": uuid_of(number),
+        "event_type": "Walked",
+        "user_id": user,
+        "device_id": device,
+        "event_time": f"2026-03-01 10:{second // 60:02}:{second % 60:02}.000000",
+        "server_upload_time": "2026-03-01 12:00:00.000000",
+        "user_properties": {"second": second},
+        **more,
+    }
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> tuple[list[Record], frozenset[str]]:
+    """Draw records of few people on few devices, their times in no order, and the bad ones."""
+    count = draw(st.integers(1, 30))
+    users = st.sampled_from((None, "ann", "bob", "cyn"))
+    devices = st.sampled_from(("phone", "tablet", "laptop"))
+    seconds = draw(st.permutations(range(count)))
+    records = [
+        record_of(number, draw(users), draw(devices), second)
+        for number, second in enumerate(seconds)
+    ]
+    bad = draw(st.frozensets(st.integers(0, count - 1), max_size=2))
+    return records, frozenset(map(uuid_of, bad))
+
+
+@dataclass
+class Reading:
+    """What the rules make of records in reading order.
+
+    Attributes:
+        owners: {device: the first user read with it}.
+        orders: {person: uuids of their events}.
+        before_link: {device: uuids of its own events that were read before its link}.
+        linking: {device: uuid of the record that links it}.
+        newest: {user: the time of the newest record about them, and its uuid}.
+    """
+
+    owners: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    before_link: dict[str, list[str]] = field(default_factory=dict)
+    linking: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def read(self, record: Record) -> None:
+        user, device, uuid = record["user_id"], record["device_id"], record["uuid"]
+        if user is not None and device not in self.owners:
+            self.owners[device] = user
+            self.linking[device] = uuid
+            self.before_link[device] = list(self.orders.get(device, ()))
+        person = user or self.owners.get(device, device)
+        self.orders.setdefault(person, []).append(uuid)
+        told = (record["user_properties"]["second"], uuid)
+        self.newest[person] = max(told, self.newest.get(person, told))
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Reading:
+        reading = cls()
+        for record in records:
+            reading.read(record)
+        return reading
+
+
+def first_arrivals(ids: Sequence[str]) -> dict[str, int]:
+    """{id: its place among all arrivals, the first time}."""
+    return {each: place for place, each in reversed(list(enumerate(ids)))}
+
+
+def check_order(reading: Reading, places: Mapping[str, int], bad: frozenset[str]) -> None:
+    """Each person's events arrived once or more, first in the order read, and no bad one did."""
+    whole = {uuid for of in reading.orders.values() for uuid in of}
+    assert whole & places.keys() == whole - bad
+    for person, uuids in reading.orders.items():
+        found = [places[uuid] for uuid in uuids if uuid not in bad]
+        assert found == sorted(found), f"{person}: {found}"
+
+
+def check_newest(reading: Reading, found: Mapping[str, Any], bad: frozenset[str]) -> None:
+    """Nobody's properties are older than the newest, but where one of theirs was refused."""
+    for user in set(reading.owners.values()):
+        if bad.isdisjoint(reading.orders[user]):
+            assert found[user] == reading.newest[user][0], user
+
+
+many = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+scripts = st.lists(st.sampled_from(REPLIES), max_size=12)
+
+
+@many
+@given(plays(), scripts)
+def test_posthog_receives_each_person_in_the_order_read(play, script):
+    records, bad = play
+    reading = Reading.of(records)
+    with PickyPostHog(bad) as fake:
+        import_all(fake, posthog_parts, records, script)
+
+        arrivals = list(fake.arrivals)
+        places = first_arrivals([each["uuid"] for each in arrivals])
+        check_order(reading, places, bad)
+        links = {
+            each["properties"]["alias"]: (each["distinct_id"], places[each["uuid"]])
+            for each in arrivals
+            if each["event"] == LINK
+        }
+        assert {device: user for device, (user, _) in links.items()} == reading.owners
+        for device, (user, place) in links.items():
+            own = reading.orders[user]
+            until = own.index(reading.linking[device])
+            earlier = {*reading.before_link[device], *own[:until]} - bad
+            assert all(places[uuid] < place for uuid in earlier), device
+            assert all(place < places[uuid] for uuid in own[until:] if uuid not in bad), device
+        assert fake.refused_merges == []
+        people = {user: fake.person(user) for user in reading.owners.values()}
+        found = {user: each.properties.get("second") for user, each in people.items() if each}
+        check_newest(reading, found, bad)
+
+
+@many
+@given(plays(), scripts)
+def test_mixpanel_receives_each_person_in_the_order_read(play, script):
+    records, bad = play
+    reading = Reading.of(records)
+    with PickyMixpanel(bad) as fake:
+        import_all(fake, mixpanel_parts, records, script)
+
+        places = first_arrivals([each["insert_id"] for each in fake.arrivals])
+        check_order(reading, places, bad)
+        for device, uuid in reading.linking.items():
+            earlier = set(reading.before_link[device]) - bad
+            assert uuid in bad or all(places[each] < places[uuid] for each in earlier), device
+        assert fake.conflicts == []
+        owners = {device: fake.owner(device) for device in reading.owners}
+        assert all(owners[device] in (user, None) for device, user in reading.owners.items())
+        if not bad:
+            assert owners == reading.owners
+        found = {user: of.get("second") for user, of in fake.profiles().items()}
+        check_newest(reading, found, bad)
+
+
+def identify(number: int, second: int, **changes: Any) -> Record:
+    return record_of(
+        number, "ann", "phone", second, event_type="$identify", user_properties={"$set": changes}
+    )
+
+
+@pytest.mark.parametrize("replies", [(), (LoseReply(),) * 3, (Reply(503), LoseReply())])
+def test_no_change_of_a_profile_is_overtaken_by_what_was_told_before(replies):
+    records = [
+        record_of(1, "ann", "phone", 1, user_properties={"plan": "free", "theme": "light"}),
+        identify(2, 2, plan="team"),
+        identify(3, 3, theme="dark"),
+    ]
+    with FakeMixpanel() as fake:
+        import_all(fake, mixpanel_parts, records, replies)
+
+        profile = fake.profiles()["ann"]
+        assert (profile["plan"], profile["theme"]) == ("team", "dark")

@@ -1,0 +1,191 @@
+"""What holds for every record whatsoever, tried on whatever Hypothesis thinks of."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+from singer_delivery.events import Mapped
+from target_mixpanel.mappings import mixpanel, outcomes
+from target_mixpanel.mappings.amplitude import AmplitudeMapping
+from target_mixpanel.mappings.amplitude_table import COLUMNS, DROPPED
+from target_mixpanel.mappings.plain import PlainMapping
+
+from tests.singer_delivery.sources import any_record
+from tests.singer_delivery.sources.any_record import (
+    assert_is_json,
+    deeper,
+    mark,
+    ordered,
+    outcome,
+    thorough,
+)
+from tests.singer_delivery.sources.remembering import a_record, bodies
+from tests.target_mixpanel.mappings.remembering import (
+    Importing,
+    assert_mixpanel_takes,
+    settings,
+    years_later,
+)
+
+if TYPE_CHECKING:
+    from target_mixpanel.mappings.settings import MappingSettings
+
+keys = sorted({
+    *mixpanel.GUARDED_KEYS, *AmplitudeMapping(settings())._table.written, "amplitude_ip", "firm",
+    "amplitude_time", "amplitude_amplitude_ip", "user.plan", "referrer", "amplitude_overflow",
+    "[Amplitude] Page URL",
+})  # fmt: skip
+records = any_record.records([*keys, *mixpanel.GUARDED_PROFILE_KEYS, "email", "initial_gclid"])
+choices = st.builds(
+    settings,
+    identity_merge=st.sampled_from(["simplified", "original"]),
+    user_properties_on_events=st.booleans(),
+    profiles=st.booleans(),
+    groups=st.booleans(),
+    group_keys=st.sampled_from([{}, {"firm": "company", "a": "company"}]),
+    geolocate_ip=st.booleans(),
+    skip_expired=st.booleans(),
+    now=st.sampled_from([years_later(1, 0), years_later(3, 0)]),
+    exclude_events=st.sampled_from([(), ("Play*",)]),
+)
+
+
+@thorough
+@given(records, choices)
+@example({"event_type": "Played", "user_id": "u", "event_time": "2024-03-01"}, settings())
+def test_any_record_becomes_events_or_says_why_not(record: dict, chosen: MappingSettings) -> None:
+    result = outcome(AmplitudeMapping(chosen), record)
+    event("an event" if isinstance(result, Mapped) else result[0])
+    if not isinstance(result, Mapped):
+        assert result[0] in outcomes.DEAD_LETTERS
+        return
+    assert {note.name for note in result.notes} <= outcomes.COUNTED.keys()
+    assert result.events or result.skipped
+    assert_rule_is_named(result.skipped)
+    for made in result.events:
+        assert_is_json(made.body)
+        assert_mixpanel_takes(made, chosen.identity_merge)
+
+
+def assert_rule_is_named(skipped: str | None) -> None:
+    rule = (skipped or "expired").partition(": ")[0]
+    assert any(named.partition(": ")[0] == rule for named in outcomes.SKIPPED)
+
+
+@thorough
+@given(records, choices)
+def test_the_same_record_gives_the_same_events_and_is_not_changed(
+    record: dict, chosen: MappingSettings
+) -> None:
+    before = copy.deepcopy(record)
+    first = outcome(AmplitudeMapping(chosen), record)
+    again = outcome(AmplitudeMapping(chosen), copy.deepcopy(before))
+    turned = outcome(AmplitudeMapping(chosen), dict(reversed(list(before.items()))))
+    assert repr(record) == repr(before)
+    assert repr(first) == repr(again)
+    assert repr(ordered(first)) == repr(ordered(turned))
+
+
+@thorough
+@given(records, choices)
+def test_updates_of_one_record_never_take_each_others_place(
+    record: dict, chosen: MappingSettings
+) -> None:
+    result = outcome(AmplitudeMapping(chosen), record)
+    made = result.events if isinstance(result, Mapped) else ()
+    places = [(update.endpoint, update.person) for update in made if update.deferred]
+    assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize(
+    "column", ["user_properties", "event_properties", "new", "group_properties"]
+)
+def test_what_nests_deep_is_fitted_or_refused_at_every_depth(column: str) -> None:
+    deep: Any = {"firm": {"f1": {"a": 1}}}
+    results = set()
+    for _ in range(270):
+        deep = deeper(deep, column)
+        result = outcome(AmplitudeMapping(settings()), a_record(**{column: deep}))
+        results.add(isinstance(result, Mapped))
+        for made in result.events if isinstance(result, Mapped) else ():
+            assert_mixpanel_takes(made)
+    assert results == {True, False}
+
+
+# What makes the event what it is; each has its golden cases.
+OF_THE_ENVELOPE = {"uuid", "event_time", "event_type"}
+
+
+@thorough
+@given(
+    st.dictionaries(
+        st.sampled_from(keys) | st.text("abc$_", min_size=1, max_size=6), st.none(), max_size=8
+    ),
+    st.dictionaries(st.text("abc$_", min_size=1, max_size=6), st.none(), max_size=4),
+    st.sampled_from(["Web", "iOS"]),
+    st.sampled_from(["simplified", "original"]),
+    st.sampled_from([0, 400]),
+)
+def test_no_key_vanishes(
+    in_properties: dict, unknown: dict, platform: str, identity_merge: str, more: int
+) -> None:
+    markers: dict = {}
+    named = [*in_properties, *(f"more{n}" for n in range(more))]
+    event_properties = {key: mark(markers, "property", key) for key in named}
+    columns = sorted(COLUMNS - DROPPED.keys() - OF_THE_ENVELOPE - {"platform", "ip_address"})
+    record = {key: mark(markers, "unknown", key) for key in unknown.keys() - COLUMNS}
+    record |= {column: mark(markers, "column", column) for column in columns}
+    record |= {"event_properties": event_properties, "platform": platform}
+    record |= {"ip_address": "203.0.113.9"}  # the one that is not to be found again
+    mapped = Importing(identity_merge=identity_merge).reads(**record)
+    sent = orjson.dumps([made.body for made in mapped.events]).decode()
+    assert "203.0.113.9" not in sent
+    assert [what for marker, what in markers.items() if f'"{marker}"' not in sent] == [
+        ("column", "event_properties")  # an object here: its keys have markers of their own
+    ]
+
+
+@pytest.mark.parametrize("column", sorted(COLUMNS - DROPPED.keys()))
+def test_every_column_that_travels_changes_what_is_sent(column: str) -> None:
+    meaningful = {
+        "event_properties": {"a": 1},
+        "user_properties": {"a": 1},
+        "groups": {"firm": ["f1"]},
+        "group_properties": {"firm": {"f1": {"a": 1}}},
+        "event_time": "2024-03-01 11:00:00",
+    }
+    chosen = {"geolocate_ip": True}
+    without = Importing(**chosen).reads(device_id="d0")
+    record = a_record(device_id="d0") | {column: meaningful.get(column, "another value")}
+    assert bodies(Importing(**chosen).reads(**record)) != bodies(without)
+
+
+@pytest.mark.parametrize("column", sorted(DROPPED))
+def test_every_column_that_is_dropped_changes_nothing(column: str) -> None:
+    record = a_record() | {column: "another value"}
+    assert bodies(Importing().reads(**record)) == bodies(Importing().reads())
+
+
+FORMS = [
+    {"event": "Ordered", "distinct_id": "user_id", "timestamp": "event_time", "uuid": "uuid"},
+    {"person": "user_id", "timestamp": "event_time"},
+    {"group": "firm", "key": "device_id"},
+]
+
+
+@thorough
+@given(records, st.sampled_from(FORMS))
+def test_any_row_of_a_plain_stream_becomes_events_or_says_why_not(record: dict, form: dict) -> None:
+    before = copy.deepcopy(record)
+    result = outcome(PlainMapping("orders", form, ["uuid"], settings()), record)
+    again = outcome(PlainMapping("orders", form, ["uuid"], settings()), record)
+    assert repr(record) == repr(before)
+    assert repr(result) == repr(again)
+    for made in result.events if isinstance(result, Mapped) else ():
+        assert_is_json(made.body)
+        assert_mixpanel_takes(made)

@@ -1,0 +1,380 @@
+"""Whose device it is, under both identity systems, in every order in which it can be learnt."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_delivery.conversions import stable_uuid
+from singer_delivery.events import Event, Fact
+
+from tests.fakes.mixpanel_events import Rules, accepted, merged_ids
+from tests.fakes.mixpanel_identity import Merge, OriginalPeople, SimplifiedPeople
+from tests.singer_delivery.sources.any_record import thorough
+from tests.singer_delivery.sources.remembering import (
+    AT_10,
+    T11,
+    T12,
+    Remembering,
+    a_record,
+    kinds,
+    note_names,
+    the,
+)
+from tests.target_mixpanel.mappings.remembering import DAY, NOW, Importing, years_later
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PLAN = {"plan": "pro"}
+CLAIM = Fact("owner", "d1", "u1", AT_10)
+TOLD = Fact("link", "d1", "u1", AT_10)
+
+
+def ids(event: Event) -> dict[str, Any]:
+    """Return what says whose event it is."""
+    names = ("$user_id", "$device_id", "distinct_id", "amplitude_device_id")
+    return {k: v for k, v in event.body["properties"].items() if k in names}
+
+
+def original(**chosen: Any) -> Importing:
+    return Importing(identity_merge="original", **chosen)
+
+
+# Simplified ID Merge ------------------------------------------------------------------------
+
+
+def test_the_first_event_of_a_user_on_a_device_brings_the_link() -> None:
+    event = the("event", Importing().reads(device_id="d1"))
+    assert ids(event) == {"$user_id": "u1", "$device_id": "d1"}
+    assert (event.person, event.merges) == ("u1", "d1")
+    assert (event.claims, event.facts) == ((CLAIM,), (TOLD,))
+
+
+def test_later_events_carry_both_ids_and_link_nothing_new() -> None:
+    importing = Importing()
+    importing.reads(device_id="d1")
+    event = the("event", importing.reads(device_id="d1", event_time=T11))
+    assert ids(event) == {"$user_id": "u1", "$device_id": "d1"}
+    assert (event.person, event.merges, event.claims, event.facts) == ("u1", None, (), ())
+
+
+def test_a_second_device_of_the_user_is_linked_too() -> None:
+    importing = Importing()
+    importing.reads(device_id="d1")
+    event = the("event", importing.reads(device_id="d2"))
+    assert (event.merges, event.facts) == ("d2", (Fact("link", "d2", "u1", AT_10),))
+
+
+def test_a_second_user_on_a_device_goes_without_it_and_is_counted() -> None:
+    importing = Importing()
+    importing.reads(device_id="d1")
+    mapped = importing.reads(user_id="u2", device_id="d1")
+    event = the("event", mapped)
+    assert ids(event) == {"$user_id": "u2", "amplitude_device_id": "d1"}
+    assert (event.person, event.merges, event.claims, event.facts) == ("u2", None, (), ())
+    (note,) = mapped.notes
+    assert note.name == "identity_conflict"
+    assert note.example == "device d1 belongs to u1, also seen with u2"
+    assert importing.known.recall("owner", "d1") == CLAIM
+
+
+def test_a_device_alone_stays_a_device_and_queues_behind_its_owner() -> None:
+    importing = Importing()
+    before = the("event", importing.reads(user_id=None, device_id="d1"))
+    importing.reads(device_id="d1")
+    importing.reads(user_id="u2", device_id="d1")
+    after = the("event", importing.reads(user_id=None, device_id="d1"))
+    assert ids(before) == ids(after) == {"$device_id": "d1"}
+    assert (before.person, after.person) == ("d1", "u1")
+    assert before.merges is after.merges is None
+
+
+def test_what_waits_for_its_device_waits_in_the_lane_that_the_device_was_in() -> None:
+    importing = Importing()
+    anonymous = the("event", importing.reads(user_id=None, device_id=" d1 "))
+    assert the("event", importing.reads(device_id="d1 ")).merges == anonymous.person == "d1"
+
+
+def test_a_link_that_was_cut_off_comes_with_the_next_event_of_both() -> None:
+    importing = Importing()
+    importing.known.cut_off(importing.mapping(a_record(device_id="d1"), importing.known))
+    assert importing.known.recall("link", "d1") is None
+    stranger = the("event", importing.reads(user_id="u2", device_id="d1", event_time=T11))
+    assert ids(stranger) == {"$user_id": "u2", "amplitude_device_id": "d1"}
+    again = the("event", importing.reads(device_id="d1", event_time=T12))
+    assert (again.merges, again.claims, again.facts) == ("d1", (), (TOLD,))
+
+
+def test_the_same_record_is_the_same_event_before_and_after_its_link_is_known() -> None:
+    importing = Importing()
+    first = importing.reads(device_id="d1").events[0].body
+    assert importing.reads(device_id="d1").events[0].body == first
+    other = Importing()
+    other.known.cut_off(other.mapping(a_record(device_id="d1"), other.known))
+    assert other.reads(device_id="d1").events[0].body == first
+
+
+@pytest.mark.parametrize(
+    ("user", "device", "sent"),
+    [
+        ("u1", None, {"$user_id": "u1"}),
+        ("null", "d1", {"$device_id": "d1"}),
+        (None, "d1", {"$device_id": "d1"}),
+        ("u1", "undefined", {"$user_id": "u1", "amplitude_device_id": "undefined"}),
+        (None, None, {"distinct_id": ""}),
+        ("0", "-1", {"distinct_id": "", "amplitude_device_id": "-1"}),
+    ],
+)
+def test_without_two_ids_nothing_is_linked(user: Any, device: Any, sent: dict) -> None:
+    (event,) = Importing().reads(user_id=user, device_id=device).events
+    assert ids(event) == sent
+    assert (event.merges, event.claims, event.facts) == (None, (), ())
+
+
+def test_a_device_that_has_its_users_very_id_is_linked_all_the_same() -> None:
+    # Mixpanel keeps it apart, as `$device:same`.
+    event = the("event", Importing().reads(user_id="same", device_id="same"))
+    assert ids(event) == {"$user_id": "same", "$device_id": "same"}
+    assert event.claims == (Fact("owner", "same", "same", AT_10),)
+
+
+def test_events_of_nobody_are_kept_counted_and_wait_for_nobody() -> None:
+    importing = Importing()
+    one = importing.reads(user_id=None)
+    other = importing.reads(user_id=None, uuid="6a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a")
+    assert note_names(one) == ["no_identity"]
+    assert one.events[0].person != other.events[0].person
+
+
+def test_mixpanels_prefix_is_taken_off_a_device_as_mixpanel_does() -> None:
+    importing = Importing()
+    importing.reads(device_id="d1")
+    event = the("event", importing.reads(user_id="u2", device_id=" $device:d1"))
+    assert ids(event) == {"$user_id": "u2", "amplitude_device_id": "$device:d1"}
+    bare = the("event", importing.reads(user_id=None, device_id="$device:d1"))
+    assert ids(bare) == {"$device_id": "d1", "amplitude_device_id": "$device:d1"}
+
+
+@pytest.mark.parametrize("device", ["$device:", "$device:null", "$device: "])
+def test_nothing_behind_the_prefix_is_no_device(device: str) -> None:
+    (event,) = Importing().reads(device_id=device).events
+    assert ids(event)["$user_id"] == "u1"
+    assert "$device_id" not in ids(event)
+    assert event.claims == ()
+
+
+def test_an_identify_record_claims_the_device_and_the_next_event_links_it() -> None:
+    importing = Importing()
+    called = importing.reads(event_type="$identify", device_id="d1", user_properties=PLAN)
+    assert kinds(called) == ["person"]
+    assert called.events[0].claims == (CLAIM,)
+    assert TOLD not in called.events[0].facts
+    stranger = the("event", importing.reads(user_id="u2", device_id="d1"))
+    assert ids(stranger) == {"$user_id": "u2", "amplitude_device_id": "d1"}
+    event = the("event", importing.reads(device_id="d1", event_time=T11))
+    assert (event.merges, event.claims, event.facts) == ("d1", (), (TOLD,))
+
+
+OUT = {"exclude_events": ("Played",)}
+OLD = {"now": years_later(3, 0), "skip_expired": True}
+
+
+@pytest.mark.parametrize("settings", [OUT, OLD])
+def test_what_is_left_out_claims_no_device(settings: dict) -> None:
+    importing = Importing(**settings)
+    mapped = importing.reads(device_id="d1", user_properties=PLAN)
+    assert mapped.skipped is not None
+    assert "event" not in kinds(mapped)
+    assert importing.known.recall("owner", "d1") is None
+
+
+def test_no_identity_event_is_ever_sent() -> None:
+    importing = Importing()
+    for name in ("$identify", "$groupidentify", "$create_alias", "$merge", "$identify "):
+        mapped = importing.reads(event_type=name, device_id="d1", user_properties=PLAN)
+        names = {event.body.get("event") for event in mapped.events}
+        assert names.isdisjoint({"$identify", "$create_alias", "$merge"})
+
+
+# Original ID Merge --------------------------------------------------------------------------
+
+
+def test_a_merge_comes_before_the_event_and_has_the_same_ids() -> None:
+    mapped = original().reads(user_id=" u1 ", device_id=" d1 ")
+    assert kinds(mapped) == ["link", "event"]
+    merge, event = mapped.events
+    assert merge.body == {
+        "event": "$merge",
+        "properties": {
+            "$distinct_ids": ["d1", "u1"],
+            "$insert_id": stable_uuid("link", "100", "u1", "d1"),
+            "time": AT_10 // 1000,
+        },
+    }
+    assert (merge.endpoint, merge.person, merge.merges, merge.at) == ("/import", "u1", "d1", AT_10)
+    assert (merge.claims, merge.facts) == ((CLAIM,), (TOLD,))
+    assert ids(event) == {"distinct_id": "u1", "amplitude_device_id": "d1"}
+    assert (event.merges, event.claims, event.facts) == (None, (), ())
+
+
+def test_a_pair_is_merged_once() -> None:
+    importing = original()
+    importing.reads(device_id="d1")
+    assert kinds(importing.reads(device_id="d1")) == ["event"]
+
+
+def test_a_merge_that_was_cut_off_is_sent_again_the_same_to_the_letter() -> None:
+    importing = original()
+    first = importing.mapping(a_record(device_id="d1"), importing.known)
+    importing.known.cut_off(first)
+    again = importing.mapping(a_record(device_id="d1", event_time=T11), importing.known)
+    assert the("link", again).body == the("link", first).body
+    assert (the("link", again).claims, the("link", again).at) == ((), AT_10)
+
+
+def test_a_second_user_is_never_merged_with_the_first() -> None:
+    importing = original()
+    importing.reads(device_id="d1")
+    mapped = importing.reads(user_id="u2", device_id="d1")
+    assert kinds(mapped) == ["event"]
+    assert ids(mapped.events[0]) == {"distinct_id": "u2", "amplitude_device_id": "d1"}
+    assert note_names(mapped) == ["identity_conflict"]
+
+
+def test_a_device_alone_is_a_person_of_its_own_name() -> None:
+    importing = original()
+    importing.reads(device_id="d1")
+    event = the("event", importing.reads(user_id=None, device_id="d1"))
+    assert (ids(event), event.person) == ({"distinct_id": "d1"}, "u1")
+
+
+@pytest.mark.parametrize(("user", "device"), [("same", "same"), ("u1", None), (None, "d1")])
+def test_there_is_no_merge_without_two_ids(user: Any, device: Any) -> None:
+    assert kinds(original().reads(user_id=user, device_id=device)) == ["event"]
+
+
+def test_mixpanels_prefix_means_nothing_there() -> None:
+    event = the("event", original().reads(user_id=None, device_id="$device:d1"))
+    assert ids(event) == {"distinct_id": "$device:d1"}
+
+
+@pytest.mark.parametrize("settings", [OUT, OLD])
+def test_what_is_left_out_still_sends_its_merge(settings: dict) -> None:
+    mapped = original(**settings).reads(device_id="d1")
+    assert kinds(mapped) == ["link"]
+    assert mapped.skipped is not None
+
+
+@pytest.mark.parametrize("missing", ["user_id", "event_time", "device_id"])
+def test_a_left_out_record_is_skipped_even_if_it_could_not_travel(missing: str) -> None:
+    importing = original(exclude_events=("Played",))
+    fields = {"device_id": "d1", "server_upload_time": None, missing: None}
+    mapped = importing.reads(**fields)
+    assert (mapped.skipped, mapped.events) == ("excluded: Played", ())
+
+
+def test_an_identify_record_merges_even_when_it_sets_nothing() -> None:
+    assert kinds(original().reads(event_type="$identify", device_id="d1")) == ["link"]
+
+
+# Any history, cut off anywhere, arriving in any order ---------------------------------------
+
+histories = st.lists(
+    st.tuples(st.sampled_from([None, "u1", "u2", "u3"]), st.sampled_from([None, "d1", "d2", "u1"])),
+    min_size=1,
+    max_size=12,
+)
+
+
+def sent_of(
+    history: list, importing: Importing, first: int, cuts: random.Random | None = None
+) -> list[Event]:
+    """Map a history; with `cuts`, some events are said and never reported as delivered."""
+    sent = []
+    for number, (user, device) in enumerate(history, first):
+        row = a_record(uuid=stable_uuid("test", str(number)), user_id=user, device_id=device)
+        mapped = importing.mapping(row, importing.known)
+        lost = cuts is not None and cuts.random() < 0.5
+        (importing.known.cut_off if lost else importing.known.learn)(mapped)
+        sent += mapped.events
+    return sent
+
+
+def judged(events: Iterable[Event]) -> SimplifiedPeople:
+    people = SimplifiedPeople()
+    for event in events:
+        people.meet(accepted(event.body, Rules("simplified", NOW // 1000), set()).who)
+    return people
+
+
+@thorough
+@given(histories, st.integers(0, 2**32))
+def test_every_order_of_arrival_ends_with_the_same_owners(history: list, seed: int) -> None:
+    dice, importing = random.Random(seed), Importing()
+    cut = dice.randrange(len(history) + 1)
+    events = sent_of(history[:cut], importing, 0, dice)
+    events += sent_of(history, importing, 0)  # the run is started again from the beginning
+    dice.shuffle(events)
+    people = judged(events)
+    assert people.conflicts == []
+    assert people.owners == first_users(history)
+
+
+def first_users(history: list) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for user, device in history:
+        if user is not None and device is not None:
+            owners.setdefault(device, user)
+    return owners
+
+
+@thorough
+@given(histories)
+def test_no_event_of_an_owned_device_precedes_its_link_in_its_lane(history: list) -> None:
+    lanes: dict[str, list[str]] = {}
+    for event in sent_of(history, Importing(), 0):
+        device = ids(event).get("$device_id")
+        if device is not None and "$user_id" in ids(event):
+            linked = lanes.setdefault(event.person, [])
+            if device not in linked:
+                assert event.merges == device
+                linked.append(device)
+        elif device is not None and device in first_known(lanes):
+            assert device in lanes.get(event.person, []), "it could overtake the link"
+
+
+def first_known(lanes: dict[str, list[str]]) -> set[str]:
+    return {device for devices in lanes.values() for device in devices}
+
+
+@thorough
+@given(histories, st.integers(0, 2**32))
+def test_original_merges_never_join_two_users(history: list, seed: int) -> None:
+    # There ids of users and devices are of one kind: no device may be called as another user is.
+    history = [(user, None if device == "u1" != user else device) for user, device in history]
+    dice, importing = random.Random(seed), original()
+    events = sent_of(history, importing, 0, dice) + sent_of(history, importing, 0)
+    people = OriginalPeople()
+    links = [event.body for event in events if event.kind == "link"]
+    for number, body in enumerate(links):
+        people.merge(Merge("$merge", merged_ids(body), number))
+    users = {"u1", "u2", "u3"}
+    assert all(len(users.intersection(cluster)) <= 1 for cluster in people.clusters())
+    assert people.refused_merges == []
+
+
+def test_nothing_is_known_to_a_mapping_but_what_it_is_told() -> None:
+    importing = Importing()
+    importing.reads(device_id="d1")
+    fresh = importing.mapping(a_record(device_id="d1"), Remembering())
+    assert fresh.events[0].claims == (CLAIM,)
+
+
+def test_the_time_of_a_claim_is_that_of_its_record() -> None:
+    importing = Importing(now=NOW + DAY)
+    importing.reads(device_id="d1", event_time=T11)
+    assert importing.known.recall("owner", "d1").at == AT_10 + 3_600_000_000

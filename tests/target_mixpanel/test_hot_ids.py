@@ -1,0 +1,109 @@
+"""Ids that Mixpanel would take out of its analysis are noted, once each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from singer_delivery.events import Event, Known, Mapped, Note
+from target_mixpanel.hot_ids import COUNTED, LIMIT, HotIds, WatchingIds
+
+DAY = 24 * 3600 * 1_000_000
+PAIRS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), max_size=120)
+
+
+def noted(hot_ids: HotIds, pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [pair for pair in pairs if hot_ids.is_one_too_many(pair[0], pair[1] * DAY + 5)]
+
+
+def test_the_limit_is_mixpanel_s():
+    assert LIMIT == 200_000
+    assert COUNTED >= 10_000
+
+
+@settings(max_examples=200, deadline=None)
+@given(PAIRS, st.integers(1, 6))
+def test_with_room_for_all_the_notes_are_those_of_a_plain_count(pairs, limit):
+    counts: Counter[tuple[str, int]] = Counter()
+    expected = []
+    for pair in pairs:
+        counts[pair] += 1
+        if counts[pair] == limit + 1:
+            expected.append(pair)
+    assert noted(HotIds(limit, counted=24), pairs) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(PAIRS, st.integers(1, 6), st.integers(2, 8))
+def test_with_little_room_no_note_is_wrong_none_comes_twice_and_memory_is_bounded(
+    pairs, limit, counted
+):
+    hot_ids = HotIds(limit, counted)
+    notes = noted(hot_ids, pairs)
+    really_hot = {pair for pair, count in Counter(pairs).items() if count > limit}
+    assert set(notes) <= really_hot
+    assert len(notes) == len(set(notes))
+    assert len(hot_ids._counts) <= counted
+
+
+def test_a_busy_id_is_not_forgotten_among_many_rare_ones():
+    hot_ids = HotIds(limit=100, counted=20)
+    pairs = [("busy", 0)] * 5
+    for number in range(500):
+        pairs += [("busy", 0), (f"rare-{number}", 0)]
+    assert noted(hot_ids, pairs) == [("busy", 0)]
+
+
+def test_an_id_forgotten_after_its_note_is_not_noted_again():
+    hot_ids = HotIds(limit=2, counted=4)
+    busier = [(f"busier-{number}", 0) for number in range(4) for _ in range(2)]
+    pairs = [("ann", 0)] * 3 + [pair for pair in busier for _ in range(5)] + [("ann", 0)] * 9
+    assert noted(hot_ids, pairs).count(("ann", 0)) == 1
+
+
+def test_forgetting_makes_room_for_many_new_pairs_at_once():
+    hot_ids = HotIds(limit=9, counted=100)
+    noted(hot_ids, [(str(number), 0) for number in range(101)] * 1)
+    assert len(hot_ids._counts) == 50
+
+
+class Making:
+    """A mapping that makes what it is told to."""
+
+    needs_keys = True
+
+    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
+        events = tuple(
+            Event("/import", kind, "Played", "ann", at, {}) for kind, at in record["events"]
+        )
+        return Mapped(events, notes=(Note("other"),))
+
+
+def test_a_mapping_is_watched_and_its_own_notes_stay():
+    watching = WatchingIds(Making(), HotIds(limit=1))
+    assert watching.needs_keys
+    record = {"events": [("event", 5)]}
+    known: Any = None
+    assert watching(record, known).notes == (Note("other"),)
+    assert watching(record, known).notes == (
+        Note("other"),
+        Note("over_200000_events_of_one_id_and_day", "ann"),
+    )
+    assert watching(record, known).notes == (Note("other"),)
+
+
+def test_neither_updates_nor_what_has_no_time_is_counted():
+    watching = WatchingIds(Making(), HotIds(limit=1))
+    record = {"events": [("person", 5), ("event", None)] * 5}
+    assert watching(record, None).notes == (Note("other"),)
+
+
+def test_two_streams_are_counted_together():
+    hot_ids = HotIds(limit=1)
+    first, second = WatchingIds(Making(), hot_ids), WatchingIds(Making(), hot_ids)
+    record = {"events": [("event", 5)]}
+    first(record, None)
+    assert len(second(record, None).notes) == 2
