@@ -15,7 +15,7 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into a stand-in PostHog, without any key
+demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into stand-ins for PostHog and Mixpanel, without any key
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo
 
 test: .venv/.installed $(MELTANO) ## Run the tests

@@ -155,7 +155,11 @@ class Ledger:
             for fact in facts:
                 self._settle(_key(fact))
                 newest = self._fresh.setdefault(_key(fact), fact)
-                self._confirmed[_key(fact)] = newest if self._renews(newest, fact) else fact
+                holds = newest if self._renews(newest, fact) else fact
+                before = self._confirmed.get(_key(fact))
+                # What was deferred since is newer, and lasts already.
+                if before is None or before.at <= holds.at:
+                    self._confirmed[_key(fact)] = holds
             full = len(self._confirmed) >= SAVE_AFTER
         if full:
             self.save()

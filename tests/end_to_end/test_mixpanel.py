@@ -95,7 +95,10 @@ def test_what_mixpanel_refuses_of_a_request_is_dead_and_the_rest_of_it_arrives(
 
 
 def test_profiles_that_a_killed_run_did_not_send_the_next_one_sends(pipe, mixpanel, company):
-    mixpanel.misbehave_always(Hold(), when=lambda exchange: exchange.path == "/engage")
+    due = len(company.mixpanel_truth().events)
+    mixpanel.misbehave_always(
+        Hold(), when=lambda at: at.path == "/engage" and len(mixpanel.arrivals) == due
+    )
     tap, target = pipe.start()
     mixpanel.wait_until_held()
     target.send_signal(signal.SIGKILL)

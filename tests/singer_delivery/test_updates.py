@@ -174,6 +174,16 @@ def test_what_is_sent_at_once_is_laid_over_the_update_that_waited(run, keep):
     assert order.index(1) < order.index(3) < order.index(5) < order.index(4)
 
 
+def test_an_update_kept_since_outlasts_what_was_sent_before_it(run):
+    desk = run()
+    desk.take("ann", 1, 10, now=True)
+    desk.take("ann", 2, 20)
+    desk.finish()
+    desk.close()
+
+    assert run().ledger.recall("person", "ann") == Fact("person", "ann", "v2", 20)
+
+
 def test_an_update_left_behind_goes_before_what_is_sent_at_once(run):
     cut = run()
     cut.take("ann", 1, 10)
