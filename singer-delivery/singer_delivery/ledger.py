@@ -156,7 +156,7 @@ class Ledger:
                 self._settle(_key(fact))
                 newest = self._fresh.setdefault(_key(fact), fact)
                 holds = newest if self._renews(newest, fact) else fact
-                before = self._confirmed.get(_key(fact))
+                before = self._confirmed.get(_key(fact)) or self._cache.get(_key(fact))
                 # What was deferred since is newer, and lasts already.
                 if before is None or before.at <= holds.at:
                     self._confirmed[_key(fact)] = holds

@@ -174,10 +174,13 @@ def test_what_is_sent_at_once_is_laid_over_the_update_that_waited(run, keep):
     assert order.index(1) < order.index(3) < order.index(5) < order.index(4)
 
 
-def test_an_update_kept_since_outlasts_what_was_sent_before_it(run):
+@pytest.mark.parametrize("saved_between", [False, True])
+def test_an_update_kept_since_outlasts_what_was_sent_before_it(run, saved_between):
     desk = run()
     desk.take("ann", 1, 10, now=True)
     desk.take("ann", 2, 20)
+    if saved_between:
+        desk.delivery.save()
     desk.finish()
     desk.close()
 

@@ -12,7 +12,8 @@ from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Reply
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
-from singer_delivery.events import Known, Mapped, Unmappable
+from singer_delivery.events import Event, Known, Mapped, Unmappable
+from singer_delivery.lanes import Ticket
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Whole
@@ -121,6 +122,36 @@ def test_the_whole_goes_after_all_events(desks):
     desk.finish(whole())
     assert desk.sender.sent[-1] == [99]
     assert sorted(desk.sender.sent[:-1]) in ([[5], [6]], [[5, 6]])
+
+
+class Order:
+    """A dispatch that writes down what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
+        self.asked.append(event.name)
+
+    def drain(self) -> None:
+        self.asked.append("drain")
+
+    def raise_if_over(self) -> None:
+        return None
+
+
+def deferring(record: Mapping[str, Any], known: Known) -> Mapped:
+    return Mapped((Event("toy", "person", "update", "ann", 1, {"number": 1}, deferred=True),))
+
+
+def test_events_are_through_before_updates_leave_and_updates_before_wholes(desks):
+    desk = desks()
+    desk.delivery.dispatch = order = Order()
+    desk.delivery.take("people", {}, b"{}", deferring)
+    desk.send(5)
+    desk.hold(1)
+    desk.finish(whole())
+    assert order.asked == ["event 5", "drain", "update", "drain", "event 99", "drain"]
 
 
 def test_wholes_are_made_only_when_the_events_are_through(desks):

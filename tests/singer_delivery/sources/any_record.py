@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
-from singer_delivery.events import Mapped, RecordMapping, Unmappable
+from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
 
 from tests.singer_delivery.sources.columns import COLUMNS
 from tests.singer_delivery.sources.remembering import Remembering
@@ -33,6 +34,22 @@ NAMES = [
     "Played", "$identify", "$groupidentify", "revenue_amount", "[Amplitude] Element Clicked",
 ]  # fmt: skip
 OPERATIONS = ["$set", "$setOnce", "$unset", "$add"]
+
+FORMS = [
+    {"event": "Ordered", "distinct_id": "user_id", "timestamp": "event_time", "uuid": "uuid"},
+    {"person": "user_id", "timestamp": "event_time"},
+    {"group": "firm", "key": "device_id"},
+]
+"""Ways to load records as a plain stream."""
+
+MEANINGFUL = {
+    "event_properties": {"a": 1},
+    "user_properties": {"a": 1},
+    "groups": {"firm": ["f1"]},
+    "group_properties": {"firm": {"f1": {"a": 1}}},
+    "event_time": "2024-03-01 11:00:00",
+}
+"""Values that say something, where any text would not."""
 
 
 def records(keys: Collection[str]) -> st.SearchStrategy[dict[str, Any]]:
@@ -70,6 +87,15 @@ def outcome(mapping: RecordMapping, record: dict) -> Mapped | tuple[str, str]:
         return mapping(record, Remembering())
     except Unmappable as error:
         return (error.reason, error.detail)
+
+
+def made_twice(mapping: RecordMapping, record: dict) -> tuple[Event, ...]:
+    """Return what becomes of a record, after seeing that it is the same twice and harms nothing."""
+    before = copy.deepcopy(record)
+    result, again = outcome(mapping, record), outcome(mapping, record)
+    assert repr(record) == repr(before)
+    assert repr(result) == repr(again)
+    return result.events if isinstance(result, Mapped) else ()
 
 
 def ordered(result: Any) -> Any:
