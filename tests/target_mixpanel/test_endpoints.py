@@ -478,6 +478,13 @@ def test_a_refusal_without_names_is_searched_by_halves(profiles, status):
     assert "some data points failed" in judgement.detail
 
 
+def test_a_status_of_1_does_not_outweigh_a_failed_update(profiles):
+    record = {"index": 1, "field": "$distinct_id", "message": "bad"}
+    answer = {"status": 1, "error": None, "failed_records": [record]}
+    judgement = profiles.judge(Reply(200, json.dumps(answer).encode()), 2)
+    assert (judgement.verdict, set(judgement.exceptions)) == (Verdict.DELIVERED, {1})
+
+
 def test_failed_updates_among_others_that_were_not_taken_are_not_all_delivered(profiles):
     refused = failed(0, taken=0, num_good_events=1)
     judgement = profiles.judge(refused, 3)

@@ -378,7 +378,8 @@ def test_a_second_schema_goes_on_with_the_same_table(streams):
     assert whole.event.body["rows"] == 2
 
 
-def test_no_folder_is_made_where_no_table_is_named():
+def test_no_folder_is_made_where_no_table_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     streams = Streams({"orders": {"person": "id"}}, MappingSettings(now=0))
     assert streams.table_paths() == {}
     assert list(streams.wholes()) == []
