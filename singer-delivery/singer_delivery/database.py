@@ -35,7 +35,8 @@ class Update(NamedTuple):
     """The newest update of a person or group, kept until the run ends.
 
     `name` is whose it is, `at` the time of its record (µs since 1970); `kind` and `event` are for
-    the report, `stream` and `message` (the RECORD message it came from) for the dead letters.
+    the report, `stream` and `message` (the RECORD message it came from) for the dead letters;
+    `facts`, as JSON, is what holds because of it, unless it is refused.
     """
 
     endpoint: str
@@ -46,6 +47,7 @@ class Update(NamedTuple):
     stream: str
     encoded: bytes
     message: bytes
+    facts: str
 
 
 class Database:
@@ -89,19 +91,29 @@ class Database:
         return None if row is None else Fact(kind, name, row.value, row.at)
 
     def write(
-        self, facts: Iterable[Fact], updates: Iterable[Update] = (), sent: Iterable[Update] = ()
+        self,
+        facts: Iterable[Fact],
+        updates: Iterable[Update] = (),
+        sent: Iterable[Update] = (),
+        untrue: Iterable[Fact] = (),
     ) -> None:
         """Return when all of this is on disk; after an error, nothing of it is.
 
         Of two updates of one person the newer stays. Those `sent` are forgotten, unless a newer one
-        has taken their place.
+        has taken their place; so are the facts that proved `untrue`, unless another was said since.
         """
         # In one order, so that two machines never wait for each other's rows.
         rows = [self._row(fact) for fact in sorted(facts)]
         kept = [self._update_row(update) for update in sorted(updates)]
         done = [self._update_key(update) for update in sorted(sent)]
+        wrong = [{f"old_{name}": value for name, value in self._row(f).items()} for f in untrue]
         with told_as_storage_error(), self._writer.begin():
-            for statement, of in ((self._upsert, rows), (self._upsert_update, kept), (_sent, done)):
+            for statement, of in (
+                (_untrue, wrong),
+                (self._upsert, rows),
+                (self._upsert_update, kept),
+                (_sent, done),
+            ):
                 if of:
                     self._writer.execute(statement, of)
 
@@ -163,6 +175,12 @@ class Database:
         return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
 
 
+_untrue = delete(tables.facts).where(
+    *(
+        tables.facts.c[name] == bindparam(f"old_{name}")
+        for name in ("scope", "kind", "name", "value")
+    )
+)
 _sent = delete(tables.updates).where(
     *(
         tables.updates.c[name] == bindparam(f"sent_{name}")

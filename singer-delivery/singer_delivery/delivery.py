@@ -251,7 +251,9 @@ class Delivery:
                     update.endpoint,
                 )
             )
-        self._ledger.sent(update)
+            self._ledger.refused(update)
+        else:
+            self._ledger.sent(update)
 
     def _die(
         self, receipt: Receipt, reason: str, detail: str, attempts: int, endpoint: str

@@ -10,6 +10,7 @@ Within a run, `recall` answers with everything said so far, lasting or not.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,6 +52,7 @@ class Ledger:
         self._confirmed: dict[Key, Fact] = {}
         self._updates: dict[Key, Update] = {}
         self._sent: list[Update] = []
+        self._untrue: list[Fact] = []
         self._on_their_way: dict[Key, int] = {}
         self._deferring = self._database.endpoints()
         self._undecided: Counter[Key] = Counter()  # events in the air, by what they would make true
@@ -140,6 +142,13 @@ class Ledger:
             self._on_their_way[endpoint, name] = update.at
         return update
 
+    def refused(self, update: Update) -> None:
+        """Say that an update was rejected: neither it nor what it would have made true is kept."""
+        with self._lock:
+            for fact in (Fact(*of) for of in json.loads(update.facts)):
+                self._forget(fact)
+        self.sent(update)
+
     def sent(self, update: Update) -> None:
         """Say that an update needs no more sending; the next save forgets it."""
         with self._lock:
@@ -197,13 +206,22 @@ class Ledger:
                 facts = {key: fact for each in waiting for key, fact in each.items()}
                 updates = dict(self._updates) if whole else {}
                 sent = list(self._sent) if whole else []
-            if self._keep and (facts or updates or sent):
-                self._database.write(facts.values(), updates.values(), sent)
+                untrue = list(self._untrue) if whole else []
+            if self._keep and (facts or updates or sent or untrue):
+                self._database.write(facts.values(), updates.values(), sent, untrue)
             with self._lock:
                 for key, fact in facts.items():
                     self._saved(key, fact, waiting)
                 if self._keep:
                     self._forget_updates(updates, len(sent))
+                    del self._untrue[: len(untrue)]
+
+    def _forget(self, fact: Fact) -> None:
+        for said in (self._fresh, self._confirmed, self._cache):
+            known = said.get(_key(fact))
+            if known is not None and known.value == fact.value:
+                del said[_key(fact)]
+        self._untrue.append(fact)
 
     def _forget_updates(self, saved: Mapping[Key, Update], sent: int) -> None:
         for key, update in saved.items():

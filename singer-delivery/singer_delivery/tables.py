@@ -48,6 +48,7 @@ updates = Table(
     Column("stream", Text, nullable=False),
     Column("encoded", LargeBinary, nullable=False),
     Column("message", LargeBinary, nullable=False),
+    Column("facts", Text, nullable=False),
 )
 migrations = Table(
     "singer_delivery_migrations",

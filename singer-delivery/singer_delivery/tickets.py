@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -82,4 +83,5 @@ def as_update(event: Event, encoded: bytes, receipt: Receipt) -> Update:
         receipt.stream,
         encoded,
         receipt.message,
+        json.dumps(event.facts),
     )

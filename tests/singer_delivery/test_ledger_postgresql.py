@@ -154,7 +154,8 @@ def test_a_second_run_on_the_server_is_told_of_the_first(server, scope):
 
 def test_updates_wait_on_the_server_too(server, scope):
     older, newer = (
-        Update("/engage", "ann", at, "person", "$set", "people", b"{}", b"{}") for at in (1, 2)
+        Update("/engage", "ann", at, "person", "$set", "people", b"{}", b"{}", "[]")
+        for at in (1, 2)
     )
     with closing(Ledger(server, scope)) as ledger:
         for update in (newer, older):

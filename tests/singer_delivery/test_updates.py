@@ -159,6 +159,21 @@ def test_a_refused_update_is_a_dead_letter_and_is_not_sent_again(run):
     assert again.sent == []
 
 
+def test_what_a_refused_update_said_is_forgotten_so_that_it_may_be_said_again(run):
+    desk = run(REFUSED)
+    desk.take("ann", 1, 10)
+    desk.delivery.save()
+    desk.finish()
+    assert desk.ledger.recall("person", "ann") is None
+    desk.close()
+
+    mended = run()
+    assert mended.ledger.recall("person", "ann") is None
+    mended.take("ann", 1, 10)
+    mended.finish()
+    assert mended.sent == [1]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_what_is_sent_at_once_is_laid_over_the_update_that_waited(run, keep):
     desk = run(keep=keep)
@@ -221,7 +236,9 @@ def test_a_dry_run_tells_of_updates_and_keeps_none(run):
 
 def test_forgetting_one_update_spares_the_newer_that_took_its_place(run):
     ledger = run().ledger
-    old, new = (Update("toy", "ann", at, "person", "$set", "people", b"{}", b"{}") for at in (1, 2))
+    old, new = (
+        Update("toy", "ann", at, "person", "$set", "people", b"{}", b"{}", "[]") for at in (1, 2)
+    )
     ledger.defer(old, ())
     ledger.save()
     ledger.defer(new, ())
