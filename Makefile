@@ -10,7 +10,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench soak lint types imports format docs docs-check lock clean
+.PHONY: help demo test test-slow bench soak audit lint types imports format docs docs-check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ lock: $(UV) ## Pin dependencies anew
 	  requirements-dev.in --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
 	  requirements-tools.in --output-file constraints-tools.txt
+
+audit: $(UV) ## Ask the index for known vulnerabilities of what is pinned
+	$(UV) tool run --constraint constraints-tools.txt pip-audit --disable-pip --no-deps --requirement constraints.txt
+	$(UV) tool run --constraint constraints-tools.txt pip-audit --disable-pip --no-deps --requirement constraints-tools.txt
 
 clean: ## Remove what the recipes made
 	rm -rf .venv .tools .meltano .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -166,8 +166,9 @@ class TargetMixpanel(DeliveryTarget):
         *SETTINGS, additional_properties=False
     ).to_dict()
 
-    first_wait: ClassVar[float] = 2.0
-    """Seconds before the first retry ("start with 2 s, double to 60 s": docs, "Import Events")."""
+    first_wait: ClassVar[float] = 4.0
+    """Seconds; chance shortens a wait by up to half, so the first is 2 s at least ("start with 2 s,
+    double to 60 s, with jitter": docs, "Import Events")."""
 
     def open_run(self) -> Run:
         """Open the ledger and the lanes; nothing is sent yet."""
