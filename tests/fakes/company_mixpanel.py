@@ -123,12 +123,11 @@ class MixpanelTruth:
         self.events[meant.uuid] = Sent(name, time, meant.user, meant.device)
 
     def _note_profile(self, meant: Meant) -> None:
-        user = meant.user or self._first_users.get(meant.device or "")
-        if user is None or meant.person is None:
+        if meant.user is None or meant.person is None:
             return
-        self._profiles.note(user, meant.moment, meant.person)
+        self._profiles.note(meant.user, meant.moment, meant.person)
         known = (meant.initial or {}).items()
-        self._initial[user] = {INITIAL.get(name, name): value for name, value in known}
+        self._initial[meant.user] = {INITIAL.get(name, name): value for name, value in known}
 
     def _note_groups(self, meant: Meant) -> None:
         self.group_keys += [name for name in meant.groups if name not in self.group_keys]

@@ -115,14 +115,10 @@ def test_further_users_of_a_device_are_conflicts(company, rows):
 
 
 def test_profiles_are_the_newest_a_user_was_told_under_mixpanels_names(company, rows):
-    """Rows without a user tell of the owner of their device, once that is known."""
-    known: dict[str, str] = {}
+    """Rows without a user tell of nobody's profile."""
     newest: dict[str, tuple[datetime, dict[str, Any]]] = {}
     for row in rows:
-        user, device = ids(row)
-        if user and device:
-            known.setdefault(device, user)
-        user = user or known.get(device or "")
+        user, _ = ids(row)
         told = row["user_properties"]
         if not user or told is None or row["event_type"] in CALLS:
             continue

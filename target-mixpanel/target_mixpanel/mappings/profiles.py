@@ -38,12 +38,14 @@ class Told:
 
 
 def tell(reading: Reading) -> Told:
-    """Return the updates of the profile of the record's user, or of the owner of its device.
+    """Return the updates of the profile of the record's user.
 
-    A device that belongs to nobody has no profile: Mixpanel would not carry it over to the user
-    (Mixpanel docs, Identifying users, Simplified ID Merge).
+    A record without a user has none, even where its device belongs to somebody: what it knows of
+    the person may be what was known before the login, and as the newest snapshot of the run it
+    would stand in the place of a whole one. Nor would Mixpanel carry the profile of a device over
+    to its user (Mixpanel docs, Identifying users, Simplified ID Merge).
     """
-    user, told = _user(reading), reading.record.get("user_properties")
+    user, told = reading.who.user, reading.record.get("user_properties")
     if user is None:
         return Told(reason_for_none="no user")
     if not isinstance(told, dict) or not told:
@@ -59,12 +61,6 @@ def tell(reading: Reading) -> Told:
         return Told(_snapshot(reading, user, change, fact))
     change.unset += [row.to for row in OF_THE_PERSON if not {*row.columns}.isdisjoint(change.unset)]
     return Told(updates(person_profile(user), change, fact.at, fact, deferred=False))
-
-
-def _user(reading: Reading) -> str | None:
-    if reading.who.user is not None:
-        return reading.who.user
-    return reading.owner.value if reading.owner is not None else None
 
 
 def profile_changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
