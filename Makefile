@@ -57,8 +57,8 @@ lock: $(UV) ## Pin dependencies anew
 	  requirements-tools.in --output-file constraints-tools.txt
 
 audit: $(UV) ## Ask the index for known vulnerabilities of what is pinned
-	$(UV) tool run --constraint constraints-tools.txt pip-audit --disable-pip --no-deps --requirement constraints.txt
-	$(UV) tool run --constraint constraints-tools.txt pip-audit --disable-pip --no-deps --requirement constraints-tools.txt
+	$(UV) tool run --constraint constraints-tools.txt pip-audit --strict --vulnerability-service osv --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
+	$(UV) tool run --constraint constraints-tools.txt pip-audit --strict --vulnerability-service osv --disable-pip --no-deps --progress-spinner off --requirement constraints-tools.txt
 
 clean: ## Remove what the recipes made
 	rm -rf .venv .tools .meltano .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

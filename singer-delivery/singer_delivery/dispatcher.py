@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -278,7 +279,9 @@ class Dispatcher:
 
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, DeliveryError):
-            logger.error("A lane stopped: %s.", type(error).__name__, exc_info=error)
+            # Not the error's own text, which may quote a record.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("A lane stopped: %s.\n%s", type(error).__name__, where)
         with self._lock:
             self._failure = self._failure or error
             self._stopping = True

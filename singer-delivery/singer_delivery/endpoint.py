@@ -45,13 +45,14 @@ class Reply:
     """What came back: a status and a body, or the reason why nothing did.
 
     `status` is 0 when no reply arrived; `error` then says what failed, without the address's
-    secrets.
+    secrets, and `is_hopeless` that another try would fail alike.
     """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    is_hopeless: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def passing(reply: Reply, whom: str) -> Judgement | None:
     later. `whom` names the service and its host, for people.
     """
     if reply.status == 0:
-        return Judgement(Verdict.RETRIABLE, "network", f"{whom}: {reply.error}.")
+        verdict = Verdict.FATAL if reply.is_hopeless else Verdict.RETRIABLE
+        return Judgement(verdict, "network", f"{whom}: {reply.error}.")
     if reply.status in PASSING or reply.status >= 500:
         detail = f"{whom} answered {reply.status}."
         return Judgement(Verdict.RETRIABLE, f"http {reply.status}", detail)

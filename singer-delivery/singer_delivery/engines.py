@@ -60,6 +60,10 @@ def _readable(url: str) -> URL:
             "sqlite:///ledger.sqlite3 or postgresql+psycopg://user@host/database"
         )
         raise SettingsError(msg)
+    if "@" in (parsed.host or ""):
+        # A part of the password would pass for the host, and reach a message as such.
+        msg = "ledger_url: write an @ in the password as %40"
+        raise SettingsError(msg)
     return parsed
 
 
@@ -95,6 +99,8 @@ def _sqlite_engine(url: URL, **options: Any) -> Engine:
         # WAL: reading and writing do not wait for each other. FULL: saved means on the disk.
         _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
+        # What is forgotten is overwritten: updates that were sent hold people's properties.
+        connection.execute("PRAGMA secure_delete=ON")
 
     return engine
 

@@ -9,13 +9,26 @@ from typing import BinaryIO
 PRIVATE = 0o600
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter, and every folder above it that is missing.
+
+    `Path.mkdir` leaves the mode of those above to the umask.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)  # another run may make it at this moment
+
+
 def create_private(path: Path) -> None:
     """Make an empty file for its owner alone, and its folder, unless the file exists already.
 
     Raises:
         OSError: the file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, PRIVATE))
 
 

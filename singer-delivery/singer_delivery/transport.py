@@ -41,7 +41,8 @@ class Transport:
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
-            return Reply(0, error=_what_failed(error))
+            hopeless = is_certificate_refused(error)
+            return Reply(0, error=_what_failed(error), is_hopeless=hopeless)
         return Reply(response.status_code, response.content, response.headers)
 
     def close(self) -> None:
@@ -70,10 +71,21 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+UNVERIFIED = (
+    "its TLS certificate could not be verified; behind a proxy that reads along, set "
+    "REQUESTS_CA_BUNDLE to its certificates"
+)
+
+
+def is_certificate_refused(error: Exception) -> bool:
+    """Tell whether the other side is not who it should be: no retry mends that."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
 def _what_failed(error: Exception) -> str:
     """Name the failure without its text, which quotes addresses and their query."""
     if isinstance(error, requests.exceptions.SSLError):
-        return "the TLS certificate could not be verified"
+        return UNVERIFIED if is_certificate_refused(error) else "the TLS handshake failed"
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, requests.Timeout):

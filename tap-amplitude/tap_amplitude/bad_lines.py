@@ -13,6 +13,7 @@ import re
 from typing import IO, TYPE_CHECKING
 
 import orjson
+from singer_delivery.files import make_private
 
 from tap_amplitude.spool import open_private, spool_errors
 
@@ -87,7 +88,7 @@ class BadLines:
         """
         with spool_errors(self._path.parent):
             if self._file is None:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(self._path.parent)
                 self._file = open_private(self._path, append=True)
             self._file.write(as_evidence(file, number, why, line))
             self._file.flush()  # a whole line at a time: another run may append to the same file

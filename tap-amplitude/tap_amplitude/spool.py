@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from singer_delivery.files import make_private
+
 from tap_amplitude.errors import SpoolUnwritable
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def run_folder(spool_dir: Path) -> Iterator[Path]:
         SpoolUnwritable: `spool_dir` cannot be made or written.
     """
     with spool_errors(spool_dir):
-        spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(spool_dir)
         with _holding(spool_dir / "lock"):
             _clear_folders_of_the_dead(spool_dir)
             folder = Path(tempfile.mkdtemp(prefix="run-", dir=spool_dir))

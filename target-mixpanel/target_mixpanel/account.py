@@ -48,6 +48,11 @@ class Account:
         return host_of(self.base_url)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never stand in a message or a file."""
+        return tuple(each for each in (self.token, self.secret) if each)
+
+    @property
     def authorization(self) -> str:
         """The header of HTTP Basic authentication."""
         pair = f"{self.username}:{self.secret}" if self.username else f"{self.token}:"

@@ -89,7 +89,7 @@ class ImportEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the events."""
-        answer = answer_of(reply)
+        answer = answer_of(reply, self._account)
         if reply.status == 200:
             return self._imported(answer, count)
         if reply.status == 400 and (answer.get("code") == 400 or "failed_records" in answer):
@@ -145,7 +145,7 @@ class ProfileEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the updates."""
-        answer = answer_of(reply)
+        answer = answer_of(reply, self._account)
         if reply.status in (200, 400) and "status" in answer and "error" in answer:
             return self._read(answer, count)
         if reply.status == 200:
@@ -209,7 +209,7 @@ class LookupTableEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:  # noqa: ARG002 - one table
         """Return whether the table was replaced."""
-        answer = answer_of(reply)
+        answer = answer_of(reply, self._account)
         if reply.status == 200:
             return self._replaced(answer)
         if reply.status in (400, 404, 413) and answer.get("code") == reply.status:

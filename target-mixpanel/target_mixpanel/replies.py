@@ -17,10 +17,16 @@ from target_mixpanel.account import Account
 NOTHING_LOST = "Nothing is lost: start the same run again."
 
 
-def answer_of(reply: Reply) -> Mapping[str, Any]:
-    """Return the JSON object in the reply, an empty one where there is none."""
+def answer_of(reply: Reply, account: Account) -> Mapping[str, Any]:
+    """Return the JSON object in the reply, an empty one where there is none.
+
+    Should the service quote the account's secrets, they are blotted out.
+    """
+    body = reply.body
+    for secret in account.secrets:
+        body = body.replace(secret.encode(), "…".encode())
     try:
-        answer = orjson.loads(reply.body)
+        answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from singer_delivery.sdk.target import DeliveryTarget
+    from singer_sdk.plugin_base import PluginBase
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -47,9 +47,9 @@ class _Texts(logging.Handler):
 
 @dataclass
 class Command:
-    """A target with its config; runs of it share files and clock."""
+    """A target, or a tap, with its config; runs of it share files and clock."""
 
-    target: type[DeliveryTarget]
+    target: type[PluginBase]
     folder: Path
     config: dict[str, Any]
     patch: pytest.MonkeyPatch
@@ -82,11 +82,11 @@ class Command:
         return Ended(code, [json.loads(line) for line in out], "\n".join(log))
 
     def _call(self, config: str) -> int:
+        """Return the exit code; without its standalone mode click hands it over, or raises."""
         try:
-            self.target.cli.main(["--config", config], standalone_mode=False)
+            return int(self.target.cli.main(["--config", config], standalone_mode=False) or 0)
         except SystemExit as ended:
             return int(ended.code or 0)
-        return 0
 
     def _files(self) -> dict[str, str]:
         return {

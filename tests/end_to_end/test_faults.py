@@ -467,7 +467,7 @@ def test_a_certificate_nobody_vouches_for_stops_the_run(service, command, certif
 
     ended = command.run(export(), **service.at(address))
 
-    assert_nothing_was_sent(service, command, ended, "the TLS certificate could not be verified")
+    assert_nothing_was_sent(service, command, ended, "its TLS certificate could not be verified")
 
 
 def test_a_bundle_of_ones_own_is_honoured(service, command, certificate, monkeypatch):

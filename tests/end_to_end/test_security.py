@@ -14,6 +14,8 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -24,15 +26,19 @@ from tap_amplitude.tap import TapAmplitude
 from target_mixpanel.target import TargetMixpanel
 from target_posthog.target import TargetPostHog
 
-from tests.end_to_end.pipe import BIN, Pipe, make_mixpanel_pipe, make_pipe
+from tests.end_to_end.commands import Command
+from tests.end_to_end.pipe import BIN, Ended, Pipe, make_mixpanel_pipe, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.exchanges import Hold, Reply
+from tests.fakes.exchanges import DropConnection, Hold, Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
+from tests.singer_delivery.toys import PlayedClock
 from tests.tap_amplitude.running import HOUR, MONDAY, row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from tests.fakes.server import FakeServer
 
 ROOT = Path(__file__).resolve().parents[2]
 MELTANO = shutil.which(os.environ.get("MELTANO", "meltano"))
@@ -90,71 +96,81 @@ PERSON = {
     "groups": {"company": [f"{MARK} inc"]},
     "ip_address": "203.0.113.7",
 }
-VICTIM = f"{MARK}-victim"
 
 
 def rows() -> list[bytes]:
-    """Two users of one device, an event of no time, one that is refused, broken lines."""
+    """Two users of one device, an event without a name, broken lines."""
     return [
         *(row(MONDAY, number, **PERSON) for number in range(20)),
         row(MONDAY, 20, **{**PERSON, "user_id": f"{MARK}-second"}),
-        row(MONDAY, 21, **{**PERSON, "event_time": f"{MARK} o'clock"}),
-        row(MONDAY, 22, **{**PERSON, "user_id": VICTIM, "device_id": None}),
+        row(MONDAY, 21, **{**PERSON, "event_type": None}),
         f'{{"uuid": "1", "user_id": "{MARK}-torn'.encode(),
         f'["{MARK}-list"]'.encode(),
         f'{{"user_id": "{MARK}'.encode() + b'\xff"}',
     ]
 
 
-@pytest.fixture
-def amplitude():
+@contextmanager
+def stage(folder: Path, target: str) -> Iterator[Stage]:
+    """Open a pipe between two fakes; its runs make their folders in `folder`."""
     hours = {MONDAY: rows(), MONDAY + HOUR: [row(MONDAY + HOUR, 1, **PERSON)]}
-    with FakeAmplitude(hours, api_key=API_KEY, secret_key=SECRET_KEY) as fake:
-        yield fake
-
-
-@pytest.fixture
-def posthog():
-    with FakePostHog(keep_bodies=True) as fake:
-        yield fake
-
-
-@pytest.fixture
-def mixpanel():
-    with FakeMixpanel(
+    mixpanel = FakeMixpanel(
         token=TOKEN, username=ACCOUNT, secret=ACCOUNT_SECRET, group_keys=["company"]
-    ) as fake:
-        yield fake
+    )
+    with (
+        FakeAmplitude(hours, api_key=API_KEY, secret_key=SECRET_KEY) as amplitude,
+        FakePostHog() if target == "target-posthog" else mixpanel as destination,
+    ):
+        make = make_pipe if target == "target-posthog" else make_mixpanel_pipe
+        pipe = make(folder, amplitude, destination)
+        made = folder / "made"
+        pipe.target |= {"api_key": PROJECT_KEY} if target == "target-posthog" else {}
+        pipe.target |= {
+            "ledger_url": f"sqlite:///{made / 'ledger.sqlite3'}",
+            "dead_letter_path": str(made / "dead.singer"),
+            "report_path": str(made / "report.json"),
+            "max_dead_letters": "50",
+        }
+        pipe.tap |= {
+            "start_date": MONDAY.isoformat(),
+            "end_date": (MONDAY + 2 * HOUR).isoformat(),
+            "window_hours": 1,
+            "spool_dir": str(folder / "spool" / "of" / "the-tap"),
+        }
+        yield Stage(folder, pipe, amplitude, destination)
 
 
-@pytest.fixture(params=["target-posthog", "target-mixpanel"])
-def pipe(request, tmp_path, amplitude, posthog, mixpanel, monkeypatch) -> Pipe:
-    for name in ("LOGLEVEL", "TAP_AMPLITUDE_LOGLEVEL", "TARGET_POSTHOG_LOGLEVEL"):
-        monkeypatch.setenv(name, "DEBUG")
-    monkeypatch.setenv("TARGET_MIXPANEL_LOGLEVEL", "DEBUG")
-    if request.param == "target-posthog":
-        pipe = make_pipe(tmp_path, amplitude, posthog, api_key=PROJECT_KEY)
-    else:
-        pipe = make_mixpanel_pipe(tmp_path, amplitude, mixpanel)
-    made = tmp_path / "made"
-    pipe.target |= {
-        "ledger_url": f"sqlite:///{made / 'ledger.sqlite3'}",
-        "dead_letter_path": str(made / "dead.singer"),
-        "report_path": str(made / "report.json"),
-        "max_dead_letters": "50",
-    }
-    pipe.tap |= {
-        "start_date": MONDAY.isoformat(),
-        "end_date": (MONDAY + 2 * HOUR).isoformat(),
-        "window_hours": 1,
-        "spool_dir": str(made / "spool"),
-    }
-    return pipe
+@dataclass
+class Stage:
+    """A pipe and what stands at its ends."""
+
+    folder: Path
+    pipe: Pipe
+    amplitude: FakeAmplitude
+    destination: FakePostHog | FakeMixpanel
+
+    @property
+    def made(self) -> Path:
+        """Where the target writes."""
+        return self.folder / "made"
+
+    @property
+    def spool(self) -> Path:
+        """Where the tap writes."""
+        return self.folder / "spool"
 
 
-@pytest.fixture
-def destination(pipe, posthog, mixpanel):
-    return posthog if pipe.target_name == "target-posthog" else mixpanel
+@contextmanager
+def watched() -> Iterator[None]:
+    """Log everything, and let whoever likes read and write the files of the run."""
+    before = os.umask(0)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("", "TAP_AMPLITUDE_", "TARGET_POSTHOG_", "TARGET_MIXPANEL_"):
+            patch.setenv(f"{name}LOGLEVEL", "DEBUG")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1")
+        yield
+    os.umask(before)
 
 
 def quoting(status: int, *secrets: str) -> Reply:
@@ -167,34 +183,175 @@ def quoting_people(status: int, *secrets: str) -> Reply:
     return Reply(status, f"no: {' '.join(secrets)} {MARK}-user {MARK} said".encode())
 
 
-def misbehave(amplitude, destination) -> None:
-    amplitude.misbehave(quoting(500, API_KEY, SECRET_KEY))
-    destination.misbehave(quoting_people(503, PROJECT_KEY, TOKEN, ACCOUNT_SECRET))
-
-
 CONFIGS = ("tap.json", "target.json")
-LOGS = ("tap.log", "target.log")
 HOLDING_PEOPLE = {"dead.singer", "bad_lines.jsonl"}
 HOLDING_IDS = {"ledger.sqlite3", "ledger.sqlite3-wal", "report.json"}
+TARGETS = ("target-posthog", "target-mixpanel")
 
 
-def test_no_secret_and_no_person_is_where_they_should_not_be(
-    pipe, amplitude, destination, tmp_path
-):
-    misbehave(amplitude, destination)
+# One whole run, looked at from all sides ----------------------------------------------------------
 
-    ended = pipe.run()
 
-    assert (ended.tap_code, ended.target_code) == (0, 0), ended.tap_log + ended.target_log
-    assert "DEBUG" in ended.tap_log
-    assert "DEBUG" in ended.target_log
-    assert leaks(tmp_path, HIDDEN, *CONFIGS) == {}
-    assert leaks(tmp_path, HIDDEN).keys() == set(CONFIGS)  # so the search does find them
-    people = leaks(tmp_path, [MARK], *CONFIGS).keys()
+@dataclass
+class Seen:
+    """A run that came to its end, and the command lines while it went on."""
+
+    stage: Stage
+    ended: Ended
+    command_lines: bytes
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def seen(request, tmp_path_factory) -> Iterator[Seen]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with stage(folder, request.param) as here, watched():
+        here.amplitude.misbehave(quoting(500, API_KEY, SECRET_KEY))
+        here.destination.misbehave(
+            quoting_people(503, PROJECT_KEY, TOKEN, ACCOUNT_SECRET), DropConnection(), Hold()
+        )
+        tap, target = here.pipe.start()
+        wait_until_held(here.destination)
+        lines = [Path(f"/proc/{each.pid}/cmdline").read_bytes() for each in (tap, target)]
+        here.destination.release()
+        yield Seen(here, here.pipe.end(tap, target), b"".join(lines))
+
+
+def wait_until_held(fake: FakeServer) -> None:
+    """Wait for a request of a process, which takes its time to start on a busy machine."""
+    with fake._changed:
+        assert fake._changed.wait_for(lambda: fake._held, 90), "nothing was asked"
+
+
+def test_the_run_came_to_its_end_and_said_everything(seen):
+    assert (seen.ended.tap_code, seen.ended.target_code) == (0, 0)
+    assert "DEBUG" in seen.ended.tap_log
+    assert "DEBUG" in seen.ended.target_log
+
+
+def test_no_secret_is_in_anything_that_a_run_writes(seen):
+    assert leaks(seen.stage.folder, HIDDEN, *CONFIGS) == {}
+    assert leaks(seen.stage.folder, HIDDEN).keys() == set(CONFIGS)  # so the search finds them
+    assert found_in(json.dumps(seen.ended.states), HIDDEN) == set()
+
+
+def test_people_are_in_no_log_and_no_state(seen):
+    people = leaks(seen.stage.folder, [MARK], *CONFIGS).keys()
+
     assert HOLDING_PEOPLE <= people <= HOLDING_PEOPLE | HOLDING_IDS
-    contents = leaks(tmp_path, [f"{MARK} said", f"{MARK}@example.com", f"{MARK} inc"], *CONFIGS)
-    assert contents.keys() <= HOLDING_PEOPLE | {"ledger.sqlite3"}
-    assert found_in(json.dumps(ended.states), [*HIDDEN, MARK]) == set()
+    assert found_in(json.dumps(seen.ended.states), [MARK]) == set()
+
+
+def test_what_people_did_and_are_is_in_dead_letters_and_bad_lines_alone(seen):
+    contents = [f"{MARK} said", f"{MARK}@example.com"]
+
+    held = leaks(seen.stage.folder, contents, *CONFIGS).keys()
+
+    # SQLite's free pages keep what was deleted: updates of profiles that waited for the end.
+    waited = {"ledger.sqlite3"} if "mixpanel" in seen.stage.pipe.target_name else set()
+    assert held - waited == {"dead.singer"}
+
+
+def reasons_in(path: Path) -> list[dict[str, object]]:
+    """What a file of dead letters says of each, beside the record."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    messages = [json.loads(line) for line in lines]
+    return [each["record"]["_dead_letter"] for each in messages if each["type"] == "RECORD"]
+
+
+def test_no_dead_letter_says_more_in_its_reason_than_its_record(seen):
+    reasons = reasons_in(seen.stage.made / "dead.singer")
+
+    assert reasons
+    assert found_in(json.dumps(reasons), [*HIDDEN, MARK]) == set()
+
+
+def test_no_address_that_is_asked_for_holds_a_secret(seen):
+    exchanges = [*seen.stage.amplitude.journal, *seen.stage.destination.journal]
+
+    asked = [f"{each.path} {each.query} {each.headers.get('referer')}" for each in exchanges]
+
+    assert found_in("\n".join(asked), [*HIDDEN, ACCOUNT]) == set()
+    assert len(asked) >= 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="command lines are read from /proc")
+def test_no_command_line_holds_a_secret(seen):
+    assert b"target.json" in seen.command_lines
+    assert found_in(seen.command_lines, HIDDEN) == set()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """The modes of all files in a folder."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in files_of(folder)}
+
+
+def test_files_can_be_read_by_their_owner_alone(seen):
+    found = modes(seen.stage.made) | modes(seen.stage.spool)
+
+    assert {"ledger.sqlite3", "report.json", "dead.singer", "bad_lines.jsonl"} <= found.keys()
+    assert {name: oct(mode) for name, mode in found.items() if mode != 0o600} == {}
+
+
+def test_the_working_folder_of_the_tap_is_its_owners_alone(seen):
+    folders = [seen.stage.spool, seen.stage.spool / "of", seen.stage.spool / "of" / "the-tap"]
+    assert [stat.S_IMODE(each.stat().st_mode) for each in folders] == [0o700] * 3
+
+
+def test_a_folder_made_for_a_target_is_its_owners_alone(seen):
+    assert stat.S_IMODE(seen.stage.made.stat().st_mode) == 0o700
+
+
+# Runs that end otherwise --------------------------------------------------------------------------
+
+
+@pytest.fixture(params=TARGETS)
+def here(request, tmp_path) -> Iterator[Stage]:
+    with stage(tmp_path, request.param) as here, watched():
+        yield here
+
+
+def test_files_of_a_killed_run_can_be_read_by_their_owner_alone(here):
+    here.destination.misbehave(Hold())
+    tap, target = here.pipe.start()
+    wait_until_held(here.destination)
+    target.kill()
+    tap.kill()
+    here.destination.release()
+    here.pipe.end(tap, target)
+
+    found = modes(here.made) | modes(here.spool)
+    assert {"ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"} <= found.keys()
+    assert {name: oct(mode) for name, mode in found.items() if mode != 0o600} == {}
+    assert leaks(here.folder, HIDDEN, *CONFIGS) == {}
+
+
+def test_a_download_can_be_read_by_its_owner_alone(here):
+    here.amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
+    here.destination.misbehave(Hold())
+    tap, target = here.pipe.start()
+    wait_until_held(here.amplitude)
+    folders = [path for path in (here.spool / "of" / "the-tap").iterdir() if path.is_dir()]
+    kept = [stat.S_IMODE(path.stat().st_mode) for path in folders]
+    found = modes(here.spool)
+    here.amplitude.release()
+    here.destination.behave()
+    here.pipe.end(tap, target)
+
+    assert kept == [0o700]
+    assert set(found.values()) == {0o600}
+
+
+def test_a_dry_run_is_its_owners_alone_and_holds_no_key(here):
+    output = here.made / "run.jsonl"
+    here.pipe.target |= {"dry_run": True, "output_path": str(output)}
+
+    ended = here.pipe.run()
+
+    assert ended.target_code == 0, ended.target_log
+    found = modes(here.made)
+    assert {"run.jsonl", "run.jsonl.dead-letters.singer", "report.json"} <= found.keys()
+    assert {name: oct(mode) for name, mode in found.items() if mode != 0o600} == {}
+    assert leaks(here.folder, HIDDEN, *CONFIGS) == {}
 
 
 STOPS = {
@@ -207,24 +364,46 @@ STOPS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reply", STOPS.values(), ids=STOPS)
-def test_a_target_that_is_stopped_says_why_without_a_secret_or_a_person(
-    pipe, destination, tmp_path, reply
-):
-    destination.misbehave_always(reply)
-    pipe.target |= {"max_retries": 0, "max_dead_letters": "5"}
+def test_a_target_that_is_stopped_says_why_without_a_secret_or_a_person(here, reply):
+    here.destination.misbehave_always(reply)
+    here.pipe.target |= {"max_retries": 0, "max_dead_letters": "5"}
 
-    ended = pipe.run()
+    ended = here.pipe.run()
 
     assert ended.target_code == 1
-    assert leaks(tmp_path, HIDDEN, *CONFIGS) == {}
-    assert leaks(tmp_path, [MARK], *CONFIGS).keys() <= HOLDING_PEOPLE | HOLDING_IDS
-    for line in pipe.dead_letters.read_text().splitlines() if pipe.dead_letters.exists() else []:
-        letter = json.loads(line).get("record", {}).get("_dead_letter", {})
-        assert found_in(json.dumps(letter), [*HIDDEN, MARK]) == set()
+    assert leaks(here.folder, HIDDEN, *CONFIGS) == {}
+    assert leaks(here.folder, [MARK], *CONFIGS).keys() <= HOLDING_PEOPLE | HOLDING_IDS
+    reasons = reasons_in(here.made / "dead.singer")
+    assert found_in(json.dumps(reasons), [*HIDDEN, MARK]) == set()
+
+
+PEOPLE = {"people": {"person": "id"}}
+FEED_OF_PEOPLE = b"""\
+{"type": "SCHEMA", "stream": "people", "schema": {"properties": {"id": {}}}, "key_properties": []}
+{"type": "RECORD", "stream": "people", "record": {"id": "p1", "plan": "pro"}}
+"""
+
+
+@pytest.mark.parametrize("status", [400, 401, 413])
+def test_what_a_destination_says_in_json_is_quoted_without_a_secret(
+    here, tmp_path, monkeypatch, status
+):
+    is_posthog = here.pipe.target_name == "target-posthog"
+    words = PROJECT_KEY if is_posthog else f"{TOKEN} {ACCOUNT_SECRET}"
+    answer = {"code": status, "status": 0, "error": words, "failed_records": [words]}
+    here.destination.misbehave_always(Reply(status, json.dumps(answer).encode()))
+    plugin = TargetPostHog if here.pipe.target_name == "target-posthog" else TargetMixpanel
+    command = Command(plugin, tmp_path, here.pipe.target, monkeypatch, PlayedClock())
+
+    ended = command.run(FEED_OF_PEOPLE, streams=PEOPLE)
+
+    assert here.destination.journal
+    assert found_in(ended.log, HIDDEN) == set()
+    assert leaks(tmp_path, HIDDEN, "config.json") == {}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pipe", ["target-posthog"], indirect=True)
+@pytest.mark.parametrize("here", ["target-posthog"], indirect=True)
 @pytest.mark.parametrize(
     "reply",
     [
@@ -234,138 +413,25 @@ def test_a_target_that_is_stopped_says_why_without_a_secret_or_a_person(
     ],
     ids=["refused key", "key in a 400", "another 400"],
 )
-def test_a_tap_that_is_stopped_says_why_without_a_secret(pipe, amplitude, tmp_path, reply):
-    amplitude.misbehave_always(reply)
+def test_a_tap_that_is_stopped_says_why_without_a_secret(here, reply):
+    here.amplitude.misbehave_always(reply)
 
-    ended = pipe.run()
+    ended = here.pipe.run()
 
     assert ended.tap_code == 1
     assert "ERROR" in ended.tap_log
-    assert leaks(tmp_path, HIDDEN, *CONFIGS) == {}
+    assert leaks(here.folder, HIDDEN, *CONFIGS) == {}
 
 
-@pytest.mark.parametrize("pipe", ["target-mixpanel"], indirect=True)
-def test_updates_that_wait_in_the_ledger_hold_no_token(pipe, destination, tmp_path):
-    destination.misbehave_always(Reply(401), when=lambda exchange: exchange.path == "/engage")
+@pytest.mark.parametrize("here", ["target-mixpanel"], indirect=True)
+def test_updates_that_wait_in_the_ledger_hold_no_token(here):
+    here.destination.misbehave_always(Reply(401), when=lambda exchange: exchange.path == "/engage")
 
-    ended = pipe.run()
+    ended = here.pipe.run()
 
     assert ended.target_code == 1
-    assert "ledger.sqlite3" in leaks(tmp_path, [f"{MARK}@example.com"])  # it does wait there
-    assert leaks(tmp_path, HIDDEN, *CONFIGS) == {}
-
-
-def test_addresses_asked_for_hold_no_secret(pipe, amplitude, destination):
-    pipe.run()
-
-    for exchange in [*amplitude.journal, *destination.journal]:
-        asked = f"{exchange.path} {exchange.query} {exchange.headers.get('referer')}"
-        assert found_in(asked, [*HIDDEN, ACCOUNT]) == set()
-    assert amplitude.journal
-    assert destination.journal
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="command lines are read from /proc")
-def test_no_command_line_holds_a_secret(pipe, destination):
-    destination.misbehave(Hold())
-    tap, target = pipe.start()
-    destination.wait_until_held()
-
-    seen = b"".join(Path(f"/proc/{each.pid}/cmdline").read_bytes() for each in (tap, target))
-
-    destination.release()
-    pipe.end(tap, target)
-    assert b"target.json" in seen
-    assert found_in(seen, HIDDEN) == set()
-
-
-# Who may read what was written --------------------------------------------------------------------
-
-
-@pytest.fixture
-def generous_umask():
-    """Whoever starts the run lets everybody read and write its files."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
-def modes(folder: Path) -> dict[str, int]:
-    return {
-        str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode)
-        for path in [folder, *folder.rglob("*")]
-    }
-
-
-def assert_private(folder: Path) -> set[str]:
-    """Check that the owner alone may read a folder made by us; return what is in it."""
-    seen = modes(folder)
-    is_folder = {name: (folder / name).is_dir() for name in seen}
-    wrong = {
-        name: oct(mode)
-        for name, mode in seen.items()
-        if mode != (0o700 if is_folder[name] else 0o600)
-    }
-    assert wrong == {}
-    return {Path(name).name for name in seen}
-
-
-@pytest.mark.usefixtures("generous_umask")
-def test_what_a_run_leaves_can_be_read_by_its_owner_alone(pipe, tmp_path):
-    pipe.run()
-
-    left = assert_private(tmp_path / "made")
-    assert {"ledger.sqlite3", "report.json", "dead.singer", "bad_lines.jsonl"} <= left
-
-
-@pytest.mark.usefixtures("generous_umask")
-def test_what_a_killed_run_leaves_can_be_read_by_its_owner_alone(pipe, destination, tmp_path):
-    destination.misbehave(Hold())
-    tap, target = pipe.start()
-    destination.wait_until_held()
-    target.kill()
-    tap.kill()
-    destination.release()
-    pipe.end(tap, target)
-
-    left = assert_private(tmp_path / "made")
-    assert {"ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"} <= left
-
-
-@pytest.mark.usefixtures("generous_umask")
-def test_what_a_dry_run_leaves_can_be_read_by_its_owner_alone(pipe, tmp_path):
-    made = tmp_path / "made"
-    pipe.target |= {"dry_run": True, "output_path": str(made / "dry" / "run.jsonl")}
-
-    ended = pipe.run()
-
-    assert ended.target_code == 0, ended.target_log
-    left = assert_private(made)
-    assert {"run.jsonl", "run.jsonl.dead-letters.singer", "report.json"} <= left
-    assert leaks(tmp_path, HIDDEN, *CONFIGS, "run.jsonl") == {}
-
-
-@pytest.mark.parametrize("pipe", ["target-posthog"], indirect=True)
-def test_a_dry_run_writes_no_key(pipe, tmp_path):
-    pipe.target |= {"dry_run": True, "output_path": str(tmp_path / "made" / "run.jsonl")}
-
-    pipe.run()
-
-    assert leaks(tmp_path, HIDDEN, *CONFIGS) == {}
-
-
-@pytest.mark.usefixtures("generous_umask")
-def test_a_download_can_be_read_by_its_owner_alone(pipe, amplitude, tmp_path):
-    amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
-    tap, target = pipe.start()
-    amplitude.wait_until_held()  # the first window may be read already, its folder is there
-
-    folders = [path for path in (tmp_path / "made" / "spool").iterdir() if path.is_dir()]
-    kept = {path: stat.S_IMODE(path.stat().st_mode) for path in folders}
-
-    amplitude.release()
-    pipe.end(tap, target)
-    assert list(kept.values()) == [0o700]
+    assert "ledger.sqlite3" in leaks(here.folder, [f"{MARK}@example.com"])  # it does wait there
+    assert leaks(here.folder, HIDDEN, *CONFIGS) == {}
 
 
 # Settings -----------------------------------------------------------------------------------------
@@ -373,6 +439,9 @@ def test_a_download_can_be_read_by_its_owner_alone(pipe, amplitude, tmp_path):
 FEED = (
     b'{"type":"SCHEMA","stream":"orders","schema":{"properties":{"id":{}}},"key_properties":[]}\n'
 )
+
+
+ORDERS = {"orders": {"event": "Ordered", "distinct_id": "id", "timestamp": "id"}}
 
 
 def log_of(name: str, folder: Path, config: dict[str, object], *options: str) -> str:
@@ -412,12 +481,15 @@ def test_every_secret_setting_is_known_as_one():
 
 
 @pytest.mark.parametrize(("connector", "name"), SECRET_SETTINGS)
-def test_a_secret_of_the_wrong_type_is_not_quoted(tmp_path, connector, name):
-    log = log_of(connector, tmp_path, {name: [PASSWORD]})
+def test_a_secret_of_the_wrong_type_is_not_quoted(tmp_path, monkeypatch, connector, name):
+    (plugin,) = (each for each in CONNECTORS if each.name == connector)
+    command = Command(plugin, tmp_path, {}, monkeypatch, PlayedClock())
 
-    assert name in log
-    assert PASSWORD not in log
-    assert "Traceback" not in log
+    ended = command.run(FEED, **{name: [PASSWORD]})
+
+    assert ended.code == 1
+    assert name in ended.log
+    assert PASSWORD not in ended.log
 
 
 WRONG_LEDGERS = {
@@ -432,19 +504,15 @@ WRONG_LEDGERS = {
 
 
 @pytest.mark.parametrize("url", WRONG_LEDGERS.values(), ids=WRONG_LEDGERS)
-def test_the_password_of_a_ledger_is_in_no_message(tmp_path, url):
-    config = {
-        "api_key": PROJECT_KEY,
-        "host": "http://127.0.0.1:1",
-        "ledger_url": url,
-        "streams": {"orders": {"event": "Ordered", "distinct_id": "id", "timestamp": "id"}},
-    }
+def test_the_password_of_a_ledger_is_in_no_message(tmp_path, monkeypatch, url):
+    config = {"api_key": PROJECT_KEY, "host": "http://127.0.0.1:1", "streams": ORDERS}
+    command = Command(TargetPostHog, tmp_path, config, monkeypatch, PlayedClock())
 
-    log = log_of("target-posthog", tmp_path, config)
+    ended = command.run(FEED, ledger_url=url)
 
-    assert "ledger" in log
-    assert "Traceback" not in log
-    assert PASSWORD not in log
+    assert ended.code == 1
+    assert "ledger" in ended.log
+    assert PASSWORD not in ended.log
     assert leaks(tmp_path, [PASSWORD], "config.json") == {}
 
 
@@ -488,17 +556,16 @@ def meltano_project(folder: Path) -> Path:
     return folder
 
 
-def settings_of_meltano(folder: Path, amplitude, posthog) -> dict[str, str]:
+def settings_of_meltano(here: Stage) -> dict[str, str]:
+    """The settings of a stage's pipe as the environment names them, and Meltano's own."""
+    plugins = {"TAP_AMPLITUDE": here.pipe.tap, "TARGET_POSTHOG": here.pipe.target}
     return {
-        "TAP_AMPLITUDE_BASE_URL": amplitude.url,
-        "TAP_AMPLITUDE_API_KEY": API_KEY,
-        "TAP_AMPLITUDE_SECRET_KEY": SECRET_KEY,
-        "TAP_AMPLITUDE_START_DATE": MONDAY.isoformat(),
-        "TAP_AMPLITUDE_END_DATE": (MONDAY + 2 * HOUR).isoformat(),
-        "TARGET_POSTHOG_HOST": posthog.url,
-        "TARGET_POSTHOG_API_KEY": PROJECT_KEY,
-        "TARGET_POSTHOG_MAX_DEAD_LETTERS": "50",
-        "MELTANO_PROJECT_ROOT": str(folder),
+        **{
+            f"{plugin}_{name.upper()}": str(value)
+            for plugin, settings in plugins.items()
+            for name, value in settings.items()
+        },
+        "MELTANO_PROJECT_ROOT": str(here.folder),
         "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
     }
@@ -511,26 +578,27 @@ def command_lines() -> bytes:
 
 
 @pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
-def test_meltano_at_debug_level_says_no_secret(tmp_path, amplitude, posthog):
-    folder = meltano_project(tmp_path)
-    posthog.misbehave(Hold())
-    run = subprocess.Popen(
-        [str(MELTANO), "--log-level=debug", "run", "tap-amplitude", "target-posthog"],
-        cwd=folder,
-        env={**os.environ, **settings_of_meltano(folder, amplitude, posthog)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    # Of people it says everything: at this level Meltano logs the records themselves.
-    posthog._wait_for(lambda: posthog._held > 0 or run.poll() is not None, "the target's request")
-    seen = command_lines()
-    posthog.release()
-    log, _ = run.communicate(timeout=120)
+def test_meltano_at_debug_level_says_no_secret(tmp_path):
+    meltano_project(tmp_path)
+    with stage(tmp_path, "target-posthog") as here, (tmp_path / "meltano.log").open("wb") as log:
+        here.destination.misbehave(Hold())
+        run = subprocess.Popen(
+            [str(MELTANO), "--log-level=debug", "run", "tap-amplitude", "target-posthog"],
+            cwd=tmp_path,
+            env={**os.environ, **settings_of_meltano(here)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until_held(here.destination)
+            lines = command_lines()
+            here.destination.release()
+            assert run.wait(timeout=120) == 0, (tmp_path / "meltano.log").read_text()[-4_000:]
+        finally:
+            run.kill()
 
-    assert run.returncode == 0, log.decode()[-4_000:]
-    assert b"target-posthog" in seen
-    assert found_in(seen, HIDDEN) == set()
-    assert b"DEBUG" in log or b"debug" in log
-    assert found_in(log, HIDDEN) == set()
-    held = leaks(folder, HIDDEN)
-    assert {name for name in held if not name.endswith("config.json")} == set()
+    assert b"target-posthog" in lines
+    assert found_in(lines, HIDDEN) == set()
+    # Of people it says everything: at this level Meltano itself logs the records.
+    assert "meltano.log" in leaks(tmp_path, [f"{MARK} said"])
+    assert {name for name in leaks(tmp_path, HIDDEN) if not name.endswith("config.json")} == set()
