@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from demo import balance
+from demo.checks import behind
 from tests.fakes.exactly_once import assert_exactly_once
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Outcome:
     Attributes:
         lines: what each line means, with the hour of its upload.
         owners: {device: users}: those of the first hour that names one; any of them may own it.
-        told: {user: what is said of them}.
+        told: {user: what is said of them}, by their devices too, as PostHog's persons hear it.
     """
 
     company: Company
@@ -79,12 +80,12 @@ class Outcome:
 
     def check_people(self, found: Mapping[str, Mapping[str, Any]]) -> None:
         """Nobody's properties are older than the newest."""
-        behind = [
+        late = [
             user
             for user, told in self.told.items()
             if not any(each.items() <= found.get(user, {}).items() for each in _newest(told))
         ]
-        assert not behind, f"older properties than the newest: {behind}"
+        assert not late, f"older properties than the newest: {late}"
 
 
 def _first_named(
@@ -186,8 +187,8 @@ def check_mixpanel(mixpanel: FakeMixpanel, outcome: Outcome) -> None:
     assert mixpanel.swallowed.total() == 0
     _check_devices(mixpanel, outcome)
     profiles = mixpanel.profiles()
-    assert profiles.keys() == outcome.told.keys()
-    outcome.check_people(profiles)
+    assert profiles.keys() == truth.profiles.keys()
+    assert behind(profiles, truth.profiles) == [], "older properties than the newest"
     assert mixpanel.group_profiles() == truth.groups
 
 

@@ -14,6 +14,7 @@ from singer_delivery.sources.amplitude.identity import Link, link_due
 from singer_delivery.sources.amplitude.reading import Reading, Who, link_uuid
 from singer_delivery.sources.ids import known_id
 
+from target_posthog.mappings.people import inherited
 from target_posthog.mappings.posthog import ALIAS, IDENTIFY, IDS, make_event
 from target_posthog.mappings.settings import LinkIdentities
 
@@ -47,7 +48,13 @@ def link(reading: Reading, way: LinkIdentities, base: Mapping[str, Any]) -> Even
     See `link_due` of the library: a device has one owner, the first user it was seen with.
     """
     due = None if way == "none" else link_due(reading)
-    return None if due is None else _link_event(reading.record, due, way, base)
+    if due is None:
+        return None
+    event = _link_event(reading.record, due, way, base)
+    told = inherited(reading)
+    if told is not None:
+        event.facts = (*event.facts, told)
+    return event
 
 
 def _link_event(

@@ -40,15 +40,26 @@ def person_changes(
     return result
 
 
+def inherited(reading: Reading) -> Fact | None:
+    """Return what was told of the record's own device, as the fact about its user that it becomes.
+
+    The link makes it part of the person, where nothing was told of the user yet; what was, wins
+    (PostHog, person-merge-service.ts).
+    """
+    device = reading.own_device
+    if device is None or reading.known.recall("person", reading.person) is not None:
+        return None
+    told = reading.known.recall("person", device)
+    return None if told is None else told._replace(name=reading.person)
+
+
 def newer_person(reading: Reading, properties: Mapping[str, Any]) -> Fact | None:
     """Return the fact to remember if these properties of the person are news, else None."""
     fact = Fact("person", reading.person, digest(properties), reading.moment.at)
     last = reading.known.recall("person", reading.person)
     if not is_news(last, fact, reading.renewed):
         return None
-    if last is None and reading.own_device is not None:
-        # What the device was told before it had an owner is part of the person by the link.
-        before = reading.known.recall("person", reading.own_device)
-        if before is not None and before.at > fact.at:
-            return None
+    before = inherited(reading)
+    if before is not None and before.at > fact.at:
+        return None
     return fact

@@ -72,6 +72,22 @@ def test_an_older_snapshot_of_the_user_does_not_overwrite_what_its_device_was_to
     assert told(late) == {"$set": FREE}
 
 
+def test_what_a_device_was_told_is_its_users_from_the_link_on() -> None:
+    importing = Importing()
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO, event_time=T11)
+    importing.reads(device_id="d1", user_properties=FREE, event_time=T10)
+    elsewhere = importing.reads(device_id=None, user_properties=FREE, event_time=T10)
+    assert told(elsewhere) == {}
+
+
+def test_what_a_device_was_told_does_not_replace_what_its_user_was_told() -> None:
+    importing = Importing()
+    importing.reads(device_id="d2", user_properties=FREE, event_time=T10)
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO, event_time=T12)
+    mapped = importing.reads(device_id="d1", user_properties=PRO, event_time=T11)
+    assert told(mapped) == {"$set": PRO}
+
+
 def test_a_device_with_an_owner_speaks_of_the_owner() -> None:
     importing = Importing()
     importing.reads(device_id="d1", user_properties=PRO, event_time=T11)
