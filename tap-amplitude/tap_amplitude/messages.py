@@ -56,7 +56,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
         Raises:
             BrokenPipeError: The reader is gone. Waiting lines are dropped, then and later.
-            SystemExit: A signal came meanwhile; the lines are out.
+            SystemExit: A signal came meanwhile; the lines are out, or their reader is gone.
         """
         self._is_writing = True
         try:
@@ -66,6 +66,8 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             write_to_stdout(chunk)
         except BrokenPipeError:
             _abandon_stdout()
+            if self.signum is not None:  # a Ctrl-C ended the reader as well, and a little sooner
+                raise SystemExit(128 + self.signum) from None
             raise
         finally:
             self._is_writing = False

@@ -261,3 +261,11 @@ def test_memory_does_not_grow_with_the_export(tmp_path):
         peaks.append(peak_memory(path, tmp_path))
     small, large = peaks
     assert large - small < 20_000  # kB; the lines are 130 MB
+
+
+def test_a_signal_is_told_also_when_it_ended_the_reader_a_little_sooner(stuck):
+    process, _ = stuck
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+
+    assert process.wait(20) == 128 + signal.SIGINT
