@@ -266,7 +266,7 @@ def test_memory_does_not_grow_with_the_export(tmp_path):
 
 
 def test_a_signal_is_told_also_when_it_ended_the_reader_a_little_sooner(monkeypatch):
-    """A terminal's Ctrl-C goes to both ends of a pipe; lines still wait for a reader that is gone."""
+    """A Ctrl-C goes to both ends of a pipe; lines still wait for a reader that is gone."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
