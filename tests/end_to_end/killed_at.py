@@ -42,7 +42,7 @@ STEPS = {
     "claims": Step(Ledger, "save_claims", lambda ledger: bool(ledger._claims)),
     "request": Step(Transport, "send"),
     "reply": Step(Delivery, "decided"),
-    "dead letters": Step(DeadLetters, "flush", lambda letters: letters._dirty),
+    "dead letters": Step(DeadLetters, "flush", lambda letters: letters._file is not None),
     "ledger": Step(Ledger, "save", lambda ledger: bool(ledger._confirmed)),
     "state": Step(DeliveryTarget, "give_back"),
     # Of updates that wait for the end of the run:

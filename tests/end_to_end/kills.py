@@ -108,7 +108,7 @@ class Instant:
             ("start", "download", "request", "request", "request", "update", "state", "input over")
         )
         longest = {"start": 1.0, "input over": 0.1}.get(kind, 0.03)
-        number = chance.randint(1, {"request": 14, "download": 4, "state": 3}.get(kind, 2))
+        number = chance.randint(1, {"request": 10, "download": 3}.get(kind, 2))
         victims = chance.choice((("tap",), ("target",), ("target",), ("tap", "target")))
         if kind == "input over":
             victims = ("target",)
@@ -229,7 +229,7 @@ class Migration:
             self.amplitude.misbehave(self.chance.choice((TruncateBody(), DropConnection())))
 
 
-def company_for(seed: int, events: int = 900) -> Company:
+def company_for(seed: int, events: int = 600) -> Company:
     """Return a company whose users often share a tablet in one hour, so that order matters."""
     return Company(seed=seed, events=events, hours=8, people=24)
 
