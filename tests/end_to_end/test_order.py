@@ -1,16 +1,14 @@
 """Whatever the service answers: each person's events arrive in the order they were read.
 
 The whole way of a record, from its mapping to real HTTP, with random people on random devices and
-random scripts of replies; time is played. Who is whom is worked out here anew, from the rules.
+random scripts of replies; time is played.
 """
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +26,14 @@ from target_posthog import endpoints as posthog_endpoints
 from target_posthog.mappings import amplitude as posthog_amplitude
 from target_posthog.mappings.settings import MappingSettings as PostHogSettings
 
-from tests.fakes.exchanges import Act, DropConnection, Exchange, LoseReply, Reply, TruncateBody
+from tests.end_to_end.moods import TOO_LARGE, PickyMixpanel, PickyPostHog, Reading, Record
+from tests.fakes.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 from tests.singer_delivery.toys import PlayedClock, restless_threads, within
 
-Record = dict[str, Any]
-
 NOW = 1_780_000_000_000_000  # May 2026, in microseconds
 LINK = "$create_alias"
-TOO_LARGE = Reply(413)
-"""Said of requests of more than one event only; said of one, it would be that event's end."""
-
 REPLIES: tuple[Act | None, ...] = (
     None,
     None,
@@ -50,56 +44,6 @@ REPLIES: tuple[Act | None, ...] = (
     Reply(429, headers={"Retry-After": "3"}),
     TOO_LARGE,
 )
-
-
-class Mood:
-    """How a service treats requests by what they hold; `picks` are the ids of bad events."""
-
-    def __init__(self, picks: frozenset[str], delayed: frozenset[str] = frozenset()) -> None:
-        super().__init__()
-        self.picks = picks
-        self.too_large: set[int] = set()
-        self._delayed = delayed
-        self._delays = 12
-
-    def judged(self, exchange: Exchange, ids: Sequence[str]) -> Reply | None:
-        """Return the reply to a whole request, if there is one.
-
-        Requests with one of the `delayed` are asked for again, so that all others could overtake.
-        """
-        if exchange.number in self.too_large and len(ids) > 1:
-            return TOO_LARGE
-        if self._delays and not self._delayed.isdisjoint(ids):
-            self._delays -= 1
-            return Reply(503)
-        return None
-
-
-class PickyPostHog(Mood, FakePostHog):
-    """Refuses a whole request for one bad event."""
-
-    def answer(self, exchange: Exchange, body: bytes) -> Reply:
-        sent = orjson.loads(gzip.decompress(body))["batch"]
-        reply = self.judged(exchange, [event["uuid"] for event in sent])
-        if reply is not None:
-            return reply
-        if self.picks & {event["uuid"] for event in sent}:
-            return Reply(400, b"event submitted with an empty event name")
-        return super().answer(exchange, body)
-
-
-class PickyMixpanel(Mood, FakeMixpanel):
-    """Refuses bad events and takes all others of their request."""
-
-    def answer(self, exchange: Exchange, body: bytes) -> Reply:
-        if exchange.path != "/import":
-            return super().answer(exchange, body)
-        sent = orjson.loads(gzip.decompress(body))
-        for event in sent:
-            if event["properties"]["$insert_id"] in self.picks:
-                del event["properties"]["time"]
-        reply = self.judged(exchange, [event["properties"]["$insert_id"] for event in sent])
-        return reply or super().answer(exchange, gzip.compress(orjson.dumps(sent)))
 
 
 def posthog_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping]:
@@ -204,55 +148,6 @@ def plays(draw: st.DrawFn) -> tuple[list[Record], frozenset[str]]:
     ]
     bad = draw(st.frozensets(st.integers(0, count - 1), max_size=2))
     return records, frozenset(map(uuid_of, bad))
-
-
-@dataclass
-class Reading:
-    """What the rules make of records in reading order.
-
-    Attributes:
-        owners: {device: the first user read with it}.
-        orders: {person: uuids of their events}.
-        before_link: {device: uuids of its own events that were read before its link}.
-        linking: {device: uuid of the record that links it}.
-        newest: {person: the time of the newest record about them}. A link makes what its device was
-            told part of the person, where nothing was told of the user yet.
-        newest_named: the same by records that name the user, which alone tell of a profile.
-    """
-
-    owners: dict[str, str] = field(default_factory=dict)
-    orders: dict[str, list[str]] = field(default_factory=dict)
-    before_link: dict[str, list[str]] = field(default_factory=dict)
-    linking: dict[str, str] = field(default_factory=dict)
-    newest: dict[str, int] = field(default_factory=dict)
-    newest_named: dict[str, int] = field(default_factory=dict)
-
-    def read(self, record: Record) -> None:
-        user, device, uuid = record["user_id"], record["device_id"], record["uuid"]
-        if user is not None and device not in self.owners:
-            self.owners[device] = user
-            self.linking[device] = uuid
-            self.before_link[device] = list(self.orders.get(device, ()))
-            if user not in self.newest and device in self.newest:
-                self.newest[user] = self.newest[device]
-        person = user or self.owners.get(device, device)
-        self.orders.setdefault(person, []).append(uuid)
-        told = record["user_properties"]["second"]
-        self.newest[person] = max(told, self.newest.get(person, told))
-        if user is not None:
-            self.newest_named[user] = max(told, self.newest_named.get(user, told))
-
-    @property
-    def early(self) -> frozenset[str]:
-        """What devices did before they were linked."""
-        return frozenset(uuid for uuids in self.before_link.values() for uuid in uuids)
-
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> Reading:
-        reading = cls()
-        for record in records:
-            reading.read(record)
-        return reading
 
 
 def first_arrivals(ids: Sequence[str]) -> dict[str, int]:

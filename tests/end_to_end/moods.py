@@ -1,0 +1,121 @@
+"""Services that refuse by what a request holds, and what the rules make of records in their order.
+
+Who is whom is worked out here anew, from the rules, apart from the code under test.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tests.fakes.exchanges import Exchange, Reply
+from tests.fakes.mixpanel import FakeMixpanel
+from tests.fakes.posthog import FakePostHog
+
+Record = dict[str, Any]
+
+TOO_LARGE = Reply(413)
+"""Said of requests of more than one event only; said of one, it would be that event's end."""
+
+
+class Mood:
+    """How a service treats requests by what they hold; `picks` are the ids of bad events."""
+
+    def __init__(self, picks: frozenset[str], delayed: frozenset[str] = frozenset()) -> None:
+        super().__init__()
+        self.picks = picks
+        self.too_large: set[int] = set()
+        self._delayed = delayed
+        self._delays = 12
+
+    def judged(self, exchange: Exchange, ids: Sequence[str]) -> Reply | None:
+        """Return the reply to a whole request, if there is one.
+
+        Requests with one of the `delayed` are asked for again, so that all others could overtake.
+        """
+        if exchange.number in self.too_large and len(ids) > 1:
+            return TOO_LARGE
+        if self._delays and not self._delayed.isdisjoint(ids):
+            self._delays -= 1
+            return Reply(503)
+        return None
+
+
+class PickyPostHog(Mood, FakePostHog):
+    """Refuses a whole request for one bad event."""
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        sent = orjson.loads(gzip.decompress(body))["batch"]
+        reply = self.judged(exchange, [event["uuid"] for event in sent])
+        if reply is not None:
+            return reply
+        if self.picks & {event["uuid"] for event in sent}:
+            return Reply(400, b"event submitted with an empty event name")
+        return super().answer(exchange, body)
+
+
+class PickyMixpanel(Mood, FakeMixpanel):
+    """Refuses bad events and takes all others of their request."""
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        if exchange.path != "/import":
+            return super().answer(exchange, body)
+        sent = orjson.loads(gzip.decompress(body))
+        for event in sent:
+            if event["properties"]["$insert_id"] in self.picks:
+                del event["properties"]["time"]
+        reply = self.judged(exchange, [event["properties"]["$insert_id"] for event in sent])
+        return reply or super().answer(exchange, gzip.compress(orjson.dumps(sent)))
+
+
+@dataclass
+class Reading:
+    """What the rules make of records in reading order.
+
+    Attributes:
+        owners: {device: the first user read with it}.
+        orders: {person: uuids of their events}.
+        before_link: {device: uuids of its own events that were read before its link}.
+        linking: {device: uuid of the record that links it}.
+        newest: {person: the time of the newest record about them}. A link makes what its device was
+            told part of the person, where nothing was told of the user yet.
+        newest_named: the same by records that name the user, which alone tell of a profile.
+    """
+
+    owners: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    before_link: dict[str, list[str]] = field(default_factory=dict)
+    linking: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    newest_named: dict[str, int] = field(default_factory=dict)
+
+    def read(self, record: Record) -> None:
+        user, device, uuid = record["user_id"], record["device_id"], record["uuid"]
+        if user is not None and device not in self.owners:
+            self.owners[device] = user
+            self.linking[device] = uuid
+            self.before_link[device] = list(self.orders.get(device, ()))
+            if user not in self.newest and device in self.newest:
+                self.newest[user] = self.newest[device]
+        person = user or self.owners.get(device, device)
+        self.orders.setdefault(person, []).append(uuid)
+        told = record["user_properties"]["second"]
+        self.newest[person] = max(told, self.newest.get(person, told))
+        if user is not None:
+            self.newest_named[user] = max(told, self.newest_named.get(user, told))
+
+    @property
+    def early(self) -> frozenset[str]:
+        """What devices did before they were linked."""
+        return frozenset(uuid for uuids in self.before_link.values() for uuid in uuids)
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Reading:
+        reading = cls()
+        for record in records:
+            reading.read(record)
+        return reading
