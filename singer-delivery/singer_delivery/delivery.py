@@ -11,13 +11,14 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
+from operator import attrgetter
 from typing import Any, Protocol
 
 from singer_delivery.database import Update
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
-from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
+from singer_delivery.events import Event, Note, RecordMapping, Unmappable
 from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
@@ -95,17 +96,23 @@ class Delivery:
             Interrupted: the run was told to stop.
         """
         self._dispatcher.raise_if_over()
-        receipt = self._open(stream, message)
+        chapter = self._chapter
+        receipt = Receipt(message, stream, chapter)
+        chapter.read += 1
+        self._report.stream(stream).read += 1
         try:
             mapped = mapping(record, self._ledger)
             encoded = [self._endpoints[event.endpoint].encode(event) for event in mapped.events]
         except Unmappable as error:
-            self._die(receipt, error.reason, error.detail, 0, "")
-            self._close(receipt)
+            self._unmappable(receipt, error)
             return
-        self._note(receipt, mapped)
+        receipt.skipped = mapped.skipped
+        if mapped.renewed:
+            self._ledger.renew(mapped.renewed)
+        if mapped.notes:
+            self._note(mapped.notes)
         if mapped.held:
-            self._held.setdefault(stream, []).append(receipt.chapter)
+            self._held.setdefault(stream, []).append(chapter)
             return
         self._submit(receipt, mapped.events, encoded)
 
@@ -143,34 +150,44 @@ class Delivery:
         assert self.dispatch is not None, "connect a dispatcher before taking records"
         return self.dispatch
 
-    def _open(self, stream: str, message: bytes) -> Receipt:
+    def _unmappable(self, receipt: Receipt, error: Unmappable) -> None:
         with self._lock:
-            self._report.stream(stream).read += 1
-            self._chapter.undecided += 1
-            return Receipt(message, stream, self._chapter)
+            self._die(receipt, error.reason, error.detail, 0, "")
+            self._close(receipt)
+        self._settle()
 
-    def _note(self, receipt: Receipt, mapped: Mapped) -> None:
-        receipt.skipped = mapped.skipped
-        receipt.undecided = sum(not event.deferred for event in mapped.events)
-        self._ledger.renew(mapped.renewed)
-        if mapped.notes:
-            with self._lock:
-                for note in mapped.notes:
-                    self._report.note(note)
+    def _note(self, notes: Iterable[Note]) -> None:
+        with self._lock:
+            for note in notes:
+                self._report.note(note)
 
     def _submit(self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]) -> None:
+        self._tell_ledger(receipt, events, encoded)
+        if not receipt.undecided:
+            with self._lock:
+                self._close(receipt)
+            self._settle()
+            return
         for event, each in zip(events, encoded, strict=True):
-            self._ledger.claim(event.claims)
+            if event.deferred:
+                continue
+            if self._ledger.is_deferring(event.endpoint):
+                self._send_update(self._ledger.waiting(event.endpoint, event.person))
+            self._dispatcher.submit(event, each, receipt)
+
+    def _tell_ledger(
+        self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]
+    ) -> None:
+        """Remember what the events say, and count those that are to be decided."""
+        for event, each in zip(events, encoded, strict=True):
+            if event.claims:
+                self._ledger.claim(event.claims)
             if event.deferred:
                 self._ledger.defer(as_update(event, each, receipt), event.facts)
-            else:
+                continue
+            receipt.undecided += 1
+            if event.facts:
                 self._ledger.expect(event.facts)
-        if not receipt.undecided:
-            self._close(receipt)
-        for event, each in zip(events, encoded, strict=True):
-            if not event.deferred:
-                self._send_update(self._ledger.waiting(event.endpoint, event.person))
-                self._dispatcher.submit(event, each, receipt)
 
     def _send_update(self, update: Update | None) -> None:
         """Send the update that a change is about to be laid over: the last to arrive wins."""
@@ -202,39 +219,43 @@ class Delivery:
     def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
         """Take note of outcomes: see `dispatcher.Listener`."""
         with self._lock:
+            self._count(batch)
             for queued, judgement in batch:
-                self._count(queued.event, judgement)
-                if isinstance(queued.ticket, Waiting):
-                    self._update_decided(queued.ticket.update, judgement, attempts)
-                elif isinstance(queued.ticket, HeldBack):
-                    self._release(queued.ticket.stream)
-                elif isinstance(queued.ticket, Receipt):
-                    self._event_decided(queued.event, queued.ticket, judgement, attempts)
+                ticket = queued.ticket
+                if isinstance(ticket, Receipt):
+                    self._event_decided(queued.event, ticket, judgement, attempts)
+                elif isinstance(ticket, Waiting):
+                    self._update_decided(ticket.update, judgement, attempts)
+                elif isinstance(ticket, HeldBack):
+                    self._release(ticket.stream)
         self._settle()
 
-    def _count(self, event: Event, judgement: Judgement) -> None:
-        if judgement.verdict is Verdict.DELIVERED:
-            self._report.delivered(event)
-        else:
-            self._report.rejected(event, judgement.reason)
+    def _count(self, batch: Sequence[tuple[Queued, Judgement]]) -> None:
+        delivered = [each.event for each, of in batch if of.verdict is Verdict.DELIVERED]
+        if delivered:
+            self._report.delivered(delivered)
+        if len(delivered) < len(batch):
+            for queued, judgement in batch:
+                if judgement.verdict is not Verdict.DELIVERED:
+                    self._report.rejected(queued.event, judgement.reason)
 
     def _event_decided(
         self, event: Event, receipt: Receipt, judgement: Judgement, attempts: int
     ) -> None:
-        if judgement.verdict is Verdict.DELIVERED:
-            self._ledger.confirm(event.facts)
-        else:
+        if judgement.verdict is not Verdict.DELIVERED:
             self._ledger.retract(event.facts)
             self._die(receipt, judgement.reason, judgement.detail, attempts, event.endpoint)
+        elif event.facts:
+            self._ledger.confirm(event.facts)
         receipt.undecided -= 1
         if not receipt.undecided:
-            self._close(receipt, settle=False)
+            self._close(receipt)
 
     def _release(self, stream: str) -> None:
         chapters = self._held.pop(stream, [])
         self._report.stream(stream).delivered += len(chapters)
         for chapter in chapters:
-            chapter.undecided -= 1
+            chapter.decided += 1
 
     def _update_decided(self, update: Update, judgement: Judgement, attempts: int) -> None:
         if judgement.verdict is not Verdict.DELIVERED:
@@ -263,19 +284,16 @@ class Delivery:
             self._dead_letters.add(letter)
             receipt.dead = reason
 
-    def _close(self, receipt: Receipt, *, settle: bool = True) -> None:
-        with self._lock:
-            counts = self._report.stream(receipt.stream)
-            if receipt.dead is not None:
-                counts.dead[receipt.dead] += 1
-                self._check(counts.read, counts.dead)
-            elif receipt.skipped is not None:
-                counts.skipped[receipt.skipped] += 1
-            else:
-                counts.delivered += 1
-            receipt.chapter.undecided -= 1
-        if settle:
-            self._settle()
+    def _close(self, receipt: Receipt) -> None:
+        counts = self._report.stream(receipt.stream)
+        if receipt.dead is not None:
+            counts.dead[receipt.dead] += 1
+            self._check(counts.read, counts.dead)
+        elif receipt.skipped is not None:
+            counts.skipped[receipt.skipped] += 1
+        else:
+            counts.delivered += 1
+        receipt.chapter.decided += 1
 
     def _check(self, read: int, dead: Counter[str]) -> None:
         # Before the chapter is told: STATE must not pass what stops the run.
@@ -285,14 +303,10 @@ class Delivery:
     def _settle(self) -> None:
         """Give back the STATE of every chapter that is settled, the oldest first."""
         with self._lock:
-            settled = list(takewhile(_is_settled, self._chapters))
+            settled = list(takewhile(attrgetter("is_settled"), self._chapters))
             if settled:
                 self.save()  # first: where it fails, these chapters stay the next to settle
             for chapter in settled:
                 assert chapter.state is not None
                 self._emit_state(chapter.state)
                 self._chapters.popleft()
-
-
-def _is_settled(chapter: Chapter) -> bool:
-    return chapter.state is not None and not chapter.undecided

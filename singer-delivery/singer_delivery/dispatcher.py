@@ -261,8 +261,7 @@ class Dispatcher:
 
     def _release(self, batch: list[Queued]) -> None:
         with self._lock:
-            for queued in batch:
-                self._lanes.decided(queued)
+            self._lanes.decided(batch)
             self._undecided -= len(batch)
             self._wake_lanes()
             self._progress.notify()

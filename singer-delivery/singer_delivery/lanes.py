@@ -16,11 +16,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
 from singer_delivery.batcher import first_batch
-from singer_delivery.endpoint import Endpoint, Limits, Request
+from singer_delivery.endpoint import Endpoint, Request
 from singer_delivery.events import Event
 
 HELD_BYTES = 64 * 1024 * 1024
@@ -37,25 +38,27 @@ class Ticket:
         self.message = message
 
 
-@dataclass(slots=True, eq=False)
 class Queued:
-    """An event on its way: encoded, with what its outcome will mean."""
+    """An event on its way: encoded, with what its outcome will mean.
 
-    event: Event
-    encoded: bytes
-    ticket: Ticket
-    after: Queued | None = None
-    decided: bool = False
+    Attributes:
+        size: bytes as encoded, before compression.
+        held: bytes that it keeps in memory until it is decided.
+        after: the event of another lane that must be decided before this one leaves.
+        presence: where its person's undecided events are, once it waits in a lane.
+    """
 
-    @property
-    def size(self) -> int:
-        """Bytes as encoded, before compression."""
-        return len(self.encoded)
+    __slots__ = ("after", "decided", "encoded", "event", "held", "presence", "size", "ticket")
 
-    @property
-    def held(self) -> int:
-        """Bytes that this event keeps in memory until it is decided."""
-        return len(self.encoded) + len(self.ticket.message)
+    def __init__(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
+        self.event = event
+        self.encoded = encoded
+        self.ticket = ticket
+        self.size = len(encoded)
+        self.held = self.size + len(ticket.message)
+        self.after: Queued | None = None
+        self.decided = False
+        self.presence: Presence | None = None
 
 
 @dataclass(frozen=True)
@@ -75,22 +78,28 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """A queue with at most one request in the air."""
+    """A queue with at most one request in the air.
+
+    `is_full` says that a whole request waits; it is kept up to date by whoever adds or takes.
+    """
 
     ready: threading.Condition
     waiting: deque[Queued] = field(default_factory=deque)
     size: int = 0
     since: float = 0.0
     sending: bool = False
+    is_full: bool = False
 
 
-@dataclass(slots=True)
 class Presence:
-    """Where a person's undecided events are, and how many."""
+    """Where a person's undecided events are, how many, and which came last."""
 
-    lane: Lane
-    undecided: int
-    last: Queued
+    __slots__ = ("lane", "last", "undecided")
+
+    def __init__(self, lane: Lane, last: Queued) -> None:
+        self.lane = lane
+        self.undecided = 1
+        self.last = last
 
 
 class Lanes:
@@ -117,29 +126,36 @@ class Lanes:
             present = self._present.get(event.merges)
         if present is not None:
             return present.lane
-        if self._is_full(self._filling) or self._filling.sending:
-            self._filling = self._fullest_with_room()
-        return self._filling
+        filling = self._filling
+        if filling.sending or filling.is_full:
+            filling = self._filling = self._fullest_with_room()
+        return filling
 
     def has_room(self, lane: Lane) -> bool:
         """Tell whether the lane may take one more event now."""
-        return self._held < self._held_bytes and not self._is_full(lane)
+        return not lane.is_full and self._held < self._held_bytes
 
     def put(self, lane: Lane, queued: Queued) -> None:
         """Add an event to its lane, and wake the lane when a full request waits there."""
-        event = queued.event
+        event, waiting = queued.event, lane.waiting
         if event.merges is not None:
-            elsewhere = self._present.get(event.merges)
-            if elsewhere is not None and elsewhere.lane is not lane:
-                queued.after = elsewhere.last
-                elsewhere.lane.ready.notify()
-        if not lane.waiting:
-            lane.since = time.monotonic()
-        lane.waiting.append(queued)
+            self._follow(lane, queued, event.merges)
+        waiting.append(queued)
         lane.size += queued.size
         self._held += queued.held
-        self._arrived(lane, queued)
-        if len(lane.waiting) == 1 or self._is_full(lane):
+        present = self._present.get(event.person)
+        if present is None:
+            present = self._present[event.person] = Presence(lane, queued)
+        else:
+            present.undecided += 1
+            present.last = queued
+        queued.presence = present
+        limits = self._endpoints[waiting[0].event.endpoint].limits
+        lane.is_full = len(waiting) >= limits.max_events or lane.size >= limits.max_bytes
+        if len(waiting) == 1:
+            lane.since = time.monotonic()
+            lane.ready.notify()
+        elif lane.is_full:
             lane.ready.notify()
 
     def take(self, lane: Lane) -> list[Queued]:
@@ -158,6 +174,7 @@ class Lanes:
             lane.waiting.popleft()
             lane.size -= queued.size
         lane.since = time.monotonic()
+        lane.is_full = self._is_full(lane)
         return batch
 
     def patience(self, lane: Lane, linger: float) -> float | None:
@@ -172,40 +189,41 @@ class Lanes:
     def is_due(self, lane: Lane) -> bool:
         """Tell whether the lane's next request should leave without waiting for more events."""
         return bool(lane.waiting) and (
-            self._is_full(lane) or self._held >= self._held_bytes or self._is_awaited(lane)
+            lane.is_full or self._held >= self._held_bytes or self._is_awaited(lane)
         )
 
     def is_blocked(self, lane: Lane) -> bool:
         """Tell whether the lane's first event still waits for another lane's."""
         return self._blocked(lane.waiting[0])
 
-    def decided(self, queued: Queued) -> None:
-        """Forget an event that was decided, and its person when it was the last."""
-        queued.decided = True
-        self._held -= queued.held
-        present = self._present[queued.event.person]
-        present.undecided -= 1
-        if not present.undecided:
-            del self._present[queued.event.person]
+    def decided(self, batch: Iterable[Queued]) -> None:
+        """Forget events that were decided, and their people when they were the last."""
+        for queued in batch:
+            queued.decided = True
+            self._held -= queued.held
+            present = queued.presence
+            assert present is not None, "it never waited in a lane"
+            present.undecided -= 1
+            if not present.undecided:
+                del self._present[queued.event.person]
 
-    def _arrived(self, lane: Lane, queued: Queued) -> None:
-        present = self._present.get(queued.event.person)
-        if present is None:
-            self._present[queued.event.person] = Presence(lane, 1, queued)
-        else:
-            present.undecided += 1
-            present.last = queued
+    def _follow(self, lane: Lane, queued: Queued, merged: str) -> None:
+        """Let an event wait for the person it merges, who is elsewhere."""
+        elsewhere = self._present.get(merged)
+        if elsewhere is not None and elsewhere.lane is not lane:
+            queued.after = elsewhere.last
+            elsewhere.lane.ready.notify()
 
     def _is_full(self, lane: Lane) -> bool:
         if not lane.waiting:
             return False
-        limits = self._limits(lane.waiting[0].event)
+        limits = self._endpoints[lane.waiting[0].event.endpoint].limits
         return len(lane.waiting) >= limits.max_events or lane.size >= limits.max_bytes
 
     def _fullest_with_room(self) -> Lane:
         return max(
             self.lanes,
-            key=lambda lane: (not self._is_full(lane), not lane.sending, len(lane.waiting)),
+            key=lambda lane: (not lane.is_full, not lane.sending, len(lane.waiting)),
         )
 
     def _is_awaited(self, lane: Lane) -> bool:
@@ -220,6 +238,3 @@ class Lanes:
 
     def _blocked(self, queued: Queued) -> bool:
         return queued.after is not None and not queued.after.decided
-
-    def _limits(self, event: Event) -> Limits:
-        return self._endpoints[event.endpoint].limits

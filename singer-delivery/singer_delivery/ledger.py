@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from singer_delivery.database import Database, Update
@@ -21,7 +20,7 @@ from singer_delivery.events import Fact
 Key = tuple[str, str]
 
 CACHED = 50_000
-"""Facts kept in memory besides those not yet on disk: about 20 MB."""
+"""Facts kept in memory besides those not yet on disk, at least; at most twice as many: 20 MB."""
 
 SAVE_AFTER = 5_000
 """Delivered facts that may wait in memory for the next save."""
@@ -32,12 +31,16 @@ UPDATES_SAVE_AFTER = 1_000
 UPDATES_READ = 500
 """Updates that are read from the disk at once."""
 
+UNREAD = Fact("", "", "", 0)
+"""Stands for what has not been looked up: unlike None, which says that there is nothing."""
+
 
 class Ledger:
     """The memory of one destination project, named by `scope`, in the database at `url`.
 
-    `recall` is called from one thread; everything else from any. With `keep=False` nothing is ever
-    written: what a dry run says is known to that run alone.
+    `recall`, `claim`, `expect`, `renew` and `defer` are called from one thread; everything else
+    from any. With `keep=False` nothing is ever written: what a dry run says is known to that run
+    alone.
 
     Raises:
         SettingsError: the url is no database address, or the ledger is of another version.
@@ -55,21 +58,26 @@ class Ledger:
         self._untrue: list[Fact] = []
         self._on_their_way: dict[Key, int] = {}
         self._deferring = self._database.endpoints()
-        self._undecided: Counter[Key] = Counter()  # events in the air, by what they would make true
+        self._undecided: dict[Key, int] = {}  # events in the air, by what they would make true
+        # As on disk, those used last: when the younger is full it becomes the older.
         self._cache: dict[Key, Fact | None] = {}
+        self._older_cache: dict[Key, Fact | None] = {}
         self._lock = threading.Lock()
         self._saving = threading.Lock()
 
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known of `name`, counting what this run said before; else None."""
         key = (kind, name)
-        with self._lock:
-            fact = self._fresh.get(key)
-            if fact is not None:
-                return fact
-            if key in self._cache:
-                return self._cache[key]
-        fact = self._database.read(kind, name)
+        # Without the lock, in this order: a save fills the cache before it empties `_fresh`.
+        fact = self._fresh.get(key)
+        if fact is not None:
+            return fact
+        cached = self._cache.get(key, UNREAD)
+        return cached if cached is not UNREAD else self._look_up(key)
+
+    def _look_up(self, key: Key) -> Fact | None:
+        cached = self._older_cache.get(key, UNREAD)
+        fact = self._database.read(*key) if cached is UNREAD else cached
         with self._lock:
             # Another thread may have saved a newer one since.
             if key not in self._cache:
@@ -80,14 +88,15 @@ class Ledger:
         """Say what holds from now on; `save_claims` puts it on disk."""
         with self._lock:
             for fact in facts:
-                self._fresh[_key(fact)] = self._claims[_key(fact)] = fact
+                self._fresh[fact[:2]] = self._claims[fact[:2]] = fact
 
     def expect(self, facts: Iterable[Fact]) -> None:
         """Say what will hold once the event that carries it is delivered."""
         with self._lock:
             for fact in facts:
-                self._fresh[_key(fact)] = fact
-                self._undecided[_key(fact)] += 1
+                key = fact[:2]
+                self._fresh[key] = fact
+                self._undecided[key] = self._undecided.get(key, 0) + 1
 
     def renew(self, facts: Iterable[Fact]) -> None:
         """Say that what was said before holds at a later time too.
@@ -96,9 +105,10 @@ class Ledger:
         """
         with self._lock:
             for fact in facts:
-                self._fresh[_key(fact)] = fact
-                if not self._undecided[_key(fact)]:
-                    self._confirmed[_key(fact)] = fact
+                key = fact[:2]
+                self._fresh[key] = fact
+                if key not in self._undecided:
+                    self._confirmed[key] = fact
 
     def defer(self, update: Update, facts: Iterable[Fact]) -> None:
         """Keep an update for the end of the run, in place of an older one of the same person.
@@ -108,7 +118,7 @@ class Ledger:
         """
         with self._lock:
             for fact in facts:
-                self._fresh[_key(fact)] = self._confirmed[_key(fact)] = fact
+                self._fresh[fact[:2]] = self._confirmed[fact[:2]] = fact
             self._deferring.add(update.endpoint)
             key = (update.endpoint, update.name)
             if key not in self._updates or self._updates[key].at <= update.at:
@@ -128,18 +138,22 @@ class Ledger:
             yield from batch
             after = (batch[-1].endpoint, batch[-1].name)
 
+    def is_deferring(self, endpoint: str) -> bool:
+        """Tell whether any update of this endpoint may wait."""
+        return endpoint in self._deferring
+
     def waiting(self, endpoint: str, name: str) -> Update | None:
         """Return the update of this name that waits and is not on its way: it may be sent now."""
-        if endpoint not in self._deferring:
-            return None
+        key = (endpoint, name)
         if not self._keep:
-            return self._updates.pop((endpoint, name), None)
-        self.save()
-        update = self._database.update(endpoint, name)
+            return self._updates.pop(key, None)
         with self._lock:
-            if update is None or self._on_their_way.get((endpoint, name)) == update.at:
+            update = self._updates.get(key)
+        update = update or self._database.update(endpoint, name)
+        with self._lock:
+            if update is None or self._on_their_way.get(key) == update.at:
                 return None
-            self._on_their_way[endpoint, name] = update.at
+            self._on_their_way[key] = update.at
         return update
 
     def refused(self, update: Update) -> None:
@@ -162,13 +176,7 @@ class Ledger:
         """Say that the event was delivered: its facts last, and a later save puts them on disk."""
         with self._lock:
             for fact in facts:
-                self._settle(_key(fact))
-                newest = self._fresh.setdefault(_key(fact), fact)
-                holds = newest if self._renews(newest, fact) else fact
-                before = self._confirmed.get(_key(fact)) or self._cache.get(_key(fact))
-                # What was deferred since is newer, and lasts already.
-                if before is None or before.at <= holds.at:
-                    self._confirmed[_key(fact)] = holds
+                self._confirm(fact[:2], fact)
             full = len(self._confirmed) >= SAVE_AFTER
         if full:
             self.save()
@@ -177,15 +185,16 @@ class Ledger:
         """Say that the event was rejected: what it would have made true is forgotten."""
         with self._lock:
             for fact in facts:
-                self._settle(_key(fact))
-                newest = self._fresh.get(_key(fact))
+                key = fact[:2]
+                self._settle(key)
+                newest = self._fresh.get(key)
                 if newest is None or not self._renews(newest, fact):
                     continue
-                before = self._confirmed.get(_key(fact))
+                before = self._confirmed.get(key)
                 if before is None:
-                    del self._fresh[_key(fact)]
+                    del self._fresh[key]
                 else:
-                    self._fresh[_key(fact)] = before
+                    self._fresh[key] = before
 
     def save_claims(self) -> None:
         """Return when every claim made before this call is on disk."""
@@ -216,11 +225,21 @@ class Ledger:
                     self._forget_updates(updates, len(sent))
                     del self._untrue[: len(untrue)]
 
+    def _confirm(self, key: Key, fact: Fact) -> None:
+        self._settle(key)
+        newest = self._fresh.setdefault(key, fact)
+        holds = newest if self._renews(newest, fact) else fact
+        before = self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
+        # What was deferred since is newer, and lasts already.
+        if before is None or before.at <= holds.at:
+            self._confirmed[key] = holds
+
     def _forget(self, fact: Fact) -> None:
-        for said in (self._fresh, self._confirmed, self._cache):
-            known = said.get(_key(fact))
+        key = fact[:2]
+        for said in (self._fresh, self._confirmed, self._cache, self._older_cache):
+            known = said.get(key)
             if known is not None and known.value == fact.value:
-                del said[_key(fact)]
+                del said[key]
         self._untrue.append(fact)
 
     def _forget_updates(self, saved: Mapping[Key, Update], sent: int) -> None:
@@ -243,19 +262,17 @@ class Ledger:
 
         While others are in the air, one of them may say the same again; that is theirs.
         """
-        is_alone = not self._undecided[_key(fact)]
+        is_alone = fact[:2] not in self._undecided
         return newest is fact or (is_alone and newest.value == fact.value)
 
     def _settle(self, key: Key) -> None:
-        self._undecided[key] -= 1
-        if self._undecided[key] <= 0:
-            del self._undecided[key]
+        left = self._undecided.get(key, 0) - 1
+        if left > 0:
+            self._undecided[key] = left
+        else:
+            self._undecided.pop(key, None)
 
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
+        if len(self._cache) >= CACHED:
+            self._cache, self._older_cache = {}, self._cache
         self._cache[key] = fact
-        if len(self._cache) > CACHED:
-            del self._cache[next(iter(self._cache))]
-
-
-def _key(fact: Fact) -> Key:
-    return fact.kind, fact.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -104,12 +105,13 @@ class RunReport:
             if len(examples) < EXAMPLES and note.example not in examples:
                 examples.append(note.example)
 
-    def delivered(self, event: Event) -> None:
-        """Count an event the destination took."""
-        self.endpoint(event.endpoint).delivered += 1
-        self.kinds[event.kind] += 1
-        known = event.name in self.names or len(self.names) < NAMES
-        self.names[event.name if known else OTHER] += 1
+    def delivered(self, events: Sequence[Event]) -> None:
+        """Count events of one endpoint that the destination took."""
+        self.endpoint(events[0].endpoint).delivered += len(events)
+        self.kinds.update([event.kind for event in events])
+        for name, count in Counter([event.name for event in events]).items():
+            known = name in self.names or len(self.names) < NAMES
+            self.names[name if known else OTHER] += count
 
     def rejected(self, event: Event, reason: str) -> None:
         """Count an event the destination refused for good."""

@@ -16,10 +16,19 @@ State = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Chapter:
-    """The records between two STATE messages; `state` is the one that closed it."""
+    """The records between two STATE messages; `state` is the one that closed it.
 
-    undecided: int = 0
+    `read` is counted by the thread that takes records, `decided` by any, under one lock.
+    """
+
+    read: int = 0
+    decided: int = 0
     state: State | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is closed, and all its records are decided."""
+        return self.state is not None and self.decided == self.read
 
 
 class Receipt(Ticket):

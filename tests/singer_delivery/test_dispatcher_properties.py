@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.events import Event
-from singer_delivery.lanes import Queued
+from singer_delivery.lanes import Queued, Ticket
 
 from tests.singer_delivery.toys import (
     Notes,
@@ -198,7 +198,7 @@ def test_the_judge_of_the_order_sees_an_event_that_overtakes():
 
 
 def decided(service: Service, event: Event) -> None:
-    queued = Queued(event, b"", None)  # type: ignore[arg-type] # a note needs no ticket
+    queued = Queued(event, b"", Ticket(b""))
     service.notes.decided([(queued, Judgement(Verdict.DELIVERED))], 1)
 
 

@@ -20,9 +20,9 @@ def full_report() -> RunReport:
     events.read, events.delivered = 10, 4
     events.skipped.update({"excluded: A": 2})
     events.dead.update({"refused": 1, "no_identity": 2})
-    report.delivered(an_event("event", "Played"))
-    report.delivered(an_event("event", "Played"))
-    report.delivered(an_event("link", "$identify"))
+    report.delivered([an_event("event", "Played")])
+    report.delivered([an_event("event", "Played")])
+    report.delivered([an_event("link", "$identify")])
     report.rejected(an_event("event", "Paused"), "refused")
     counts = report.endpoint("/batch/")
     counts.requests, counts.bytes_sent = 3, 99
@@ -94,8 +94,8 @@ def test_examples_are_few_and_different():
 def test_no_event_is_left_out_of_the_count_however_many_names_there_are():
     report = RunReport(0.0)
     for number in range(NAMES + 7):
-        report.delivered(an_event("event", f"name {number}"))
-    report.delivered(an_event("event", "name 0"))
+        report.delivered([an_event("event", f"name {number}")])
+    report.delivered([an_event("event", "name 0")])
     assert report.names.total() == NAMES + 8
     assert report.names[OTHER] == 7
     assert report.names["name 0"] == 2
