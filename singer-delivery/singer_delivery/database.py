@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -65,13 +66,11 @@ class Database:
     def __init__(self, url: str, scope: str, *, keep: bool) -> None:
         self._scope = scope
         engine = opened(url, keep=keep)
-        self._upsert = _upsert(engine, tables.facts)
-        self._upsert_update = _upsert(engine, tables.updates, newest=True)
-        self._select = select(tables.facts.c.value, tables.facts.c.at).where(
-            tables.facts.c.scope == scope,
-            tables.facts.c.kind == bindparam("kind"),
-            tables.facts.c.name == bindparam("name"),
-        )
+        self._upsert = _Prepared(engine, _upsert(engine, tables.facts))
+        self._upsert_update = _Prepared(engine, _upsert(engine, tables.updates, newest=True))
+        self._sent = _Prepared(engine, _sent)
+        self._untrue = _Prepared(engine, _untrue)
+        self._select = _Prepared(engine, _fact)
         self._waiting = select(*(tables.updates.c[name] for name in Update._fields)).where(
             tables.updates.c.scope == scope
         )
@@ -79,16 +78,22 @@ class Database:
         try:
             with told_as_storage_error():
                 self._reader, self._writer = _open(engine)
+                self._cursor = _sqlite_cursor(self._reader)
         except BaseException:
             engine.dispose()
             raise
 
     def read(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
-        asked = {"kind": kind, "name": self._storable(_fitted(name))}
+        asked = self._select.row(
+            asked_scope=self._scope, asked_kind=kind, asked_name=self._storable(_fitted(name))
+        )
         with told_as_storage_error():
-            row = self._reader.execute(self._select, asked).first()
-        return None if row is None else Fact(kind, name, row.value, row.at)
+            if self._cursor is not None:
+                row = self._cursor.execute(self._select.text, asked).fetchone()
+            else:
+                row = self._reader.exec_driver_sql(self._select.text, asked).first()
+        return None if row is None else Fact(kind, name, *row)
 
     def write(
         self,
@@ -103,19 +108,22 @@ class Database:
         has taken their place; so are the facts that proved `untrue`, unless another was said since.
         """
         # In one order, so that two machines never wait for each other's rows.
-        rows = [self._row(fact) for fact in sorted(facts)]
-        kept = [self._update_row(update) for update in sorted(updates)]
-        done = [self._update_key(update) for update in sorted(sent)]
-        wrong = [{f"old_{name}": value for name, value in self._row(f).items()} for f in untrue]
+        rows = [self._upsert.row(**self._row(fact)) for fact in sorted(facts)]
+        kept = [self._upsert_update.row(**self._update_row(update)) for update in sorted(updates)]
+        done = [self._sent.row(**self._update_key(update)) for update in sorted(sent)]
+        wrong = [
+            self._untrue.row(**{f"old_{name}": value for name, value in self._row(fact).items()})
+            for fact in untrue
+        ]
         with told_as_storage_error(), self._writer.begin():
             for statement, of in (
-                (_untrue, wrong),
+                (self._untrue, wrong),
                 (self._upsert, rows),
                 (self._upsert_update, kept),
-                (_sent, done),
+                (self._sent, done),
             ):
                 if of:
-                    self._writer.execute(statement, of)
+                    self._writer.exec_driver_sql(statement.text, of)
 
     def endpoints(self) -> set[str]:
         """Return the endpoints for which updates wait."""
@@ -175,6 +183,27 @@ class Database:
         return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
 
 
+class _Prepared:
+    """A statement in the driver's own words, and its rows in the form that the driver takes.
+
+    SQLAlchemy would take each row through its own hands: several times what the driver needs.
+    """
+
+    def __init__(self, engine: Engine, statement: Any) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self.text = str(compiled)
+        self._order = compiled.positiontup if compiled.positional else None
+
+    def row(self, **values: Any) -> Any:
+        """Return the values of one row."""
+        if self._order is None:
+            return values
+        return tuple([values[name] for name in self._order])
+
+
+_fact = select(tables.facts.c.value, tables.facts.c.at).where(
+    *(tables.facts.c[name] == bindparam(f"asked_{name}") for name in ("scope", "kind", "name"))
+)
 _untrue = delete(tables.facts).where(
     *(
         tables.facts.c[name] == bindparam(f"old_{name}")
@@ -205,5 +234,16 @@ def _open(engine: Engine) -> tuple[Connection, Connection]:
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT"), engine.connect()
 
 
+def _sqlite_cursor(connection: Connection) -> sqlite3.Cursor | None:
+    """Return the driver's cursor where a question takes less time than asking it: see `read`."""
+    if connection.dialect.name != "sqlite":
+        return None
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver.cursor()
+
+
 def _fitted(name: str) -> str:
+    if len(name) * 4 <= LONGEST_NAME:
+        return name
     return shortened(name, LONGEST_NAME, LONGEST_NAME - 100)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import FrameType
@@ -32,7 +32,7 @@ from singer_delivery.dispatcher import Interrupted
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
 from singer_delivery.run import Run
-from singer_delivery.sdk.reader import LineReader
+from singer_delivery.sdk.reader import LineReader, Taker
 from singer_delivery.sdk.sink import DeliverySink
 from singer_delivery.sdk.stdout import write_to_stdout
 from singer_delivery.tickets import State, Whole
@@ -57,7 +57,6 @@ class DeliveryTarget(Target):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._signal: int | None = None
-        self._short_way: dict[str, Callable[[dict[str, Any], bytes], None]] = {}
         self.message_reader.guard = self._until_the_end
 
     @abstractmethod
@@ -154,22 +153,14 @@ class DeliveryTarget(Target):
         maps = self.mapper.stream_maps[stream]
         plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform
         if plain and not self.config.get("flattening_enabled"):
-            self._short_way[stream] = self._taker(stream)
+            self.message_reader.takers[stream] = self._taker(stream)
         else:
-            self._short_way.pop(stream, None)
+            self.message_reader.takers.pop(stream, None)
 
-    def _taker(self, stream: str) -> Callable[[dict[str, Any], bytes], None]:
+    def _taker(self, stream: str) -> Taker:
         sink = self.get_sink(stream)
         assert isinstance(sink, DeliverySink)
         return sink.take
-
-    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        take = self._short_way.get(message_dict.get("stream", ""))
-        record = message_dict.get("record")
-        if take is None or not isinstance(record, dict):
-            super()._process_record_message(message_dict)
-        else:
-            take(record, self.message_reader.line)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
