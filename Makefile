@@ -6,6 +6,9 @@ MELTANO := .tools/meltano/bin/meltano
 PACKAGES := singer-delivery tap-amplitude target-mixpanel target-posthog
 
 export UV_PYTHON_DOWNLOADS := never
+# Compiled once, not at every start of every process of the tests.
+export UV_COMPILE_BYTECODE := 1
+export PYTHONDONTWRITEBYTECODE :=
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
