@@ -9,52 +9,31 @@ What is read: a folder, a single file, or a zip, local or behind an fsspec URL (
 
 Left aside: marker files named `complete`, and `-{organisation}_….json.gz`, which hold merges of
 users and no events. Names inside a zip are names only: nothing is ever unpacked to a path. How far
-a file may swell is limited, see `expansion`.
+a file may swell is limited, see `singer_delivery.expansion`.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import logging
 import re
 import zipfile
-import zlib
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import fsspec  # type: ignore[import-untyped]
+from singer_delivery.expansion import Unreadable
+from singer_delivery.line_files import blocks_of
 
 from tap_amplitude.errors import ArchiveUnreadable
-from tap_amplitude.expansion import (
-    Measured,
-    Swollen,
-    lines_of,
-    most_bytes,
-    overlap,
-    reason_to_leave,
-)
+from tap_amplitude.zips import open_member, open_zip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-try:
-    from isal import igzip, isal_zlib
-except ImportError:  # no wheel for this machine: the standard library reads the same, slower
-    GzipReader: type[gzip.GzipFile] = gzip.GzipFile
-    BadCompression: type[Exception] = zlib.error
-else:
-    GzipReader = igzip.IGzipFile
-    BadCompression = cast("type[Exception]", isal_zlib.error)
-
 logger = logging.getLogger("tap-amplitude.archive")
 
-BUFFER_BYTES = 128 * 1024
-GZIP_MAGIC = b"\x1f\x8b"
-DAMAGE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, BadCompression)
 EXPORT_SUFFIXES = (".json.gz", ".json", ".gz")
 EXPORT_NAME = re.compile(r"_(?P<day>\d{4}-\d\d-\d\d)_(?P<hour>\d{1,2})(?:#(?P<part>\d+))?\.")
 MERGES_NAME = re.compile(r"(^|/)-\d+(_|/)")
@@ -177,21 +156,18 @@ class Archive:
         return sorted(found)
 
     def lines(self, file: ExportFile) -> Iterator[bytes]:
-        """Yield the raw lines of a file, newlines included.
+        """Yield the raw lines of a file, without their newlines.
 
         Raises:
             ArchiveUnreadable: The file is damaged, or the storage fails.
         """
         try:
-            with (
-                closing(self._open(file)) as stored,
-                closing(_unpacked(stored, file.size)) as content,
-            ):
-                yield from lines_of(content)
-        except Swollen as error:
+            for block in blocks_of(self._open(file), file.size):
+                yield from block
+        except Unreadable as error:
             msg = f"{file.name} in {self._shown} {error} {self._advice}"
             raise ArchiveUnreadable(msg) from error
-        except DAMAGE as error:
+        except zipfile.BadZipFile as error:
             msg = f"{file.name} in {self._shown} is damaged ({error}). {self._advice}"
             raise ArchiveUnreadable(msg) from error
         except OSError as error:
@@ -222,11 +198,7 @@ class Archive:
 
     def _open(self, file: ExportFile) -> IO[bytes]:
         if file.member is not None:
-            archive = self._open_zip(file.path)
-            why = reason_to_leave(archive.getinfo(file.member))
-            if why is not None:
-                raise zipfile.BadZipFile(why)
-            return archive.open(file.member)
+            return open_member(self._open_zip(file.path), file.member)
         return cast("IO[bytes]", self._files.open(file.path, "rb"))
 
     def _open_zip(self, path: str) -> zipfile.ZipFile:
@@ -234,34 +206,13 @@ class Archive:
         if self._zip is None or self._zip[0] != path:
             self.close()
             try:
-                self._zip = (path, _zip_of(self._files.open(path, "rb")))
+                self._zip = (path, open_zip(self._files.open(path, "rb")))
             except zipfile.BadZipFile as error:
                 msg = f"{shown(path)} is no whole zip file ({error}). Fetch it again."
                 raise ArchiveUnreadable(msg) from error
             except OSError as error:
                 raise _unreachable(path, error) from error
         return self._zip[1]
-
-
-def _zip_of(file: IO[bytes]) -> zipfile.ZipFile:
-    archive = zipfile.ZipFile(file)
-    if overlap(archive.infolist(), file.seek(0, io.SEEK_END)):
-        archive.close()
-        msg = "its members overlap"
-        raise zipfile.BadZipFile(msg)
-    return archive
-
-
-def _unpacked(stored: IO[bytes], size: int) -> IO[bytes]:
-    """Return the content of a file, gunzipped if it is gzip, whatever it is called.
-
-    A `size` of 0 says that the storage does not tell it.
-    """
-    buffered = io.BufferedReader(cast("io.RawIOBase", stored), BUFFER_BYTES)
-    is_gzip = buffered.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] == GZIP_MAGIC
-    content = cast("IO[bytes]", GzipReader(fileobj=buffered, mode="rb") if is_gzip else buffered)
-    measured = Measured(content, most_bytes(size)) if size else content
-    return io.BufferedReader(cast("io.RawIOBase", measured), BUFFER_BYTES)
 
 
 def _unreachable(what: str, error: Exception) -> ArchiveUnreadable:

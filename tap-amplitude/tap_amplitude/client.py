@@ -26,8 +26,8 @@ from tap_amplitude.errors import (
     TooSlow,
     TryAgain,
 )
-from tap_amplitude.expansion import overlap, reason_to_leave
 from tap_amplitude.spool import open_private, spool_errors
+from tap_amplitude.zips import overlap, reason_to_leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -16,13 +16,14 @@ from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from singer_delivery.json_lines import mended, reason_to_refuse
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.singerlib.json import deserialize_json
 from singer_sdk.streams import Stream
 
-from tap_amplitude.bad_lines import BadLines, mended, reason_to_refuse
+from tap_amplitude.bad_lines import BadLines
 from tap_amplitude.messages import LineWriter
 from tap_amplitude.schemas import EVENTS_SCHEMA
 from tap_amplitude.settings import Settings

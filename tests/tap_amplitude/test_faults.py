@@ -17,7 +17,6 @@ import zipfile
 
 import pytest
 from tap_amplitude import client as client_module
-from tap_amplitude import expansion
 from tap_amplitude.account import has_login, is_open_to_others
 from tap_amplitude.archive import hour_and_part, shown
 from tap_amplitude.errors import (
@@ -47,7 +46,7 @@ ROWS = [row(MONDAY, number) for number in range(50)]
 NAME = "187520/187520_2024-01-01_0#1.json.gz"
 MIB = 1024 * 1024
 # Restated here, on purpose.
-MOST_RATIO, FREE_BYTES, LONGEST_LINE = 500, 256 * MIB, 64 * MIB
+FREE_BYTES, LONGEST_LINE = 256 * MIB, 64 * MIB
 SOON = 0.5
 """Seconds of silence until a test's request is given up."""
 
@@ -358,20 +357,6 @@ def test_a_line_just_short_enough_passes(sandbox, tmp_path):
 
     assert error is None
     assert [len(record["x"]) for record in output.records] == [LONGEST_LINE - 19]
-
-
-@pytest.mark.parametrize(
-    ("stored", "most"),
-    [
-        (0, FREE_BYTES),
-        (1, FREE_BYTES),
-        (FREE_BYTES // MOST_RATIO, FREE_BYTES),
-        (MIB, MOST_RATIO * MIB),
-        (4_000 * MIB, 4_000 * MOST_RATIO * MIB),
-    ],
-)
-def test_how_far_a_file_may_swell(stored, most):
-    assert expansion.most_bytes(stored) == most
 
 
 MEMORY = """

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from singer_delivery.json_lines import mended, reason_to_refuse
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}",
+        b' {"a" : 1, "a" : 2}\r',
+        b'{"n":12345678901234567890123,"f":1.0,"g":1E2}',
+        b'{"text":"\\u00fc \\ud83d\\ude00 \xc3\xbc"}',
+    ],
+)
+def test_an_object_passes(line):
+    assert reason_to_refuse(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"uuid":"1"', "column 12"),
+        (b'{"a":1}{"b":2}', "column 8"),
+        (b'{"a":NaN}', "column 6"),
+        (b'{"a":1e999}', "column"),
+        (b'{"a":"\xff"}', "UTF-8"),
+        (b'{"a":"\\ud83d"}', "surrogate"),
+        (b"", "column 1"),
+        (b"[1,2]", "it is JSON, but no object"),
+        (b"null", "it is JSON, but no object"),
+    ],
+)
+def test_whatever_else_is_refused_with_its_reason(line, why):
+    assert why in reason_to_refuse(line)
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        (rb'{"a":"x\ud83d"}', rb'{"a":"x\ufffd"}'),
+        (rb'{"a":"\uDE00y"}', rb'{"a":"\ufffdy"}'),
+        (rb'{"a":"\ud83d\ud83d\ude00"}', rb'{"a":"\ufffd\ud83d\ude00"}'),
+        (rb'{"a":"\\ud83d \ud83d","n":1.0}', rb'{"a":"\\ud83d \ufffd","n":1.0}'),
+    ],
+)
+def test_half_an_emoji_is_replaced_and_nothing_else(cut, whole):
+    assert mended(cut) == whole
+    assert orjson.loads(whole)
+
+
+@pytest.mark.parametrize("line", [b'{"a":', b"[1]", rb'["\ud83d"]'])
+def test_what_is_broken_otherwise_is_beyond_mending(line):
+    assert mended(line) is None
