@@ -12,13 +12,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Protocol
 
 from singer_delivery.database import Update
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
-from singer_delivery.events import Event, Note, RecordMapping, Unmappable
+from singer_delivery.events import Event, Mapped, Note, RecordMapping, Unmappable
 from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
@@ -95,34 +96,50 @@ class Delivery:
             DeliveryError: an earlier record stopped the run.
             Interrupted: the run was told to stop.
         """
-        self._dispatcher.raise_if_over()
-        chapter = self._chapter
-        receipt = Receipt(message, stream, chapter)
-        chapter.read += 1
-        self._report.stream(stream).read += 1
         try:
             mapped = mapping(record, self._ledger)
             encoded = [self._endpoints[event.endpoint].encode(event) for event in mapped.events]
         except Unmappable as error:
-            self._unmappable(receipt, error)
-            return
+            self.take_unmappable(stream, message, error)
+        else:
+            self.take_mapped(stream, message, mapped, encoded)
+
+    def take_mapped(
+        self, stream: str, message: bytes, mapped: Mapped, encoded: Sequence[bytes]
+    ) -> None:
+        """Queue what a record became, each event as its endpoint encodes it.
+
+        Raises as `take` does.
+        """
+        receipt = self._open(stream, message)
         receipt.skipped = mapped.skipped
         if mapped.renewed:
             self._ledger.renew(mapped.renewed)
         if mapped.notes:
             self._note(mapped.notes)
         if mapped.held:
-            self._held.setdefault(stream, []).append(chapter)
+            self._held.setdefault(stream, []).append(receipt.chapter)
             return
         self._submit(receipt, mapped.events, encoded)
 
+    def take_unmappable(self, stream: str, message: bytes, error: Unmappable) -> None:
+        """Put a record of which nothing can be made among the dead letters.
+
+        Raises as `take` does.
+        """
+        receipt = self._open(stream, message)
+        with self._lock:
+            self._die(receipt, error.reason, error.detail, 0, "")
+            self._close(receipt)
+        self._settle()
+
     def checkpoint(self, state: State) -> None:
         """Give `state` back when everything taken before is decided and on disk."""
-        with self._lock:
-            self._chapter.state = state
-            self._chapter = Chapter()
-            self._chapters.append(self._chapter)
-        self._settle()
+        self._end_chapter(state=state)
+
+    def end_of_file(self, path: Path) -> None:
+        """Remove a file when everything taken before is decided and on disk."""
+        self._end_chapter(file=path)
 
     def finish(self, wholes: Iterable[Whole] = ()) -> None:
         """Return when everything taken is decided and on disk. Raises as `take` does.
@@ -150,10 +167,18 @@ class Delivery:
         assert self.dispatch is not None, "connect a dispatcher before taking records"
         return self.dispatch
 
-    def _unmappable(self, receipt: Receipt, error: Unmappable) -> None:
+    def _open(self, stream: str, message: bytes) -> Receipt:
+        self._dispatcher.raise_if_over()
+        chapter = self._chapter
+        chapter.read += 1
+        self._report.stream(stream).read += 1
+        return Receipt(message, stream, chapter)
+
+    def _end_chapter(self, *, state: State | None = None, file: Path | None = None) -> None:
         with self._lock:
-            self._die(receipt, error.reason, error.detail, 0, "")
-            self._close(receipt)
+            chapter, self._chapter = self._chapter, Chapter()
+            self._chapters.append(self._chapter)
+            chapter.state, chapter.file, chapter.is_closed = state, file, True
         self._settle()
 
     def _note(self, notes: Iterable[Note]) -> None:
@@ -307,6 +332,8 @@ class Delivery:
             if settled:
                 self.save()  # first: where it fails, these chapters stay the next to settle
             for chapter in settled:
-                assert chapter.state is not None
-                self._emit_state(chapter.state)
+                if chapter.state is not None:
+                    self._emit_state(chapter.state)
+                if chapter.file is not None:
+                    chapter.file.unlink(missing_ok=True)
                 self._chapters.popleft()

@@ -86,11 +86,8 @@ def passing(reply: Reply, whom: str) -> Judgement | None:
     return None
 
 
-class Endpoint(Protocol):
-    """One ingestion address of a destination."""
-
-    name: str
-    limits: Limits
+class Encoder(Protocol):
+    """What turns events into bytes."""
 
     def encode(self, event: Event) -> bytes:
         """Return the event as it stands in a request.
@@ -98,6 +95,13 @@ class Endpoint(Protocol):
         Raises:
             Unmappable: the destination would refuse or swallow it.
         """
+
+
+class Endpoint(Encoder, Protocol):
+    """One ingestion address of a destination."""
+
+    name: str
+    limits: Limits
 
     def request(self, encoded: Sequence[bytes]) -> Request:
         """Return the request that carries these events."""

@@ -6,6 +6,8 @@
     ├── ServiceUnavailable  the service did not recover within the tries: start again later
     ├── TooManyDeadLetters  most of what is read is refused: mend the settings or the source
     ├── LedgerInUse         another run is on the same ledger and project: wait for its end
+    ├── BatchUnreadable     a file of a BATCH message is gone or damaged: run the tap again
+    ├── WorkerLost          a process that maps records ended: start again, with fewer of them
     └── StorageError        ledger or dead letters cannot be written: free the disk, start again
 
 None of them loses anything: STATE has not moved past what was decided, and the same run can be
@@ -37,6 +39,20 @@ class TooManyDeadLetters(DeliveryError):  # noqa: N818 - as those above
 
 class LedgerInUse(DeliveryError):  # noqa: N818 - as those above
     """Another run is using the ledger for the same project."""
+
+
+class BatchUnreadable(DeliveryError):  # noqa: N818 - as those above
+    """A file that a BATCH message names cannot be read."""
+
+
+class WorkerLost(DeliveryError):  # noqa: N818 - as those above
+    """A process that maps records ended before its input did."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(
+            f"A process that maps records ended (exit code {code}), perhaps for want of memory. "
+            "Nothing is lost: start the same run again, with a smaller `processes`."
+        )
 
 
 class StorageError(DeliveryError):

@@ -75,6 +75,10 @@ class Ledger:
         cached = self._cache.get(key, UNREAD)
         return cached if cached is not UNREAD else self._look_up(key)
 
+    def last_told(self, fact: Fact) -> Fact | None:
+        """Return what is known of the same as `fact` tells."""
+        return self.recall(*fact[:2])
+
     def _look_up(self, key: Key) -> Fact | None:
         cached = self._older_cache.get(key, UNREAD)
         fact = self._database.read(*key) if cached is UNREAD else cached

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from singer_delivery.database import Update
@@ -16,19 +17,26 @@ State = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Chapter:
-    """The records between two STATE messages; `state` is the one that closed it.
+    """The records up to a STATE message, or to the end of a file.
 
-    `read` is counted by the thread that takes records, `decided` by any, under one lock.
+    Attributes:
+        read: how many there are; counted by the thread that takes records.
+        decided: how many of them are; counted by any thread, under one lock.
+        is_closed: whether no more will come.
+        state: given back when all is decided; None at the end of a file.
+        file: removed when all is decided.
     """
 
     read: int = 0
     decided: int = 0
+    is_closed: bool = False
     state: State | None = None
+    file: Path | None = None
 
     @property
     def is_settled(self) -> bool:
         """Whether it is closed, and all its records are decided."""
-        return self.state is not None and self.decided == self.read
+        return self.is_closed and self.decided == self.read
 
 
 class Receipt(Ticket):

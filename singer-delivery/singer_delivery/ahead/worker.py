@@ -1,0 +1,124 @@
+"""A process that maps blocks of lines: `python -m singer_delivery.ahead.worker`.
+
+It reads its task and then blocks from standard input, writes results to standard output, and ends
+with its input. It sends nothing, writes no file, and hears no signal: the run decides its end.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import orjson
+
+from singer_delivery.ahead.assuming import Assuming
+from singer_delivery.ahead.wire import LENGTH, Block, frame, outcome_row
+from singer_delivery.database import Database
+from singer_delivery.endpoint import Encoder
+from singer_delivery.events import RecordMapping, Unmappable
+from singer_delivery.json_lines import mended, reason_to_refuse
+
+BAD_LINE = "bad_line"
+"""Reason of dead letters whose line is no JSON object."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is told once.
+
+    Attributes:
+        mapping: of the stream.
+        encoders: the endpoints, by the name that events give.
+        ledger_url: where facts lie.
+        scope: names the destination's project among them.
+        keep: whether the ledger may be on disk; see `Ledger`.
+    """
+
+    mapping: RecordMapping
+    encoders: Mapping[str, Encoder]
+    ledger_url: str
+    scope: str
+    keep: bool
+
+
+def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the record of a line, and the line it was read from.
+
+    Raises:
+        Unmappable: it is no JSON object (`bad_line`).
+    """
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        record = None
+    if type(record) is dict:
+        return record, line
+    better = mended(line)
+    if better is None:
+        raise Unmappable(BAD_LINE, str(reason_to_refuse(line)))
+    return orjson.loads(better), better
+
+
+class Worker:
+    """Maps the records of blocks, one after the other."""
+
+    def __init__(self, task: Task, known: Assuming) -> None:
+        self._mapping = task.mapping
+        self._encoders = task.encoders
+        self._known = known
+
+    def work(self, block: Block) -> tuple[Any, Any]:
+        """Return what was assumed, and a `Made` for each line."""
+        known = self._known
+        known.learn(block.news)
+        known.begin_block()
+        made = []
+        for line in block.lines:
+            known.begin_record()
+            try:
+                outcome = self._outcome(line)
+            except Unmappable as error:
+                outcome = (error.reason, error.detail)
+            made.append((len(known.assumed), known.touched, outcome))
+        return known.assumptions(), made
+
+    def _outcome(self, line: bytes) -> tuple[Any, ...]:
+        record, _ = read_record(line)
+        mapped = self._mapping(record, self._known)
+        encoded = [self._encoders[event.endpoint].encode(event) for event in mapped.events]
+        self._known.believe(mapped)
+        return outcome_row(mapped, encoded)
+
+
+def main() -> None:
+    """Work until the input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    task: Task = pickle.loads(_read(source))  # noqa: S301 - from the process that started this one
+    database = Database(task.ledger_url, task.scope, keep=task.keep)
+    worker = Worker(task, Assuming(database.read))
+    gc.freeze()
+    while packed := _read(source):
+        sink.write(frame(worker.work(Block(*marshal.loads(packed)))))  # noqa: S302 - as above
+        sink.flush()
+
+
+def _read(source: IO[bytes]) -> bytes:
+    """Return the content of the next frame, nothing at the end of the input."""
+    head = source.read(LENGTH.size)
+    return source.read(LENGTH.unpack(head)[0]) if len(head) == LENGTH.size else b""
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BrokenPipeError:  # the run is gone
+        os._exit(1)
