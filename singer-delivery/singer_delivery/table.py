@@ -1,7 +1,8 @@
 """A mapping as a table: which field becomes which, read top to bottom.
 
 A table is a tuple of `Row`s that a person can hold against two vendors' documents. `select` picks
-the rows whose condition holds, once; `build` evaluates them for one record. Both are pure.
+the rows whose condition holds, once; `build` evaluates them for one record. Both are pure. For
+tables that every record passes, `compiled` makes one function of the rows: a faster `build`.
 
 Absent values: `None`, `""`, `[]` and `{}` say nothing, and a row whose source is absent writes
 nothing. `False` and `0` are values.
@@ -9,8 +10,8 @@ nothing. `False` and `0` are values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 
 class Whole(NamedTuple):
@@ -94,3 +95,73 @@ def build(
             if value is None:
                 continue
         into[to] = value
+
+
+class Fill(Protocol):
+    """`build` of certain rows."""
+
+    def __call__(
+        self, record: Mapping[str, Any], into: dict[str, Any], subject: Any = None
+    ) -> None:
+        """Evaluate them for one record: see `build`."""
+
+
+def compiled(rows: Iterable[Row]) -> Fill:
+    """Return `build` of these rows as one function, which does the same in less than half the time.
+
+    It reads each column once and decides nothing that the row decides. Of two rows it becomes
+
+        def fill(record, into, subject=None):
+            subject = record if subject is None else subject
+            try:
+                c0 = record['city']
+                c1 = record['country']
+            except KeyError:
+                c0, c1, = map(record.get, columns)
+            if c0 is not None and (c0 or c0 == 0):
+                into['$city'] = c0
+            if c1 is not None and (c1 or c1 == 0):
+                value = convert1(c1)
+                if value is not None:
+                    into['$country_code'] = value
+    """
+    rows = tuple(rows)
+    read = [row.columns for row in rows if not isinstance(row.source, Whole)]
+    columns = tuple(dict.fromkeys(column for of_row in read for column in of_row))
+    names = {column: f"c{number}" for number, column in enumerate(columns)}
+    given: dict[str, Any] = {f"convert{number}": row.convert for number, row in enumerate(rows)}
+    given["columns"] = columns
+    exec("\n".join(_source(rows, names)), given)  # noqa: S102 - of our own tables, never of data
+    fill: Fill = given["fill"]
+    return fill
+
+
+_HAS_VALUE = "{0} is not None and ({0} or {0} == 0)"  # is_absent, turned around
+
+
+def _source(rows: tuple[Row, ...], names: Mapping[str, str]) -> Iterator[str]:
+    yield "def fill(record, into, subject=None):"
+    yield " subject = record if subject is None else subject"
+    if names:
+        yield " try:"
+        yield from (f"  {name} = record[{column!r}]" for column, name in names.items())
+        yield " except KeyError:"  # half the cost of asking for each with `get`
+        yield f"  {', '.join(names.values())}, = map(record.get, columns)"
+    for number, row in enumerate(rows):
+        yield from _row_source(number, row, names)
+
+
+def _row_source(number: int, row: Row, names: Mapping[str, str]) -> Iterator[str]:
+    whole = isinstance(row.source, Whole)
+    *others, value = ["subject"] if whole else [names[column] for column in row.columns]
+    if others:
+        first = (f"{name} if {_HAS_VALUE.format(name)} else " for name in others)
+        yield f" value = {''.join(first)}{value}"
+        value = "value"
+    yield f" if {_HAS_VALUE.format(value)}:"
+    if row.convert is None:
+        yield f"  into[{row.to!r}] = {value}"
+    else:
+        yield f"  value = convert{number}({value})"
+        yield "  if value is not None:"
+        yield f"   into[{row.to!r}] = value"

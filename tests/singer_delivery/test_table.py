@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from singer_delivery.table import Row, build, first_value, is_absent, select, whole
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_delivery.table import Row, build, compiled, first_value, is_absent, select, whole
 
 
 def shout(value: object) -> str:
@@ -17,8 +21,12 @@ def joined(record: dict) -> str:
 
 
 def built(rows: tuple[Row, ...], record: dict, subject: object = None) -> dict:
+    """Return what the rows write, after seeing that they write the same compiled."""
     into: dict = {}
+    fast: dict = {}
     build(rows, record, into, subject)
+    compiled(rows)(record, fast, subject)
+    assert repr(fast) == repr(into)
     return into
 
 
@@ -87,3 +95,27 @@ def test_absent_is_what_says_nothing() -> None:
 
 def test_first_value_of_nothing_is_none() -> None:
     assert first_value({"a": ""}, ("a", "b")) is None
+
+
+COLUMNS = st.sampled_from("abcd'\"")
+SOURCES = st.one_of(COLUMNS, st.lists(COLUMNS, min_size=1, max_size=3).map(tuple), st.builds(whole))
+CONVERSIONS = st.sampled_from([None, shout, never, type, lambda value: value or None])
+ROWS = st.lists(st.builds(Row, st.sampled_from(["x", "y", "it's"]), SOURCES, CONVERSIONS))
+VALUES = st.sampled_from([None, "", [], {}, (), 0, 0.0, False, True, "text", 7, [0], {"a": 1}])
+
+
+@given(ROWS, st.dictionaries(COLUMNS, VALUES), st.sampled_from([None, "", 0, "subject"]))
+def test_compiled_rows_write_what_plain_ones_write_in_their_order(
+    rows: list[Row], record: dict, subject: Any
+) -> None:
+    plain: dict = {"y": "before"}
+    fast = plain.copy()
+    build(rows, record, plain, subject)
+    compiled(rows)(record, fast, subject)
+    assert repr(fast) == repr(plain)
+
+
+def test_what_a_conversion_raises_is_raised() -> None:
+    fill = compiled([Row("to", "a", lambda value: {}[value])])
+    with pytest.raises(KeyError, match="missing"):
+        fill({"a": "missing"}, {})

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from singer_delivery.sources.amplitude import properties
+from singer_delivery.table import build
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_delivery.events import Event, Fact, Mapped, RecordMapping
 
 UUID = "5a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a"
@@ -37,15 +44,26 @@ class Remembering:
         self.facts.update({(fact.kind, fact.name): fact for fact in facts})
 
 
-class WithMemory:
-    """A mapping and its memory, as a run has them: each record may know of those before."""
+def row_by_row(make: Callable[[], RecordMapping]) -> RecordMapping:
+    """Make a mapping whose tables are not compiled: what the compiled ones are held against."""
+    with mock.patch.object(properties, "compiled", lambda rows: partial(build, rows)):
+        return make()
 
-    def __init__(self, mapping: RecordMapping) -> None:
+
+class WithMemory:
+    """A mapping and its memory, as a run has them: each record may know of those before.
+
+    Whatever it reads, it holds against what is made of it row by row.
+    """
+
+    def __init__(self, make: Callable[[], RecordMapping]) -> None:
         self.known = Remembering()
-        self.mapping = mapping
+        self.mapping = make()
+        self.plain = row_by_row(make)
 
     def reads_row(self, row: dict[str, Any]) -> Mapped:
         mapped = self.mapping(row, self.known)
+        assert repr(mapped) == repr(self.plain(row, self.known))
         self.known.learn(mapped)
         return mapped
 

@@ -45,7 +45,7 @@ class Importing(WithMemory):
     """Reads records with these settings."""
 
     def __init__(self, **chosen: Any) -> None:
-        super().__init__(AmplitudeMapping(settings(**chosen)))
+        super().__init__(lambda: AmplitudeMapping(settings(**chosen)))
 
 
 def updates(mapped: Mapped) -> list[tuple[str, Any]]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.events import Mapped
+from singer_delivery.events import Mapped, Unmappable
 from target_mixpanel.mappings import mixpanel, outcomes
 from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.amplitude_table import COLUMNS, DROPPED
 from target_mixpanel.mappings.plain import PlainMapping
 
+from tests.fakes.company import Company
 from tests.singer_delivery.sources import any_record
 from tests.singer_delivery.sources.any_record import (
     FORMS,
@@ -27,7 +30,7 @@ from tests.singer_delivery.sources.any_record import (
     outcome,
     thorough,
 )
-from tests.singer_delivery.sources.remembering import a_record, bodies
+from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row
 from tests.target_mixpanel.mappings.remembering import (
     Importing,
     assert_mixpanel_takes,
@@ -92,6 +95,23 @@ def test_the_same_record_gives_the_same_events_and_is_not_changed(
     assert repr(record) == repr(before)
     assert repr(first) == repr(again)
     assert repr(ordered(first)) == repr(ordered(turned))
+
+
+@thorough
+@given(records, choices)
+def test_compiled_tables_make_what_they_make_row_by_row(
+    record: dict, chosen: MappingSettings
+) -> None:
+    compiled = outcome(AmplitudeMapping(chosen), record)
+    assert repr(compiled) == repr(outcome(row_by_row(lambda: AmplitudeMapping(chosen)), record))
+
+
+def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
+    importing = Importing()
+    for row in chain.from_iterable(Company(events=2_000).hours().values()):
+        with suppress(Unmappable):
+            importing.reads_row(orjson.loads(row))  # which holds one against the other
+    assert len(importing.known.facts) > 100
 
 
 @thorough

@@ -14,4 +14,4 @@ class Importing(WithMemory):
     """Reads records with these settings."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(AmplitudeMapping(MappingSettings(**settings)))
+        super().__init__(lambda: AmplitudeMapping(MappingSettings(**settings)))

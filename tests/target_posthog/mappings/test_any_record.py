@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import copy
 import uuid
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.events import Mapped
+from singer_delivery.events import Mapped, Unmappable
 from target_posthog.mappings import outcomes, posthog
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.amplitude_table import COLUMNS, DROPPED
 from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
 
+from tests.fakes.company import Company
 from tests.singer_delivery.sources import any_record
 from tests.singer_delivery.sources.any_record import (
     FORMS,
@@ -29,7 +32,7 @@ from tests.singer_delivery.sources.any_record import (
     outcome,
     thorough,
 )
-from tests.singer_delivery.sources.remembering import a_record, bodies
+from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row
 from tests.target_posthog.mappings.remembering import Importing
 
 keys = sorted({
@@ -83,6 +86,23 @@ def test_the_same_record_gives_the_same_events_and_is_not_changed(
     again = outcome(AmplitudeMapping(chosen), dict(reversed(list(before.items()))))
     assert repr(record) == repr(before)
     assert repr(ordered(first)) == repr(ordered(again))
+
+
+@thorough
+@given(records, choices)
+def test_compiled_tables_make_what_they_make_row_by_row(
+    record: dict, chosen: MappingSettings
+) -> None:
+    compiled = outcome(AmplitudeMapping(chosen), record)
+    assert repr(compiled) == repr(outcome(row_by_row(lambda: AmplitudeMapping(chosen)), record))
+
+
+def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
+    importing = Importing()
+    for row in chain.from_iterable(Company(events=2_000).hours().values()):
+        with suppress(Unmappable):
+            importing.reads_row(orjson.loads(row))  # which holds one against the other
+    assert len(importing.known.facts) > 100
 
 
 @pytest.mark.parametrize(

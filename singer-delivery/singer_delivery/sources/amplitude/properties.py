@@ -9,7 +9,7 @@ from typing import Any
 from singer_delivery.sources.amplitude.operations import is_nothing
 from singer_delivery.sources.amplitude.reading import Reading, is_web
 from singer_delivery.sources.records import is_of_singer, put_aside
-from singer_delivery.table import Row, build, select
+from singer_delivery.table import Fill, Row, build, compiled, select
 
 Aside = list[tuple[str, Any]]
 """What has no place under its own name."""
@@ -22,8 +22,8 @@ class PropertyTable:
     Precedence, low to high: unknown columns, `event_properties`, the table.
 
     Attributes:
-        web: the rows for records of browsers.
-        app: the rows for all others.
+        web: writes the rows for records of browsers.
+        app: writes the rows for all others.
         of_event_properties: rows that read a key of `event_properties`; it stays as well.
         sources: the keys they read.
         written: names that the mapping writes; an event property that has one is put aside.
@@ -32,8 +32,8 @@ class PropertyTable:
         prefix: before names that are put aside.
     """
 
-    web: tuple[Row, ...]
-    app: tuple[Row, ...]
+    web: Fill
+    app: Fill
     of_event_properties: tuple[Row, ...]
     sources: frozenset[str]
     written: frozenset[str]
@@ -48,8 +48,8 @@ class PropertyTable:
         aside = self._carry(own, properties)
         if not self.written.isdisjoint(properties):
             aside += [(key, properties[key]) for key in properties if key in self.written]
-        rows = self.web if is_web(reading.record) else self.app
-        build(rows, reading.record, properties, reading)
+        fill = self.web if is_web(reading.record) else self.app
+        fill(reading.record, properties, reading)
         if not self.sources.isdisjoint(own):
             build(self.of_event_properties, own, properties, reading)
         return properties, aside
@@ -93,8 +93,8 @@ def property_table(
 ) -> PropertyTable:
     """Return the table as it counts under these conditions, `web` and `app` aside."""
     return PropertyTable(
-        web=select(properties, {*conditions, "web"}),
-        app=select(properties, {*conditions, "app"}),
+        web=compiled(select(properties, {*conditions, "web"})),
+        app=compiled(select(properties, {*conditions, "app"})),
         of_event_properties=of_event_properties,
         sources=frozenset(column for row in of_event_properties for column in row.columns),
         written=frozenset(row.to for row in properties + of_event_properties) | {*also_written},
