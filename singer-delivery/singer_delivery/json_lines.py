@@ -7,8 +7,12 @@ other does not refuse.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ESCAPE = re.compile(
     rb"""\\(?: u[dD][89abAB][0-9a-fA-F]{2} \\u[dD][c-fC-F][0-9a-fA-F]{2}  # a whole pair
@@ -30,6 +34,14 @@ def reason_to_refuse(line: bytes) -> str | None:
     except orjson.JSONDecodeError as error:
         return f"{error.msg} at column {error.colno}"
     return None if type(value) is dict else "it is JSON, but no object"
+
+
+def are_objects(lines: Iterable[bytes]) -> bool:
+    """Tell whether there is no reason to refuse any of the lines; quicker than asking for each."""
+    try:
+        return set(map(type, map(orjson.loads, lines))) <= {dict}
+    except orjson.JSONDecodeError:
+        return False
 
 
 def mended(line: bytes) -> bytes | None:

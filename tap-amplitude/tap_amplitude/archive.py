@@ -155,15 +155,14 @@ class Archive:
             raise ArchiveUnreadable(msg)
         return sorted(found)
 
-    def lines(self, file: ExportFile) -> Iterator[bytes]:
-        """Yield the raw lines of a file, without their newlines.
+    def blocks(self, file: ExportFile) -> Iterator[list[bytes]]:
+        """Yield the raw lines of a file, without their newlines, many at a time.
 
         Raises:
             ArchiveUnreadable: The file is damaged, or the storage fails.
         """
         try:
-            for block in blocks_of(self._open(file), file.size):
-                yield from block
+            yield from blocks_of(self._open(file), file.size)
         except Unreadable as error:
             msg = f"{file.name} in {self._shown} {error} {self._advice}"
             raise ArchiveUnreadable(msg) from error

@@ -13,11 +13,13 @@ from typing import IO, TYPE_CHECKING
 
 import orjson
 from singer_delivery.files import make_private
+from singer_delivery.json_lines import are_objects, mended, reason_to_refuse
 
 from tap_amplitude.spool import open_private, spool_errors
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 FILE_NAME = "bad_lines.jsonl"
@@ -46,6 +48,21 @@ class BadLines:
         self._logger = logger
         self._file: IO[bytes] | None = None
         self._named: str | None = None
+
+    def sifted(self, file: str, blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+        """Yield the lines of `file` that are JSON objects, stripped, and keep the broken ones.
+
+        Raises:
+            SpoolUnwritable: As in `add`.
+        """
+        number = 0
+        for block in blocks:
+            lines = [*filter(None, map(bytes.strip, block))]
+            if not are_objects(lines):
+                lines = [*self._sift(file, number, block)]
+            number += len(block)
+            if lines:
+                yield lines
 
     def add(self, file: str, number: int, why: str, line: bytes) -> None:
         """Keep line `number` of `file`.
@@ -77,6 +94,16 @@ class BadLines:
         if self._file is not None:
             with spool_errors(self._path.parent):
                 self._file.close()
+
+    def _sift(self, file: str, before: int, block: list[bytes]) -> Iterator[bytes]:
+        for number, raw in enumerate(block, before + 1):
+            line = raw.strip()
+            why = reason_to_refuse(line)
+            whole = line if why is None else mended(line)
+            if whole is not None:
+                yield whole
+            elif line:
+                self.add(file, number, str(why), line)
 
     def _name_once(self, file: str, number: int, why: str) -> None:
         if self._named == file:

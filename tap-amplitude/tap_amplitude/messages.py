@@ -40,14 +40,14 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
     def write_message(self, message: Message) -> None:
         """Write a message of the SDK."""
-        self.write_line(self.serialize_message(message) + b"\n")
+        self.write_lines(self.serialize_message(message) + b"\n")
         if isinstance(message, (SchemaMessage, StateMessage)):
             self.flush()
 
-    def write_line(self, line: bytes) -> None:
-        """Write one whole line, newline included. It may wait for others, in order."""
-        self._lines.append(line)
-        self._size += len(line)
+    def write_lines(self, lines: bytes) -> None:
+        """Write whole lines, newlines included. They may wait for others, in order."""
+        self._lines.append(lines)
+        self._size += len(lines)
         if self._size >= CHUNK_BYTES:
             self.flush()
 

@@ -45,13 +45,14 @@ class Portion:
 
     Attributes:
         name: for the log.
-        files: name and raw lines of each file, to be read once and in order.
+        files: the files and the archive that holds each; to be read in order, and each before the
+            next is asked for.
         finish: call it when every line is written; it returns the changes to the bookmark.
         is_whole: whether a STATE is due after it, however small it was.
     """
 
     name: str
-    files: Iterator[tuple[str, Iterator[bytes]]]
+    files: Iterator[tuple[Archive, ExportFile]]
     finish: Callable[[], dict[str, Any]]
     is_whole: bool
 
@@ -112,12 +113,12 @@ def _as_portion(download: Download) -> Portion:
     return Portion(f"{window} ({window.hours} h)", _files_of(download), lambda: bookmark, True)  # noqa: FBT003
 
 
-def _files_of(download: Download) -> Iterator[tuple[str, Iterator[bytes]]]:
+def _files_of(download: Download) -> Iterator[tuple[Archive, ExportFile]]:
     if download.path is None:
         return
     with closing(Archive(str(download.path), ASK_AGAIN)) as archive:
         for file in archive.files():
-            yield file.name, archive.lines(file)
+            yield archive, file
 
 
 def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[Portion, None, None]:
@@ -133,7 +134,7 @@ def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[P
             for file in files:
                 is_last = file is files[-1]
                 finish = partial(_note, progress, day, file, is_last=is_last)
-                yield Portion(day.date, iter([(file.name, archive.lines(file))]), finish, is_last)
+                yield Portion(day.date, iter([(archive, file)]), finish, is_last)
             progress.read_through(day)
 
 

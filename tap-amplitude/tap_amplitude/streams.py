@@ -16,7 +16,6 @@ from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.json_lines import mended, reason_to_refuse
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
@@ -30,7 +29,7 @@ from tap_amplitude.settings import Settings
 from tap_amplitude.sources import REPLICATION_KEY, from_api, from_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from singer_delivery.retry import Clock
     from singer_sdk import Tap
@@ -38,6 +37,16 @@ if TYPE_CHECKING:
     from tap_amplitude.sources import Portion
 
 RECORD_HEAD = b'{"type":"RECORD","stream":"events","record":'
+
+
+def spliced(lines: list[bytes], tail: bytes) -> bytes:
+    """Return RECORD messages of rows as they are; `tail` ends each."""
+    return b"%b%b%b" % (RECORD_HEAD, (tail + RECORD_HEAD).join(lines), tail)
+
+
+def one_by_one(blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    """Yield each line alone, where a record may be the last that is wanted."""
+    return ([line] for lines in blocks for line in lines)
 
 
 class EventsStream(Stream):
@@ -65,9 +74,9 @@ class EventsStream(Stream):
     def get_records(self, context: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
         """Yield parsed rows for the SDK's ordinary road; the bookmark moves between portions."""
         del context  # the stream has no partitions
-        with closing(self._lines()) as lines:
-            for line in lines:
-                yield deserialize_json(line)
+        with closing(self._blocks()) as blocks:
+            for lines in blocks:
+                yield from map(deserialize_json, lines)
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         """Log a message, but for the SDK's notice of an "unhandled error".
@@ -121,15 +130,17 @@ class EventsStream(Stream):
         with (
             self.get_record_counter() as counter,
             self.get_sync_timer(),
-            closing(self._lines()) as lines,
+            closing(self._blocks()) as blocks,
         ):
-            for index, line in enumerate(lines):
-                self._check_max_record_limit(index)
-                writer.write_line(RECORD_HEAD + line + self._record_tail)
-                counter.increment()
+            written = 0
+            for lines in blocks if self.ABORT_AT_RECORD_COUNT is None else one_by_one(blocks):
+                self._check_max_record_limit(written)
+                writer.write_lines(spliced(lines, self._record_tail))
+                counter.increment(len(lines))
+                written += len(lines)
         self._write_state_message()
 
-    def _lines(self) -> Generator[bytes, None, None]:
+    def _blocks(self) -> Generator[list[bytes], None, None]:
         """Yield every line that is a JSON object, and move the bookmark between portions."""
         settings = Settings.of_config(self.config)
         self._bad_lines_before = self.stream_state.get("bad_lines", 0)
@@ -140,8 +151,11 @@ class EventsStream(Stream):
             for portion in portions:
                 now = datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat()
                 self._record_tail = f',"time_extracted":"{now}"}}\n'.encode()
-                for file, lines in portion.files:
-                    yield from self._good_lines(file, lines, bad_lines)
+                for archive, file in portion.files:
+                    for lines in bad_lines.sifted(file.name, archive.blocks(file)):
+                        self._records += len(lines)
+                        self._bytes += sum(map(len, lines))
+                        yield lines
                 self._finish(portion, bad_lines)
 
     def _portions(self, settings: Settings) -> Generator[Portion, None, None]:
@@ -151,22 +165,6 @@ class EventsStream(Stream):
         if settings.archive_path:
             return from_archive(settings, bookmark)
         return from_api(settings, bookmark, self._clock, self._user_agent)
-
-    def _good_lines(
-        self, file: str, lines: Iterator[bytes], bad_lines: BadLines
-    ) -> Iterator[bytes]:
-        for number, raw in enumerate(lines, 1):
-            line = raw.strip()
-            if not line:
-                continue
-            why = reason_to_refuse(line)
-            whole = line if why is None else mended(line)
-            if whole is None:
-                bad_lines.add(file, number, str(why), line)
-                continue
-            self._records += 1
-            self._bytes += len(whole)
-            yield whole
 
     def _finish(self, portion: Portion, bad_lines: BadLines) -> None:
         """Move the bookmark behind a portion, all of whose lines are written."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from singer_delivery.json_lines import mended, reason_to_refuse
+from singer_delivery.json_lines import are_objects, mended, reason_to_refuse
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,14 @@ def test_an_object_passes(line):
 )
 def test_whatever_else_is_refused_with_its_reason(line, why):
     assert why in reason_to_refuse(line)
+
+
+@pytest.mark.parametrize("line", [b'{"a":', b"", b"[1]", b"1", b'{"a":"\\ud83d"}', b'{"a":NaN}'])
+def test_one_line_that_is_refused_is_found_among_many(line):
+    good = [b'{"a":1}', b"{}"] * 3
+    assert are_objects(good)
+    assert are_objects([])
+    assert not are_objects([*good, line, *good])
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tap_amplitude.errors import (
     ServiceUnavailable,
     StateUnreadable,
 )
+from tap_amplitude.streams import one_by_one
 
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
@@ -260,7 +261,7 @@ def test_the_same_run_works_once_the_key_is_right(amplitude, sandbox):
 
 def test_the_next_window_downloads_while_this_one_is_written(amplitude, sandbox):
     tap = sandbox.tap(window_hours=12)
-    lines = tap.streams["events"]._lines()
+    lines = one_by_one(tap.streams["events"]._blocks())
     next(lines)  # the first window is being written
     amplitude.wait_until_asked(2)
     assert len(amplitude.journal) == 2  # one ahead, and no more
@@ -270,7 +271,7 @@ def test_the_next_window_downloads_while_this_one_is_written(amplitude, sandbox)
 
 def test_only_one_window_is_fetched_ahead(amplitude, sandbox):
     amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
-    lines = sandbox.tap(window_hours=12).streams["events"]._lines()
+    lines = one_by_one(sandbox.tap(window_hours=12).streams["events"]._blocks())
     next(lines)
     amplitude.wait_until_held()
     assert [path.name for path in sandbox.spool.rglob("*.zip")] == ["20240101T00-20240101T11.zip"]

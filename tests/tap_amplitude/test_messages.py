@@ -20,8 +20,8 @@ def test_a_signal_between_two_writes_ends_the_program_at_once(signum):
 def test_lines_wait_for_each_other_and_a_state_sends_them_off_in_order():
     writer, out = LineWriter(), io.TextIOWrapper(io.BytesIO())
     with redirect_stdout(out):
-        writer.write_line(b'{"n":1}\n')
-        writer.write_line(b'{"n":2}\n')
+        writer.write_lines(b'{"n":1}\n')
+        writer.write_lines(b'{"n":2}\n')
         assert out.buffer.getvalue() == b""
         writer.write_message(StateMessage(value={"n": 3}))
         lines = out.buffer.getvalue().splitlines()
@@ -37,7 +37,7 @@ def test_text_printed_before_comes_first():
     with redirect_stdout(out):
         out.write("first\n")
         writer = LineWriter()
-        writer.write_line(b"second\n")
+        writer.write_lines(b"second\n")
         writer.flush()
     assert out.buffer.getvalue() == b"first\nsecond\n"
 
@@ -45,6 +45,6 @@ def test_text_printed_before_comes_first():
 def test_a_stdout_of_text_is_served_too():
     writer, out = LineWriter(), io.StringIO()
     with redirect_stdout(out):
-        writer.write_line('{"ü":1}\n'.encode())
+        writer.write_lines('{"ü":1}\n'.encode())
         writer.flush()
     assert out.getvalue() == '{"ü":1}\n'

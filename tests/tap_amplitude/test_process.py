@@ -271,7 +271,7 @@ def test_a_signal_is_told_also_when_it_ended_the_reader_a_little_sooner(monkeypa
     with os.fdopen(writer, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
         lines = LineWriter()
-        lines.write_line(b"{}\n")
+        lines.write_lines(b"{}\n")
         os.close(reader)
         with pytest.raises(SystemExit):
             lines.stop(signal.SIGINT)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
+from contextlib import redirect_stdout
 
 import orjson
 import pytest
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.tap_amplitude.running import HOUR, MONDAY, Sandbox, hours_of_rows, row
+from tests.tap_amplitude.running import HOUR, MONDAY, Output, Sandbox, hours_of_rows, row
 
 CURIOUS = [
     b'{"uuid":"1","n":12345678901234567890123,"f":1.0,"g":1E2,"h":0.1000}',
@@ -58,6 +60,11 @@ def test_blank_lines_and_line_ends_of_windows_are_no_rows(run):
     assert run(lines).raw_records == [CURIOUS[0].decode(), CURIOUS[1].decode()]
 
 
+def test_space_around_a_row_is_no_part_of_it(run):
+    lines = [b" \t" + CURIOUS[0] + b"\r", CURIOUS[1] + b"\r"]
+    assert run(lines).raw_records == [CURIOUS[0].decode(), CURIOUS[1].decode()]
+
+
 def test_every_message_is_a_singer_message(run):
     kinds = [message["type"] for message in run(CURIOUS).messages]
     assert kinds == ["SCHEMA", "RECORD", "RECORD", "RECORD", "RECORD", "STATE"]
@@ -83,6 +90,27 @@ def test_broken_lines_are_kept_and_counted_and_stop_nothing(run, tmp_path):
     ]
     assert entries[5]["base64"] == "eyJ1dWlkIjoi//4ifQ=="
     assert all(entry["error"] for entry in entries)
+
+
+def test_a_broken_line_is_found_by_its_number_in_a_file_of_many_blocks(run, tmp_path):
+    good = [row(MONDAY, n) for n in range(500)]  # 600 kB
+    output = run([*good[:300], b"", BROKEN[0], *good[300:], BROKEN[1]])
+    assert output.raw_records == [line.decode() for line in good]
+    kept = (tmp_path / "spool" / "bad_lines.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in kept] == [302, 503]
+
+
+@pytest.mark.parametrize(("limit", "written"), [(1, 1), (4, 4), (5, 5), (9, 5)])
+def test_no_more_records_than_a_dry_run_may_have(tmp_path, limit, written):
+    lines = [row(MONDAY, n) for n in range(5)]
+    out = io.TextIOWrapper(io.BytesIO())
+    with FakeAmplitude({MONDAY: lines}) as amplitude, redirect_stdout(out):
+        tap = Sandbox(tmp_path, amplitude).tap(end_date="2024-01-01T01:00:00Z")
+        tap.run_sync_dry_run(dry_run_record_limit=limit)
+    out.seek(0)
+    output = Output(out.read())
+    assert output.raw_records == [line.decode() for line in lines[:written]]
+    assert ("replication_key_value" in output.bookmark) is (limit >= len(lines))
 
 
 def test_broken_lines_are_for_their_owners_eyes(run, tmp_path):
