@@ -7,6 +7,7 @@ given the facts of the past through `Known`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -110,6 +111,26 @@ class RecordMapping(Protocol):
         Raises:
             Unmappable: nothing can be made of it.
         """
+
+
+class Noting(ABC):
+    """A mapping that is another one, and also counts what the records show together.
+
+    Attributes:
+        mapping: the other one, which is pure.
+    """
+
+    def __init__(self, mapping: RecordMapping) -> None:
+        self.mapping = mapping
+        self.needs_keys = mapping.needs_keys
+
+    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
+        """Return what the mapping says, with the notes that are due."""
+        return self.noted(self.mapping(record, known))
+
+    @abstractmethod
+    def noted(self, mapped: Mapped) -> Mapped:
+        """Return what the mapping said of the next record, with the notes that are due."""
 
 
 class Unmappable(ValueError):  # noqa: N818 - what happened, as the model codebases name it

@@ -8,6 +8,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from singer_delivery.ahead.intake import Desk, Intake
+from singer_delivery.ahead.pool import Pool
+from singer_delivery.ahead.worker import Task
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
@@ -15,6 +18,7 @@ from singer_delivery.dispatcher import Dispatcher, Interrupted
 from singer_delivery.dry_run import DryRun
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
+from singer_delivery.events import RecordMapping
 from singer_delivery.ledger import Ledger
 from singer_delivery.pace import Pace
 from singer_delivery.report import RunReport
@@ -51,7 +55,7 @@ class RunSettings:
 
 
 class Run:
-    """Opens what a run needs; `delivery` takes the records.
+    """Opens what a run needs; `delivery` takes the records, `ledger` knows the past.
 
     Args:
         settings: the user's.
@@ -73,12 +77,21 @@ class Run:
         emit_state: Callable[[State], None],
         clock: Clock | None = None,
     ) -> None:
+        self.endpoints = endpoints
         self._settings = settings
+        self._scope = scope
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
         with ExitStack() as opened:
-            self._open(endpoints, scope, emit_state, opened)
+            self._open(emit_state, opened)
             self._opened = opened.pop_all()
+
+    def intake(self, desk: Desk, mapping: RecordMapping, processes: int) -> Intake:
+        """Return what maps the lines of a stream ahead, in so many processes, for its desk."""
+        settings = self._settings
+        keep = not settings.dry_run
+        task = Task(mapping, self.endpoints, settings.ledger_url, self._scope, keep)
+        return Intake(Pool(task, processes), self.ledger, desk)
 
     def interrupt(self, exit_code: int) -> None:
         """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""
@@ -108,22 +121,17 @@ class Run:
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
-    def _open(
-        self,
-        endpoints: Mapping[str, Endpoint],
-        scope: str,
-        emit_state: Callable[[State], None],
-        opened: ExitStack,
-    ) -> None:
+    def _open(self, emit_state: Callable[[State], None], opened: ExitStack) -> None:
         settings, is_dry = self._settings, self._settings.dry_run
         if not is_dry:
-            opened.callback(SoleUse(settings.ledger_url, scope).release)
+            opened.callback(SoleUse(settings.ledger_url, self._scope).release)
         self._write_report()
-        ledger = opened.enter_context(closing(Ledger(settings.ledger_url, scope, keep=not is_dry)))
+        ledger = Ledger(settings.ledger_url, self._scope, keep=not is_dry)
+        self.ledger = opened.enter_context(closing(ledger))
         dead_letters = DeadLetters(_dead_letter_path(settings))
         self.dead_letters = opened.enter_context(closing(dead_letters))
         self.delivery = Delivery(
-            endpoints,
+            self.endpoints,
             ledger,
             dead_letters,
             self.report,
@@ -131,14 +139,14 @@ class Run:
             None if is_dry else settings.max_dead_letters,
         )
         self._transport = opened.enter_context(closing(Transport(settings.user_agent)))
-        self._dispatcher = self._connect(endpoints)
+        self._dispatcher = self._connect()
         self.delivery.dispatch = self._dispatcher
 
-    def _connect(self, endpoints: Mapping[str, Endpoint]) -> Dispatcher | DryRun:
+    def _connect(self) -> Dispatcher | DryRun:
         if self._settings.dry_run:
             return DryRun(self._settings.output_path, self.delivery)
         return Dispatcher(
-            endpoints,
+            self.endpoints,
             self._transport,
             self.delivery,
             max_in_flight=self._settings.max_in_flight,

@@ -6,10 +6,7 @@ from then on (Mixpanel docs, "Hot shard limits").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from singer_delivery.events import Event, Known, Mapped, Note, RecordMapping
+from singer_delivery.events import Event, Mapped, Note, Noting, RecordMapping
 
 LIMIT = 200_000
 DAY = 86_400_000_000
@@ -59,17 +56,15 @@ class HotIds:
         self._counts = dict(by_count[len(by_count) - self._counted // 2 :])
 
 
-class WatchingIds:
+class WatchingIds(Noting):
     """A mapping that also notes the first event beyond the limit of each id and day."""
 
     def __init__(self, mapping: RecordMapping, hot_ids: HotIds) -> None:
-        self._mapping = mapping
+        super().__init__(mapping)
         self._hot_ids = hot_ids
-        self.needs_keys = mapping.needs_keys
 
-    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what the mapping says, with the note where it is due."""
-        mapped = self._mapping(record, known)
+    def noted(self, mapped: Mapped) -> Mapped:
+        """Return what the mapping said, with the note where it is due."""
         hot = [event.person for event in mapped.events if self._is_one_too_many(event)]
         if not hot:
             return mapped

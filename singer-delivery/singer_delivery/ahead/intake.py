@@ -21,13 +21,23 @@ Encoded = list[bytes]
 
 
 class Desk(Protocol):
-    """Where records are taken in their order: `Delivery`."""
+    """Where the records of a stream are taken in their order."""
+
+    def message_of(self, line: bytes) -> bytes:
+        """Return the RECORD message that a line stands for."""
 
     def take_mapped(self, message: bytes, mapped: Mapped, encoded: Encoded) -> None:
         """Take a record that was mapped."""
 
     def take_unmappable(self, message: bytes, error: Unmappable) -> None:
         """Take a record of which nothing can be made."""
+
+    def map_now(self, line: bytes, known: Known) -> tuple[Mapped, Encoded]:
+        """Map a line here.
+
+        Raises:
+            Unmappable: nothing can be made of it.
+        """
 
 
 class Intake:
@@ -37,23 +47,12 @@ class Intake:
         pool: the workers.
         known: what is known when a record's turn comes: the ledger.
         desk: takes the records.
-        remap: maps a line here; it may ask `known` through the `Known` it is given.
-        message_of: returns the RECORD message that a line stands for.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        known: Known,
-        desk: Desk,
-        remap: Callable[[bytes, Known], tuple[Mapped, Encoded]],
-        message_of: Callable[[bytes], bytes],
-    ) -> None:
+    def __init__(self, pool: Pool, known: Known, desk: Desk) -> None:
         self._pool = pool
         self._known = known
         self._desk = desk
-        self._remap = remap
-        self._message_of = message_of
         self._in_order: deque[Callable[[], None] | None] = deque()  # None: the next block
         self.remapped = 0
 
@@ -73,6 +72,10 @@ class Intake:
         """Return when all that was given is taken."""
         while self._in_order:
             self._take_next()
+
+    def close(self) -> None:
+        """End the workers; what was given and not taken is left."""
+        self._pool.close()
 
     def _take_next(self) -> None:
         """Take the oldest block, and do what was to follow it."""
@@ -96,7 +99,7 @@ class Intake:
             self._pool.correct(result.worker, fact)
 
     def _accept(self, line: bytes, outcome: tuple[Any, ...], worker: int) -> None:
-        message = self._message_of(line)
+        message = self._desk.message_of(line)
         if len(outcome) == 2:
             self._desk.take_unmappable(message, Unmappable(*outcome))
             return
@@ -106,9 +109,9 @@ class Intake:
 
     def _map_anew(self, line: bytes, touched: Iterable[int], checks: _Checks) -> None:
         self.remapped += 1
-        message, watched = self._message_of(line), _Watched(self._known)
+        message, watched = self._desk.message_of(line), _Watched(self._known)
         try:
-            mapped, encoded = self._remap(line, watched)
+            mapped, encoded = self._desk.map_now(line, watched)
         except Unmappable as error:
             checks.spoil(touched, watched.asked)
             self._desk.take_unmappable(message, error)

@@ -22,7 +22,7 @@ from singer_delivery.ahead.assuming import Assuming
 from singer_delivery.ahead.wire import LENGTH, Block, frame, outcome_row
 from singer_delivery.database import Database
 from singer_delivery.endpoint import Encoder
-from singer_delivery.events import RecordMapping, Unmappable
+from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
 from singer_delivery.json_lines import mended, reason_to_refuse
 
 BAD_LINE = "bad_line"
@@ -66,6 +66,19 @@ def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
     return orjson.loads(better), better
 
 
+def mapped_line(
+    line: bytes, mapping: RecordMapping, encoders: Mapping[str, Encoder], known: Known
+) -> tuple[Mapped, list[bytes]]:
+    """Return what the record of a line becomes, and each of its events encoded.
+
+    Raises:
+        Unmappable: nothing can be made of it.
+    """
+    record, _ = read_record(line)
+    mapped = mapping(record, known)
+    return mapped, [encoders[event.endpoint].encode(event) for event in mapped.events]
+
+
 class Worker:
     """Maps the records of blocks, one after the other."""
 
@@ -90,9 +103,7 @@ class Worker:
         return known.assumptions(), made
 
     def _outcome(self, line: bytes) -> tuple[Any, ...]:
-        record, _ = read_record(line)
-        mapped = self._mapping(record, self._known)
-        encoded = [self._encoders[event.endpoint].encode(event) for event in mapped.events]
+        mapped, encoded = mapped_line(line, self._mapping, self._encoders, self._known)
         self._known.believe(mapped)
         return outcome_row(mapped, encoded)
 

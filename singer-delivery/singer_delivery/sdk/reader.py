@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import IO, Any, BinaryIO
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, Any
 
 import orjson
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from singer_delivery.sdk.stdin import stdin_lines
 
 Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[dict[str, Any], bytes], None]
-
-PIPE_BYTES = 1024 * 1024
-"""What the pipe from the tap may hold: the most that Linux gives to everybody. With its usual
-64 kB, tap and target wait for each other at every burst."""
-
-READ_BYTES = 256 * 1024
 
 
 class LineReader(GenericSingerReader[bytes]):
@@ -40,6 +30,7 @@ class LineReader(GenericSingerReader[bytes]):
         busy: whether a message is being processed, as opposed to waited for.
         guard: surrounds the reading; it is told of whatever ends it early.
         takers: what takes the records of a stream, and their lines, past the SDK's callback.
+        before_waiting: called when all that has come is processed, and more is waited for.
     """
 
     def __init__(self) -> None:
@@ -48,12 +39,13 @@ class LineReader(GenericSingerReader[bytes]):
         self.busy = False
         self.guard: Guard = nullcontext
         self.takers: dict[str, Taker] = {}
+        self.before_waiting: Callable[[], None] = _nothing
         self._number = 0
 
     @property
     def default_input(self) -> IO[bytes]:
         """Standard input, as bytes."""
-        return _wide(sys.stdin.buffer)
+        return sys.stdin.buffer
 
     def process_lines(
         self,
@@ -66,7 +58,7 @@ class LineReader(GenericSingerReader[bytes]):
             InvalidInputLine: a line is no Singer message.
         """
         counts: Counter[str] = Counter()
-        lines: Iterable[bytes | str] = file_input or self.default_input
+        lines: Iterable[bytes | str] = file_input or stdin_lines(self._before_waiting)
         with self.guard():
             for number, read in enumerate(lines, start=1):
                 # As text is how the SDK's tests give it.
@@ -74,7 +66,7 @@ class LineReader(GenericSingerReader[bytes]):
                 self._number = number
                 self.line = line
                 self.busy = True
-                if not line.isspace():
+                if line and not line.isspace():
                     counts[self._process(line, callbacks)] += 1
                 self.busy = False
             self.busy = True  # nothing is waited for any more
@@ -125,6 +117,11 @@ class LineReader(GenericSingerReader[bytes]):
         callback(message)
         return str(kind)
 
+    def _before_waiting(self) -> None:
+        self.busy = True
+        self.before_waiting()
+        self.busy = False
+
     def _invalid(self, what: str) -> InvalidInputLine:
         return InvalidInputLine(
             f"Line {self._number} of the input {what}. Everything decided before it is kept; mend "
@@ -132,12 +129,5 @@ class LineReader(GenericSingerReader[bytes]):
         )
 
 
-def _wide(buffer: BinaryIO) -> BinaryIO:
-    """Return the same input, read in larger pieces, and its pipe with more room if it is one."""
-    raw = getattr(buffer, "raw", None)
-    if not isinstance(raw, io.FileIO):
-        return buffer
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with suppress(OSError):  # no pipe, or the system's share is used up
-            fcntl.fcntl(raw, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    return io.BufferedReader(raw, READ_BYTES)
+def _nothing() -> None:
+    return None

@@ -113,6 +113,15 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             ),
         ),
         th.Property(
+            "processes",
+            th.IntegerType(minimum=0, maximum=64),
+            title="Processes",
+            description=(
+                "How many processes map the records that come in files (BATCH messages). By "
+                "default one for each core, up to 4; with 0 the target does all of it itself."
+            ),
+        ),
+        th.Property(
             "ledger_url",
             th.StringType,
             default=f"sqlite:///{name}.ledger.sqlite3",

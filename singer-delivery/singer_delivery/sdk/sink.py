@@ -9,6 +9,9 @@ import orjson
 from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
+from singer_delivery.events import Mapped, Noting
+from singer_delivery.sdk.batches import BatchStream
+
 if TYPE_CHECKING:
     from singer_delivery.sdk.target import DeliveryTarget
 
@@ -51,6 +54,17 @@ class DeliverySink(RecordSink):
             self._singer_validate_message(record)
         self._target.run.delivery.take(self.stream_name, record, message, self.mapping)
 
+    @property
+    def as_batches(self) -> BatchStream:
+        """The stream, for records that come in files."""
+        mapping = self.mapping
+        if isinstance(mapping, Noting):
+            pure, noted = mapping.mapping, mapping.noted
+        else:
+            pure, noted = mapping, as_it_is
+        # A key that is missing ends the run, in its turn.
+        return BatchStream(self.stream_name, self.take, None if self._needs_keys else pure, noted)
+
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Take a record that the SDK has put through stream maps or flattening."""
         message = {"type": "RECORD", "stream": self.stream_name, "record": record}
@@ -62,3 +76,8 @@ class DeliverySink(RecordSink):
 
     def _parse_timestamps_in_record(self, *_args: Any, **_options: Any) -> None:
         """Leave times as the source wrote them."""
+
+
+def as_it_is(mapped: Mapped) -> Mapped:
+    """Return what a record became: there is nothing to note."""
+    return mapped

@@ -17,7 +17,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -32,8 +32,9 @@ from singer_delivery.dispatcher import Interrupted
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
 from singer_delivery.run import Run
-from singer_delivery.sdk.reader import LineReader, Taker
-from singer_delivery.sdk.sink import DeliverySink
+from singer_delivery.sdk.batches import Batches, BatchStream, processes_by_default
+from singer_delivery.sdk.reader import LineReader
+from singer_delivery.sdk.sink import DeliverySink, as_it_is
 from singer_delivery.sdk.stdout import write_to_stdout
 from singer_delivery.tickets import State, Whole
 
@@ -45,8 +46,8 @@ class DeliveryTarget(Target):
     message_reader: LineReader
     default_sink_class = DeliverySink
 
-    # Neither BATCH, which would pass by stream maps and with them a user's masking, nor the SDK's
-    # record validation, which the mappings make needless.
+    # Not the SDK's BATCH, whose `batch_config` would say where a target writes such files: they are
+    # read all the same. Nor its record validation, which the mappings make needless.
     capabilities: ClassVar[list[Any]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
@@ -58,6 +59,7 @@ class DeliveryTarget(Target):
         super().__init__(**options)
         self._signal: int | None = None
         self.message_reader.guard = self._until_the_end
+        self.message_reader.before_waiting = self._drain_batches
 
     @abstractmethod
     def open_run(self) -> Run:
@@ -93,6 +95,11 @@ class DeliveryTarget(Target):
         """The run, opened when it is first needed."""
         return self.open_run()
 
+    @cached_property
+    def _batches(self) -> Batches:
+        processes = self.config.get("processes")
+        return Batches(self.run, processes_by_default() if processes is None else processes)
+
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
         write_to_stdout(orjson.dumps(state, option=orjson.OPT_APPEND_NEWLINE))
@@ -115,8 +122,9 @@ class DeliveryTarget(Target):
         """Return when everything read is decided, on disk and reported."""
         with self._until_the_end():
             self.message_reader.busy = True
+            self._drain_batches()
             self.run.finish(self.wholes())
-            self.close()
+            self._close()
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         errors = [
@@ -144,27 +152,64 @@ class DeliveryTarget(Target):
         except BaseException as error:
             if "run" in self.__dict__:
                 self.run.abandon(error)
-            self.close()
+            self._close()
             raise
 
+    def _close(self) -> None:
+        if "_batches" in self.__dict__:
+            self._batches.close()
+        self.close()
+
+    def _drain_batches(self) -> None:
+        if "_batches" in self.__dict__:
+            self._batches.drain()
+
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        self._drain_batches()
         super()._process_schema_message(message_dict)
         stream = message_dict["stream"]
-        maps = self.mapper.stream_maps[stream]
-        plain = len(maps) == 1 and type(maps[0]) is SameRecordTransform
-        if plain and not self.config.get("flattening_enabled"):
-            self.message_reader.takers[stream] = self._taker(stream)
+        if self._passes_unchanged(stream):
+            self.message_reader.takers[stream] = self._sink_of(stream).take
         else:
             self.message_reader.takers.pop(stream, None)
 
-    def _taker(self, stream: str) -> Taker:
+    def _passes_unchanged(self, stream: str) -> bool:
+        """Tell whether neither stream maps nor flattening change the records of a stream."""
+        maps = self.mapper.stream_maps[stream]
+        is_same = len(maps) == 1 and type(maps[0]) is SameRecordTransform
+        return is_same and not self.config.get("flattening_enabled")
+
+    def _sink_of(self, stream: str) -> DeliverySink:
         sink = self.get_sink(stream)
         assert isinstance(sink, DeliverySink)
-        return sink.take
+        return sink
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        self._drain_batches()
+        super()._process_record_message(message_dict)
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, requires={"stream", "encoding", "manifest"})
+        stream = message_dict["stream"]
+        self._assert_sink_exists(stream)
+        self.message_reader.takers.clear()  # a record that follows must wait for the batches
+        if self._passes_unchanged(stream):
+            self._batches.take(message_dict, self._sink_of(stream).as_batches)
+        else:
+            long_way = partial(self._take_the_long_way, stream)
+            self._batches.take(message_dict, BatchStream(stream, long_way, None, as_it_is))
+
+    def _take_the_long_way(self, stream: str, record: dict[str, Any], _message: bytes) -> None:
+        message = {"type": "RECORD", "stream": stream, "record": record}
+        super()._process_record_message(message)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
-        self.run.delivery.checkpoint(message_dict["value"])
+        checkpoint = partial(self.run.delivery.checkpoint, message_dict["value"])
+        if "_batches" in self.__dict__:
+            self._batches.then(checkpoint)
+        else:
+            checkpoint()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
         if self._signal is not None:

@@ -1,0 +1,205 @@
+"""BATCH messages: files of records, taken as if each line had come in a RECORD message.
+
+Where nothing is in the way, their lines are mapped ahead in other processes (see
+`singer_delivery.ahead`). A file is removed once every record of it is decided and on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+
+from singer_delivery.ahead.intake import Intake
+from singer_delivery.ahead.worker import mapped_line, read_record
+from singer_delivery.errors import BatchUnreadable
+from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
+from singer_delivery.expansion import Unreadable
+from singer_delivery.line_files import open_blocks
+from singer_delivery.run import Run
+
+RECORDS_AT_ONCE = 256
+"""How many records a worker gets at once: few, so that little is assumed of those before them."""
+
+MOST_PROCESSES = 4
+"""By default: then one process that sends has enough to do."""
+
+ENCODINGS = ({"format": "jsonl", "compression": "gzip"}, {"format": "jsonl", "compression": "none"})
+
+
+def processes_by_default() -> int:
+    """Return how many processes map records unless the user says: one for each core, up to four."""
+    return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class BatchStream:
+    """A stream whose records come in files.
+
+    Attributes:
+        name: of the stream.
+        take: takes a record and its RECORD message here.
+        mapping: what may map its records elsewhere; None where they must be taken here, because
+            stream maps or flattening change them, or because each has to be seen in its turn.
+        noted: adds to what a record became elsewhere what only this process can count.
+    """
+
+    name: str
+    take: Callable[[dict[str, Any], bytes], None]
+    mapping: RecordMapping | None
+    noted: Callable[[Mapped], Mapped]
+
+
+class Batches:
+    """Takes the files of BATCH messages in their order.
+
+    Args:
+        run: takes the records.
+        processes: how many processes map them; with 0 this one does.
+    """
+
+    def __init__(self, run: Run, processes: int) -> None:
+        self._run = run
+        self._processes = processes
+        self._intakes: dict[str, Intake] = {}
+        self._current: Intake | None = None
+
+    def take(self, message: Mapping[str, Any], stream: BatchStream) -> None:
+        """Take the files of a message.
+
+        Raises:
+            BatchUnreadable: a file is not as the message says.
+            DeliveryError: the run cannot go on.
+        """
+        for path in _paths(stream.name, message):
+            if self._processes and stream.mapping is not None:
+                self._take_ahead(stream, stream.mapping, _lines(path))
+            else:
+                self._take_here(stream, _lines(path))
+            self.then(partial(self._run.delivery.end_of_file, path))
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Do something when all that came before is taken."""
+        if self._current is None:
+            action()
+        else:
+            self._current.then(action)
+
+    def drain(self) -> None:
+        """Return when all that came is taken."""
+        if self._current is not None:
+            self._current.drain()
+            self._current = None
+
+    def close(self) -> None:
+        """End the processes."""
+        for intake in self._intakes.values():
+            intake.close()
+
+    def _take_ahead(
+        self, stream: BatchStream, mapping: RecordMapping, blocks: Iterator[list[bytes]]
+    ) -> None:
+        intake = self._intakes.get(stream.name)
+        if intake is None:
+            desk = StreamDesk(stream, mapping, self._run)
+            intake = self._run.intake(desk, mapping, self._processes)
+            self._intakes[stream.name] = intake
+        if self._current is not intake:
+            self.drain()
+            self._current = intake
+        for lines in blocks:
+            intake.give(lines)
+
+    def _take_here(self, stream: BatchStream, blocks: Iterator[list[bytes]]) -> None:
+        self.drain()
+        for lines in blocks:
+            for line in lines:
+                message = message_of(stream.name, line)
+                try:
+                    record, _ = read_record(line)
+                except Unmappable as error:
+                    self._run.delivery.take_unmappable(stream.name, message, error)
+                else:
+                    stream.take(record, message)
+
+
+class StreamDesk:
+    """Takes the records of a stream that were mapped ahead; implements `ahead.intake.Desk`."""
+
+    def __init__(self, stream: BatchStream, mapping: RecordMapping, run: Run) -> None:
+        self._stream = stream
+        self._mapping = mapping
+        self._run = run
+
+    def message_of(self, line: bytes) -> bytes:
+        """Return the RECORD message that a line of a file stands for."""
+        return message_of(self._stream.name, line)
+
+    def take_mapped(self, message: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
+        """Take a record that was mapped."""
+        noted = self._stream.noted(mapped)
+        self._run.delivery.take_mapped(self._stream.name, message, noted, encoded)
+
+    def take_unmappable(self, message: bytes, error: Unmappable) -> None:
+        """Take a record of which nothing can be made."""
+        self._run.delivery.take_unmappable(self._stream.name, message, error)
+
+    def map_now(self, line: bytes, known: Known) -> tuple[Mapped, list[bytes]]:
+        """Map a line here."""
+        return mapped_line(line, self._mapping, self._run.endpoints, known)
+
+
+def message_of(stream: str, line: bytes) -> bytes:
+    """Return the RECORD message that a line of a file stands for."""
+    return b'{"type":"RECORD","stream":%b,"record":%b}\n' % (orjson.dumps(stream), line)
+
+
+def _paths(stream: str, message: Mapping[str, Any]) -> Iterator[Path]:
+    encoding = message["encoding"]
+    if {"compression": "none", **encoding} not in ENCODINGS:
+        msg = (
+            f"A BATCH message of stream '{stream}' is encoded as {encoding}; this target reads "
+            "jsonl, gzipped or plain. Set the tap's batch_config so."
+        )
+        raise BatchUnreadable(msg)
+    for address in message["manifest"]:
+        parts = urlsplit(address)
+        if parts.scheme not in {"", "file"}:
+            msg = (
+                f"A BATCH message of stream '{stream}' names a file at {parts.scheme}://; this "
+                "target reads local files. Set the storage root of the tap's batch_config so."
+            )
+            raise BatchUnreadable(msg)
+        yield Path(unquote(parts.path))
+
+
+def _lines(path: Path) -> Iterator[list[bytes]]:
+    """Yield the lines of a file that are not blank, so many at a time.
+
+    Raises:
+        BatchUnreadable: it is gone, damaged, or a bomb.
+    """
+    waiting: list[bytes] = []
+    try:
+        for block in open_blocks(path):
+            waiting += [line for line in block if line and not line.isspace()]
+            if len(waiting) >= RECORDS_AT_ONCE:
+                yield waiting
+                waiting = []
+    except Unreadable as error:
+        msg = f"The file {path.name} of a BATCH message {error}"
+        raise BatchUnreadable(msg) from error
+    except OSError as error:
+        msg = (
+            f"The file {path.name} of a BATCH message cannot be read ({error.strerror}). Nothing "
+            "is lost: run tap and target again from the last STATE."
+        )
+        raise BatchUnreadable(msg) from error
+    if waiting:
+        yield waiting
