@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from singer_delivery.cleaning import clean
 from singer_delivery.events import Event, Fact, Unmappable
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.settings import MappingSettings
@@ -45,9 +46,10 @@ class Mapped:
 
 def mapped(lines: Iterable[bytes]) -> Mapped:
     mapping, known, result = AmplitudeMapping(MappingSettings(version="1")), Remembered(), Mapped()
-    for record in map(orjson.loads, lines):
+    for line in lines:
+        record = orjson.loads(line)
         try:
-            outcome = mapping(record, known)
+            outcome = mapping(clean(record, line, "PostHog"), known)
         except Unmappable as error:
             result.dead[record["uuid"]] = error.reason
             continue

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from singer_delivery.cleaning import readable
 from singer_delivery.events import Event, Fact, Unmappable
 from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.settings import MappingSettings
@@ -56,7 +57,7 @@ class Result:
 
     def take(self, mapping: AmplitudeMapping, record: Mapping) -> None:
         try:
-            outcome = mapping(record, self.known)
+            outcome = mapping(readable(record, "Mixpanel"), self.known)
         except Unmappable as error:
             self.dead[record["uuid"]] = error.reason
             return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
+
+from singer_delivery.cleaning import clean, readable
+from singer_delivery.events import Known, Mapped, Unmappable
 
 if TYPE_CHECKING:
     from singer_delivery.sdk.target import DeliveryTarget
@@ -41,20 +44,33 @@ class DeliverySink(RecordSink):
             }
         )
 
-    def take(self, record: dict[str, Any], message: bytes) -> None:
-        """Map a record and queue what it becomes; `message` is kept for the dead letters.
+    def take(self, record: dict[str, Any], line: bytes) -> None:
+        """Map a record and queue what it becomes.
+
+        Args:
+            record: as orjson read it from the line.
+            line: the RECORD message, kept for the dead letters.
 
         Raises:
             MissingKeyPropertiesError: it lacks a key that its mapping needs.
         """
-        if self._needs_keys:
-            self._singer_validate_message(record)
-        self._target.run.delivery.take(self.stream_name, record, message, self.mapping)
+        self._take(record, line, is_as_read=True)
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Take a record that the SDK has put through stream maps or flattening."""
         message = {"type": "RECORD", "stream": self.stream_name, "record": record}
-        self.take(record, orjson.dumps(message, default=str))
+        self._take(record, orjson.dumps(message, default=str), is_as_read=False)
+
+    def _take(self, record: dict[str, Any], line: bytes, *, is_as_read: bool) -> None:
+        if self._needs_keys:
+            self._singer_validate_message(record)
+        service, mapping = self._target.name, self.mapping
+        cleaned: Mapping[str, Any] = record
+        try:
+            cleaned = clean(record, line, service) if is_as_read else readable(record, service)
+        except Unmappable as error:
+            mapping = Refusing(error)
+        self._target.run.delivery.take(self.stream_name, cleaned, line, mapping)
 
     def get_validator(self) -> None:
         """Validate nothing."""
@@ -62,3 +78,16 @@ class DeliverySink(RecordSink):
 
     def _parse_timestamps_in_record(self, *_args: Any, **_options: Any) -> None:
         """Leave times as the source wrote them."""
+
+
+class Refusing:
+    """In the place of a mapping, for a record that no mapping may read: delivery buries it."""
+
+    needs_keys = False
+
+    def __init__(self, error: Unmappable) -> None:
+        self._error = error
+
+    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:  # noqa: ARG002 - as mappings are called
+        """Raise the error."""
+        raise self._error
