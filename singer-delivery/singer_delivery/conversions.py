@@ -1,4 +1,4 @@
-"""Vendor-neutral conversions of values: times, ids, digests, clean JSON. Pure, and never random.
+"""Vendor-neutral conversions of values: times, ids, digests. Pure, and never random.
 
 Every id made here is a function of its arguments alone, so that the same record sent again carries
 the same ids.
@@ -6,11 +6,8 @@ the same ids.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from hashlib import sha1, sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -36,7 +33,6 @@ __all__ = [
     "session_uuid",
     "shortened",
     "stable_uuid",
-    "tidy",
 ]
 
 NAMESPACE = UUID("a1a6bb5e-39ec-4c2a-8f6e-6d0c7f1f5c0b")
@@ -171,79 +167,10 @@ def as_text(value: Any) -> str:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the one JSON text of a value (`tidy` before): keys sorted, no spaces."""
+    """Return the one JSON text of a value (`cleaning.tidy` before): keys sorted, no spaces."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
     return sha256(canonical_json(value)).hexdigest()[:32]
-
-
-_DEEPEST = 200
-_ABSENT = object()
-
-
-def tidy(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the record itself when every service can read it, else a clean copy.
-
-    In the copy NUL characters and broken surrogates are U+FFFD, NaN and Infinity are absent,
-    whole numbers beyond 64 bits are text, Decimals are floats.
-
-    Raises:
-        ValueError: it nests deeper than 200 levels, more than JSON readers take.
-    """
-    try:
-        # Four lists deep, because an event nests what it carries that much deeper.
-        encoded = orjson.dumps([[[[record]]]], option=orjson.OPT_PASSTHROUGH_DATETIME)
-    except TypeError:  # a Decimal, a number too big, a broken surrogate, too deep
-        return _clean_object(record, 0)
-    # orjson writes NaN as null: only then can there be more nulls than columns that are None.
-    suspicious = encoded.count(b"null") != list(record.values()).count(None)
-    if b"\\u0000" in encoded or (suspicious and _holds_no_number(record)):
-        return _clean_object(record, 0)
-    return record
-
-
-def _holds_no_number(value: Any) -> bool:
-    """Tell whether NaN or an infinity is anywhere in a value."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, Mapping):
-        return any(map(_holds_no_number, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_holds_no_number, value))
-
-
-def _clean_object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    cleaned = ((_clean_text(str(k)), _clean(v, depth + 1)) for k, v in value.items())
-    return {key: value for key, value in cleaned if value is not _ABSENT}
-
-
-def _clean(value: Any, depth: int) -> Any:
-    if depth > _DEEPEST:
-        msg = f"a value nests deeper than {_DEEPEST} levels"
-        raise ValueError(msg)
-    if isinstance(value, str):
-        return _clean_text(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, (int, float, Decimal)):
-        return _clean_number(value)
-    if isinstance(value, Mapping):
-        return _clean_object(value, depth)
-    if isinstance(value, (list, tuple)):
-        return [v for v in (_clean(v, depth + 1) for v in value) if v is not _ABSENT]
-    return value.isoformat() if isinstance(value, datetime) else _clean_text(str(value))
-
-
-def _clean_text(text: str) -> str:
-    if not text.isascii():  # UTF-16 there and back joins surrogate pairs and marks lone ones
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text.replace("\0", "\ufffd")
-
-
-def _clean_number(number: float | Decimal) -> Any:
-    if isinstance(number, int):
-        return number if -(2**63) <= number < 2**64 else str(number)
-    number = float(number)
-    return number if math.isfinite(number) else _ABSENT

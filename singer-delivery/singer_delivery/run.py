@@ -8,8 +8,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from singer_delivery.ahead.intake import Desk, Intake
-from singer_delivery.ahead.pool import Pool
 from singer_delivery.ahead.worker import Task
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetters
@@ -86,12 +84,11 @@ class Run:
             self._open(emit_state, opened)
             self._opened = opened.pop_all()
 
-    def intake(self, desk: Desk, mapping: RecordMapping, processes: int) -> Intake:
-        """Return what maps the lines of a stream ahead, in so many processes, for its desk."""
+    def task(self, mapping: RecordMapping, service: str) -> Task:
+        """Return what those are told who map the records of a stream."""
         settings = self._settings
         keep = not settings.dry_run
-        task = Task(mapping, self.endpoints, settings.ledger_url, self._scope, keep)
-        return Intake(Pool(task, processes), self.ledger, desk)
+        return Task(mapping, self.endpoints, settings.ledger_url, self._scope, keep, service)
 
     def interrupt(self, exit_code: int) -> None:
         """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""

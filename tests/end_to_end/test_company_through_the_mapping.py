@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from singer_delivery.cleaning import clean
 from singer_delivery.events import Event, Fact, Unmappable
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.settings import MappingSettings
@@ -29,6 +30,9 @@ class Remembered(dict[tuple[str, str], Fact]):
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.get((kind, name))
 
+    def last_told(self, fact: Fact) -> Fact | None:
+        return self.recall(fact.kind, fact.name)
+
 
 @dataclass
 class Mapped:
@@ -45,9 +49,10 @@ class Mapped:
 
 def mapped(lines: Iterable[bytes]) -> Mapped:
     mapping, known, result = AmplitudeMapping(MappingSettings(version="1")), Remembered(), Mapped()
-    for record in map(orjson.loads, lines):
+    for line in lines:
+        record = orjson.loads(line)
         try:
-            outcome = mapping(record, known)
+            outcome = mapping(clean(record, line, "PostHog"), known)
         except Unmappable as error:
             result.dead[record["uuid"]] = error.reason
             continue

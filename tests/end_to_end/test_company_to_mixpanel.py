@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from singer_delivery.cleaning import readable
 from singer_delivery.events import Event, Fact, Unmappable
 from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.settings import MappingSettings
@@ -42,6 +43,9 @@ class Remembered(dict[tuple[str, str], Fact]):
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.get((kind, name))
 
+    def last_told(self, fact: Fact) -> Fact | None:
+        return self.recall(fact.kind, fact.name)
+
 
 @dataclass
 class Result:
@@ -56,7 +60,7 @@ class Result:
 
     def take(self, mapping: AmplitudeMapping, record: Mapping) -> None:
         try:
-            outcome = mapping(record, self.known)
+            outcome = mapping(readable(record, "Mixpanel"), self.known)
         except Unmappable as error:
             self.dead[record["uuid"]] = error.reason
             return

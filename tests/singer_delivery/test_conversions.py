@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime, timezone
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +20,6 @@ from singer_delivery.conversions import (
     session_uuid,
     shortened,
     stable_uuid,
-    tidy,
 )
 
 quick = settings(deadline=None, max_examples=100)
@@ -244,49 +242,6 @@ def test_a_digest_ignores_the_order_of_keys() -> None:
         {"b": [1, {"d": 3, "c": 2}], "a": 1}
     )
     assert digest({"a": 1}) != digest({"a": "1"})
-
-
-def test_a_clean_record_is_returned_itself() -> None:
-    record = {"a": None, "b": {"c": [1, "null", 2.5]}, "d": True}
-    assert tidy(record) is record
-    plain = {"a": None, "b": {"c": [1, 2.5, None]}, "d": "null"}
-    assert tidy(plain) is plain
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("a\0b", "a\ufffdb"),
-        ({"k\0": ["\0"]}, {"k\ufffd": ["\ufffd"]}),
-        ("\ud800", "\ufffd"),
-        ("\ud83d\ude00", "\U0001f600"),
-        ([1, float("nan"), 2], [1, 2]),
-        ({"deep": float("inf"), "x": None}, {"x": None}),
-        (2**64, "18446744073709551616"),
-        (-(2**63) - 1, "-9223372036854775809"),
-        (2**64 - 1, 2**64 - 1),
-        (Decimal("1.50"), 1.5),
-        ([Decimal("Infinity")], []),
-        (datetime(2024, 3, 1), "2024-03-01T00:00:00"),  # noqa: DTZ001
-        ("\\u0000", "\\u0000"),
-    ],
-)
-def test_what_json_readers_stumble_on_is_made_clean(value: object, expected: object) -> None:
-    record = {"before": None, "it": value}
-    assert tidy(record) == {"before": None, "it": expected}
-
-
-@pytest.mark.parametrize("absent", [float("nan"), float("-inf"), Decimal("NaN")])
-def test_what_is_no_number_is_absent(absent: object) -> None:
-    assert tidy({"a": absent, "b": 1}) == {"b": 1}
-
-
-def test_what_nests_too_deep_is_refused() -> None:
-    value: list = []
-    for _ in range(300):
-        value = [value]
-    with pytest.raises(ValueError, match="200 levels"):
-        tidy({"a": value})
 
 
 def test_all_names_are_there() -> None:

@@ -20,6 +20,7 @@ import orjson
 
 from singer_delivery.ahead.assuming import Assuming
 from singer_delivery.ahead.wire import LENGTH, Block, frame, outcome_row
+from singer_delivery.cleaning import clean
 from singer_delivery.database import Database
 from singer_delivery.endpoint import Encoder
 from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
@@ -39,6 +40,7 @@ class Task:
         ledger_url: where facts lie.
         scope: names the destination's project among them.
         keep: whether the ledger may be on disk; see `Ledger`.
+        service: what cannot read what is no clean record, for people.
     """
 
     mapping: RecordMapping
@@ -46,10 +48,11 @@ class Task:
     ledger_url: str
     scope: str
     keep: bool
+    service: str
 
 
 def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the record of a line, and the line it was read from.
+    """Return the record of a line, and the line as orjson reads it.
 
     Raises:
         Unmappable: it is no JSON object (`bad_line`).
@@ -66,25 +69,22 @@ def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
     return orjson.loads(better), better
 
 
-def mapped_line(
-    line: bytes, mapping: RecordMapping, encoders: Mapping[str, Encoder], known: Known
-) -> tuple[Mapped, list[bytes]]:
+def mapped_line(line: bytes, task: Task, known: Known) -> tuple[Mapped, list[bytes]]:
     """Return what the record of a line becomes, and each of its events encoded.
 
     Raises:
         Unmappable: nothing can be made of it.
     """
-    record, _ = read_record(line)
-    mapped = mapping(record, known)
-    return mapped, [encoders[event.endpoint].encode(event) for event in mapped.events]
+    record, better = read_record(line)
+    mapped = task.mapping(clean(record, better, task.service), known)
+    return mapped, [task.encoders[event.endpoint].encode(event) for event in mapped.events]
 
 
 class Worker:
     """Maps the records of blocks, one after the other."""
 
     def __init__(self, task: Task, known: Assuming) -> None:
-        self._mapping = task.mapping
-        self._encoders = task.encoders
+        self._task = task
         self._known = known
 
     def work(self, block: Block) -> tuple[Any, Any]:
@@ -103,7 +103,7 @@ class Worker:
         return known.assumptions(), made
 
     def _outcome(self, line: bytes) -> tuple[Any, ...]:
-        mapped, encoded = mapped_line(line, self._mapping, self._encoders, self._known)
+        mapped, encoded = mapped_line(line, self._task, self._known)
         self._known.believe(mapped)
         return outcome_row(mapped, encoded)
 

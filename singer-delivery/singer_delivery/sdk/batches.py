@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from singer_delivery.ahead.intake import Intake
-from singer_delivery.ahead.worker import mapped_line, read_record
+from singer_delivery.ahead.pool import Pool
+from singer_delivery.ahead.worker import Task, mapped_line, read_record
 from singer_delivery.errors import BatchUnreadable
 from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
 from singer_delivery.expansion import Unreadable
@@ -48,12 +49,14 @@ class BatchStream:
         mapping: what may map its records elsewhere; None where they must be taken here, because
             stream maps or flattening change them, or because each has to be seen in its turn.
         noted: adds to what a record became elsewhere what only this process can count.
+        service: what cannot read what is no clean record, for people.
     """
 
     name: str
     take: Callable[[dict[str, Any], bytes], None]
     mapping: RecordMapping | None
     noted: Callable[[Mapped], Mapped]
+    service: str
 
 
 class Batches:
@@ -107,9 +110,9 @@ class Batches:
     ) -> None:
         intake = self._intakes.get(stream.name)
         if intake is None:
-            desk = StreamDesk(stream, mapping, self._run)
-            intake = self._run.intake(desk, mapping, self._processes)
-            self._intakes[stream.name] = intake
+            task = self._run.task(mapping, stream.service)
+            pool, desk = Pool(task, self._processes), StreamDesk(stream, task, self._run)
+            intake = self._intakes[stream.name] = Intake(pool, self._run.ledger, desk)
         if self._current is not intake:
             self.drain()
             self._current = intake
@@ -120,22 +123,23 @@ class Batches:
         self.drain()
         for lines in blocks:
             for line in lines:
-                message = message_of(stream.name, line)
                 try:
-                    record, _ = read_record(line)
+                    record, better = read_record(line)
                 except Unmappable as error:
-                    self._run.delivery.take_unmappable(stream.name, message, error)
+                    self._run.delivery.take_unmappable(
+                        stream.name, message_of(stream.name, line), error
+                    )
                 else:
-                    stream.take(record, message)
+                    stream.take(record, message_of(stream.name, better))
 
 
 class StreamDesk:
     """Takes the records of a stream that were mapped ahead; implements `ahead.intake.Desk`."""
 
-    def __init__(self, stream: BatchStream, mapping: RecordMapping, run: Run) -> None:
+    def __init__(self, stream: BatchStream, task: Task, run: Run) -> None:
         self._stream = stream
-        self._mapping = mapping
-        self._run = run
+        self._task = task
+        self._delivery = run.delivery
 
     def message_of(self, line: bytes) -> bytes:
         """Return the RECORD message that a line of a file stands for."""
@@ -144,15 +148,15 @@ class StreamDesk:
     def take_mapped(self, message: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
         """Take a record that was mapped."""
         noted = self._stream.noted(mapped)
-        self._run.delivery.take_mapped(self._stream.name, message, noted, encoded)
+        self._delivery.take_mapped(self._stream.name, message, noted, encoded)
 
     def take_unmappable(self, message: bytes, error: Unmappable) -> None:
         """Take a record of which nothing can be made."""
-        self._run.delivery.take_unmappable(self._stream.name, message, error)
+        self._delivery.take_unmappable(self._stream.name, message, error)
 
     def map_now(self, line: bytes, known: Known) -> tuple[Mapped, list[bytes]]:
         """Map a line here."""
-        return mapped_line(line, self._mapping, self._run.endpoints, known)
+        return mapped_line(line, self._task, known)
 
 
 def message_of(stream: str, line: bytes) -> bytes:

@@ -9,7 +9,8 @@ import orjson
 from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
-from singer_delivery.events import Mapped, Noting
+from singer_delivery.cleaning import clean, readable
+from singer_delivery.events import Mapped, Noting, Unmappable
 from singer_delivery.sdk.batches import BatchStream
 
 if TYPE_CHECKING:
@@ -44,15 +45,17 @@ class DeliverySink(RecordSink):
             }
         )
 
-    def take(self, record: dict[str, Any], message: bytes) -> None:
-        """Map a record and queue what it becomes; `message` is kept for the dead letters.
+    def take(self, record: dict[str, Any], line: bytes) -> None:
+        """Map a record and queue what it becomes.
+
+        Args:
+            record: as orjson read it from the line.
+            line: the RECORD message, kept for the dead letters.
 
         Raises:
             MissingKeyPropertiesError: it lacks a key that its mapping needs.
         """
-        if self._needs_keys:
-            self._singer_validate_message(record)
-        self._target.run.delivery.take(self.stream_name, record, message, self.mapping)
+        self._take(record, line, is_as_read=True)
 
     @property
     def as_batches(self) -> BatchStream:
@@ -62,13 +65,29 @@ class DeliverySink(RecordSink):
             pure, noted = mapping.mapping, mapping.noted
         else:
             pure, noted = mapping, as_it_is
-        # A key that is missing ends the run, in its turn.
-        return BatchStream(self.stream_name, self.take, None if self._needs_keys else pure, noted)
+        return BatchStream(
+            self.stream_name,
+            self.take,
+            None if self._needs_keys else pure,  # a key that is missing ends the run, in its turn
+            noted,
+            self._target.name,
+        )
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Take a record that the SDK has put through stream maps or flattening."""
         message = {"type": "RECORD", "stream": self.stream_name, "record": record}
-        self.take(record, orjson.dumps(message, default=str))
+        self._take(record, orjson.dumps(message, default=str), is_as_read=False)
+
+    def _take(self, record: dict[str, Any], line: bytes, *, is_as_read: bool) -> None:
+        if self._needs_keys:
+            self._singer_validate_message(record)
+        delivery, service = self._target.run.delivery, self._target.name
+        try:
+            cleaned = clean(record, line, service) if is_as_read else readable(record, service)
+        except Unmappable as error:
+            delivery.take_unmappable(self.stream_name, line, error)
+        else:
+            delivery.take(self.stream_name, cleaned, line, self.mapping)
 
     def get_validator(self) -> None:
         """Validate nothing."""

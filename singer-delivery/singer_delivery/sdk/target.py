@@ -197,7 +197,9 @@ class DeliveryTarget(Target):
             self._batches.take(message_dict, self._sink_of(stream).as_batches)
         else:
             long_way = partial(self._take_the_long_way, stream)
-            self._batches.take(message_dict, BatchStream(stream, long_way, None, as_it_is))
+            self._batches.take(
+                message_dict, BatchStream(stream, long_way, None, as_it_is, self.name)
+            )
 
     def _take_the_long_way(self, stream: str, record: dict[str, Any], _message: bytes) -> None:
         message = {"type": "RECORD", "stream": stream, "record": record}

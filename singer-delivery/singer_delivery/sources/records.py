@@ -1,25 +1,9 @@
-"""What holds for every record, whatever its source: that it can be read, which names it keeps."""
+"""What holds for every record, whatever its source: which names it keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
-
-from singer_delivery.conversions import tidy
-from singer_delivery.events import Unmappable
-
-
-def readable(record: Mapping[str, Any], service: str) -> Mapping[str, Any]:
-    """Return the record in characters and numbers that every service can read.
-
-    Raises:
-        Unmappable: it nests too deep (`nested_too_deep`) for the service of this name.
-    """
-    try:
-        return tidy(record)
-    except ValueError as error:
-        reason = "nested_too_deep"
-        raise Unmappable(reason, f"{error}; {service} cannot read it") from error
 
 
 def is_of_singer(column: str) -> bool:

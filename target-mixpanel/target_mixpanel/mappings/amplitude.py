@@ -31,7 +31,6 @@ from singer_delivery.sources.amplitude.reading import (
     event_name,
     read,
 )
-from singer_delivery.sources.records import readable
 
 from target_mixpanel.mappings import groups, identity, limits, profiles, when
 from target_mixpanel.mappings.amplitude_table import (
@@ -106,12 +105,11 @@ class AmplitudeMapping:
         self._group_keys = groups.GroupKeys(settings.group_keys, self._taken)
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what a record becomes.
+        """Return what a clean record becomes.
 
         Raises:
             Unmappable: it has no name or no time, its name is too long, or its time impossible.
         """
-        record = readable(record, SERVICE)
         name = event_name(record)
         skipped = self._choice.leaves_out(name)
         if skipped is not None:

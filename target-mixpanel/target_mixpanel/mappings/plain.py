@@ -14,7 +14,6 @@ from singer_delivery.conversions import Moment
 from singer_delivery.events import Event, Fact, Known, Mapped, Note
 from singer_delivery.sources.amplitude.operations import Changes
 from singer_delivery.sources.plain import PlainStream, no_news
-from singer_delivery.sources.records import readable
 
 from target_mixpanel.mappings import limits, when
 from target_mixpanel.mappings.mixpanel import (
@@ -22,7 +21,6 @@ from target_mixpanel.mappings.mixpanel import (
     IDS,
     IMPORT,
     MAX_NAME_CHARACTERS,
-    SERVICE,
     base_properties,
 )
 from target_mixpanel.mappings.settings import (
@@ -69,12 +67,12 @@ class PlainMapping:
         self._base = base_properties(settings.version, stream)
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what a record becomes.
+        """Return what a clean record becomes.
 
         Raises:
             Unmappable: a named column has no value, or none of the kind it must have.
         """
-        return self._make(readable(record, SERVICE), known)
+        return self._make(record, known)
 
     def _event(self, record: Mapping[str, Any], _known: Known) -> Mapped:
         stream, notes = self._stream, list[Note]()

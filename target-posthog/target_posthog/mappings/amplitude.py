@@ -26,7 +26,6 @@ from singer_delivery.sources.amplitude.reading import (
     event_uuid,
     read,
 )
-from singer_delivery.sources.records import readable
 
 from target_posthog.mappings import groups, identity, people
 from target_posthog.mappings.amplitude_table import (
@@ -101,12 +100,11 @@ class AmplitudeMapping:
         )
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what a record becomes.
+        """Return what a clean record becomes.
 
         Raises:
             Unmappable: it has no name, no id or no time, or its name is too long.
         """
-        record = readable(record, SERVICE)
         name = event_name(record)
         skipped = self._choice.leaves_out(name)
         if skipped is not None:

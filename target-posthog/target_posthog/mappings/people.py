@@ -56,7 +56,7 @@ def inherited(reading: Reading) -> Fact | None:
 def newer_person(reading: Reading, properties: Mapping[str, Any]) -> Fact | None:
     """Return the fact to remember if these properties of the person are news, else None."""
     fact = Fact("person", reading.person, digest(properties), reading.moment.at)
-    last = reading.known.recall("person", reading.person)
+    last = reading.known.last_told(fact)
     if not is_news(last, fact, reading.renewed):
         return None
     before = inherited(reading)

@@ -8,14 +8,12 @@ from typing import Any
 from singer_delivery.conversions import stable_uuid
 from singer_delivery.events import Known, Mapped
 from singer_delivery.sources.plain import PlainStream, at, no_news
-from singer_delivery.sources.records import readable
 
 from target_posthog.mappings.groups import group_event, link_types
 from target_posthog.mappings.posthog import (
     GUARDED_KEYS,
     IDS,
     MAX_NAME_CHARACTERS,
-    SERVICE,
     SET,
     make_event,
 )
@@ -55,12 +53,12 @@ class PlainMapping:
         }
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what a record becomes.
+        """Return what a clean record becomes.
 
         Raises:
             Unmappable: a named column has no value, or none of the kind it must have.
         """
-        return self._make(readable(record, SERVICE), known)
+        return self._make(record, known)
 
     def _event(self, record: Mapping[str, Any], _known: Known) -> Mapped:
         stream = self._stream

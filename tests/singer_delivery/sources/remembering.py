@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from singer_delivery.cleaning import readable
 from singer_delivery.sources.amplitude import properties
 from singer_delivery.table import build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from singer_delivery.events import Event, Fact, Mapped, RecordMapping
 
@@ -29,6 +30,9 @@ class Remembering:
 
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
+
+    def last_told(self, fact: Fact) -> Fact | None:
+        return self.recall(fact.kind, fact.name)
 
     def learn(self, mapped: Mapped) -> None:
         self.cut_off(mapped)
@@ -61,7 +65,8 @@ class WithMemory:
         self.mapping = make()
         self.plain = row_by_row(make)
 
-    def reads_row(self, row: dict[str, Any]) -> Mapped:
+    def reads_row(self, row: Mapping[str, Any]) -> Mapped:
+        row = readable(row, "Elsewhere")
         mapped = self.mapping(row, self.known)
         assert repr(mapped) == repr(self.plain(row, self.known))
         self.known.learn(mapped)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.events import Fact, Note, Unmappable
+from singer_delivery.events import Fact, Note
 from singer_delivery.sources.ids import IdRules, known_id
 from singer_delivery.sources.news import is_news
-from singer_delivery.sources.records import harmless_name, is_of_singer, put_aside, readable
+from singer_delivery.sources.records import harmless_name, is_of_singer, put_aside
 
 RULES = IdRules(is_illegal=lambda text: text == "nobody", fitted=lambda text: text[:5])
 """An invented destination, of ids of five characters."""
@@ -112,13 +112,3 @@ def test_a_name_with_a_meaning_loses_it(name: str, expected: str) -> None:
 )
 def test_columns_that_were_added_on_the_way_are_known(column: str, is_singers: object) -> None:
     assert is_of_singer(column) == is_singers
-
-
-def test_what_nests_too_deep_is_refused_and_names_the_service() -> None:
-    deep: Any = "SECRET"
-    for _ in range(300):
-        deep = [deep]
-    with pytest.raises(Unmappable, match="Elsewhere cannot read it") as caught:
-        readable({"a": deep}, "Elsewhere")
-    assert caught.value.reason == "nested_too_deep"
-    assert "SECRET" not in str(caught.value)

@@ -75,5 +75,5 @@ def newer_group(
 ) -> Fact | None:
     """Return the fact to remember if these properties of a group are news, else None."""
     fact = Fact("group", _SEPARATOR.join(group), digest(properties), reading.moment.at)
-    last = reading.known.recall("group", fact.name)
+    last = reading.known.last_told(fact)
     return fact if is_news(last, fact, reading.renewed) else None
