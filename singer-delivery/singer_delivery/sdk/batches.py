@@ -123,14 +123,16 @@ class Batches:
         self.drain()
         for lines in blocks:
             for line in lines:
-                try:
-                    record, better = read_record(line)
-                except Unmappable as error:
-                    self._run.delivery.take_unmappable(
-                        stream.name, message_of(stream.name, line), error
-                    )
-                else:
-                    stream.take(record, message_of(stream.name, better))
+                self._take_line(stream, line)
+
+    def _take_line(self, stream: BatchStream, line: bytes) -> None:
+        try:
+            record, better = read_record(line)
+        except Unmappable as error:
+            message = message_of(stream.name, line)
+            self._run.delivery.take_unmappable(stream.name, message, error)
+        else:
+            stream.take(record, message_of(stream.name, better))
 
 
 class StreamDesk:

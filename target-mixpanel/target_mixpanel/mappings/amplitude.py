@@ -104,6 +104,10 @@ class AmplitudeMapping:
         self._taken = self._table.written | GUARDED_KEYS
         self._group_keys = groups.GroupKeys(settings.group_keys, self._taken)
 
+    def __reduce__(self) -> tuple[type[AmplitudeMapping], tuple[MappingSettings]]:
+        """Let another process make the same: what is compiled cannot travel."""
+        return type(self), (self._settings,)
+
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what a clean record becomes.
 

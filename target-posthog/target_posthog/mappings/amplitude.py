@@ -99,6 +99,10 @@ class AmplitudeMapping:
             prefix=PREFIX,
         )
 
+    def __reduce__(self) -> tuple[type[AmplitudeMapping], tuple[MappingSettings]]:
+        """Let another process make the same: what is compiled cannot travel."""
+        return type(self), (self._settings,)
+
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what a clean record becomes.
 
