@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class Fact(NamedTuple):
@@ -111,6 +111,14 @@ class RecordMapping(Protocol):
         Raises:
             Unmappable: nothing can be made of it.
         """
+
+
+@runtime_checkable
+class AheadMapping(RecordMapping, Protocol):
+    """A pure mapping, whose records other processes may map ahead of their turn."""
+
+    def whose(self, line: bytes) -> bytes:
+        """Return what the lines of one device have in common, and few others; it may be nothing."""
 
 
 class Noting(ABC):

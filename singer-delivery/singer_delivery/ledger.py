@@ -105,11 +105,15 @@ class Ledger:
     def renew(self, facts: Iterable[Fact]) -> None:
         """Say that what was said before holds at a later time too.
 
-        It lasts as soon as what it renews does: while that is in the air, no sooner.
+        It lasts as soon as what it renews does: while that is in the air, no sooner. What is known
+        to hold at a later time already is not renewed.
         """
         with self._lock:
             for fact in facts:
                 key = fact[:2]
+                known = self._fresh.get(key) or self._cache.get(key)
+                if known is not None and known.at >= fact.at:
+                    continue
                 self._fresh[key] = fact
                 if key not in self._undecided:
                     self._confirmed[key] = fact

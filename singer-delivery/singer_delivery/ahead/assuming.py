@@ -11,11 +11,8 @@ Key = tuple[str, str]
 KNOWN = 50_000
 """Facts kept in memory, at least; at most twice as many: 20 MB."""
 
-EXACT = -(2**62)
-"""As `before` of an assumption: the fact must be the same to the letter."""
-
-SAID = EXACT - 1
-"""As `before`: nothing was assumed, the block itself said it."""
+NEVER, EXACT, SAID = 2**62, -(2**62), -(2**62) - 1
+"""As `before` of an assumption, see `AssumptionRow`."""
 
 UNKNOWN = Fact("", "", "", 0)
 """Stands for what was never looked up: unlike None, which says that there is nothing."""
@@ -26,21 +23,25 @@ FactRow = tuple[str, str, "str | None", int]
 
 AssumptionRow = tuple[str, str, "str | None", int, int]
 """Kind, name, value and time of what was known of a place (see `Assuming.assumed`), no value where
-there was nothing; and `before`.
+there was nothing; and `before`, the earliest time of what was taken for news after it.
 
-Where that is neither EXACT nor SAID, the fact was only held against facts of that time or a later
-one, to tell whether they are news: then another time before it makes no difference.
+A later time of the same value makes no difference as long as it is earlier than that: NEVER where
+there was no news. EXACT says that the mapping may have made anything of the fact, SAID that nothing
+was assumed: the block itself said it first.
 """
 
 
 def holds(assumption: AssumptionRow, fact: Fact | None) -> bool:
-    """Tell whether a mapping would have got the same answers from this fact."""
+    """Tell whether a mapping would have got the same answers from this fact.
+
+    But for what was renewed: whoever takes that must leave out what is not later than the fact.
+    """
     _, _, value, at, before = assumption
+    if before == SAID:
+        return True
     if fact is None or value is None:
-        return before == SAID or (fact is None and value is None)
-    if fact.value != value:
-        return False
-    return fact.at == at or (fact.at < before and at < before)
+        return fact is None and value is None
+    return fact.value == value and (fact.at == at or at < fact.at < before)
 
 
 def row_of(fact: Fact) -> FactRow:
@@ -102,10 +103,14 @@ class Assuming:
         key = fact[:2]
         place = self._places.get(key)
         if place is None:
-            return self._assume(key, fact.at)
-        self._before[place] = min(self._before[place], fact.at)
-        self.touched.append(place)
-        return self._known[key]
+            known = self._assume(key, NEVER)
+            place = self.touched[-1]
+        else:
+            known = self._known[key]
+            self.touched.append(place)
+        if known is not None and known.value != fact.value and known.at < fact.at:
+            self._before[place] = min(self._before[place], fact.at)
+        return known
 
     def believe(self, mapped: Mapped) -> None:
         """Go on as if what a record said were true by now."""

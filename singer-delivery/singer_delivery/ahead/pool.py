@@ -13,6 +13,7 @@ import select
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -36,19 +37,15 @@ READ_BYTES = 1024 * 1024
 
 
 class Result(NamedTuple):
-    """What a worker made of a block.
+    """What a worker made of its lines of a block.
 
     Attributes:
-        lines: the block's.
         assumptions: what it assumed, see `Assuming.assumptions`.
         made: a `Made` for each line.
-        worker: who it was.
     """
 
-    lines: list[bytes]
     assumptions: list[Any]
     made: list[Any]
-    worker: int
 
 
 class _Process:
@@ -67,16 +64,16 @@ class _Process:
             _widen(descriptor)
         self._unsent: deque[memoryview] = deque([memoryview(task)])
         self._received = bytearray()
-        self.blocks: deque[list[bytes]] = deque()
+        self._waited_for = 0
         self.news: list[FactRow] = []
 
     def give(self, lines: list[bytes]) -> None:
         """Queue a block."""
         self._unsent.append(memoryview(frame(tuple(Block(self.news, lines)))))
         self.news = []
-        self.blocks.append(lines)
+        self._waited_for += 1
 
-    def result(self) -> tuple[Any, Any] | None:
+    def result(self) -> Result | None:
         """Return the next result if it has come."""
         received = self._received
         if len(received) < LENGTH.size:
@@ -85,8 +82,9 @@ class _Process:
         if len(received) < end:
             return None
         with memoryview(received) as view:
-            result: tuple[Any, Any] = marshal.loads(view[LENGTH.size : end])  # noqa: S302 - our own
+            result = Result(*marshal.loads(view[LENGTH.size : end]))  # noqa: S302 - our own
         del received[:end]
+        self._waited_for -= 1
         return result
 
     def move(self) -> None:
@@ -126,7 +124,7 @@ class _Process:
 
     def _read(self) -> None:
         with suppress(BlockingIOError):
-            while self.blocks:
+            while self._waited_for:
                 piece = os.read(self._from, READ_BYTES)
                 if not piece:
                     raise EOFError
@@ -136,7 +134,7 @@ class _Process:
 
 
 class Pool:
-    """Workers that map the blocks of one stream. One thread uses it.
+    """Workers that map the blocks of one stream, each a part of every block. One thread uses it.
 
     Args:
         task: what they are told once.
@@ -146,47 +144,46 @@ class Pool:
     def __init__(self, task: Task, count: int) -> None:
         told = pickle.dumps(task)
         self._workers = [_Process(LENGTH.pack(len(told)) + told) for _ in range(count)]
-        self._given = self._taken = 0
+        self._waiting = 0
+        self.count = count
 
     @property
     def is_full(self) -> bool:
-        """Whether every worker has as many blocks as it may."""
-        return self.waiting >= AT_ONCE * len(self._workers)
+        """Whether the workers have as many blocks as they may."""
+        return self._waiting >= AT_ONCE
 
-    @property
-    def waiting(self) -> int:
-        """How many blocks were given whose results were not taken."""
-        return self._given - self._taken
-
-    def give(self, lines: list[bytes]) -> None:
-        """Let the next worker map a block."""
-        self._workers[self._given % len(self._workers)].give(lines)
-        self._given += 1
+    def give(self, parts: list[list[bytes]]) -> None:
+        """Let the workers map a block: each its part."""
+        for worker, lines in zip(self._workers, parts, strict=True):
+            worker.give(lines)
+        self._waiting += 1
         self._move()
 
-    def take(self) -> Result:
-        """Return the result of the oldest block, and wait for it if need be.
+    def take(self) -> list[Result]:
+        """Return the results of the oldest block, and wait for them if need be.
 
         Raises:
             WorkerLost: a worker ended.
         """
-        number = self._taken % len(self._workers)
-        worker = self._workers[number]
-        while (found := worker.result()) is None:
-            self._wait()
-            self._move()
-        self._taken += 1
-        return Result(worker.blocks.popleft(), *found, number)
+        results = []
+        for worker in self._workers:
+            while (found := worker.result()) is None:
+                self._wait()
+                self._move()
+            results.append(found)
+        self._waiting -= 1
+        return results
 
-    def tell(self, facts: list[FactRow], *, but: int | None = None) -> None:
+    def tell(self, facts: Sequence[FactRow], *, but: int | None = None) -> None:
         """Let the workers know facts with their next blocks, all but one that knows them."""
-        for number, worker in enumerate(self._workers):
-            if number != but:
-                worker.news += facts
+        if facts:
+            for number, worker in enumerate(self._workers):
+                if number != but:
+                    worker.news += facts
 
-    def correct(self, number: int, fact: FactRow) -> None:
-        """Let a worker know that it was wrong about something."""
-        self._workers[number].news.append(fact)
+    def correct(self, number: int, facts: Sequence[FactRow]) -> None:
+        """Let a worker know what it was wrong about."""
+        self._workers[number].news += facts
 
     def close(self) -> None:
         """End the workers."""

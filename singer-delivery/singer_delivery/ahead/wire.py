@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from singer_delivery.ahead.assuming import FactRow
@@ -89,6 +89,21 @@ def read_outcome(row: tuple[Any, ...]) -> tuple[Mapped, list[bytes]]:
         encoded.append(each)
     noted = tuple([Note(*note) for note in notes]) if notes else ()
     return Mapped(tuple(made), skipped, noted, _facts(renewed) if renewed else ()), encoded
+
+
+def news_in(row: tuple[Any, ...]) -> Iterator[FactRow]:
+    """Yield every fact that a record says for the first time, in the order in which they hold."""
+    if len(row) == 4:
+        for event in row[0]:
+            yield from event[7]
+            yield from event[8]
+
+
+def said_in(row: tuple[Any, ...]) -> Iterator[FactRow]:
+    """Yield every fact that a record says or renews, in the order in which they hold."""
+    yield from news_in(row)
+    if len(row) == 4:
+        yield from row[3]
 
 
 def _facts(rows: Sequence[FactRow]) -> tuple[Fact, ...]:

@@ -20,7 +20,7 @@ from singer_delivery.ahead.intake import Intake
 from singer_delivery.ahead.pool import Pool
 from singer_delivery.ahead.worker import Task, mapped_line, read_record
 from singer_delivery.errors import BatchUnreadable
-from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
+from singer_delivery.events import AheadMapping, Known, Mapped, Unmappable
 from singer_delivery.expansion import Unreadable
 from singer_delivery.line_files import open_blocks
 from singer_delivery.run import Run
@@ -54,7 +54,7 @@ class BatchStream:
 
     name: str
     take: Callable[[dict[str, Any], bytes], None]
-    mapping: RecordMapping | None
+    mapping: AheadMapping | None
     noted: Callable[[Mapped], Mapped]
     service: str
 
@@ -106,12 +106,12 @@ class Batches:
             intake.close()
 
     def _take_ahead(
-        self, stream: BatchStream, mapping: RecordMapping, blocks: Iterator[list[bytes]]
+        self, stream: BatchStream, mapping: AheadMapping, blocks: Iterator[list[bytes]]
     ) -> None:
         intake = self._intakes.get(stream.name)
         if intake is None:
             task = self._run.task(mapping, stream.service)
-            pool, desk = Pool(task, self._processes), StreamDesk(stream, task, self._run)
+            pool, desk = Pool(task, self._processes), StreamDesk(stream, mapping, task, self._run)
             intake = self._intakes[stream.name] = Intake(pool, self._run.ledger, desk)
         if self._current is not intake:
             self.drain()
@@ -138,14 +138,19 @@ class Batches:
 class StreamDesk:
     """Takes the records of a stream that were mapped ahead; implements `ahead.intake.Desk`."""
 
-    def __init__(self, stream: BatchStream, task: Task, run: Run) -> None:
+    def __init__(self, stream: BatchStream, mapping: AheadMapping, task: Task, run: Run) -> None:
         self._stream = stream
+        self._mapping = mapping
         self._task = task
         self._delivery = run.delivery
 
     def message_of(self, line: bytes) -> bytes:
         """Return the RECORD message that a line of a file stands for."""
         return message_of(self._stream.name, line)
+
+    def whose(self, line: bytes) -> bytes:
+        """Return what the lines of one device have in common."""
+        return self._mapping.whose(line)
 
     def take_mapped(self, message: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
         """Take a record that was mapped."""

@@ -10,7 +10,7 @@ from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
 from singer_delivery.cleaning import clean, readable
-from singer_delivery.events import Mapped, Noting, Unmappable
+from singer_delivery.events import AheadMapping, Mapped, Noting, Unmappable
 from singer_delivery.sdk.batches import BatchStream
 
 if TYPE_CHECKING:
@@ -61,17 +61,11 @@ class DeliverySink(RecordSink):
     def as_batches(self) -> BatchStream:
         """The stream, for records that come in files."""
         mapping = self.mapping
+        pure, noted = mapping, as_it_is
         if isinstance(mapping, Noting):
             pure, noted = mapping.mapping, mapping.noted
-        else:
-            pure, noted = mapping, as_it_is
-        return BatchStream(
-            self.stream_name,
-            self.take,
-            None if self._needs_keys else pure,  # a key that is missing ends the run, in its turn
-            noted,
-            self._target.name,
-        )
+        ahead = pure if isinstance(pure, AheadMapping) else None
+        return BatchStream(self.stream_name, self.take, ahead, noted, self._target.name)
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Take a record that the SDK has put through stream maps or flattening."""

@@ -22,6 +22,7 @@ from singer_delivery.sources.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
     IDENTIFY_RECORD,
     Reading,
+    device_in,
     event_name,
     event_uuid,
     read,
@@ -102,6 +103,10 @@ class AmplitudeMapping:
     def __reduce__(self) -> tuple[type[AmplitudeMapping], tuple[MappingSettings]]:
         """Let another process make the same: what is compiled cannot travel."""
         return type(self), (self._settings,)
+
+    def whose(self, line: bytes) -> bytes:
+        """Return the device of a line; see `AheadMapping`."""
+        return device_in(line)
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what a clean record becomes.

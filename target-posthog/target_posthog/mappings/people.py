@@ -59,7 +59,7 @@ def newer_person(reading: Reading, properties: Mapping[str, Any]) -> Fact | None
     last = reading.known.last_told(fact)
     if not is_news(last, fact, reading.renewed):
         return None
-    before = inherited(reading)
+    before = inherited(reading) if last is None else None
     if before is not None and before.at > fact.at:
         return None
     return fact

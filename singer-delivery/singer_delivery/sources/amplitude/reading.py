@@ -5,6 +5,7 @@ Source: Amplitude docs, Export API; and the columns as real exports carry them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -119,6 +120,18 @@ def read(
         event_properties=event_properties(record),
         notes=notes,
     )
+
+
+DEVICE_COLUMN = re.compile(rb'"device_id": ?"([^"]*)"')
+
+
+def device_in(line: bytes) -> bytes:
+    """Return the device in a line of an export, without reading the line; nothing without one.
+
+    A property of that name may be taken for it: see `AheadMapping`.
+    """
+    found = DEVICE_COLUMN.search(line)
+    return b"" if found is None else found[1]
 
 
 def owner_allows(owner: Fact | None, user: str | None) -> bool:
