@@ -171,9 +171,9 @@ class _Checks:
         return is_true and all(map(self._is_news, news_in(outcome)))
 
     def _is_news(self, row: FactRow) -> bool:
-        """Tell whether nobody else renewed what this is to replace, to a later time."""
+        """Tell whether this still is news: what it is to replace may have been renewed since."""
         known = self._known.recall(row[0], row[1])
-        return known is None or known.at < row[3] or known.value == row[2]
+        return known is None or (known.at < row[3] and known.value != row[2])
 
     def changed(self, rows: Iterable[FactRow]) -> None:
         """Note what the record of another worker says: it is not what was known in this block."""
