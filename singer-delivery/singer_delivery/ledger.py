@@ -235,12 +235,13 @@ class Ledger:
 
     def _confirm(self, key: Key, fact: Fact) -> None:
         self._settle(key)
-        newest = self._fresh.setdefault(key, fact)
-        holds = newest if self._renews(newest, fact) else fact
+        newest = self._fresh.get(key)
+        holds = newest if newest is not None and self._renews(newest, fact) else fact
         before = self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
-        # What was deferred since is newer, and lasts already.
-        if before is None or before.at <= holds.at:
-            self._confirmed[key] = holds
+        if before is not None and before.at > holds.at:
+            return  # it was deferred since, and lasts already
+        self._confirmed[key] = holds
+        self._fresh.setdefault(key, holds)
 
     def _forget(self, fact: Fact) -> None:
         key = fact[:2]
@@ -282,5 +283,8 @@ class Ledger:
 
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
         if len(self._cache) >= CACHED:
-            self._cache, self._older_cache = {}, self._cache
+            # What is in the air may be confirmed after a newer word: that must still be known.
+            older, in_the_air = self._older_cache, self._undecided
+            kept = {each: older[each] for each in in_the_air if each in older}
+            self._cache, self._older_cache = kept, self._cache
         self._cache[key] = fact

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from singer_delivery.database import Update
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.ledger import CACHED, SAVE_AFTER, Ledger
@@ -21,6 +22,7 @@ from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.toys import restless_threads, within
 
 SECRET = "someone@example.com"
+UPDATE = Update("/engage", "ann", 20, "person", "$set", "events", b"{}", b"{}", "[]")
 
 
 def fact(name: str = "ann", value: str = "v1", at: int = 1) -> Fact:
@@ -122,6 +124,22 @@ def test_what_was_delivered_lasts_after_a_save(url):
         assert on_disk(url) is None
         ledger.save()
         assert on_disk(url) == fact()
+
+
+@pytest.mark.parametrize("others", [0, 3 * CACHED], ids=["at once", "after many others"])
+def test_what_is_confirmed_late_is_not_known_in_place_of_what_was_saved_since(url, others):
+    early, late = fact(value="v1", at=10), fact(value="v2", at=20)
+    with opened(url) as ledger:
+        ledger.expect([early])
+        ledger.defer(UPDATE, [late])
+        ledger.save()
+        for number in range(others):
+            ledger._put_in_cache(("person", str(number)), None)
+        ledger.confirm([early])
+        assert ledger.recall("person", "ann") == late
+        ledger.save()
+        assert ledger.recall("person", "ann") == late
+    assert on_disk(url) == late
 
 
 def test_many_delivered_facts_are_saved_without_being_asked(url):
