@@ -128,11 +128,15 @@ class Pipe:
         return Measured(seconds, usages, self._output.read_bytes())
 
     def _check(self) -> None:
-        for process, command, log in zip(self.processes, self._commands, self._logs, strict=True):
-            if process.returncode:
-                words = log.read_text(errors="replace")[-2000:]
-                msg = f"{Path(command[0]).name} ended with {process.returncode}:\n{words}"
-                raise RunFailed(msg)
+        runs = zip(self.processes, self._commands, self._logs, strict=True)
+        failed = [
+            f"{Path(command[0]).name} ended with {process.returncode}:\n"
+            f"{log.read_text(errors='replace')[-2000:]}"
+            for process, command, log in runs
+            if process.returncode
+        ]
+        if failed:  # all of them: the end of one may be why another ended
+            raise RunFailed("\n".join(failed))
 
 
 class MemoryWatch(threading.Thread):
