@@ -66,7 +66,7 @@ def main() -> None:
 
 def page(events: int, folder: Path) -> str:
     """Return the page."""
-    lines = crowd_lines(events)
+    lines = min(crowd_lines(events), events // (2 * FEW))
     few, few_population = crowd(folder / "few", lines, FEW)
     many, many_population = crowd(folder / "many", lines, round(events / lines))
     head = HEAD.format(
