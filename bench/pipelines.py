@@ -199,7 +199,7 @@ class MeltanoRun:
     @property
     def name(self) -> str:
         """For people."""
-        return f"meltano run, {'BATCH' if self.batch else 'RECORD'}"
+        return f"meltano run … {self.service.target}, {'BATCH' if self.batch else 'RECORD'}"
 
     def start(self, export: Export, work: Path, url: str) -> Pipe:
         """Write the project anew around the executables of this environment, and start."""
