@@ -106,9 +106,7 @@ class Page:
 
     def over_memory(self) -> list[str]:
         """Return a sentence for each of our pipelines that held more than it may."""
-        ours = [
-            trial for it in self.comparisons for trial in (*it.ours, *it.halves, *it.latencies)
-        ]
+        ours = [trial for it in self.comparisons for trial in (*it.ours, *it.halves, *it.latencies)]
         held = [(trial, max(self.results.of(trial, largest))) for trial in ours]
         return [
             f"{trial.pipeline.name}: {mb:.0f} MB, over the limit of {MEMORY_LIMIT_MB} MB."
