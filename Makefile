@@ -13,7 +13,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench soak audit lint types imports format docs docs-check lock clean
+.PHONY: help demo test test-slow bench bench-growth soak audit lint types imports format docs docs-check lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,11 +27,14 @@ test: .venv/.installed $(MELTANO) ## Run the tests
 test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m slow
 
-bench: .venv/.installed ## Measure speed and memory of tap | target, beside a floor in the same run
-	$(BIN)/python -m bench
+bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
+	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m bench $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-soak: .venv/.installed ## Send five million events at a fault rate of 1 %, printing memory
-	$(BIN)/python -m bench.soak
+bench-growth: .venv/.installed ## Measure what an event costs among five million and as many people as come with them (N=)
+	$(BIN)/python -m bench.growth $(if $(N),--events $(N))
+
+soak: .venv/.installed ## Send five million events at a fault rate of 1 %, printing memory (SOAK="--target mixpanel --batch")
+	$(BIN)/python -m bench.soak $(SOAK)
 
 lint: .venv/.installed ## Check style
 	$(BIN)/ruff check .
@@ -75,6 +78,16 @@ $(UV): constraints-tools.txt
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	$(UV) pip install --quiet --python .venv --constraint constraints.txt --requirement requirements-dev.in
 	@touch $@
+
+# A peer that cannot be installed is left out of the bench, which says so.
+.tools/bench/.installed: $(UV) bench/peers/constraints.txt
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/bench
+	$(UV) pip install --quiet --python .tools/bench --constraint bench/peers/constraints.txt posthog && touch $@ || echo "posthog: not installed"
+
+.tools/bench-node/.installed: bench/peers/package.json
+	@mkdir -p $(@D)
+	cp bench/peers/package.json $(@D)
+	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error && touch $@ || echo "mixpanel-import: not installed"
 
 $(MELTANO): $(UV) constraints-tools.txt
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/meltano

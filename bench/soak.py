@@ -1,145 +1,105 @@
-"""`python -m bench.soak`: millions of events through the pipe while one request in a hundred fails.
+"""`python -m bench.soak`: millions of events through the pipe while some requests fail.
 
-Prints the memory of both processes every ten seconds, and at its end whether every event arrived:
-the stand-in keeps eight bytes of each event's uuid, and nothing else.
+Prints the memory of both commands every ten seconds, all their processes counted, and at its end
+whether every event arrived and none twice: the stand-in keeps eight bytes of what the service knows
+an event by, and nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import random
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from array import array
 from pathlib import Path
+from typing import Any
 
-import orjson
+from bench.export import SEED, Export, crowd, crowd_lines
+from bench.pipelines import MIXPANEL, POSTHOG, Ours
+from bench.processes import Measured, Pipe, RunFailed, memory_mb, tree
+from bench.stand_ins import CountingMixpanel, CountingPostHog, CountingService
 
-from bench.__main__ import BIN, PROJECT, resident_mb
-from tests.fakes.company import Company
-from tests.fakes.exchanges import DropConnection, Exchange, LoseReply, Reply
-from tests.fakes.server import FakeServer
+EVENTS, FAULTS = 5_000_000, 0.01
+PRINT_EVERY = 10.0
+"""Seconds."""
 
-OK = Reply(200, b'{"status":"Ok"}')
-FAULTS = (Reply(503), Reply(429, headers={"Retry-After": "0"}), LoseReply(), DropConnection())
-FAULT_RATE = 0.01
-UPDATES = {"$create_alias", "$groupidentify", "$set"}
-
-
-class CountingPostHog(FakeServer):
-    """Takes every event, and forgets all of it but a part of its uuid."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.seen = array("Q")
-        self.faults_played = 0
-        self._chance = random.Random(seed)
-        self._lock = threading.Lock()
-
-    def answer(self, exchange: Exchange, body: bytes) -> Reply:  # noqa: ARG002 - every address is the same
-        """Keep what identifies the events."""
-        events = orjson.loads(gzip.decompress(body))["batch"]
-        ids = [int(e["uuid"][:8] + e["uuid"][-8:], 16) for e in events if e["event"] not in UPDATES]
-        with self._lock:
-            self.seen.extend(ids)
-            self.journal.clear()
-            if self._chance.random() < FAULT_RATE:
-                self.faults_played += 1
-                self.misbehave(self._chance.choice(FAULTS))
-        return OK
-
-
-def export(company: Company, folder: Path) -> int:
-    """Write the export as files; return how many lines it has."""
-    lines = 0
-    for hour, rows in company.stream():
-        name = f"{PROJECT}_{hour:%Y-%m-%d}_{hour.hour}#1.json.gz"
-        (folder / name).write_bytes(gzip.compress(b"\n".join(rows), 1))
-        lines += len(rows)
-    return lines
+NAMES = ("tap", "target")
+TARGETS = {"posthog": (POSTHOG, CountingPostHog), "mixpanel": (MIXPANEL, CountingMixpanel)}
 
 
 def main() -> None:
     """Run the soak."""
-    parser = argparse.ArgumentParser(prog="python -m bench.soak")
-    parser.add_argument("--events", type=int, default=5_000_000)
-    parser.add_argument("--seed", type=int, default=7)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, CountingPostHog(options.seed) as posthog:
-        work = Path(name)
-        (work / "export").mkdir()
-        company = Company(seed=options.seed, events=options.events, hours=30 * 24)
-        lines = export(company, work / "export")
-        print(f"{lines:,} events written; starting the pipe", flush=True)
-        seconds = run(work, posthog)
-        counts = json.loads((work / "report.json").read_text())
-        show(lines, counts, posthog, seconds)
-
-
-def run(work: Path, posthog: CountingPostHog) -> float:
-    """Run the pipe to its end, printing memory; return the seconds it took."""
-    tap = {"archive_path": str(work / "export"), "spool_dir": str(work / "spool")}
-    target = {
-        "api_key": "phc_soak",
-        "host": posthog.url,
-        "ledger_url": f"sqlite:///{work / 'ledger.sqlite3'}",
-        "dead_letter_path": str(work / "dead-letters.singer"),
-        "report_path": str(work / "report.json"),
-    }
-    (work / "tap.json").write_text(json.dumps(tap))
-    (work / "target.json").write_text(json.dumps(target))
-    start = time.monotonic()
-    with (work / "log").open("wb") as log:
-        source = subprocess.Popen(
-            [str(BIN / "tap-amplitude"), "--config", str(work / "tap.json")],
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-        sink = subprocess.Popen(
-            [str(BIN / "target-posthog"), "--config", str(work / "target.json")],
-            stdin=source.stdout,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-        assert source.stdout is not None
-        source.stdout.close()
-        while sink.poll() is None:
-            print(
-                f"{time.monotonic() - start:6.0f} s  {len(posthog.seen):>10,} arrived  "
-                f"tap {resident_mb(source.pid):4.0f} MB  target {resident_mb(sink.pid):4.0f} MB",
-                flush=True,
+    options = _options()
+    service, stand_in = TARGETS[options.target]
+    with tempfile.TemporaryDirectory() as name, stand_in(options.seed, options.faults) as running:
+        folder, work = Path(name) / "export", Path(name) / "work"
+        lines = crowd_lines(options.events)
+        export, people = crowd(folder, lines, round(options.events / lines), options.seed)
+        print(f"{export.lines:,} events of {people.users:,} people written", flush=True)
+        work.mkdir()
+        try:
+            measured = watched(
+                Ours(service, options.batch).start(export, work, running.url), running
             )
-            for _ in range(100):
-                if sink.poll() is not None:
-                    break
-                time.sleep(0.1)
-        source.wait()
-    if source.returncode or sink.returncode:
-        sys.exit((work / "log").read_text()[-3000:])
-    return time.monotonic() - start
+        except RunFailed as error:
+            sys.exit(str(error))
+        show(export, json.loads((work / "report.json").read_text()), running, measured)
 
 
-def show(lines: int, report: dict[str, object], posthog: CountingPostHog, seconds: float) -> None:
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak")
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--target", choices=list(TARGETS), default="posthog")
+    parser.add_argument("--batch", action="store_true", help="let the tap hand over files")
+    parser.add_argument("--faults", type=float, default=FAULTS, help="share of requests that fail")
+    parser.add_argument("--seed", type=int, default=SEED)
+    return parser.parse_args()
+
+
+def watched(pipe: Pipe, running: CountingService) -> Measured:
+    """Wait for the pipe, printing how far it has come and what it holds in memory."""
+    ended = threading.Event()
+    teller = threading.Thread(target=_tell, args=(pipe, running, ended), daemon=True)
+    teller.start()
+    try:
+        return pipe.wait()
+    finally:
+        ended.set()
+        teller.join()
+
+
+def _tell(pipe: Pipe, running: CountingService, ended: threading.Event) -> None:
+    start = time.monotonic()
+    while not ended.wait(PRINT_EVERY):
+        held = [sum(memory_mb(pid)[0] for pid in tree(each.pid)) for each in pipe.processes]
+        words = "  ".join(f"{name} {mb:4.0f} MB" for name, mb in zip(NAMES, held, strict=True))
+        seconds = time.monotonic() - start
+        print(f"{seconds:6.0f} s  {len(running.seen):>10,} arrived  {words}", flush=True)
+
+
+def show(
+    export: Export, report: dict[str, Any], running: CountingService, measured: Measured
+) -> None:
     """Print the result; fail unless it adds up."""
-    counts = report["streams"]["events"]  # type: ignore[index]
+    counts = report["streams"]["events"]
     delivered, dead = counts["delivered"], sum(counts["dead"].values())
     skipped = sum(counts["skipped"].values())
-    distinct = len(set(posthog.seen))
-    sent = report["sent"]["event"]  # type: ignore[index]
-    print(f"{lines:,} events in {seconds:,.0f} s: {lines / seconds:,.0f} events/s")
-    print(f"faults played: {posthog.faults_played:,}")
+    sent, kept = report["sent"]["event"], len(set(running.seen))
+    lost, doubled = max(sent - kept, 0), max(kept - sent, 0)
+    peaks = zip(NAMES, measured.usages, strict=True)
+    seconds = measured.seconds
+    print(f"{export.lines:,} events in {seconds:,.0f} s: {export.lines / seconds:,.0f} events/s")
+    print("peak memory: " + ", ".join(f"{name} {it.total_mb:.0f} MB" for name, it in peaks))
+    print(f"faults played: {running.faults_played:,} of {running.requests:,} requests; kills: none")
     print(
         f"read {counts['read']:,} = {delivered:,} delivered + {skipped:,} skipped + {dead:,} dead"
     )
-    print(f"events sent {sent:,}, different events arrived {distinct:,}, lost {sent - distinct:,}")
-    twice = len(posthog.seen) - distinct
-    print(f"arrived more than once (lost replies; PostHog keeps one): {twice:,}")
-    if counts["read"] != lines or delivered + skipped + dead != lines or sent != distinct:
+    print(f"events sent {sent:,}, kept {kept:,}: lost {lost:,}, doubled {doubled:,}")
+    twice = len(running.seen) - kept
+    print(f"arrived more than once (lost replies; the service keeps one): {twice:,}")
+    if {counts["read"], delivered + skipped + dead} != {export.lines} or lost or doubled:
         sys.exit("it does not add up")
 
 

@@ -1,0 +1,1 @@
+"""What our connectors are compared with, each as its documents have it."""

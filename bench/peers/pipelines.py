@@ -1,0 +1,141 @@
+"""The peers as pipelines of the bench."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.export import Export
+from bench.pipelines import Service
+from bench.processes import ROOT, Pipe, RunFailed
+from bench.sink import Counts
+
+HERE = Path(__file__).parent
+GUIDE_PYTHON = ROOT / ".tools" / "bench" / "bin" / "python"
+NODE_MODULES = ROOT / ".tools" / "bench-node"
+
+
+@dataclass(frozen=True)
+class SdkDefaults:
+    """A tap and a target with the defaults of the Singer SDK, and our mapping."""
+
+    service: Service
+    note: str = (
+        "reader, writer, conformance, validation and `BatchSink` as they come, batches sent by "
+        "`requests` one after the other; no compression, retries, ledger or dead letters."
+    )
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "Singer SDK defaults, tap | target, same mapping"
+
+    def start(self, export: Export, work: Path, url: str) -> Pipe:
+        """Start both."""
+        configs = {
+            "tap": {"archive_path": str(export.folder)},
+            "target": {
+                "service": self.service.name,
+                "url": url,
+                "report_path": str(work / "report.json"),
+            },
+        }
+        for kind, config in configs.items():
+            (work / f"{kind}.json").write_text(json.dumps(config))
+        return Pipe(
+            [
+                [sys.executable, "-m", f"bench.peers.default_{kind}", "--config", config]
+                for kind, config in ((kind, str(work / f"{kind}.json")) for kind in configs)
+            ],
+            work,
+        )
+
+    def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002 - its report says more
+        """Check that it read everything and that all arrived: it is ours to get right."""
+        told: dict[str, int] = json.loads((work / "report.json").read_text())
+        arrived = counts.events + counts.updates
+        if told != {"read": export.lines, "sent": arrived}:
+            msg = f"The SDK's defaults: {told} told, {export.lines:,} lines, {arrived:,} arrived."
+            raise RunFailed(msg)
+        return told["sent"]
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A script in the manner of PostHog's guide; it may lose events, which is shown."""
+
+    note: str = (
+        "about twenty properties an event, the event's own left out; debugging off, `shutdown()` "
+        "at the end."
+    )
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"script in the manner of PostHog's guide, posthog {guide_version()}"
+
+    def start(self, export: Export, work: Path, url: str) -> Pipe:
+        """Start it."""
+        script = str(HERE / "posthog_guide.py")
+        return Pipe([[str(GUIDE_PYTHON), script, str(export.folder), url]], work)
+
+    def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002
+        """Return how many events and aliases it gave to the SDK."""
+        told: dict[str, int] = json.loads(output)
+        return told["sent"]
+
+
+@dataclass(frozen=True)
+class MixpanelImport:
+    """npm's mixpanel-import; events only, as one run of it sends them."""
+
+    note: str = (
+        "the defaults of its module (50 workers, gzip); events only, profiles would be another run."
+    )
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"npm mixpanel-import {node_versions()['mixpanel-import']}, vendor amplitude"
+
+    def start(self, export: Export, work: Path, url: str) -> Pipe:
+        """Start it."""
+        script = str(HERE / "mixpanel_import.js")
+        return Pipe([["node", script, str(NODE_MODULES), str(export.folder), url]], work)
+
+    def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002
+        """Return how many events it says it sent."""
+        told: dict[str, int] = json.loads(output.splitlines()[-1])
+        return told["sent"]
+
+
+def guide_version() -> str:
+    """Return the version of the posthog package."""
+    pins = (HERE / "constraints.txt").read_text()
+    found = re.search(r"^posthog==(\S+)", pins, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def node_versions() -> dict[str, str]:
+    """Return the versions of the npm packages."""
+    versions: dict[str, str] = json.loads((HERE / "package.json").read_text())["dependencies"]
+    return versions
+
+
+def missing_guide() -> str | None:
+    """Return why the guide's script cannot run, if so."""
+    installed = (ROOT / ".tools" / "bench" / ".installed").exists()
+    return None if installed else "the posthog package could not be installed"
+
+
+def missing_node() -> str | None:
+    """Return why mixpanel-import cannot run, if so."""
+    if shutil.which("node") is None:
+        return "there is no node here"
+    installed = (NODE_MODULES / "node_modules" / "mixpanel-import").is_dir()
+    return None if installed else "it could not be installed"

@@ -1,0 +1,72 @@
+"""The sink of the bench counts what comes, and says what the services say."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+
+import pytest
+import requests
+
+from bench.running_sink import RunningSink
+
+
+@pytest.fixture
+def sink():
+    with RunningSink() as running:
+        yield running
+
+
+def post(sink, path, content, *, packed=False):
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    return requests.post(
+        sink.url + path, gzip.compress(body) if packed else body, headers=headers, timeout=10
+    ).json()
+
+
+def test_posthog_batches_are_counted_when_asked(sink):
+    batch = {"api_key": "phc_x", "batch": [{"event": "a"}, {"event": "b"}]}
+
+    assert post(sink, "/batch/", batch, packed=True) == {"status": "Ok"}
+    assert post(sink, "/batch/", batch) == {"status": "Ok"}
+
+    assert (sink.counts().events, sink.counts().requests) == (4, 2)
+
+
+def test_halves_of_surrogate_pairs_are_counted_too(sink):
+    post(sink, "/batch/", rb'{"batch":[{"event":"\ud83d"}]}')
+
+    assert sink.counts().events == 1
+
+
+@pytest.mark.parametrize("separator", [":", ": "])
+def test_imports_are_answered_with_how_many_they_were(sink, separator):
+    event = b'{"event"' + separator.encode() + b'"a","properties":{"time":1}}'
+
+    reply = post(sink, "/import?strict=1", b"[" + event + b"," + event + b"]", packed=True)
+
+    assert reply == {"code": 200, "num_records_imported": 2, "status": "OK"}
+    assert sink.counts().events == 2
+
+
+def test_updates_are_counted_apart(sink):
+    reply = post(sink, "/engage?verbose=1", [{"$token": "t", "$set": {}}, {"$token": "t"}])
+
+    assert reply == {"status": 1, "error": None, "num_good_events": 2}
+    assert (sink.counts().events, sink.counts().updates) == (0, 2)
+
+
+def test_bytes_on_the_wire_are_counted_as_they_came(sink):
+    post(sink, "/batch/", b'{"batch":[]}')
+
+    assert sink.counts().wire_bytes == 12
+
+
+def test_replies_take_as_long_as_they_were_told():
+    with RunningSink(0.2) as sink:
+        start = time.monotonic()
+        post(sink, "/batch/", {"batch": []})
+
+        assert time.monotonic() - start >= 0.2
