@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from singer_delivery.conversions import (
@@ -47,7 +48,7 @@ class Who(NamedTuple):
     distinct_id: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Reading:
     """One record, read once.
 
@@ -110,19 +111,11 @@ def read(
     owner = known.recall("owner", who.device) if links and who.device is not None else None
     other = who.user is not None and (devices_apart or who.user != who.device)
     own = links and other and owner_allows(owner, who.user)
-    return Reading(
-        record=record,
-        name=name,
-        who=who,
-        moment=when,
-        time_column=column,
-        known=known,
-        owner=owner,
-        person=who.user or (owner.value if owner is not None else who.distinct_id),
-        own_device=who.device if own else None,
-        event_properties=event_properties(record),
-        notes=notes,
-    )
+    person = who.user or (owner.value if owner is not None else who.distinct_id)
+    own_device = who.device if own else None
+    its = event_properties(record)
+    # By place, not by name: it is made for every record.
+    return Reading(record, name, who, when, column, known, owner, person, own_device, its, notes)
 
 
 def owner_allows(owner: Fact | None, user: str | None) -> bool:
@@ -152,7 +145,12 @@ def event_properties(record: Mapping[str, Any]) -> Mapping[str, Any]:
 def is_web(record: Mapping[str, Any]) -> bool:
     """Tell whether the record is of a browser: there `os_name` is the browser's name."""
     platform = record.get("platform")
-    return isinstance(platform, str) and platform.strip().lower() == "web"
+    return isinstance(platform, str) and _is_web(platform)
+
+
+@lru_cache(64)
+def _is_web(platform: str) -> bool:
+    return platform.strip().lower() == "web"
 
 
 def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
