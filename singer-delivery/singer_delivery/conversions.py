@@ -17,6 +17,7 @@ import orjson
 
 from singer_delivery.countries import country_code
 from singer_delivery.languages import is_language_code, language_code
+from singer_delivery.remembering import Memory
 
 __all__ = [
     "NAMESPACE",
@@ -202,9 +203,8 @@ def canonical_json(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
-    return _digest(canonical_json(value))
+    content = canonical_json(value)
+    return _digests.get(content) or _digests.keep(content, sha256(content).hexdigest()[:32])
 
 
-@lru_cache(maxsize=4096)  # what is known of a person comes with each event; about 3 MB
-def _digest(content: bytes) -> str:
-    return sha256(content).hexdigest()[:32]
+_digests: Memory[str] = Memory(4096)  # about 3 MB
