@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import datetime, timezone
 
@@ -14,6 +15,8 @@ from singer_delivery.conversions import (
     clean_id,
     country_code,
     digest,
+    exported_moment,
+    exported_time,
     language_code,
     moment,
     rfc3339,
@@ -80,6 +83,38 @@ def test_a_time_is_read_as_utc(text: str, parts: tuple[int, ...]) -> None:
 )
 def test_what_is_no_time_is_none(value: object) -> None:
     assert moment(value) is None
+
+
+def is_exported(text: str) -> bool:
+    """Ground truth: the form by a pattern, the time by the standard library."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{8}\.[0-9]{6}", text):
+        return False
+    try:
+        datetime.strptime(text.replace("T", " "), "%Y-%m-%d %H:%M:%S.%f")  # noqa: DTZ007 - UTC
+    except ValueError:
+        return False
+    return True
+
+
+@settings(deadline=None, max_examples=1_000)
+@given(st.datetimes(), st.integers(0, 25), st.sampled_from("019-:. T,WZ+é६"))
+def test_the_form_of_exports_is_told_from_all_that_is_near_it(
+    when: datetime, place: int, letter: str
+) -> None:
+    text = when.isoformat(sep=" ", timespec="microseconds")
+    for near in (text, text[:place] + letter + text[place + 1 :], text[:place] + text[place + 1 :]):
+        assert (exported_time(near) is not None) == is_exported(near)
+        if is_exported(near):
+            assert exported_moment(exported_time(near), near) == moment(f" {near}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-03-01 10:11:12.12345Z", "2024-03-01 10:11:12.1+0530", "2024-03-01 10:11:12,123456"],
+)
+def test_a_form_of_the_same_length_is_another(text: str) -> None:
+    assert exported_time(text) is None
+    assert moment(text) is not None
 
 
 @quick

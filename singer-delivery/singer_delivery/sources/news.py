@@ -19,7 +19,7 @@ def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
     """
     if last is None:
         return True
-    if (fact.at, fact.value) <= (last.at, last.value):
+    if fact.at < last.at or (fact.at == last.at and fact.value <= last.value):
         return False
     if fact.value == last.value:
         renewed.append(fact)

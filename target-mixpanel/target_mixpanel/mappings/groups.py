@@ -7,10 +7,16 @@ events that came earlier are not found by it (Mixpanel docs, Group Analytics).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
-from singer_delivery.events import Event, Note
-from singer_delivery.sources.amplitude.groups import Keys, Properties, newer_group, told_of_groups
+from singer_delivery.events import Event, Fact, Note
+from singer_delivery.remembering import Memory
+from singer_delivery.sources.amplitude.groups import (
+    Groups,
+    Keys,
+    Snapshot,
+    groups_of,
+    newer_group,
+)
 from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
 from singer_delivery.sources.amplitude.reading import Reading
 
@@ -29,6 +35,7 @@ class GroupKeys:
 
     def __init__(self, chosen: Mapping[str, str], taken: Collection[str]) -> None:
         self._chosen, self._taken = chosen, taken
+        self._named: Memory[dict[str, list[str]]] = Memory(1024)  # about 1 MB
 
     def key_of(self, group_type: str) -> str:
         """Return the group key of a type: the chosen one, else the type itself."""
@@ -42,6 +49,11 @@ class GroupKeys:
             named.setdefault(self.key_of(group_type), []).extend(map(fitted_id, groups))
         return named
 
+    def of(self, groups: Groups) -> dict[str, list[str]]:
+        """Return the same of groups that may have come before."""
+        content = groups.content
+        return self._named.get(content) or self._named.keep(content, self.properties(groups.keys))
+
 
 def tell(reading: Reading, group_keys: GroupKeys, *, profiles: bool) -> tuple[Keys, Told]:
     """Return the group keys of the event, and the updates of the groups that changed.
@@ -51,41 +63,38 @@ def tell(reading: Reading, group_keys: GroupKeys, *, profiles: bool) -> tuple[Ke
         group_keys: names them.
         profiles: whether groups are updated.
     """
-    keys, by_group = told_of_groups(reading)
+    groups = groups_of(reading)
+    if not groups.types:
+        return {}, Told() if profiles else Told(reason_for_none="groups: false")
+    keys = group_keys.of(groups)
     if not profiles:
-        return group_keys.properties(keys), Told(reason_for_none="groups: false")
-    return group_keys.properties(keys), _updates(by_group, reading, group_keys)
+        return keys, Told(reason_for_none="groups: false")
+    return keys, _updates(groups, reading, group_keys)
 
 
-def _updates(by_group: Properties, reading: Reading, group_keys: GroupKeys) -> Told:
+def _updates(groups: Groups, reading: Reading, group_keys: GroupKeys) -> Told:
     told = Told()
-    for group, properties in by_group.items():
-        if not properties:
+    for snapshot in groups.snapshots:
+        if not snapshot.properties:
             continue
-        events = _group_updates(group, properties, reading, group_keys)
-        if events is None:
+        fact = newer_group(reading, snapshot)
+        if fact is None:
             told.reason_for_none = "superseded"
         else:
-            told.updates += events
+            told.updates += _group_updates(snapshot, fact, reading.notes, group_keys)
     return told
 
 
 def _group_updates(
-    group: tuple[str, str],
-    properties: Mapping[str, Any],
-    reading: Reading,
-    group_keys: GroupKeys,
-) -> list[Event] | None:
-    """Return the updates of one group, or None when what is known of it is not older."""
-    fact = newer_group(reading, group, properties)
-    if fact is None:
-        return None
-    change, found = changes(properties, reading.notes), set[str]()
+    snapshot: Snapshot, fact: Fact, notes: list[Note], group_keys: GroupKeys
+) -> list[Event]:
+    change, found = changes(snapshot.properties, notes), set[str]()
     change.set = harmless(change.set, found)
     change.set_once = harmless(change.set_once, found)
-    reading.notes.extend(Note(name) for name in sorted(found))
-    profile = group_profile(group_keys.key_of(group[0]), fitted_id(group[1]))
+    notes.extend(Note(name) for name in sorted(found))
+    group_type, key = snapshot.group
+    profile = group_profile(group_keys.key_of(group_type), fitted_id(key))
     # Two types may share a group key: neither takes the other's place.
     profile = profile._replace(person=f"group:{fact.name}")
-    is_whole = OPERATIONS.isdisjoint(properties)
+    is_whole = OPERATIONS.isdisjoint(snapshot.properties)
     return updates(profile, change, fact.at, fact, deferred=is_whole)

@@ -21,13 +21,13 @@ from typing import Any
 from singer_delivery.conversions import as_uuid
 from singer_delivery.events import Event, Note
 from singer_delivery.sources.amplitude.fields import id_text
-from singer_delivery.sources.amplitude.identity import Link
+from singer_delivery.sources.amplitude.identity import Ids, Link
 from singer_delivery.sources.amplitude.reading import Reading, Who, event_uuid, link_uuid
-from singer_delivery.sources.ids import known_id
 
 from target_mixpanel.mappings.mixpanel import DEVICE, IDS, IMPORT, MERGE, is_illegal_id
 
 _INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
+_ids = Ids(IDS)
 
 
 def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
@@ -40,17 +40,20 @@ def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
     """
     device = record.get("device_id")
     if isinstance(device, str) and DEVICE in device:
-        record = {**record, "device_id": device.strip().removeprefix(DEVICE)}
-    return original_who_is(record, notes)
+        device = device.strip().removeprefix(DEVICE)
+    return _who(record.get("user_id"), device, notes)
 
 
 def original_who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
     """Return the ids under Original ID Merge, where `$device:` means nothing."""
-    user = known_id(record, "user_id", notes, IDS)
-    device = known_id(record, "device_id", notes, IDS)
-    if user is None and device is None:
+    return _who(record.get("user_id"), record.get("device_id"), notes)
+
+
+def _who(user: Any, device: Any, notes: list[Note]) -> Who:
+    who = _ids.who(user, device, notes)
+    if not who.distinct_id:
         notes.append(Note("no_identity"))
-    return Who(user, device, user or device or "")
+    return who
 
 
 def insert_id(record: Mapping[str, Any]) -> str:

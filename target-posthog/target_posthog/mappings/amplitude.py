@@ -125,7 +125,7 @@ class AmplitudeMapping:
         event, skipped = self._main_event(it, sent_as, told)
         events = [*told.updates, *(() if event is None else (event,))]
         if events:
-            events[0].claims = told.linked.claims
+            events[0].claims = told.claims
         if link is not None:
             events.insert(0, link)
         return Mapped(tuple(events), skipped, tuple(it.notes), tuple(it.renewed))

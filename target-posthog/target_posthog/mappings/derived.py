@@ -13,6 +13,7 @@ from singer_delivery.sources.amplitude.fields import DEVICE, device_words, syste
 from singer_delivery.sources.amplitude.reading import Reading
 
 _DAY = 86_400_000_000  # microseconds
+_TOO_LATE = 10**14  # milliseconds: the year 5138
 
 
 def device_class(reading: Reading) -> str | None:
@@ -43,13 +44,19 @@ def language_name(value: Any) -> Any:
 
 def session(reading: Reading) -> str | None:
     """A UUIDv7 of its start and of the device; none when the event is not in the 24 h after it."""
-    start = clean_id(reading.record.get("session_id"))
-    if start is None or not (start.isascii() and start.isdigit() and len(start) <= 14):
-        return None
-    start_ms = int(start)
-    if start_ms == 0 or not 0 <= reading.moment.at - start_ms * 1000 < _DAY:
+    start_ms = reading.record.get("session_id")
+    if type(start_ms) is not int:
+        start_ms = _whole_number(start_ms)
+    if not 0 < start_ms < _TOO_LATE or not 0 <= reading.moment.at - start_ms * 1000 < _DAY:
         return None
     return session_uuid(start_ms, reading.who.device or reading.who.distinct_id)
+
+
+def _whole_number(value: Any) -> int:
+    """Return what a text or a float has digits for, else -1."""
+    text = clean_id(value) or ""
+    is_number = text.isascii() and text.isdigit() and len(text) <= 14
+    return int(text) if is_number else -1
 
 
 def device(reading: Reading) -> str | None:

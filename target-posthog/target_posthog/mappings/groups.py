@@ -7,12 +7,11 @@ linked, or those the setting `group_types` names; the others stay readable as pr
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from singer_delivery.conversions import Moment, stable_uuid
 from singer_delivery.events import Event, Fact, Known, Note
-from singer_delivery.sources.amplitude.groups import Properties, newer_group, told_of_groups
+from singer_delivery.sources.amplitude.groups import Groups, Snapshot, groups_of, newer_group
 from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
 from singer_delivery.sources.amplitude.reading import Reading
 
@@ -23,8 +22,7 @@ NOT_LISTED = "group_type_not_listed"
 BEYOND_FIVE = "group_type_beyond_five"
 
 
-@dataclass
-class Linked:
+class Linked(NamedTuple):
     """Which of some group types PostHog links.
 
     Attributes:
@@ -33,9 +31,9 @@ class Linked:
         notes: what the report counts: the types that are not linked.
     """
 
-    types: set[str] = field(default_factory=set)
+    types: Collection[str]
     claims: tuple[Fact, ...] = ()
-    notes: list[Note] = field(default_factory=list)
+    notes: tuple[Note, ...] = ()
 
 
 def link_types(
@@ -45,73 +43,65 @@ def link_types(
 
     Each type that is linked is remembered with its number, and how many there are beside it.
     """
-    if chosen is not None:
-        listed = Linked({t for t in types if t in chosen})
-        listed.notes = [Note(NOT_LISTED, t) for t in types if t not in chosen]
-        return listed
-    return _first_five(types, known, at)
+    if chosen is None:
+        return _first_five(types, known, at)
+    not_listed = tuple(Note(NOT_LISTED, t) for t in types if t not in chosen)
+    return Linked([t for t in types if t in chosen], notes=not_listed)
 
 
 def _first_five(types: Collection[str], known: Known, at: int) -> Linked:
-    linked, claims, count = Linked(), [], None
-    for group_type in types:
-        if known.recall("group_type", group_type) is None:
-            if count is None:
-                met = known.recall("group_types", "count")
-                count = int(met.value) if met is not None else 0
-            if count == MAX_GROUP_TYPES:
-                linked.notes.append(Note(BEYOND_FIVE, group_type))
-                continue
-            claims.append(Fact("group_type", group_type, str(count), at))
-            count += 1
-        linked.types.add(group_type)
+    new = [t for t in types if known.recall("group_type", t) is None]
+    if not new:
+        return Linked(types)
+    met = known.recall("group_types", "count")
+    count = int(met.value) if met is not None else 0
+    linked, beyond = new[: MAX_GROUP_TYPES - count], new[MAX_GROUP_TYPES - count :]
+    claims = [Fact("group_type", t, str(number), at) for number, t in enumerate(linked, count)]
     if claims:
-        linked.claims = (*claims, Fact("group_types", "count", str(count), at))
-    return linked
+        claims.append(Fact("group_types", "count", str(count + len(linked)), at))
+    notes = tuple(Note(BEYOND_FIVE, t) for t in beyond)
+    return Linked([t for t in types if t not in beyond], tuple(claims), notes)
 
 
-@dataclass
-class Told:
+class Told(NamedTuple):
     """What one record says of groups.
 
     Attributes:
-        linked: which of its group types PostHog links.
+        claims: facts that link group types, for the first event that is sent.
         updates: a `$groupidentify` for each group that changed.
         properties: of the event itself: the groups it happened in, and what had no other place.
         reason_for_none: why there are no updates, for a record that is about nothing else.
     """
 
-    linked: Linked = field(default_factory=Linked)
-    updates: list[Event] = field(default_factory=list)
-    properties: dict[str, Any] = field(default_factory=dict)
-    reason_for_none: str = "nothing to set"
+    claims: tuple[Fact, ...]
+    updates: list[Event]
+    properties: dict[str, Any]
+    reason_for_none: str
 
 
 def tell(reading: Reading, chosen: tuple[str, ...] | None, base: Mapping[str, Any]) -> Told:
     """Read a record's groups: what is linked, what is updated, what is only kept."""
-    told = Told()
-    keys, by_group = told_of_groups(reading)
-    if not keys and not by_group:
-        return told
-    types = dict.fromkeys([*keys, *(t for t, _ in by_group)])
-    told.linked = link_types(types, chosen, reading.known, reading.moment.at)
-    reading.notes.extend(told.linked.notes)
-    told.updates = _updates(by_group, reading, told.linked, base)
-    if not told.updates:
-        told.reason_for_none = "superseded" if told.linked.types else told.linked.notes[0].name
-    told.properties = _properties(keys, reading.record.get("group_properties"), told.linked)
-    return told
+    groups = groups_of(reading)
+    if not groups.types:
+        return Told((), [], {}, "nothing to set")
+    linked = link_types(groups.types, chosen, reading.known, reading.moment.at)
+    reading.notes.extend(linked.notes)
+    updates = _updates(groups, reading, linked, base)
+    properties = _properties(groups.keys, reading.record.get("group_properties"), linked)
+    reason_for_none = "superseded" if linked.types else linked.notes[0].name
+    return Told(linked.claims, updates, properties, reason_for_none)
 
 
 def _updates(
-    by_group: Properties, reading: Reading, linked: Linked, base: Mapping[str, Any]
+    groups: Groups, reading: Reading, linked: Linked, base: Mapping[str, Any]
 ) -> list[Event]:
-    updates = (
-        group_update(group, properties, reading, base)
-        for group, properties in by_group.items()
-        if group[0] in linked.types
-    )
-    return [update for update in updates if update is not None]
+    updates = []
+    for snapshot in groups.snapshots:
+        if snapshot.group[0] in linked.types:
+            fact = newer_group(reading, snapshot)
+            if fact is not None:
+                updates.append(_update(snapshot, fact, reading, base))
+    return updates
 
 
 def _properties(keys: Mapping[str, list[str]], column: Any, linked: Linked) -> dict[str, Any]:
@@ -124,23 +114,15 @@ def _properties(keys: Mapping[str, list[str]], column: Any, linked: Linked) -> d
     return properties
 
 
-def group_update(
-    group: tuple[str, str],
-    properties: Mapping[str, Any],
-    reading: Reading,
-    base: Mapping[str, Any],
-) -> Event | None:
-    """Return the `$groupidentify` of a group, or None when what is known of it is not older.
+def _update(snapshot: Snapshot, fact: Fact, reading: Reading, base: Mapping[str, Any]) -> Event:
+    """Return the `$groupidentify` of a group.
 
     Its order is kept among the updates of the same group, whoever they came from: that is its lane.
     """
-    fact = newer_group(reading, group, properties)
-    if fact is None:
-        return None
     return group_event(
-        group,
-        group_set(properties, reading.notes),
-        uuid=stable_uuid("group", *group, fact.value),
+        snapshot.group,
+        group_set(snapshot.properties, reading.notes),
+        uuid=stable_uuid("group", *snapshot.group, fact.value),
         moment=reading.moment,
         base=base,
         facts=(fact,),

@@ -10,9 +10,8 @@ from typing import Any
 
 from singer_delivery.conversions import clean_id, rfc3339
 from singer_delivery.events import Event, Note, Unmappable
-from singer_delivery.sources.amplitude.identity import Link, link_due
+from singer_delivery.sources.amplitude.identity import Ids, Link, link_due
 from singer_delivery.sources.amplitude.reading import Reading, Who, link_uuid
-from singer_delivery.sources.ids import known_id
 
 from target_posthog.mappings.people import inherited
 from target_posthog.mappings.posthog import ALIAS, IDENTIFY, IDS, make_event
@@ -20,6 +19,8 @@ from target_posthog.mappings.settings import LinkIdentities
 
 _BY = {"alias": (ALIAS, "alias"), "identify": (IDENTIFY, "$anon_distinct_id")}
 """Setting: the event that merges, and its property that names who is merged away."""
+
+_ids = Ids(IDS)
 
 
 def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
@@ -30,10 +31,9 @@ def who_is(record: Mapping[str, Any], notes: list[Note]) -> Who:
     Raises:
         Unmappable: none of the three is an id (`no_identity`).
     """
-    user = known_id(record, "user_id", notes, IDS)
-    device = known_id(record, "device_id", notes, IDS)
-    if user is not None or device is not None:
-        return Who(user, device, user or device or "")
+    who = _ids.who(record.get("user_id"), record.get("device_id"), notes)
+    if who.distinct_id:
+        return who
     amplitude_id = clean_id(record.get("amplitude_id"))
     if amplitude_id is not None and not IDS.is_illegal(amplitude_id):
         return Who(None, None, IDS.fitted(f"amplitude:{amplitude_id}"))

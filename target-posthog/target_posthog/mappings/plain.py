@@ -103,7 +103,7 @@ class PlainMapping:
         when, content = stream.time(record), dict(stream.others(record))
         linked = link_types([group[0]], self._settings.group_types, known, at(when))
         if not linked.types:
-            return Mapped((), linked.notes[0].name, tuple(linked.notes))
+            return Mapped((), linked.notes[0].name, linked.notes)
         fact = stream.group_fact(group, content, when)
         if (none := no_news(known, fact, when)) is not None:
             return none

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from singer_delivery.conversions import stable_uuid
 from singer_delivery.events import Fact, Note, Unmappable
 from singer_delivery.sources.amplitude import fields
@@ -14,8 +16,10 @@ from singer_delivery.sources.amplitude.identity import Link, link_due
 from singer_delivery.sources.amplitude.names import EventNames
 from singer_delivery.sources.amplitude.operations import Changes, changes
 from singer_delivery.sources.amplitude.reading import (
+    TIME_COLUMNS,
     Reading,
     Who,
+    _believable,
     event_uuid,
     is_web,
     link_uuid,
@@ -52,6 +56,25 @@ def test_a_time_is_the_first_that_can_be_true(times: dict, at: int, column: str)
     found, said_by = when_was({**UPLOADED, **times}, notes)
     assert (found.at, said_by) == (at, column)
     assert notes == ([] if column == "event_time" else [Note("clock_fallback", column)])
+
+
+TIMES = st.sampled_from([
+    None, T10, T11, T10.replace(" ", "T"), "2024-03-02 10:00:00.000001", "2024-03-01",
+    "1999-12-31 23:59:59.999999", "2000-01-01 00:00:00.000000", "2024-02-30 10:00:00.000000",
+    "soon", 7, "2024-03-01 10:00:00.00000Z",
+])  # fmt: skip
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(TIME_COLUMNS, TIMES)))
+def test_the_usual_case_is_decided_as_all_others_are(times: dict) -> None:
+    both = []
+    for decide in (when_was, _believable):
+        notes: list[Note] = []
+        try:
+            both.append((decide(times, notes), notes))
+        except Unmappable as error:
+            both.append(str(error))
+    assert both[0] == both[1]
 
 
 @pytest.mark.parametrize(

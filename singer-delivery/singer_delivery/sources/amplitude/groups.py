@@ -5,11 +5,14 @@ Source: Amplitude docs, Export API and Group Identify API.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
 
 from singer_delivery.conversions import as_text, digest
 from singer_delivery.events import Fact
+from singer_delivery.remembering import Memory
 from singer_delivery.sources.amplitude.operations import OPERATIONS
 from singer_delivery.sources.amplitude.reading import GROUP_IDENTIFY_RECORD, Reading
 from singer_delivery.sources.news import is_news
@@ -22,6 +25,41 @@ Properties = dict[tuple[str, str], dict[str, Any]]
 """To each group, named by its type and key, what is known about it."""
 
 _SEPARATOR = "\x1f"
+
+
+class Snapshot(NamedTuple):
+    """What is known about a group.
+
+    Attributes:
+        group: its type and key.
+        properties: what is known.
+        name: of the fact that it was told.
+        digest: of the properties.
+    """
+
+    group: tuple[str, str]
+    properties: Mapping[str, Any]
+    name: str
+    digest: str
+
+
+class Groups(NamedTuple):
+    """What a record says of groups. Records share it: it must not be changed.
+
+    Attributes:
+        content: what it was read from.
+        keys: the groups it names.
+        snapshots: what it knows about groups.
+        types: of both, in their order.
+    """
+
+    content: bytes
+    keys: Keys
+    snapshots: tuple[Snapshot, ...]
+    types: tuple[str, ...]
+
+
+NO_GROUPS = Groups(b"", {}, (), ())
 
 
 def keys_by_type(groups: Any) -> Keys:
@@ -58,22 +96,37 @@ def properties_by_group(group_properties: Any, groups: Mapping[str, list[str]]) 
     }
 
 
-def told_of_groups(reading: Reading) -> tuple[Keys, Properties]:
+def groups_of(reading: Reading) -> Groups:
     """Return the groups a record names, and what it says of groups.
 
     A `$groupidentify` record also speaks of groups it only names.
     """
+    groups, properties = reading.record.get("groups"), reading.record.get("group_properties")
+    if not groups and not properties:
+        return NO_GROUPS
+    content = orjson.dumps((groups, properties, reading.name == GROUP_IDENTIFY_RECORD))
+    return _read.get(content) or _read.keep(content, _groups_of(reading, content))
+
+
+_read: Memory[Groups] = Memory(1024)  # about 3 MB
+
+
+def _groups_of(reading: Reading, content: bytes) -> Groups:
     keys = keys_by_type(reading.record.get("groups"))
     by_group = properties_by_group(reading.record.get("group_properties"), keys)
     if reading.name == GROUP_IDENTIFY_RECORD:
         by_group = {(t, key): {} for t, of in keys.items() for key in of} | by_group
-    return keys, by_group
+    types = dict.fromkeys([*keys, *(group_type for group_type, _ in by_group)])
+    return Groups(content, keys, tuple(_snapshots(by_group)), tuple(types))
 
 
-def newer_group(
-    reading: Reading, group: tuple[str, str], properties: Mapping[str, Any]
-) -> Fact | None:
-    """Return the fact to remember if these properties of a group are news, else None."""
-    fact = Fact("group", _SEPARATOR.join(group), digest(properties), reading.moment.at)
+def _snapshots(by_group: Properties) -> Iterable[Snapshot]:
+    for group, properties in by_group.items():
+        yield Snapshot(group, properties, _SEPARATOR.join(group), digest(properties))
+
+
+def newer_group(reading: Reading, snapshot: Snapshot) -> Fact | None:
+    """Return the fact to remember if what is known about a group is news, else None."""
+    fact = Fact("group", snapshot.name, snapshot.digest, reading.moment.at)
     last = reading.known.last_told(fact)
     return fact if is_news(last, fact, reading.renewed) else None

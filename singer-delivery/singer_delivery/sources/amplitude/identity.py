@@ -1,4 +1,4 @@
-"""Who a device belongs to, and when that is still to be told.
+"""Who a record is of, who a device belongs to, and when that is still to be told.
 
 A device has one owner: the first user it was seen with. What merges devices and users cannot be
 undone, so a second user on the same device (a shared tablet, a logout and a login) is a conflict
@@ -7,10 +7,41 @@ that is counted and not linked.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from singer_delivery.conversions import clean_id
 from singer_delivery.events import Fact, Note
-from singer_delivery.sources.amplitude.reading import Reading
+from singer_delivery.sources.amplitude.reading import Reading, Who
+from singer_delivery.sources.ids import IdRules, known_id
+
+PAIRS = 4096
+"""Users on devices whose ids are remembered, since they come with many records: about 3 MB."""
+
+
+class Ids:
+    """Reads whose a record is, by what a destination makes of ids."""
+
+    def __init__(self, rules: IdRules) -> None:
+        self._rules = rules
+        self._remembered = lru_cache(PAIRS)(self._read)
+
+    def who(self, user: Any, device: Any, notes: list[Note]) -> Who:
+        """Return the ids in the columns `user_id` and `device_id`, see `ids.known_id`."""
+        # Texts alone are remembered: of numbers, 1 would be taken for True.
+        if type(user) is not str and user is not None:
+            user = clean_id(user)
+        if type(device) is not str and device is not None:
+            device = clean_id(device)
+        who, found = self._remembered(user, device)
+        notes += found
+        return who
+
+    def _read(self, user: str | None, device: str | None) -> tuple[Who, tuple[Note, ...]]:
+        ids, notes = {"user_id": user, "device_id": device}, list[Note]()
+        user = known_id(ids, "user_id", notes, self._rules)
+        device = known_id(ids, "device_id", notes, self._rules)
+        return Who(user, device, user or device or ""), tuple(notes)
 
 
 class Link(NamedTuple):
