@@ -29,7 +29,8 @@ FILES = (
     ROOT / "hub" / "loaders" / "target-posthog.yml",
     ROOT / "hub" / "loaders" / "target-mixpanel.yml",
 )
-# The SDK adds these to every plugin's settings when it is made; Meltano knows them by itself.
+# The SDK adds these to every plugin's settings when it is made; Meltano knows them by itself. One
+# that a plugin describes in words of its own is nevertheless shown as a setting of that plugin.
 BUILT_IN = {
     "add_record_metadata",
     "batch_config",
@@ -46,6 +47,7 @@ BUILT_IN = {
     "stream_maps",
     "validate_records",
 }
+IN_OWN_WORDS = {("tap-amplitude", "batch_config")}
 LABELS = {
     "us": "United States",
     "eu": "European Union",
@@ -84,7 +86,11 @@ def rendered(text: str) -> str:
 def properties(name: str) -> dict[str, dict[str, Any]]:
     """Return the settings that a plugin's code declares, as JSON schemas."""
     declared = PLUGINS[name].config_jsonschema["properties"]
-    return {key: schema for key, schema in declared.items() if key not in BUILT_IN}
+    return {
+        key: schema
+        for key, schema in declared.items()
+        if key not in BUILT_IN or (name, key) in IN_OWN_WORDS
+    }
 
 
 def _settings(name: str) -> Iterator[list[str]]:

@@ -59,6 +59,16 @@ def open_blocks(path: Path) -> Iterator[list[bytes]]:
         yield from blocks_of(cast("IO[bytes]", file), os.fstat(file.fileno()).st_size)
 
 
+def is_gzipped(path: Path) -> bool:
+    """Tell whether a file is gzipped, by its first bytes.
+
+    Raises:
+        OSError: The disk does not give it.
+    """
+    with path.open("rb") as file:
+        return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+
+
 def blocks_of(stored: IO[bytes], size: int) -> Iterator[list[bytes]]:
     """Yield the lines of a file that is open already, block by block, and close it.
 

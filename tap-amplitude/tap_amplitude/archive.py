@@ -18,22 +18,27 @@ import logging
 import re
 import zipfile
 from collections import Counter
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import fsspec  # type: ignore[import-untyped]
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from singer_delivery.expansion import Unreadable
 from singer_delivery.line_files import blocks_of
 
 from tap_amplitude.errors import ArchiveUnreadable
-from tap_amplitude.zips import open_member, open_zip
+from tap_amplitude.zips import ZIP_DAMAGE, open_member, open_zip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("tap-amplitude.archive")
 
+CHUNK_BYTES = 1024 * 1024
 EXPORT_SUFFIXES = (".json.gz", ".json", ".gz")
 EXPORT_NAME = re.compile(r"_(?P<day>\d{4}-\d\d-\d\d)_(?P<hour>\d{1,2})(?:#(?P<part>\d+))?\.")
 MERGES_NAME = re.compile(r"(^|/)-\d+(_|/)")
@@ -161,12 +166,32 @@ class Archive:
         Raises:
             ArchiveUnreadable: The file is damaged, or the storage fails.
         """
-        try:
+        with self._telling_of(file):
             yield from blocks_of(self._open(file), file.size)
+
+    def chunks(self, file: ExportFile) -> Iterator[bytes]:
+        """Yield the bytes of a file as they are stored, but for what its zip did to them.
+
+        Raises:
+            ArchiveUnreadable: The zip is damaged there, or the storage fails.
+        """
+        with self._telling_of(file), closing(self._open(file)) as stored:
+            yield from iter(partial(stored.read, CHUNK_BYTES), b"")
+
+    def local_path(self, file: ExportFile) -> Path | None:
+        """Return where a file lies; None when it is in a zip, or not on this machine."""
+        is_local = isinstance(self._files, LocalFileSystem)
+        return Path(file.path) if is_local and file.member is None else None
+
+    @contextmanager
+    def _telling_of(self, file: ExportFile) -> Iterator[None]:
+        """Turn what goes wrong in reading a file into a sentence."""
+        try:
+            yield
         except Unreadable as error:
             msg = f"{file.name} in {self._shown} {error} {self._advice}"
             raise ArchiveUnreadable(msg) from error
-        except zipfile.BadZipFile as error:
+        except ZIP_DAMAGE as error:
             msg = f"{file.name} in {self._shown} is damaged ({error}). {self._advice}"
             raise ArchiveUnreadable(msg) from error
         except OSError as error:

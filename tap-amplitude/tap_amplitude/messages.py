@@ -8,10 +8,13 @@ are on their way out is obeyed when they are.
 from __future__ import annotations
 
 import os
+import select
+import stat
 import sys
 from contextlib import suppress
 
 from singer_delivery.sdk.stdout import write_to_stdout
+from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib import SchemaMessage, StateMessage
 from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
@@ -22,7 +25,7 @@ CHUNK_BYTES = 65_536
 
 
 class LineWriter(GenericSingerWriter[bytes, Message]):
-    """Collects lines and writes them to stdout in chunks; SCHEMA and STATE go out at once.
+    """Collects lines and writes them to stdout in chunks; all but RECORD go out at once.
 
     Attributes:
         signum: the signal that asked the run to stop, or None.
@@ -41,7 +44,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
     def write_message(self, message: Message) -> None:
         """Write a message of the SDK."""
         self.write_lines(self.serialize_message(message) + b"\n")
-        if isinstance(message, (SchemaMessage, StateMessage)):
+        if isinstance(message, (SchemaMessage, StateMessage, SDKBatchMessage)):
             self.flush()
 
     def write_lines(self, lines: bytes) -> None:
@@ -64,11 +67,11 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             self._lines.clear()
             self._size = 0
             write_to_stdout(chunk)
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):  # a socket says it in its own way
             _abandon_stdout()
             if self.signum is not None:  # a Ctrl-C ended the reader as well, and a little sooner
                 raise SystemExit(128 + self.signum) from None
-            raise
+            raise BrokenPipeError from None
         finally:
             self._is_writing = False
         if self.signum is not None:
@@ -83,6 +86,24 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         self.signum = signum
         if not self._is_writing:
             raise SystemExit(128 + signum)
+
+
+def has_a_live_reader() -> bool:
+    """Tell whether what stdout is given is read by another program at this time."""
+    try:
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+    except OSError:  # a stdout without a file descriptor
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def reader_is_gone() -> bool:
+    """Tell whether nobody can read any more what stdout is given; False where nobody knows."""
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # of itself it tells of errors and of ends
+    return bool(poll.poll(0))
 
 
 def _abandon_stdout() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from tap_amplitude.account import HOSTS, Account, has_login
+from tap_amplitude.batch_config import BATCH_CONFIG, BatchSettings, batch_problems
 from tap_amplitude.windows import LONGEST_WINDOW, full_hour, read_time
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Retries",
         description="How often a window is asked for again after a passing failure.",
     ),
+    BATCH_CONFIG,
     additional_properties=False,
 ).to_dict()
 
@@ -124,6 +126,7 @@ class Settings:
     settle_hours: int
     spool_dir: Path
     max_retries: int
+    batches: BatchSettings | None
 
     @classmethod
     def of_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -144,6 +147,7 @@ class Settings:
             settle_hours=_number(config, "settle_hours", SETTLE_HOURS),
             spool_dir=Path(_text(config, "spool_dir") or SPOOL_DIR),
             max_retries=_number(config, "max_retries", MAX_RETRIES),
+            batches=BatchSettings.of_config(config),
         )
 
 
@@ -160,6 +164,7 @@ def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
         found.append("base_url must begin with https:// (or http://).")
     if base_url and has_login(base_url):
         found.append("base_url must hold no user name or password: the keys are the login.")
+    found += batch_problems(config)
     return found if unreadable else found + _wrong_range(config, now)
 
 

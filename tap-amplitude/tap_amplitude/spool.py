@@ -1,5 +1,7 @@
 """The working folder: downloads of this run, and the broken lines of all runs.
 
+Files that are handed over as they are pass through a folder of the same make, see `handover`.
+
     <spool_dir>/
         bad_lines.jsonl   see bad_lines.py
         lock              held for a moment by whoever makes or clears run folders
@@ -32,15 +34,15 @@ except ImportError:  # Windows: nobody can tell a live run's folder, so none is 
 
 
 @contextmanager
-def run_folder(spool_dir: Path) -> Iterator[Path]:
-    """Give a folder for the downloads of this run; it is removed on leaving.
+def run_folder(spool_dir: Path, setting: str = "spool_dir") -> Iterator[Path]:
+    """Give a folder for the files of this run, below what `setting` names; remove it on leaving.
 
     Folders of runs that were killed are removed first, those of live runs are left alone.
 
     Raises:
         SpoolUnwritable: `spool_dir` cannot be made or written.
     """
-    with spool_errors(spool_dir):
+    with spool_errors(spool_dir, setting):
         make_private(spool_dir)
         with _holding(spool_dir / "lock"):
             _clear_folders_of_the_dead(spool_dir)
@@ -55,7 +57,7 @@ def run_folder(spool_dir: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def spool_errors(spool_dir: Path) -> Iterator[None]:
+def spool_errors(spool_dir: Path, setting: str = "spool_dir") -> Iterator[None]:
     """Turn the operating system's refusal to write into a sentence.
 
     Raises:
@@ -66,7 +68,7 @@ def spool_errors(spool_dir: Path) -> Iterator[None]:
     except OSError as error:
         msg = (
             f"Cannot write to {spool_dir} ({error.strerror or type(error).__name__}). Free some "
-            "space, or set spool_dir to a folder with room for an export, which may be 4 GB."
+            f"space, or set {setting} to a folder with room for an export, which may be 4 GB."
         )
         raise SpoolUnwritable(msg) from error
 

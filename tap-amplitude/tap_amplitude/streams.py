@@ -1,21 +1,25 @@
 """The stream `events`: the rows of the export, as Amplitude wrote them.
 
-A row takes one of two roads. Where nothing is deselected, mapped or flattened, the bytes of its
+A row takes one of three roads. Where nothing is deselected, mapped or flattened, the bytes of its
 line go into the RECORD message untouched: big integers, `1.0`, escapes and the order of keys arrive
-as they were. Otherwise it is parsed and takes the SDK's ordinary road.
+as they were. Otherwise it is parsed and takes the SDK's ordinary road. With `batch_config` no row
+is looked at here: whole files are handed over, and what is wrong in them is found by their reader.
 
-STATE says only what is finished: a window of hours, or a file of an archive, whose every line has
-been written before. The SDK's way, a bookmark that follows the records, does not fit rows that
-stand in no order within their hour; its increments and its signpost are therefore switched off.
+STATE says only what is finished: a window of hours, or a file of an archive, all of which has been
+written or handed over before. The SDK's way, a bookmark that follows the records, does not fit rows
+that stand in no order within their hour; its increments and its signpost are therefore switched
+off.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from singer_delivery.line_files import is_gzipped
+from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
@@ -23,7 +27,8 @@ from singer_sdk.singerlib.json import deserialize_json
 from singer_sdk.streams import Stream
 
 from tap_amplitude.bad_lines import BadLines
-from tap_amplitude.messages import LineWriter
+from tap_amplitude.handover import handing_over
+from tap_amplitude.messages import LineWriter, has_a_live_reader, reader_is_gone
 from tap_amplitude.schemas import EVENTS_SCHEMA
 from tap_amplitude.settings import Settings
 from tap_amplitude.sources import REPLICATION_KEY, from_api, from_archive
@@ -33,10 +38,16 @@ if TYPE_CHECKING:
 
     from singer_delivery.retry import Clock
     from singer_sdk import Tap
+    from singer_sdk.helpers._batch import BatchConfig
 
+    from tap_amplitude.archive import Archive, ExportFile
+    from tap_amplitude.handover import Handover
     from tap_amplitude.sources import Portion
 
 RECORD_HEAD = b'{"type":"RECORD","stream":"events","record":'
+
+STATE_EVERY_BYTES = 2 * 1024 * 1024
+"""Of files as they are stored: ten thousand rows, at some 230 bytes each."""
 
 
 def spliced(lines: list[bytes], tail: bytes) -> bytes:
@@ -63,11 +74,10 @@ class EventsStream(Stream):
         self._clock = clock
         self._user_agent = user_agent
         self._record_tail = b""
-        self._records = 0
-        self._bytes = 0
-        self._records_at_state = 0
         self._bad_lines_before = 0
-        self._at_last_log = (0, 0, 0)
+        # Since the last STATE, in records or bytes, and since the last log entry.
+        self._since_state = 0
+        self._count = self._bytes = self._bad_lines_at_log = 0
 
     # What the SDK asks for --------------------------------------------------------------------
 
@@ -101,29 +111,64 @@ class EventsStream(Stream):
         self, context: Mapping[str, Any] | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         writer = self._tap.message_writer
-        if not isinstance(writer, LineWriter):
-            yield from super()._sync_records(context, write_messages=write_messages)
-            return
-        try:
-            if write_messages and self._passes_untouched():
+        with self._ending_in_whole_lines():
+            if write_messages and isinstance(writer, LineWriter) and self._why_parsed() is None:
                 self._splice_records(writer)
             else:
                 yield from super()._sync_records(context, write_messages=write_messages)
+
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Return how files are handed over; None, and say why, where records must be written."""
+        batch_config = super().get_batch_config(config)
+        why = self._why_no_files() if batch_config else None
+        if why is None:
+            return batch_config
+        self.logger.warning("RECORD messages are written, in spite of batch_config: %s.", why)
+        return None
+
+    def _sync_batches(
+        self, batch_config: BatchConfig, context: Mapping[str, Any] | None = None
+    ) -> None:
+        del batch_config, context  # the settings say it, and the stream has no partitions
+        with self._ending_in_whole_lines():
+            self._hand_files_over()
+
+    @contextmanager
+    def _ending_in_whole_lines(self) -> Iterator[None]:
+        try:
+            yield
         finally:
-            if writer.signum is not None:
-                self.logger.warning("Stopped by a signal. STATE covers what was finished before.")
-            writer.flush()
+            writer = self._tap.message_writer
+            if isinstance(writer, LineWriter):
+                if writer.signum is not None:
+                    self.logger.warning(
+                        "Stopped by a signal. STATE covers what was finished before."
+                    )
+                writer.flush()
 
-    # The two roads ----------------------------------------------------------------------------
+    # Which road -------------------------------------------------------------------------------
 
-    def _passes_untouched(self) -> bool:
+    def _why_parsed(self) -> str | None:
+        """Say why rows cannot pass as they are, or None when they can."""
         first, *others = self.stream_maps
-        return (
-            not others
-            and type(first) is SameRecordTransform
-            and not first.flattening_enabled
-            and all(self.mask.values())
-        )
+        if others or type(first) is not SameRecordTransform:
+            return "stream maps are configured"
+        if first.flattening_enabled:
+            return "flattening is configured"
+        return None if all(self.mask.values()) else "columns are deselected"
+
+    def _why_no_files(self) -> str | None:
+        """Say why whole files must not be handed over, or None when they may."""
+        if self.ABORT_AT_RECORD_COUNT is not None:
+            return "this run is to end after a few records"
+        why = self._why_parsed()
+        if why is not None:
+            return f"{why}, and whole files would bypass that"
+        if not has_a_live_reader():
+            return "stdout is no pipe, and files are gone when this run has ended"
+        return None
+
+    # The roads of our own ---------------------------------------------------------------------
 
     def _splice_records(self, writer: LineWriter) -> None:
         self.state_manager.is_flushed = False  # so that a run cut short by its limit writes STATE
@@ -153,10 +198,38 @@ class EventsStream(Stream):
                 self._record_tail = f',"time_extracted":"{now}"}}\n'.encode()
                 for archive, file in portion.files:
                     for lines in bad_lines.sifted(file.name, archive.blocks(file)):
-                        self._records += len(lines)
-                        self._bytes += sum(map(len, lines))
+                        self._counted(len(lines), sum(map(len, lines)))
+                        self._since_state += len(lines)
                         yield lines
                 self._finish(portion, bad_lines)
+
+    def _hand_files_over(self) -> None:
+        settings = Settings.of_config(self.config)
+        assert settings.batches is not None
+        with (
+            self.get_batch_counter() as counter,
+            self.get_sync_timer(),
+            handing_over(settings.batches, self._clock, reader_is_gone) as handover,
+            closing(self._portions(settings)) as portions,
+        ):
+            for portion in portions:
+                for archive, file in portion.files:
+                    self._hand_over(handover, archive, file)
+                    counter.increment()
+                self._move_bookmark(portion, STATE_EVERY_BYTES)
+                if portion.is_whole:
+                    self._log_files(portion.name)
+
+    def _hand_over(self, handover: Handover, archive: Archive, file: ExportFile) -> None:
+        # A target may decide what it holds when it is given a STATE, be it an unchanged one.
+        handover.wait_for_room(file.size, self._write_state_message)
+        path = handover.put(archive, file)
+        compression = "gzip" if is_gzipped(path) else "none"
+        encoding = BaseBatchFileEncoding(format="jsonl", compression=compression)
+        size = path.stat().st_size
+        self._counted(1, size)
+        self._since_state += size
+        self._write_batch_message(encoding, [path.as_uri()])
 
     def _portions(self, settings: Settings) -> Generator[Portion, None, None]:
         # Not `replication_method`: a catalog that merely leaves the key out means no full reload.
@@ -166,24 +239,43 @@ class EventsStream(Stream):
             return from_archive(settings, bookmark)
         return from_api(settings, bookmark, self._clock, self._user_agent)
 
+    # What is finished -------------------------------------------------------------------------
+
     def _finish(self, portion: Portion, bad_lines: BadLines) -> None:
-        """Move the bookmark behind a portion, all of whose lines are written."""
+        """Say that all lines of a portion are written."""
         bad_lines.to_disk()
-        self.stream_state.update(portion.finish())
         if bad_lines.count:
             self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
-        self.state_manager.is_flushed = False
-        since_state = self._records - self._records_at_state
-        if portion.is_whole or since_state >= self.STATE_MSG_FREQUENCY:
-            self._write_state_message()
-            self._records_at_state = self._records
+        self._move_bookmark(portion, self.STATE_MSG_FREQUENCY)
         if portion.is_whole:
-            self._log_progress(portion.name, bad_lines.count)
+            self._log_records(portion.name, bad_lines.count)
 
-    def _log_progress(self, name: str, bad_lines: int) -> None:
-        now = (self._records, self._bytes, bad_lines)
-        records, size, broken = (new - old for new, old in zip(now, self._at_last_log, strict=True))
-        self._at_last_log = now
+    def _move_bookmark(self, portion: Portion, enough: int) -> None:
+        """Move the bookmark behind a portion.
+
+        STATE follows at the end of a day or window, and else when `enough` came since the last.
+        """
+        self.stream_state.update(portion.finish())
+        self.state_manager.is_flushed = False
+        if portion.is_whole or self._since_state >= enough:
+            self._write_state_message()
+            self._since_state = 0
+
+    def _counted(self, count: int, size: int) -> None:
+        self._count += count
+        self._bytes += size
+
+    def _log_records(self, name: str, bad_lines: int) -> None:
         self.logger.info(
-            "%s: %d records, %.1f MB, %d broken lines.", name, records, size / 1e6, broken
+            "%s: %d records, %.1f MB, %d broken lines.",
+            name,
+            self._count,
+            self._bytes / 1e6,
+            bad_lines - self._bad_lines_at_log,
         )
+        self._count = self._bytes = 0
+        self._bad_lines_at_log = bad_lines
+
+    def _log_files(self, name: str) -> None:
+        self.logger.info("%s: %d files, %.1f MB as stored.", name, self._count, self._bytes / 1e6)
+        self._count = self._bytes = 0

@@ -36,8 +36,7 @@ class TapAmplitude(Tap):
     package_name = "tap-amplitude-export"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
     message_writer_class = LineWriter
-    # Not BATCH: its files bypass selection and stream maps, and so what they mask. Not
-    # ACTIVATE_VERSION: rows are only ever added.
+    # Not ACTIVATE_VERSION: rows are only ever added.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -45,6 +44,7 @@ class TapAmplitude(Tap):
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 

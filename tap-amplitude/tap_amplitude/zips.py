@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from typing import IO, TYPE_CHECKING
 
 from singer_delivery.expansion import most_bytes
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Exports are stored in their zip, or deflated. Python unpacks the other methods in pieces of any
 size, which a bomb could fill."""
+
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
+"""What reading a member raises when it is not whole."""
 
 ENCRYPTED = 0x1
 """Bit of a member's flags (PKWARE APPNOTE, 4.4.4)."""

@@ -36,6 +36,9 @@ class StoppedClock:
     def now(self) -> float:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time
+
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.time += seconds

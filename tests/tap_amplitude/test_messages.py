@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
+import socket
+import sys
 from contextlib import redirect_stdout
 
 import pytest
@@ -48,3 +51,16 @@ def test_a_stdout_of_text_is_served_too():
         writer.write_lines('{"ü":1}\n'.encode())
         writer.flush()
     assert out.getvalue() == '{"ü":1}\n'
+
+
+def test_a_socket_that_its_reader_left_is_a_broken_pipe(monkeypatch):
+    ours, theirs = socket.socketpair()
+    with os.fdopen(theirs.detach(), "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        writer = LineWriter()
+        writer.write_lines(b"{}\n")
+        writer.flush()
+        ours.close()  # with a line unread, which makes it a reset
+        writer.write_lines(b"{}\n")
+        with pytest.raises(BrokenPipeError):
+            writer.flush()

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 from tap_amplitude.account import HOSTS
+from tap_amplitude.batch_config import BatchSettings
 from tap_amplitude.schemas import COLUMNS
 from tap_amplitude.settings import Settings
 from tap_amplitude.tap import TapAmplitude
@@ -16,7 +18,7 @@ from tests.tap_amplitude.running import LATER, StoppedClock
 GOOD = {"api_key": "key-of-api", "secret_key": "very-secret", "start_date": "2024-01-01"}
 NAMES = {
     "api_key", "secret_key", "region", "base_url", "start_date", "end_date", "archive_path",
-    "window_hours", "settle_hours", "spool_dir", "max_retries",
+    "window_hours", "settle_hours", "spool_dir", "max_retries", "batch_config",
 }  # fmt: skip
 BUILT_IN = ("stream_map", "flattening", "faker")
 
@@ -67,12 +69,94 @@ def test_all_missing_settings_are_named_at_once():
         ({"settle_hours": -1}, "-1 is less than the minimum of 0"),
         ({"max_retries": "many"}, "'many' is not of type 'integer'"),
         ({"secrit_key": "x"}, "'secrit_key' was unexpected"),
-        ({"batch_config": {}}, "'batch_config' was unexpected"),
+        ({"batch_config": "file:///x"}, "'file:///x' is not of type 'object'"),
+        ({"batch_config": {"bach_size": 1}}, "'bach_size' was unexpected"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(change, says):
     (sentence,) = sentences({**GOOD, **change})
     assert says in sentence
+
+
+FILES = {"format": "jsonl", "compression": "gzip"}
+STORAGE = {"root": "file:///some/folder"}
+
+
+def batches(encoding=FILES, storage=STORAGE, **more):
+    given = {"encoding": encoding, "storage": storage}
+    batch_config = {name: part for name, part in given.items() if part is not None}
+    return {**GOOD, **more, "batch_config": batch_config}
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none", None])
+@pytest.mark.parametrize("host", ["", "localhost"])
+def test_batches_of_json_lines_through_a_folder_are_accepted(compression, host):
+    storage = {"root": f"file://{host}/a%20b/%23c", "prefix": "p-"}
+    config = batches({"format": "jsonl", "compression": compression}, storage)
+    assert sentences(config) == []
+    assert Settings.of_config(config).batches == BatchSettings(Path("/a b/#c"), "p-")
+
+
+@pytest.mark.parametrize("unset", [None, {}])
+def test_batches_are_only_made_when_they_are_asked_for(unset):
+    assert sentences({**GOOD, "batch_config": unset}) == []
+    assert Settings.of_config({**GOOD, "batch_config": unset}).batches is None
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"format": "parquet", "compression": "gzip"},
+        {"format": "jsonl", "compression": "zstd"},
+        {"compression": "gzip"},
+        {},
+        None,
+    ],
+)
+def test_other_encodings_than_amplitudes_are_refused(encoding):
+    (sentence,) = sentences(batches(encoding))
+    assert "must have the format jsonl, and the compression gzip or none" in sentence
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "s3://bucket/folder",
+        "/some/folder",
+        "file://some/folder",
+        "file:folder",
+        "file:///folder?query",
+        "file:///folder#part",
+        "file://[broken",
+        "",
+        None,
+    ],
+)
+def test_a_folder_that_is_none_of_this_machine_is_refused(root):
+    (sentence,) = sentences(batches(storage={"root": root}))
+    assert "needs as its root a folder of this machine, written as file:///some/" in sentence
+
+
+@pytest.mark.parametrize("storage", [{}, None])
+def test_a_missing_folder_is_asked_for(storage):
+    (sentence,) = sentences(batches(storage=storage))
+    assert "file:///some/folder" in sentence
+
+
+def test_files_must_not_pass_through_the_archive_itself(tmp_path):
+    inside = {"root": (tmp_path / "in" / "batches").as_uri()}
+    (sentence,) = sentences(batches(storage=inside, archive_path=str(tmp_path / "in")))
+    assert "must not lie in archive_path" in sentence
+    assert sentences(batches(storage=inside, archive_path=str(tmp_path / "other"))) == []
+    assert sentences(batches(storage=inside, archive_path="s3://bucket")) == []
+
+
+def test_batches_can_be_asked_for_in_the_environment(monkeypatch):
+    for name, value in GOOD.items():
+        monkeypatch.setenv(f"TAP_AMPLITUDE_{name.upper()}", value)
+    monkeypatch.setenv("TAP_AMPLITUDE_BATCH_CONFIG", json.dumps(batches()["batch_config"]))
+    tap = TapAmplitude(parse_env_config=True, clock=StoppedClock())
+    assert Settings.of_config(tap.config).batches == BatchSettings(Path("/some/folder"), "")
 
 
 def test_keys_are_never_quoted():
@@ -139,7 +223,7 @@ def test_discovery_needs_no_settings(capsys):
 
 def test_the_capabilities_are_those_that_are_kept():
     assert {capability.value for capability in TapAmplitude.capabilities} == {
-        "catalog", "state", "discover", "about", "stream-maps", "schema-flattening",
+        "catalog", "state", "discover", "about", "stream-maps", "schema-flattening", "batch",
         "structured-logging",
     }  # fmt: skip
 

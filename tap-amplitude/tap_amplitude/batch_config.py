@@ -1,0 +1,111 @@
+"""The setting `batch_config`: what it is called, what it must be, and what it means. Pure.
+
+It has the shape that every tap of the Singer SDK gives it. Here whole files are handed over as they
+are stored, so there is little to choose: the folder that they pass through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FORMATS = ("jsonl",)
+COMPRESSIONS = ("gzip", "none", None)
+
+BATCH_CONFIG: th.Property[Any] = th.Property(
+    "batch_config",
+    th.ObjectType(
+        th.Property(
+            "encoding",
+            th.ObjectType(
+                th.Property("format", th.StringType, description="jsonl."),
+                th.Property("compression", th.StringType, description="gzip or none."),
+                additional_properties=False,
+            ),
+            description="What the files hold: JSON lines, gzipped or not, as Amplitude has it.",
+        ),
+        th.Property(
+            "storage",
+            th.ObjectType(
+                th.Property("root", th.StringType, description="Folder, such as file:///var/tmp."),
+                th.Property("prefix", th.StringType, description="Begins the files' names."),
+                additional_properties=False,
+            ),
+            description="Where the files lie until the target has taken them.",
+        ),
+        additional_properties=False,
+    ),
+    title="Batch configuration",
+    description=(
+        "Hand over whole files in BATCH messages instead of a RECORD for each row, for a target on "
+        "the same machine that deletes them once it has read them: "
+        '{"encoding": {"format": "jsonl", "compression": "gzip"}, '
+        '"storage": {"root": "file:///some/folder"}}.'
+    ),
+)
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """The folder that files pass through, and how their names begin."""
+
+    root: Path
+    prefix: str
+
+    @classmethod
+    def of_config(cls, config: Mapping[str, Any]) -> BatchSettings | None:
+        """Read a setting in which `batch_problems` found nothing; None when it is not there."""
+        storage = _part(config.get("batch_config"), "storage")
+        root = local_folder(storage.get("root"))
+        return None if root is None else cls(root, str(storage.get("prefix") or ""))
+
+
+def batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the setting, a sentence for each."""
+    batch_config = config.get("batch_config")
+    if not batch_config:
+        return
+    encoding = _part(batch_config, "encoding")
+    if encoding.get("format") not in FORMATS or encoding.get("compression") not in COMPRESSIONS:
+        yield (
+            "batch_config's encoding must have the format jsonl, and the compression gzip or none: "
+            "files are handed over as Amplitude wrote them."
+        )
+    root = local_folder(_part(batch_config, "storage").get("root"))
+    if root is None:
+        yield (
+            "batch_config's storage needs as its root a folder of this machine, written as "
+            "file:///some/folder."
+        )
+    elif _is_within(root, str(config.get("archive_path") or "")):
+        yield "batch_config's storage.root must not lie in archive_path: its files would be read."
+
+
+def local_folder(url: Any) -> Path | None:
+    """Return the folder of a `file://` URL; None when it names none of this machine."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return None
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        return None
+    folder = Path(url2pathname(parts.path))
+    return folder if folder.is_absolute() and not (parts.query or parts.fragment) else None
+
+
+def _is_within(root: Path, archive_path: str) -> bool:
+    is_local = bool(archive_path) and "://" not in archive_path
+    return is_local and root.resolve().is_relative_to(Path(archive_path).resolve())
+
+
+def _part(value: Any, name: str) -> Mapping[str, Any]:
+    part = value.get(name) if isinstance(value, dict) else None
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,181 @@
+"""Hands whole files over to the target, and clears up when it has taken them.
+
+Files are put into a folder of this run, as they are stored: linked where archive and folder lie on
+one disk, else copied. From then on they belong to whoever reads them, and their reader deletes each
+one when all its rows are decided; that is how the tap learns of it. No more than `MOST_FILES` and
+`MOST_BYTES` wait at a time, so that a slow target fills no disk.
+
+A linked file is the archive's own file under a second name: it may be deleted, but never written
+to, nor its mode be changed. The folder keeps others out.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from tap_amplitude.spool import open_private, run_folder, spool_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from singer_delivery.retry import Clock
+
+    from tap_amplitude.archive import Archive, ExportFile
+    from tap_amplitude.batch_config import BatchSettings
+
+logger = logging.getLogger("tap-amplitude.handover")
+
+MOST_FILES = 8
+MOST_BYTES = 1024 * 1024 * 1024
+POLL_SECONDS = 0.01
+A_WHILE = 0.2
+"""Seconds of waiting after which the target may itself be waiting, for a STATE."""
+
+PATIENCE = 60.0
+"""Seconds of waiting after which the log says so, and again after as many."""
+
+ROOT_SETTING = "batch_config's storage.root"
+NO_PLAIN_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
+LONGEST_NAME = 100
+
+
+class Handover:
+    """The files that the target has been told of, and has not taken yet.
+
+    Args:
+        folder: where to put them.
+        prefix: how their names begin.
+        clock: what waiting goes by.
+        reader_is_gone: tells whether nobody can take them any more.
+    """
+
+    def __init__(
+        self, folder: Path, prefix: str, clock: Clock, reader_is_gone: Callable[[], bool]
+    ) -> None:
+        self._folder = folder
+        self._prefix = prefix
+        self._clock = clock
+        self._reader_is_gone = reader_is_gone
+        self._number = 0
+        self._waiting: dict[Path, int] = {}
+
+    def put(self, archive: Archive, file: ExportFile) -> Path:
+        """Put a file of an archive where the target finds it.
+
+        Raises:
+            ArchiveUnreadable: It is damaged as a member of its zip, or the storage fails.
+            SpoolUnwritable: It cannot be copied.
+        """
+        self._number += 1
+        path = self._folder / file_name(self._prefix, self._number, file.name)
+        source = archive.local_path(file)
+        if source is None or not _linked(source, path):
+            with spool_errors(self._folder, ROOT_SETTING), open_private(path) as copy:
+                for chunk in archive.chunks(file):
+                    copy.write(chunk)
+        self._waiting[path] = path.stat().st_size
+        return path
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether a file of `size` bytes may be put; one may always, whatever its size."""
+        self._waiting = {path: held for path, held in self._waiting.items() if path.exists()}
+        few = len(self._waiting) < MOST_FILES
+        return not self._waiting or (few and sum(self._waiting.values()) + size <= MOST_BYTES)
+
+    def wait_for_room(self, size: int, after_a_while: Callable[[], None]) -> None:
+        """Return when a file of `size` bytes may be put.
+
+        Args:
+            size: the bytes of the next file.
+            after_a_while: is called once if it takes long.
+
+        Raises:
+            BrokenPipeError: The target is gone.
+        """
+        if not self._has_come(lambda: self.has_room(size), within=A_WHILE):
+            after_a_while()
+            self._has_come(lambda: self.has_room(size))
+
+    def wait_until_taken(self) -> None:
+        """Return when the target has taken every file.
+
+        Raises:
+            BrokenPipeError: The target is gone.
+        """
+        self._has_come(lambda: not any(path.exists() for path in self._waiting))
+
+    def _has_come(self, is_there: Callable[[], bool], within: float = math.inf) -> bool:
+        """Wait for something, and tell whether it came within so many seconds."""
+        start = noted = self._clock.monotonic()
+        while not is_there():
+            now = self._clock.monotonic()
+            if self._reader_is_gone():
+                raise BrokenPipeError
+            if now - start >= within:
+                return False
+            if now - noted >= PATIENCE:
+                noted = now
+                self._log_that_it_waits()
+            self._clock.sleep(POLL_SECONDS)
+        return True
+
+    def _log_that_it_waits(self) -> None:
+        logger.warning(
+            "Waiting for the target to read and delete %d files in %s. Its log says what keeps it; "
+            "a target that never deletes the files of a batch needs batch_config to be left out.",
+            sum(path.exists() for path in self._waiting),
+            self._folder,
+        )
+
+
+@contextmanager
+def handing_over(
+    settings: BatchSettings, clock: Clock, reader_is_gone: Callable[[], bool]
+) -> Iterator[Handover]:
+    """Give a `Handover`, and wait on leaving until the target has taken all.
+
+    It waits as well when the export cannot go on, since what was handed over is good. It does not
+    when the target is gone or a signal ends the run: then its folder is removed with all in it.
+
+    Raises:
+        BrokenPipeError: The target is gone.
+        SpoolUnwritable: The folder cannot be made.
+    """
+    with run_folder(settings.root, ROOT_SETTING) as folder:
+        handover = Handover(folder, settings.prefix, clock, reader_is_gone)
+        try:
+            yield handover
+        except BrokenPipeError:
+            raise
+        except Exception:
+            with suppress(BrokenPipeError):
+                handover.wait_until_taken()
+            raise
+        handover.wait_until_taken()
+
+
+def file_name(prefix: str, number: int, name: str) -> str:
+    """Return what a file is called in the folder: one of a kind, and plain in a path and a URL.
+
+    Names in a zip are anybody's, so only letters, digits, dots and dashes of them are kept.
+    """
+    last_part = name.replace("\\", "/").rpartition("/")[2]
+    return NO_PLAIN_CHARACTERS.sub("-", f"{prefix}{number:06}-{last_part[-LONGEST_NAME:]}")
+
+
+def _linked(source: Path, path: Path) -> bool:
+    """Give a file a second name; False where that cannot be, or nobody could read it by that."""
+    try:
+        os.link(source.resolve(), path)
+    except OSError:  # another disk, a disk without links, a file of somebody else
+        return False
+    if os.access(path, os.R_OK):
+        return True
+    path.unlink()
+    return False
