@@ -33,6 +33,8 @@ from singer_delivery.tickets import (
     as_update,
 )
 
+NOTHING_MORE: dict[str, Any] = {}
+
 
 class Dispatch(Protocol):
     """What carries the events: `Dispatcher`, or a dry run's writer."""
@@ -98,7 +100,7 @@ class Delivery:
         """
         try:
             mapped = mapping(record, self._ledger)
-            encoded = [self._endpoints[event.endpoint].encode(event) for event in mapped.events]
+            encoded = [self._encoded(event) for event in mapped.events]
         except Unmappable as error:
             self.take_unmappable(stream, message, error)
         else:
@@ -166,6 +168,11 @@ class Delivery:
     def _dispatcher(self) -> Dispatch:
         assert self.dispatch is not None, "connect a dispatcher before taking records"
         return self.dispatch
+
+    def _encoded(self, event: Event) -> bytes:
+        encoded = self._endpoints[event.endpoint].encode(event)
+        event.body = NOTHING_MORE  # thousands of events wait: their bytes are enough
+        return encoded
 
     def _open(self, stream: str, message: bytes) -> Receipt:
         self._dispatcher.raise_if_over()

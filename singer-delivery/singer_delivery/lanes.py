@@ -203,6 +203,7 @@ class Lanes:
             self._held -= queued.held
             present = queued.presence
             assert present is not None, "it never waited in a lane"
+            queued.presence = queued.after = None  # what refers to itself would wait for the gc
             present.undecided -= 1
             if not present.undecided:
                 del self._present[queued.event.person]

@@ -41,7 +41,7 @@ class Held:
         self.queued: dict[int, Queued] = {}
 
     def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        self.queued[event.body["number"]] = Queued(event, encoded, ticket)
+        self.queued[int(event.name.split()[-1])] = Queued(event, encoded, ticket)
 
     def drain(self) -> None:
         assert not self.queued

@@ -6,7 +6,6 @@ with its input. It sends nothing, writes no file, and hears no signal: the run d
 
 from __future__ import annotations
 
-import gc
 import marshal
 import os
 import pickle
@@ -21,6 +20,7 @@ import orjson
 from singer_delivery.ahead.assuming import Assuming
 from singer_delivery.ahead.wire import LENGTH, Block, frame, outcome_row
 from singer_delivery.cleaning import clean
+from singer_delivery.collecting import collect_rarely
 from singer_delivery.database import Database
 from singer_delivery.endpoint import Encoder
 from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
@@ -116,7 +116,7 @@ def main() -> None:
     task: Task = pickle.loads(_read(source))  # noqa: S301 - from the process that started this one
     database = Database(task.ledger_url, task.scope, keep=task.keep)
     worker = Worker(task, Assuming(database.read))
-    gc.freeze()
+    collect_rarely()
     while packed := _read(source):
         sink.write(frame(worker.work(Block(*marshal.loads(packed)))))  # noqa: S302 - as above
         sink.flush()

@@ -28,6 +28,7 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
+from singer_delivery.collecting import collect_rarely
 from singer_delivery.dispatcher import Interrupted
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
@@ -107,6 +108,7 @@ class DeliveryTarget(Target):
     @classmethod
     def invoke(cls, **options: Any) -> None:
         """Run the command line; errors that are for people end it with their sentence alone."""
+        collect_rarely()
         try:
             super().invoke(**options)
         except (DeliveryError, InvalidInputLine) as error:
