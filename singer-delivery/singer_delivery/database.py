@@ -66,11 +66,12 @@ class Database:
     def __init__(self, url: str, scope: str, *, keep: bool) -> None:
         self._scope = scope
         engine = opened(url, keep=keep)
-        self._upsert = _Prepared(engine, _upsert(engine, tables.facts))
-        self._upsert_update = _Prepared(engine, _upsert(engine, tables.updates, newest=True))
-        self._sent = _Prepared(engine, _sent)
-        self._untrue = _Prepared(engine, _untrue)
-        self._select = _Prepared(engine, _fact)
+        upsert_update = _upsert(engine, tables.updates, newest=True)
+        self._upsert = _Prepared(engine, _upsert(engine, tables.facts), _FACT)
+        self._upsert_update = _Prepared(engine, upsert_update, ("scope", *Update._fields))
+        self._sent = _Prepared(engine, _sent, _SENT)
+        self._untrue = _Prepared(engine, _untrue, _UNTRUE)
+        self._select = _Prepared(engine, _fact, _ASKED)
         self._waiting = select(*(tables.updates.c[name] for name in Update._fields)).where(
             tables.updates.c.scope == scope
         )
@@ -85,9 +86,7 @@ class Database:
 
     def read(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
-        asked = self._select.row(
-            asked_scope=self._scope, asked_kind=kind, asked_name=self._storable(_fitted(name))
-        )
+        asked = self._select.row((self._scope, kind, self._storable(_fitted(name))))
         with told_as_storage_error():
             if self._cursor is not None:
                 row = self._cursor.execute(self._select.text, asked).fetchone()
@@ -108,13 +107,10 @@ class Database:
         has taken their place; so are the facts that proved `untrue`, unless another was said since.
         """
         # In one order, so that two machines never wait for each other's rows.
-        rows = [self._upsert.row(**self._row(fact)) for fact in sorted(facts)]
-        kept = [self._upsert_update.row(**self._update_row(update)) for update in sorted(updates)]
-        done = [self._sent.row(**self._update_key(update)) for update in sorted(sent)]
-        wrong = [
-            self._untrue.row(**{f"old_{name}": value for name, value in self._row(fact).items()})
-            for fact in untrue
-        ]
+        rows = [self._upsert.row(self._fact_row(fact)) for fact in sorted(facts)]
+        kept = [self._upsert_update.row(self._update_row(update)) for update in sorted(updates)]
+        done = [self._sent.row(self._update_key(update)) for update in sorted(sent)]
+        wrong = [self._untrue.row(self._fact_row(fact)[:4]) for fact in untrue]
         with told_as_storage_error(), self._writer.begin():
             for statement, of in (
                 (self._untrue, wrong),
@@ -158,25 +154,16 @@ class Database:
         self._writer.close()
         self._engine.dispose()
 
-    def _row(self, fact: Fact) -> dict[str, Any]:
-        return {
-            "scope": self._scope,
-            "kind": fact.kind,
-            "name": self._storable(_fitted(fact.name)),
-            "value": self._storable(fact.value),
-            "at": fact.at,
-        }
+    def _fact_row(self, fact: Fact) -> tuple[Any, ...]:
+        kind, name, value, at = fact
+        return self._scope, kind, self._storable(_fitted(name)), self._storable(value), at
 
-    def _update_row(self, update: Update) -> dict[str, Any]:
-        return {
-            **update._asdict(),
-            "scope": self._scope,
-            "name": self._storable(_fitted(update.name)),
-        }
+    def _update_row(self, update: Update) -> tuple[Any, ...]:
+        endpoint, name, *rest = update
+        return self._scope, endpoint, self._storable(_fitted(name)), *rest
 
-    def _update_key(self, update: Update) -> dict[str, Any]:
-        row = self._update_row(update)
-        return {f"sent_{name}": row[name] for name in ("scope", "endpoint", "name", "at")}
+    def _update_key(self, update: Update) -> tuple[Any, ...]:
+        return self._update_row(update)[:4]
 
     def _storable(self, text: str) -> str:
         # PostgreSQL's text holds every character but this one.
@@ -187,35 +174,38 @@ class _Prepared:
     """A statement in the driver's own words, and its rows in the form that the driver takes.
 
     SQLAlchemy would take each row through its own hands: several times what the driver needs.
+
+    Args:
+        engine: whose driver.
+        statement: of SQLAlchemy.
+        names: of its parameters, in the order in which rows have them.
     """
 
-    def __init__(self, engine: Engine, statement: Any) -> None:
+    def __init__(self, engine: Engine, statement: Any, names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=engine.dialect)
         self.text = str(compiled)
-        self._order = compiled.positiontup if compiled.positional else None
+        self._names = names
+        self._is_named = not compiled.positional
+        assert self._is_named or (*compiled.positiontup,) == names, "not the driver's order"
 
-    def row(self, **values: Any) -> Any:
-        """Return the values of one row."""
-        if self._order is None:
-            return values
-        return tuple([values[name] for name in self._order])
+    def row(self, values: tuple[Any, ...]) -> Any:
+        """Return the values of one row as the driver takes them."""
+        return dict(zip(self._names, values, strict=True)) if self._is_named else values
 
 
-_fact = select(tables.facts.c.value, tables.facts.c.at).where(
-    *(tables.facts.c[name] == bindparam(f"asked_{name}") for name in ("scope", "kind", "name"))
-)
-_untrue = delete(tables.facts).where(
-    *(
-        tables.facts.c[name] == bindparam(f"old_{name}")
-        for name in ("scope", "kind", "name", "value")
-    )
-)
-_sent = delete(tables.updates).where(
-    *(
-        tables.updates.c[name] == bindparam(f"sent_{name}")
-        for name in ("scope", "endpoint", "name", "at")
-    )
-)
+_FACT = tuple(column.name for column in tables.facts.columns)
+_ASKED = ("asked_scope", "asked_kind", "asked_name")
+_UNTRUE = ("old_scope", "old_kind", "old_name", "old_value")
+_SENT = ("sent_scope", "sent_endpoint", "sent_name", "sent_at")
+
+
+def _each(table: Table, names: tuple[str, ...]) -> list[Any]:
+    return [table.c[name.partition("_")[2]] == bindparam(name) for name in names]
+
+
+_fact = select(tables.facts.c.value, tables.facts.c.at).where(*_each(tables.facts, _ASKED))
+_untrue = delete(tables.facts).where(*_each(tables.facts, _UNTRUE))
+_sent = delete(tables.updates).where(*_each(tables.updates, _SENT))
 
 
 def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:

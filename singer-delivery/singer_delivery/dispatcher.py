@@ -263,7 +263,9 @@ class Dispatcher:
         with self._lock:
             self._lanes.decided(batch)
             self._undecided -= len(batch)
-            self._wake_lanes()
+            for lane in self._lanes.lanes:
+                if lane.waiting:  # it may have waited for these
+                    lane.ready.notify()
             self._progress.notify()
 
     def _sleep(self, seconds: float) -> bool:
