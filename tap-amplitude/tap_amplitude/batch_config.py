@@ -85,7 +85,7 @@ def batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "batch_config's storage needs as its root a folder of this machine, written as "
             "file:///some/folder."
         )
-    elif _is_within(root, str(config.get("archive_path") or "")):
+    elif _is_within(root, config.get("archive_path")):
         yield "batch_config's storage.root must not lie in archive_path: its files would be read."
 
 
@@ -101,9 +101,8 @@ def local_folder(url: Any) -> Path | None:
     return folder if folder.is_absolute() and not (parts.query or parts.fragment) else None
 
 
-def _is_within(root: Path, archive_path: str) -> bool:
-    is_local = bool(archive_path) and "://" not in archive_path
-    return is_local and root.resolve().is_relative_to(Path(archive_path).resolve())
+def _is_within(root: Path, archive_path: Any) -> bool:
+    return bool(archive_path) and root.resolve().is_relative_to(Path(str(archive_path)).resolve())
 
 
 def _part(value: Any, name: str) -> Mapping[str, Any]:

@@ -67,11 +67,11 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             self._lines.clear()
             self._size = 0
             write_to_stdout(chunk)
-        except (BrokenPipeError, ConnectionResetError):  # a socket says it in its own way
+        except BrokenPipeError:
             _abandon_stdout()
             if self.signum is not None:  # a Ctrl-C ended the reader as well, and a little sooner
                 raise SystemExit(128 + self.signum) from None
-            raise BrokenPipeError from None
+            raise
         finally:
             self._is_writing = False
         if self.signum is not None:

@@ -232,6 +232,23 @@ def test_it_describes_itself_without_settings(arguments, tmp_path):
     assert "could not be detected" not in done.stdout
 
 
+COMMAND = """
+import contextlib, gc, sys
+from tap_amplitude.command import main
+sys.argv = ["tap-amplitude", "--version"]
+with contextlib.suppress(SystemExit):
+    main()
+print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+
+
+def test_garbage_is_collected_again_once_the_command_has_started():
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-2:] == ["True", "True"]
+
+
 MEMORY = """
 import resource, sys
 from tap_amplitude.tap import TapAmplitude
