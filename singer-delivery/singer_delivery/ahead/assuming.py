@@ -22,7 +22,7 @@ FactRow = tuple[str, str, "str | None", int]
 """A fact, or that there is none where the value is None."""
 
 AssumptionRow = tuple[str, str, "str | None", int, int]
-"""Kind, name, value and time of what was known of a place (see `Assuming.assumed`), no value where
+"""Kind, name, value and time of what was known of a place (see `Place`), no value where
 there was nothing; and `before`, the earliest time of what was taken for news after it.
 
 A later time of the same value makes no difference as long as it is earlier than that: NEVER where
@@ -49,6 +49,24 @@ def row_of(fact: Fact) -> FactRow:
     return fact.kind, fact.name, fact.value, fact.at
 
 
+class Place:
+    """One thing of the past that a block asks for or speaks of.
+
+    Attributes:
+        number: its place in the order in which the block came to them.
+        assumed: what was known when it was first asked for.
+        before: see `AssumptionRow`.
+        fact: what holds by now.
+    """
+
+    __slots__ = ("assumed", "before", "fact", "number")
+
+    def __init__(self, number: int, fact: Fact | None, before: int) -> None:
+        self.number = number
+        self.assumed = self.fact = fact
+        self.before = before
+
+
 class Assuming:
     """Answers a mapping from what this worker knows; implements `Known`.
 
@@ -56,18 +74,14 @@ class Assuming:
         read: looks up what is on disk.
 
     Attributes:
-        assumed: of the present block, in the order in which it was first asked for or said. An
-            index into it is called a place.
-        touched: places that the present record asked for or said something of.
+        touched: numbers of the places that the present record asked for or speaks of.
     """
 
     def __init__(self, read: Callable[[str, str], Fact | None]) -> None:
         self._read = read
         self._known: dict[Key, Fact | None] = {}
         self._older: dict[Key, Fact | None] = {}
-        self._places: dict[Key, int] = {}
-        self._before: list[int] = []
-        self.assumed: list[FactRow] = []
+        self._places: dict[Key, Place] = {}
         self.touched: list[int] = []
 
     def learn(self, facts: Iterable[FactRow]) -> None:
@@ -76,72 +90,73 @@ class Assuming:
             self._known[kind, name] = None if value is None else Fact(kind, name, value, at)
 
     def begin_block(self) -> None:
-        """Forget what was assumed: the next record is the first of a block."""
-        if len(self._known) >= KNOWN:  # not within a block, whose places must stay known
-            self._known, self._older = {}, self._known
+        """Assume nothing yet: the next record is the first of a block."""
         self._places = {}
-        self._before = []
-        self.assumed = []
 
     def begin_record(self) -> None:
         """Forget what the record before touched."""
         self.touched = []
 
+    @property
+    def places(self) -> int:
+        """How many there are so far in this block."""
+        return len(self._places)
+
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known; the mapping may make anything of it."""
-        key = (kind, name)
-        place = self._places.get(key)
+        place = self._places.get((kind, name))
         if place is None:
-            return self._assume(key, EXACT)
-        if self._before[place] != SAID:
-            self._before[place] = EXACT
-        self.touched.append(place)
-        return self._known[key]
+            return self._place((kind, name), EXACT).fact
+        place.before = min(place.before, EXACT)
+        self.touched.append(place.number)
+        return place.fact
 
     def last_told(self, fact: Fact) -> Fact | None:
         """Return what is known of the same; the mapping only asks whether `fact` is news."""
-        key = fact[:2]
-        place = self._places.get(key)
+        place = self._places.get(fact[:2])
         if place is None:
-            known = self._assume(key, NEVER)
-            place = self.touched[-1]
+            place = self._place(fact[:2], NEVER)
         else:
-            known = self._known[key]
-            self.touched.append(place)
-        if known is not None and known.value != fact.value and known.at < fact.at:
-            self._before[place] = min(self._before[place], fact.at)
+            self.touched.append(place.number)
+        known = place.fact
+        if known is not None and known[2] != fact[2] and known[3] <= fact[3] < place.before:
+            place.before = fact.at
         return known
 
     def believe(self, mapped: Mapped) -> None:
         """Go on as if what a record said were true by now."""
         for event in mapped.events:
-            for fact in (*event.claims, *event.facts):
-                self._say(fact)
-        for fact in mapped.renewed:
-            self._say(fact)
+            if event.claims or event.facts:
+                self._say(event.claims)
+                self._say(event.facts)
+        self._say(mapped.renewed)
 
-    def assumptions(self) -> list[AssumptionRow]:
-        """Return what was assumed in this block, place by place."""
-        return [(*each, before) for each, before in zip(self.assumed, self._before, strict=True)]
+    def end_block(self) -> list[AssumptionRow]:
+        """Return what was assumed in this block, place by place, and remember what holds now."""
+        if len(self._known) >= KNOWN:
+            self._known, self._older = {}, self._known
+        self._known.update({key: place.fact for key, place in self._places.items()})
+        return [_as_row(key, place) for key, place in self._places.items()]
 
-    def _say(self, fact: Fact) -> None:
-        key = fact[:2]
-        if key not in self._places:
-            self._place(key, None, SAID)
-        self._known[key] = fact
+    def _say(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            place = self._places.get(fact[:2])
+            if place is None:
+                place = self._places[fact[:2]] = Place(len(self._places), None, SAID)
+                self.touched.append(place.number)
+            place.fact = fact
 
-    def _assume(self, key: Key, before: int) -> Fact | None:
+    def _place(self, key: Key, before: int) -> Place:
         fact = self._known.get(key, UNKNOWN)
         if fact is UNKNOWN:
             fact = self._older.get(key, UNKNOWN)
             if fact is UNKNOWN:
                 fact = self._read(*key)
-            self._known[key] = fact
-        self._place(key, fact, before)
-        return fact
+        place = self._places[key] = Place(len(self._places), fact, before)
+        self.touched.append(place.number)
+        return place
 
-    def _place(self, key: Key, fact: Fact | None, before: int) -> None:
-        place = self._places[key] = len(self.assumed)
-        self.assumed.append((*key, None, 0) if fact is None else row_of(fact))
-        self._before.append(before)
-        self.touched.append(place)
+
+def _as_row(key: Key, place: Place) -> AssumptionRow:
+    fact = place.assumed
+    return (*key, None, 0, place.before) if fact is None else (*fact, place.before)

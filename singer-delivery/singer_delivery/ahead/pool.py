@@ -40,7 +40,7 @@ class Result(NamedTuple):
     """What a worker made of its lines of a block.
 
     Attributes:
-        assumptions: what it assumed, see `Assuming.assumptions`.
+        assumptions: what it assumed, see `AssumptionRow`.
         made: a `Made` for each line.
     """
 

@@ -31,7 +31,7 @@ class Made(NamedTuple):
     """What became of one record.
 
     Attributes:
-        places: how many places there were after it; see `Assuming.assumed`.
+        places: how many places there were after it; see `assuming.Place`.
         touched: the places that it asked for or said something of.
         outcome: its `outcome_row`, or why nothing can be made of it: a reason and a detail.
     """

@@ -99,8 +99,8 @@ class Worker:
                 outcome = self._outcome(line)
             except Unmappable as error:
                 outcome = (error.reason, error.detail)
-            made.append((len(known.assumed), known.touched, outcome))
-        return known.assumptions(), made
+            made.append((known.places, known.touched, outcome))
+        return known.end_block(), made
 
     def _outcome(self, line: bytes) -> tuple[Any, ...]:
         mapped, encoded = mapped_line(line, self._task, self._known)

@@ -115,7 +115,9 @@ class ToyDesk:
 
     def take_mapped(self, message: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
         self.memory.take(mapped)
-        said = [(e.kind, e.name, e.person, e.at, e.merges, e.claims, e.facts) for e in mapped.events]
+        said = [
+            (e.kind, e.name, e.person, e.at, e.merges, e.claims, e.facts) for e in mapped.events
+        ]
         self.taken.append((message, said, mapped.skipped, mapped.notes, encoded))
         if len(self.taken) in self.saves:
             self.memory.save()
@@ -149,9 +151,9 @@ class ToyPool:
         return self._results.popleft()
 
     def tell(self, facts: list[Any], *, but: int | None = None) -> None:
-        for number, news in enumerate(self._news):
+        for number in range(self.count):
             if number != but:
-                news += facts
+                self._news[number] += facts
 
     def correct(self, number: int, facts: list[Any]) -> None:
         self._news[number] += facts
@@ -172,13 +174,17 @@ records = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+def take_in_turn(desk: ToyDesk, line: bytes) -> None:
+    try:
+        desk.take_mapped(line, *desk.map_now(line, desk.memory))
+    except Unmappable as error:
+        desk.take_unmappable(line, error)
+
+
 def in_turn(lines: list[bytes], task: Task) -> tuple[list[Any], Memory]:
     desk = ToyDesk(task, Memory())
     for line in lines:
-        try:
-            desk.take_mapped(line, *desk.map_now(line, desk.memory))
-        except Unmappable as error:
-            desk.take_unmappable(line, error)
+        take_in_turn(desk, line)
     return desk.taken, desk.memory
 
 
