@@ -79,14 +79,11 @@ def batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "batch_config's encoding must have the format jsonl, and the compression gzip or none: "
             "files are handed over as Amplitude wrote them."
         )
-    root = local_folder(_part(batch_config, "storage").get("root"))
-    if root is None:
+    if local_folder(_part(batch_config, "storage").get("root")) is None:
         yield (
             "batch_config's storage needs as its root a folder of this machine, written as "
             "file:///some/folder."
         )
-    elif _is_within(root, config.get("archive_path")):
-        yield "batch_config's storage.root must not lie in archive_path: its files would be read."
 
 
 def local_folder(url: Any) -> Path | None:
@@ -99,10 +96,6 @@ def local_folder(url: Any) -> Path | None:
         return None
     folder = Path(url2pathname(parts.path))
     return folder if folder.is_absolute() and not (parts.query or parts.fragment) else None
-
-
-def _is_within(root: Path, archive_path: Any) -> bool:
-    return bool(archive_path) and root.resolve().is_relative_to(Path(str(archive_path)).resolve())
 
 
 def _part(value: Any, name: str) -> Mapping[str, Any]:

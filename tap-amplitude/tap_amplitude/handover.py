@@ -41,6 +41,10 @@ PATIENCE = 60.0
 """Seconds of waiting after which the log says so, and again after as many."""
 
 ROOT_SETTING = "batch_config's storage.root"
+OWN_FOLDER = ".tap-amplitude"
+"""Below the root, which may be a folder of everybody's: what is cleared in it was made by this tap.
+It is hidden, so that no file in it is taken for one of an archive around it."""
+
 NO_PLAIN_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST_NAME = 100
 
@@ -147,7 +151,7 @@ def handing_over(
         BrokenPipeError: The target is gone.
         SpoolUnwritable: The folder cannot be made.
     """
-    with run_folder(settings.root, ROOT_SETTING) as folder:
+    with run_folder(settings.root / OWN_FOLDER, ROOT_SETTING) as folder:
         handover = Handover(folder, settings.prefix, clock, reader_is_gone)
         try:
             yield handover

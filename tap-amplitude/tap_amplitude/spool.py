@@ -7,8 +7,9 @@ Files that are handed over as they are pass through a folder of the same make, s
         lock              held for a moment by whoever makes or clears run folders
         run-*/            one for each live run, with a `lock` its run holds to its end
 
-A run that was killed leaves its folder behind without a holder; the next run removes it. Everything
-is readable by its owner alone, since it holds what the export holds.
+A run that was killed leaves its folder behind without a holder; the next run removes it, but no
+folder without a lock, which may be of somebody else. Everything is readable by its owner alone,
+since it holds what the export holds.
 """
 
 from __future__ import annotations
@@ -82,12 +83,12 @@ def open_private(path: Path, *, append: bool = False) -> IO[bytes]:
 def _clear_folders_of_the_dead(spool_dir: Path) -> None:
     if fcntl is None:
         return
-    for folder in spool_dir.glob("run-*"):
+    for path in spool_dir.glob("run-*/lock"):
         lock = None
         with suppress(OSError):
-            lock = _lock(folder / "lock", wait=False)
+            lock = _lock(path, wait=False)
         if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
             lock.close()
 
 

@@ -10,12 +10,12 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 import zipfile
 
 import fsspec
 import pytest
 from tap_amplitude import streams as streams_module
+from tap_amplitude.archive import Archive
 from tap_amplitude.errors import AccessRefused, ArchiveUnreadable
 
 from tests.fakes.amplitude import FakeAmplitude
@@ -85,7 +85,7 @@ def many(tmp_path):
 
 
 def left_in(root):
-    return sorted(path.name for path in root.rglob("*"))
+    return sorted(path.name for path in root.rglob("*") if path.name != ".tap-amplitude")
 
 
 def take_to_the_end(process):
@@ -169,6 +169,20 @@ def test_the_archive_itself_stays_as_it_was(sandbox, tree):
 
     assert same == [1, 1, 1, 1]
     assert {path: (path.read_bytes(), path.stat().st_mode) for path in tree.iterdir()} == before
+
+
+def test_files_on_their_way_are_not_taken_for_the_archives_own(sandbox, many):
+    sandbox.config["batch_config"] = batch_config(many)
+    seen = []
+
+    taken, _ = run_and_take(
+        sandbox,
+        lambda path: seen.append((path.exists(), len(Archive(str(many)).files()))),
+        archive_path=str(many),
+    )
+
+    assert set(seen) == {(True, MOST_FILES + 4)}
+    assert len(taken.names) == MOST_FILES + 4
 
 
 def test_the_content_tells_how_a_file_is_packed_and_not_its_name(sandbox, tmp_path):
@@ -476,4 +490,3 @@ def test_without_the_setting_nothing_is_said(sandbox, tree, caplog):
         taken, _ = run_and_take(sandbox, archive_path=str(tree), batch_config=unset)
         assert len(taken.output.records) == 4 * 3
     assert "batch" not in caplog.text
-    assert threading.active_count() == 1

@@ -231,7 +231,7 @@ def hand_over(tmp_path, archive):
         settings = BatchSettings(tmp_path / "root", "")
         with handing_over(settings, clock, reader_is_gone) as handover:
             paths.append(handover.put(archive, archive.files()[0]))
-            assert paths[0].parent.parent == tmp_path / "root"
+            assert paths[0].parent.parent == tmp_path / "root" / ".tap-amplitude"
             assert stat.S_IMODE(paths[0].parent.stat().st_mode) == 0o700
             clocks.append(clock)
             if error is not None:
@@ -239,7 +239,8 @@ def hand_over(tmp_path, archive):
 
     clocks = []
     yield run, clocks
-    assert [path.name for path in (tmp_path / "root").iterdir()] == ["lock"]
+    left = [path.name for path in (tmp_path / "root").rglob("*")]
+    assert left == [".tap-amplitude", "lock"]
 
 
 def test_the_folder_is_its_owners_and_gone_at_the_end(hand_over):

@@ -143,16 +143,6 @@ def test_a_missing_folder_is_asked_for(storage):
     assert "file:///some/folder" in sentence
 
 
-def test_files_must_not_pass_through_the_archive_itself(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    inside = {"root": (tmp_path / "in" / "batches").as_uri()}
-    (sentence,) = sentences(batches(storage=inside, archive_path=str(tmp_path / "in")))
-    assert "must not lie in archive_path" in sentence
-    assert sentences(batches(storage=inside, archive_path=str(tmp_path / "other"))) == []
-    assert sentences(batches(storage=inside, archive_path="s3://bucket")) == []
-    assert sentences(batches(storage=inside, archive_path="")) == []
-
-
 def test_batches_can_be_asked_for_in_the_environment(monkeypatch):
     for name, value in GOOD.items():
         monkeypatch.setenv(f"TAP_AMPLITUDE_{name.upper()}", value)

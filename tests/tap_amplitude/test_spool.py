@@ -56,10 +56,14 @@ def test_leftovers_of_a_killed_run_are_cleared_and_a_live_run_is_left_alone(tmp_
 
 def test_other_files_of_the_folder_are_left_alone(tmp_path):
     (tmp_path / "bad_lines.jsonl").write_text("{}\n")
-    (tmp_path / "mine").mkdir()
+    for name in ("mine", "run-of-mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data").write_text("")
     with run_folder(tmp_path):
         pass
-    assert {path.name for path in tmp_path.iterdir()} == {"bad_lines.jsonl", "mine", "lock"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"bad_lines.jsonl", "mine", "run-of-mine", "lock"}
+    assert (tmp_path / "run-of-mine" / "data").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
