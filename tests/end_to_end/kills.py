@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tests.end_to_end import outcome
 from tests.end_to_end.attempts import Attempt
 from tests.end_to_end.outcome import Outcome
-from tests.end_to_end.pipe import Ended, Pipe, make_mixpanel_pipe, make_pipe
+from tests.end_to_end.pipe import Ended, Pipe, batches_in, make_mixpanel_pipe, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.exchanges import Act, Delay, DropConnection, Hold, LoseReply, Reply, TruncateBody
@@ -241,12 +241,19 @@ def migration(
     seed: int,
     company: Company | None = None,
     start: Callable[[Pipe], Attempt] = Attempt,
+    *,
+    in_batches: bool = False,
 ) -> Iterator[Migration]:
-    """Open both fakes; windows and requests are small, so that there are many of them."""
+    """Open both fakes; windows and requests are small, so that there are many of them.
+
+    With `in_batches` the tap hands over files in BATCH messages.
+    """
     company = company or company_for(seed)
     with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as service:
         pipe = destination.pipe(folder, amplitude, service, max_batch_events=25, max_in_flight=4)
         pipe.tap["window_hours"] = 2
+        if in_batches:
+            pipe.tap["batch_config"] = batches_in(folder)
         pipe.tap["start_date"] = company.start.isoformat()
         pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
         whole, chance = Outcome.of(company), random.Random(seed)

@@ -140,6 +140,14 @@ def make_mixpanel_pipe(
     return Pipe(folder, _tap(folder, amplitude), target, "target-mixpanel")
 
 
+def batches_in(folder: Path) -> dict[str, Any]:
+    """Return the tap's `batch_config` that hands files over in this folder."""
+    return {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": f"file://{folder / 'batches'}"},
+    }
+
+
 def _tap(folder: Path, amplitude: FakeAmplitude | None) -> dict[str, Any]:
     tap: dict[str, Any] = {"spool_dir": str(folder / "spool"), "max_retries": 3}
     if amplitude is not None:

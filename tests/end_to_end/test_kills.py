@@ -23,20 +23,25 @@ AT_ONCE = 4
 """Migrations at the same time: one waits for a retry while another's processes start."""
 
 pytestmark = pytest.mark.parametrize("destination", [POSTHOG, MIXPANEL], ids=str)
+both_ways = pytest.mark.parametrize("in_batches", [False, True], ids=["records", "batches"])
 
 
-def test_a_few_kills_lose_and_double_nothing(tmp_path, destination):
-    with migration(tmp_path, destination, 1, company_for(1)) as begun:
+@both_ways
+def test_a_few_kills_lose_and_double_nothing(tmp_path, destination, in_batches):
+    with migration(tmp_path, destination, 1, company_for(1), in_batches=in_batches) as begun:
         begun.kill(A_FEW)
         begun.finish()
 
 
 @pytest.mark.slow
-def test_two_hundred_kills_lose_and_double_nothing(tmp_path, destination, record_property):
+@both_ways
+def test_two_hundred_kills_lose_and_double_nothing(
+    tmp_path, destination, in_batches, record_property
+):
     def survive(seed: int) -> int:
         folder = tmp_path / str(seed)
         folder.mkdir()
-        with migration(folder, destination, seed) as begun:
+        with migration(folder, destination, seed, in_batches=in_batches) as begun:
             begun.kill(KILLS_EACH)
             begun.finish()
             return begun.kills
