@@ -125,9 +125,9 @@ def _marked(letter: DeadLetter) -> bytes:
         message: dict[str, Any] = json.loads(letter.message)
         message["record"][COLUMN] = why
         return _line(message)
-    except RecursionError:
-        # orjson, which read the message, goes deeper than json does.
-        quoted = {**why, "message": letter.message.decode()}
+    except (RecursionError, ValueError, TypeError):
+        # Nested deeper than json goes, though orjson read it; or no JSON object at all.
+        quoted = {**why, "message": letter.message.decode(errors="replace")}
         return _line({"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}})
 
 
