@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 NEW_OBJECTS = 50_000
 """More containers than were let go, before it looks. By default it is 700: with thousands of events
@@ -16,3 +18,18 @@ def collect_rarely() -> None:
     """
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, 20, 100)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Look for none in the block.
+
+    The Singer SDK and what it needs are a hundred thousand objects, none of them garbage. Looking
+    through them while they are made is a fifth of the time it takes to start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

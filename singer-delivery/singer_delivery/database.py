@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -21,6 +21,7 @@ from singer_delivery import tables
 from singer_delivery.conversions import shortened
 from singer_delivery.engines import opened, told_as_storage_error
 from singer_delivery.events import Fact
+from singer_delivery.updates import Update
 
 LONGEST_NAME = 1_000
 """Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
@@ -30,25 +31,6 @@ INSERTS: dict[str, Callable[[Table], Any]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-
-
-class Update(NamedTuple):
-    """The newest update of a person or group, kept until the run ends.
-
-    `name` is whose it is, `at` the time of its record (µs since 1970); `kind` and `event` are for
-    the report, `stream` and `message` (the RECORD message it came from) for the dead letters;
-    `facts`, as JSON, is what holds because of it, unless it is refused.
-    """
-
-    endpoint: str
-    name: str
-    at: int
-    kind: str
-    event: str
-    stream: str
-    encoded: bytes
-    message: bytes
-    facts: str
 
 
 class Database:

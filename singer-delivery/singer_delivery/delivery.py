@@ -15,7 +15,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
-from singer_delivery.database import Update
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
@@ -32,6 +31,7 @@ from singer_delivery.tickets import (
     Whole,
     as_update,
 )
+from singer_delivery.updates import Update
 
 NOTHING_MORE: dict[str, Any] = {}
 

@@ -14,8 +14,9 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 
-from singer_delivery.database import Database, Update
+from singer_delivery.database import Database
 from singer_delivery.events import Fact
+from singer_delivery.updates import Update
 
 Key = tuple[str, str]
 

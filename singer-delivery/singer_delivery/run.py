@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from singer_delivery.ahead.worker import Task
-from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
 from singer_delivery.dispatcher import Dispatcher, Interrupted
@@ -21,6 +19,7 @@ from singer_delivery.ledger import Ledger
 from singer_delivery.pace import Pace
 from singer_delivery.report import RunReport
 from singer_delivery.retry import Backoff, Clock
+from singer_delivery.run_settings import RunSettings
 from singer_delivery.sole_use import SoleUse
 from singer_delivery.tickets import State, Whole
 from singer_delivery.transport import Transport
@@ -29,27 +28,6 @@ logger = logging.getLogger(__name__)
 
 GRACE = 10.0
 """Seconds that requests in the air may take when a run is stopped: what a container is given."""
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What a user sets about delivery, the same for every target.
-
-    `max_events_per_second` of 0 means no limit. `report_path` may be None. `first_wait` is the
-    pause in seconds before the first retry, which the service's documents may ask for.
-    """
-
-    user_agent: str
-    max_in_flight: int
-    max_retries: int
-    max_events_per_second: int
-    ledger_url: str
-    dead_letter_path: Path
-    report_path: Path | None
-    dry_run: bool
-    output_path: Path
-    first_wait: float = 1.0
-    max_dead_letters: DeadLetterLimit | None = None
 
 
 class Run:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from singer_delivery.database import Update
 from singer_delivery.events import Event
 from singer_delivery.lanes import Ticket
+from singer_delivery.updates import Update
 
 State = Mapping[str, Any]
 

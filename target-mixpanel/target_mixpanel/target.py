@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.events import RecordMapping
 from singer_delivery.retry import Clock
-from singer_delivery.run import Run
 from singer_delivery.sdk.settings import (
     chosen_events,
     chosen_events_settings,
@@ -29,6 +28,9 @@ from target_mixpanel import endpoints
 from target_mixpanel.account import HOSTS, Account, base_address
 from target_mixpanel.mappings.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
+
+if TYPE_CHECKING:
+    from singer_delivery.run import Run
 
 SETTINGS = [
     th.Property(
@@ -178,7 +180,7 @@ class TargetMixpanel(DeliveryTarget):
             max_events_per_second=self.config["max_events_per_second"],
             first_wait=self.first_wait,
         )
-        return Run(settings, self._endpoints(), self._scope, self.give_back)
+        return self.run_with(settings, self._endpoints(), self._scope)
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]

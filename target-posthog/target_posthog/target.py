@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.events import RecordMapping
 from singer_delivery.retry import Clock
-from singer_delivery.run import Run
 from singer_delivery.sdk.settings import (
     chosen_events,
     chosen_events_settings,
@@ -30,6 +29,9 @@ from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
 from target_posthog.recent import LIVE_HOURS, CountingRecent
+
+if TYPE_CHECKING:
+    from singer_delivery.run import Run
 
 LONGEST_KEY = 64
 """Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""
@@ -142,7 +144,7 @@ class TargetPostHog(DeliveryTarget):
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self._events_per_second,
         )
-        return Run(settings, {endpoints.BATCH: self._endpoint()}, self._scope, self.give_back)
+        return self.run_with(settings, {endpoints.BATCH: self._endpoint()}, self._scope)
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.database import Update
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.ledger import CACHED, SAVE_AFTER, Ledger
 from singer_delivery.tables import MIGRATIONS
+from singer_delivery.updates import Update
 
 from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.toys import restless_threads, within

@@ -10,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from singer_delivery.database import Update
 from singer_delivery.errors import LedgerInUse, StorageError
 from singer_delivery.events import Fact
 from singer_delivery.ledger import Ledger
 from singer_delivery.sole_use import SoleUse
+from singer_delivery.updates import Update
 
 from tests.singer_delivery.toys import within
 

@@ -14,7 +14,8 @@ from singer_delivery.endpoint import Judgement, Limits, Reply, Request
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable, StorageError
 from singer_delivery.events import Fact, Note
 from singer_delivery.ledger import Ledger
-from singer_delivery.run import Run, RunSettings
+from singer_delivery.run import Run
+from singer_delivery.run_settings import RunSettings
 
 from tests.fakes.server import Exchange, FakeServer, Hold
 from tests.fakes.server import Reply as Answer

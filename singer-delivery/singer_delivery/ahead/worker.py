@@ -21,7 +21,6 @@ from singer_delivery.ahead.assuming import Assuming
 from singer_delivery.ahead.wire import LENGTH, Block, frame, outcome_row
 from singer_delivery.cleaning import clean
 from singer_delivery.collecting import collect_rarely
-from singer_delivery.database import Database
 from singer_delivery.endpoint import Encoder
 from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
 from singer_delivery.json_lines import mended, reason_to_refuse
@@ -114,6 +113,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     task: Task = pickle.loads(_read(source))  # noqa: S301 - from the process that started this one
+    from singer_delivery.database import Database  # noqa: PLC0415 - the target imports this module
+
     database = Database(task.ledger_url, task.scope, keep=task.keep)
     worker = Worker(task, Assuming(database.read))
     collect_rarely()

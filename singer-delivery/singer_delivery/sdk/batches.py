@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -23,7 +23,9 @@ from singer_delivery.errors import BatchUnreadable
 from singer_delivery.events import AheadMapping, Known, Mapped, Unmappable
 from singer_delivery.expansion import Unreadable
 from singer_delivery.line_files import open_blocks
-from singer_delivery.run import Run
+
+if TYPE_CHECKING:
+    from singer_delivery.run import Run
 
 RECORDS_AT_ONCE = 256
 """How many records a worker gets at once: few, so that little is assumed of those before them."""

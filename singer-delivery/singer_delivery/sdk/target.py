@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from types import FrameType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 from singer_sdk.exceptions import ConfigValidationError
@@ -30,14 +30,18 @@ from singer_sdk.target_base import Target
 
 from singer_delivery.collecting import collect_rarely
 from singer_delivery.dispatcher import Interrupted
+from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
-from singer_delivery.run import Run
+from singer_delivery.run_settings import RunSettings
 from singer_delivery.sdk.batches import Batches, BatchStream, processes_by_default
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink, as_it_is
 from singer_delivery.sdk.stdout import write_to_stdout
 from singer_delivery.tickets import State, Whole
+
+if TYPE_CHECKING:
+    from singer_delivery.run import Run
 
 
 class DeliveryTarget(Target):
@@ -69,6 +73,13 @@ class DeliveryTarget(Target):
         Raises:
             DeliveryError: it cannot be opened.
         """
+
+    def run_with(self, settings: RunSettings, endpoints: Mapping[str, Endpoint], scope: str) -> Run:
+        """Open a run that gives its STATE values back here; see `Run`."""
+        # Not before there is a run: SQLAlchemy takes as long to import as all else of ours.
+        from singer_delivery.run import Run  # noqa: PLC0415
+
+        return Run(settings, endpoints, scope, self.give_back)
 
     @abstractmethod
     def mapping_for(
