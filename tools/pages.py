@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from singer_delivery.table import Row, Whole
+from singer_delivery.table import Row, Values, Whole
 
 
 def section(title: str, body: str) -> str:
@@ -39,7 +39,7 @@ def mapping_rows(service: str, rows: Iterable[Row], conditions: Mapping[str, str
 
 
 def _source(row: Row) -> str:
-    joint = ", " if isinstance(row.source, Whole) else ", else "
+    joint = ", " if isinstance(row.source, (Values, Whole)) else ", else "
     return joint.join(code(column) for column in row.columns)
 
 

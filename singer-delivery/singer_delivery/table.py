@@ -2,7 +2,7 @@
 
 A table is a tuple of `Row`s that a person can hold against two vendors' documents. `select` picks
 the rows whose condition holds, once; `build` evaluates them for one record. Both are pure. For
-tables that every record passes, `compiled` makes one function of the rows: a faster `build`.
+tables that every record passes, `compiled_table` makes one function of the rows: a faster `build`.
 
 Absent values: `None`, `""`, `[]` and `{}` say nothing, and a row whose source is absent writes
 nothing. `False` and `0` are values.
@@ -10,12 +10,18 @@ nothing. `False` and `0` are values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 
 class Whole(NamedTuple):
     """A source of several columns: the conversion gets the whole subject and reads these."""
+
+    columns: tuple[str, ...]
+
+
+class Values(NamedTuple):
+    """A source of several columns: the conversion gets their values in this order, and no more."""
 
     columns: tuple[str, ...]
 
@@ -26,14 +32,14 @@ class Row(NamedTuple):
     Attributes:
         to: the destination's name.
         source: the column it comes from; or several, of which the first that has a value counts; or
-            `Whole`, where the conversion needs more than one column.
+            `Values`, where the conversion needs them all; or `Whole`, where it needs even more.
         convert: makes the destination's value; returning None writes nothing. Its docstring's first
             line is what the printed table says of it. None: the value travels as it is.
         when: the name of the condition under which the row counts; None: always.
     """
 
     to: str
-    source: str | tuple[str, ...] | Whole
+    source: str | tuple[str, ...] | Values | Whole
     convert: Callable[..., Any] | None = None
     when: str | None = None
 
@@ -42,12 +48,17 @@ class Row(NamedTuple):
         """Every column this row reads."""
         if isinstance(self.source, str):
             return (self.source,)
-        return self.source.columns if isinstance(self.source, Whole) else self.source
+        return self.source.columns if isinstance(self.source, (Values, Whole)) else self.source
 
 
 def whole(*columns: str) -> Whole:
     """Return the source of a row whose conversion reads all of these columns."""
     return Whole(columns)
+
+
+def values(*columns: str) -> Values:
+    """Return the source of a row whose conversion gets what all of these columns hold."""
+    return Values(columns)
 
 
 def is_absent(value: Any) -> bool:
@@ -84,6 +95,8 @@ def build(
     for to, source, convert, _ in rows:
         if isinstance(source, str):
             value = get(source)
+        elif isinstance(source, Values):
+            value = tuple(map(get, source.columns))
         elif isinstance(source, Whole):
             value = record if subject is None else subject
         else:
@@ -91,77 +104,7 @@ def build(
         if not value and value != 0:  # is_absent, written out: this line runs for every row
             continue
         if convert is not None:
-            value = convert(value)
+            value = convert(*value) if isinstance(source, Values) else convert(value)
             if value is None:
                 continue
         into[to] = value
-
-
-class Fill(Protocol):
-    """`build` of certain rows."""
-
-    def __call__(
-        self, record: Mapping[str, Any], into: dict[str, Any], subject: Any = None
-    ) -> None:
-        """Evaluate them for one record: see `build`."""
-
-
-def compiled(rows: Iterable[Row]) -> Fill:
-    """Return `build` of these rows as one function, which does the same in less than half the time.
-
-    It reads each column once and decides nothing that the row decides. Of two rows it becomes
-
-        def fill(record, into, subject=None):
-            subject = record if subject is None else subject
-            try:
-                c0 = record['city']
-                c1 = record['country']
-            except KeyError:
-                c0, c1, = map(record.get, columns)
-            if c0 is not None and (c0 or c0 == 0):
-                into['$city'] = c0
-            if c1 is not None and (c1 or c1 == 0):
-                value = convert1(c1)
-                if value is not None:
-                    into['$country_code'] = value
-    """
-    rows = tuple(rows)
-    read = [row.columns for row in rows if not isinstance(row.source, Whole)]
-    columns = tuple(dict.fromkeys(column for of_row in read for column in of_row))
-    names = {column: f"c{number}" for number, column in enumerate(columns)}
-    given: dict[str, Any] = {f"convert{number}": row.convert for number, row in enumerate(rows)}
-    given["columns"] = columns
-    exec("\n".join(_source(rows, names)), given)  # noqa: S102 - of our own tables, never of data
-    fill: Fill = given["fill"]
-    return fill
-
-
-_HAS_VALUE = "{0} is not None and ({0} or {0} == 0)"  # is_absent, turned around
-
-
-def _source(rows: tuple[Row, ...], names: Mapping[str, str]) -> Iterator[str]:
-    yield "def fill(record, into, subject=None):"
-    yield " subject = record if subject is None else subject"
-    if names:
-        yield " try:"
-        yield from (f"  {name} = record[{column!r}]" for column, name in names.items())
-        yield " except KeyError:"  # half the cost of asking for each with `get`
-        yield f"  {', '.join(names.values())}, = map(record.get, columns)"
-    for number, row in enumerate(rows):
-        yield from _row_source(number, row, names)
-
-
-def _row_source(number: int, row: Row, names: Mapping[str, str]) -> Iterator[str]:
-    whole = isinstance(row.source, Whole)
-    *others, value = ["subject"] if whole else [names[column] for column in row.columns]
-    if others:
-        first = (f"{name} if {_HAS_VALUE.format(name)} else " for name in others)
-        yield f" value = {''.join(first)}{value}"
-        value = "value"
-    yield f" if {_HAS_VALUE.format(value)}:"
-    if row.convert is None:
-        yield f"  into[{row.to!r}] = {value}"
-    else:
-        yield f"  value = convert{number}({value})"
-        yield "  if value is not None:"
-        yield f"   into[{row.to!r}] = value"

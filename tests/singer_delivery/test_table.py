@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from singer_delivery.table import Row, build, compiled, first_value, is_absent, select, whole
+from singer_delivery.compiled_table import compiled
+from singer_delivery.table import Row, build, first_value, is_absent, select, values, whole
 
 
 def shout(value: object) -> str:
     return f"{value}!"
 
 
-def never(value: object) -> None:
+def never(*values: object) -> None:
     return None
+
+
+def listed(*values: object) -> tuple:
+    return values
 
 
 def joined(record: dict) -> str:
@@ -42,6 +43,13 @@ def built(rows: tuple[Row, ...], record: dict, subject: object = None) -> dict:
         pytest.param(
             Row("to", whole("a", "b"), joined), {"a": 1, "b": 2}, {"to": "1-2"}, id="whole"
         ),
+        pytest.param(
+            Row("to", values("b", "a", "c"), listed),
+            {"a": 1, "b": 2},
+            {"to": (2, 1, None)},
+            id="values",
+        ),
+        pytest.param(Row("to", values("a", "b"), never), {"a": 1}, {}, id="None of values"),
         pytest.param(Row("to", "a"), {"a": False}, {"to": False}, id="false is a value"),
         pytest.param(Row("to", "a", shout), {"a": None}, {}, id="null says nothing"),
         pytest.param(Row("to", "a"), {"a": ""}, {}, id="an empty text says nothing"),
@@ -80,7 +88,12 @@ def test_select_keeps_rows_whose_condition_holds_and_their_order() -> None:
 
 @pytest.mark.parametrize(
     ("source", "columns"),
-    [("a", ("a",)), (("a", "b"), ("a", "b")), (whole("a", "b"), ("a", "b"))],
+    [
+        ("a", ("a",)),
+        (("a", "b"), ("a", "b")),
+        (whole("a", "b"), ("a", "b")),
+        (values("a", "b"), ("a", "b")),
+    ],
 )
 def test_a_row_knows_the_columns_it_reads(source: object, columns: tuple[str, ...]) -> None:
     assert Row("to", source).columns == columns
@@ -95,27 +108,3 @@ def test_absent_is_what_says_nothing() -> None:
 
 def test_first_value_of_nothing_is_none() -> None:
     assert first_value({"a": ""}, ("a", "b")) is None
-
-
-COLUMNS = st.sampled_from("abcd'\"")
-SOURCES = st.one_of(COLUMNS, st.lists(COLUMNS, min_size=1, max_size=3).map(tuple), st.builds(whole))
-CONVERSIONS = st.sampled_from([None, shout, never, type, lambda value: value or None])
-ROWS = st.lists(st.builds(Row, st.sampled_from(["x", "y", "it's"]), SOURCES, CONVERSIONS))
-VALUES = st.sampled_from([None, "", [], {}, (), 0, 0.0, False, True, "text", 7, [0], {"a": 1}])
-
-
-@given(ROWS, st.dictionaries(COLUMNS, VALUES), st.sampled_from([None, "", 0, "subject"]))
-def test_compiled_rows_write_what_plain_ones_write_in_their_order(
-    rows: list[Row], record: dict, subject: Any
-) -> None:
-    plain: dict = {"y": "before"}
-    fast = plain.copy()
-    build(rows, record, plain, subject)
-    compiled(rows)(record, fast, subject)
-    assert repr(fast) == repr(plain)
-
-
-def test_what_a_conversion_raises_is_raised() -> None:
-    fill = compiled([Row("to", "a", lambda value: {}[value])])
-    with pytest.raises(KeyError, match="missing"):
-        fill({"a": "missing"}, {})

@@ -23,7 +23,7 @@ from singer_delivery.sources.amplitude.groups import Keys
 from singer_delivery.sources.amplitude.identity import Link, link_due
 from singer_delivery.sources.amplitude.names import EventNames
 from singer_delivery.sources.amplitude.operations import is_nothing
-from singer_delivery.sources.amplitude.properties import Aside, property_table
+from singer_delivery.sources.amplitude.properties import Aside, PropertyTable
 from singer_delivery.sources.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
     IDENTIFY_RECORD,
@@ -93,7 +93,7 @@ class AmplitudeMapping:
         self._names = EventNames(
             settings.rename_events, EVENT_NAMES, harmless_name, MAX_NAME_CHARACTERS, SERVICE
         )
-        self._table = property_table(
+        self._table = PropertyTable(
             PROPERTIES,
             EVENT_PROPERTY_ROWS,
             conditions=_conditions(settings),

@@ -1,8 +1,8 @@
 """The table: which column of an Amplitude export becomes what in Mixpanel. Data only.
 
 Left: Mixpanel's name. Then Amplitude's column, or several: the first that has a value, or, where
-the conversion needs all of them, `whole(...)`. Then the conversion, and the condition if there is
-one.
+the conversion needs all of them, `values(...)`; or `whole(...)`, where it needs what is known
+besides. Then the conversion, and the condition if there is one.
 
 Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
 Names: Mixpanel docs, Import Events, Default properties; its web library's page views.
@@ -11,7 +11,7 @@ Names: Mixpanel docs, Import Events, Default properties; its web library's page 
 from __future__ import annotations
 
 from singer_delivery.sources.amplitude import fields, groups, outcomes, reading
-from singer_delivery.table import Row, whole
+from singer_delivery.table import Row, values, whole
 
 from target_mixpanel.mappings import derived, identity, profiles
 from target_mixpanel.mappings.groups import GroupKeys
@@ -84,7 +84,7 @@ PROPERTIES = (
     Row("amplitude_platform",        "platform"),
     Row("$browser",                  "os_name",                     None, "web"),
     Row("$browser_version",          "os_version",                  None, "web"),
-    Row("$os",                       whole(*fields.DEVICE, "os_name"), fields.web_system, "web"),
+    Row("$os",                       values(*fields.DEVICE, "os_name"), fields.web_system, "web"),
     Row("$os",                       "os_name",                     fields.app_system, "app"),
     Row("$os_version",               "os_version",                  None, "app"),
     Row("$device",                   ("device_family", "device_type"), None, "app"),
@@ -98,7 +98,7 @@ PROPERTIES = (
     Row("amplitude_start_version",   "start_version"),
     Row("amplitude_language",        "language"),
     # Where
-    Row("ip",                        whole("ip_address", "city"),   derived.address_to_locate,
+    Row("ip",                        values("ip_address", "city"),  derived.address_to_locate,
                                                                     "geolocate_ip"),
     Row("mp_country_code",           "country",                     fields.country),
     Row("amplitude_country",         "country",                     derived.country_without_code),

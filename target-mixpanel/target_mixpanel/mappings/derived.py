@@ -9,7 +9,6 @@ from typing import Any
 
 from singer_delivery.conversions import moment
 from singer_delivery.sources.amplitude.fields import country
-from singer_delivery.sources.amplitude.reading import Reading
 from singer_delivery.table import is_absent
 
 
@@ -18,9 +17,9 @@ def country_without_code(value: Any) -> Any:
     return value if country(value) is None else None
 
 
-def address_to_locate(reading: Reading) -> Any:
+def address_to_locate(ip_address: Any, city: Any) -> Any:
     """The address, for Mixpanel to locate and forget; only where `city` is missing."""
-    return reading.record.get("ip_address") if is_absent(reading.record.get("city")) else None
+    return ip_address if is_absent(city) else None
 
 
 def date(value: Any) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 from singer_delivery.events import Event, Fact, Known, Mapped, Unmappable
 from singer_delivery.sources.amplitude.choice import Choice
 from singer_delivery.sources.amplitude.names import EventNames
-from singer_delivery.sources.amplitude.properties import property_table
+from singer_delivery.sources.amplitude.properties import PropertyTable
 from singer_delivery.sources.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
     IDENTIFY_RECORD,
@@ -90,7 +90,7 @@ class AmplitudeMapping:
         self._names = EventNames(
             settings.rename_events, EVENT_NAMES, harmless_name, MAX_NAME_CHARACTERS, SERVICE
         )
-        self._table = property_table(
+        self._table = PropertyTable(
             PROPERTIES,
             EVENT_PROPERTY_ROWS,
             conditions=[n for n in ("send_ip", "send_advertising_ids") if getattr(settings, n)],

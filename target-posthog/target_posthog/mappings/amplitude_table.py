@@ -1,7 +1,8 @@
 """The table: which column of an Amplitude export becomes what in PostHog. Data only.
 
 Left: PostHog's name. Then Amplitude's column, or several: the first that has a value, or, where the
-conversion needs all of them, `whole(...)`. Then the conversion, and the condition if there is one.
+conversion needs all of them, `values(...)`; or `whole(...)`, where it needs what is known besides.
+Then the conversion, and the condition if there is one.
 
 Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
 Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its importer has them.
@@ -10,7 +11,7 @@ Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its
 from __future__ import annotations
 
 from singer_delivery.sources.amplitude import fields, groups, outcomes, reading
-from singer_delivery.table import Row, whole
+from singer_delivery.table import Row, values, whole
 
 from target_posthog.mappings import autocapture, derived, identity, people
 
@@ -82,10 +83,10 @@ PROPERTIES = (
     Row("$amplitude_platform",         "platform"),
     Row("$browser",                    "os_name",                   None, "web"),
     Row("$browser_version",            "os_version",                None, "web"),
-    Row("$os",                         whole(*fields.DEVICE, "os_name"), fields.web_system, "web"),
+    Row("$os",                         values(*fields.DEVICE, "os_name"), fields.web_system, "web"),
     Row("$os",                         "os_name",                   fields.app_system, "app"),
     Row("$os_version",                 "os_version",                None, "app"),
-    Row("$device_type",                whole(*fields.DEVICE, "platform", "os_name"),
+    Row("$device_type",                values(*fields.DEVICE, "platform", "os_name"),
                                                                     derived.device_class),
     Row("$amplitude_device_type",      "device_type"),
     Row("$device_name",                "device_family",             None, "app"),

@@ -5,25 +5,19 @@ The first line of each docstring is printed beside its row, for the analyst who 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from singer_delivery.conversions import clean_id, is_language_code, language_code, session_uuid
-from singer_delivery.sources.amplitude.fields import DEVICE, device_words, system_of
+from singer_delivery.sources.amplitude.fields import system_of, words_in
 from singer_delivery.sources.amplitude.reading import Reading
 
 _DAY = 86_400_000_000  # microseconds
 _TOO_LATE = 10**14  # milliseconds: the year 5138
 
 
-def device_class(reading: Reading) -> str | None:
+def device_class(*device_and_system: Any) -> str | None:
     """`Desktop`, `Mobile` or `Tablet`, told from the device and the system."""
-    words = device_words(reading, *DEVICE, "platform", "os_name")
-    return _class(words)
-
-
-@lru_cache(maxsize=4096)
-def _class(words: str) -> str | None:
+    words = words_in(*device_and_system)
     if "ipad" in words or "tablet" in words or "galaxy tab" in words or "kindle" in words:
         return "Tablet"
     system = system_of(words)

@@ -50,7 +50,7 @@ class Remembering:
 
 def row_by_row(make: Callable[[], RecordMapping]) -> RecordMapping:
     """Make a mapping whose tables are not compiled: what the compiled ones are held against."""
-    with mock.patch.object(properties, "compiled", lambda rows: partial(build, rows)):
+    with mock.patch.object(properties, "compiled", lambda rows, _steady=(): partial(build, rows)):
         return make()
 
 

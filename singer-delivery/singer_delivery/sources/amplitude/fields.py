@@ -15,6 +15,15 @@ from singer_delivery.sources.amplitude.reading import Reading
 DEVICE = ("device_type", "device_family", "device_model")
 """The columns that name a device; on the Web they name its system."""
 
+STEADY = frozenset({
+    *DEVICE, "platform", "os_name", "os_version", "device_brand", "device_manufacturer",
+    "device_carrier", "version_name", "start_version", "language", "ip_address", "country",
+    "region", "city", "dma", "user_id", "device_id", "amplitude_id", "user_creation_time", "paying",
+    "partner_id", "source_id", "global_user_properties", "idfa", "adid", "app", "data_type",
+    "library", "plan", "sample_rate", "is_attribution_event", "amplitude_attribution_ids",
+})  # fmt: skip
+"""Columns that mostly hold what they held in the event before of the same device."""
+
 APP_SYSTEMS = {
     "ios": "iOS", "iphone os": "iOS", "ipados": "iPadOS", "tvos": "tvOS", "watchos": "watchOS",
     "visionos": "visionOS", "android": "Android", "windows": "Windows", "linux": "Linux",
@@ -39,15 +48,14 @@ def app_system(value: Any) -> Any:
     return APP_SYSTEMS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
-def web_system(reading: Reading) -> str | None:
+def web_system(*device_and_browser: Any) -> str | None:
     """The system, told from the device (on the Web `os_name` is the browser)."""
-    device = device_words(reading, *DEVICE)
-    return system_of(device) or system_of(device_words(reading, "os_name"))
+    *device, browser = device_and_browser
+    return system_of(words_in(*device)) or system_of(words_in(browser))
 
 
-def device_words(reading: Reading, *columns: str) -> str:
-    """Return what these columns say, in lower case, to look for words in."""
-    values = map(reading.record.get, columns)
+def words_in(*values: Any) -> str:
+    """Return what columns say, in lower case, to look for words in."""
     return " ".join([value for value in values if isinstance(value, str)]).lower()
 
 
@@ -74,6 +82,8 @@ def attribution(value: Any) -> Any:
 
 def id_text(value: Any) -> Any:
     """Trimmed, whole; what cannot be an id as it is."""
+    if type(value) is str:  # nearly always
+        return value.strip() or value
     return clean_id(value) or value
 
 
