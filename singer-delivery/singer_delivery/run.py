@@ -62,11 +62,19 @@ class Run:
             self._open(emit_state, opened)
             self._opened = opened.pop_all()
 
-    def task(self, mapping: RecordMapping, service: str) -> Task:
-        """Return what those are told who map the records of a stream."""
+    def task(self, mapping: RecordMapping, service: str, *, are_messages: bool) -> Task:
+        """Return what those are told who map the records of a stream; see `Task`."""
         settings = self._settings
         keep = not settings.dry_run
-        return Task(mapping, self.endpoints, settings.ledger_url, self._scope, keep, service)
+        return Task(
+            mapping,
+            self.endpoints,
+            settings.ledger_url,
+            self._scope,
+            keep,
+            service,
+            are_messages,
+        )
 
     def interrupt(self, exit_code: int) -> None:
         """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""

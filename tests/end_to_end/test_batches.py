@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from singer_delivery.sdk.batches import message_of
+from singer_delivery.sdk.reader import MANY
 
 from demo import mixpanel_balance
 from tests.end_to_end.pipe import (
@@ -134,6 +136,39 @@ def test_the_report_is_the_same_however_many_processes_map(tmp_path, company, pr
             assert (ended.tap_code, ended.target_code) == (0, 0), ended.target_log
             reports.append({k: pipe.report[k] for k in ("streams", "sent", "events", "notes")})
     assert reports[0] == reports[1]
+
+
+def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
+    """Processes start in the middle; STATE, a second schema and a blank line come between."""
+    many = Company(seed=13, events=MANY + 4_000, hours=40)
+    lines = [message_of("events", line) for hour in many.hours().values() for line in hour]
+    schema, state = messages(SCHEMA), messages(STATE)
+    lines[MANY + 500 : MANY + 500] = [state, b"\n"]
+    lines[MANY + 2_000 : MANY + 2_000] = [schema, state]
+    reports = []
+    for processes in (0, 2):
+        with FakePostHog() as fake:
+            (tmp_path / str(processes)).mkdir()
+            pipe = make_pipe(tmp_path / str(processes), None, fake, processes=processes)
+            ended = pipe.feed(schema + b"".join(lines) + state)
+            assert ended.target_code == 0, ended.target_log
+            assert len(ended.states) == 3
+            assert_everything_arrived(fake, pipe.report, many)
+        reports.append({k: pipe.report[k] for k in ("streams", "sent", "events", "notes")})
+    assert reports[0] == reports[1]
+
+
+def test_a_record_that_is_none_stops_the_run_where_records_are_mapped_ahead(tmp_path, posthog):
+    good = [message_of("events", json.dumps(row(n)).encode()) for n in range(MANY + 600)]
+    lines = messages(SCHEMA) + b"".join(good) + b'{"type":"RECORD","stream":"events","record":[7]}'
+    pipe = make_pipe(tmp_path, None, posthog)
+
+    ended = pipe.feed(lines + b"\n" + messages(STATE))
+
+    assert ended.target_code == 1
+    assert f"Record {MANY + 601:,} of stream 'events' cannot be read" in ended.target_log
+    assert "Traceback" not in ended.target_log
+    assert ended.states == []
 
 
 def test_a_file_is_removed_when_its_records_are_decided_and_state_follows(tmp_path, posthog):

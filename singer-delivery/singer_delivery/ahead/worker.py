@@ -40,6 +40,7 @@ class Task:
         scope: names the destination's project among them.
         keep: whether the ledger may be on disk; see `Ledger`.
         service: what cannot read what is no clean record, for people.
+        are_messages: whether lines are RECORD messages, or records themselves.
     """
 
     mapping: RecordMapping
@@ -48,6 +49,7 @@ class Task:
     scope: str
     keep: bool
     service: str
+    are_messages: bool = False
 
 
 def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
@@ -68,13 +70,31 @@ def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
     return orjson.loads(better), better
 
 
+def read_message(line: bytes) -> dict[str, Any]:
+    """Return the record of a RECORD message.
+
+    Raises:
+        Unmappable: it is no such message (`bad_line`).
+    """
+    try:
+        record = orjson.loads(line)["record"]
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        record = None
+    if type(record) is dict:
+        return record
+    raise Unmappable(BAD_LINE, reason_to_refuse(line) or "it has no record")
+
+
 def mapped_line(line: bytes, task: Task, known: Known) -> tuple[Mapped, list[bytes]]:
     """Return what the record of a line becomes, and each of its events encoded.
 
     Raises:
         Unmappable: nothing can be made of it.
     """
-    record, better = read_record(line)
+    if task.are_messages:
+        record, better = read_message(line), line
+    else:
+        record, better = read_record(line)
     mapped = task.mapping(clean(record, better, task.service), known)
     return mapped, [task.encoders[event.endpoint].encode(event) for event in mapped.events]
 

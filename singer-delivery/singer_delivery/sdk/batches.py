@@ -1,7 +1,8 @@
-"""BATCH messages: files of records, taken as if each line had come in a RECORD message.
+"""Records that are taken many at a time, and mapped ahead in other processes if nothing forbids it.
 
-Where nothing is in the way, their lines are mapped ahead in other processes (see
-`singer_delivery.ahead`). A file is removed once every record of it is decided and on disk.
+They come in the files of BATCH messages, taken as if each line had come in a RECORD message; a file
+is removed once every record of it is decided and on disk. Or they are RECORD messages themselves,
+as soon as there have been so many of one stream that starting processes is worth it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
+from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_delivery.ahead.intake import Intake
 from singer_delivery.ahead.pool import Pool
-from singer_delivery.ahead.worker import Task, mapped_line, read_record
+from singer_delivery.ahead.worker import BAD_LINE, Task, mapped_line, read_record
 from singer_delivery.errors import BatchUnreadable
 from singer_delivery.events import AheadMapping, Known, Mapped, Unmappable
 from singer_delivery.expansion import Unreadable
@@ -62,7 +64,7 @@ class BatchStream:
 
 
 class Batches:
-    """Takes the files of BATCH messages in their order.
+    """Takes records many at a time, in their order: files of BATCH messages, and RECORD messages.
 
     Args:
         run: takes the records.
@@ -72,8 +74,9 @@ class Batches:
     def __init__(self, run: Run, processes: int) -> None:
         self._run = run
         self._processes = processes
-        self._intakes: dict[str, Intake] = {}
+        self._intakes: dict[tuple[str, bool], tuple[AheadMapping, Intake]] = {}
         self._current: Intake | None = None
+        self._waiting: list[bytes] = []
 
     def take(self, message: Mapping[str, Any], stream: BatchStream) -> None:
         """Take the files of a message.
@@ -84,42 +87,70 @@ class Batches:
         """
         for path in _paths(stream.name, message):
             if self._processes and stream.mapping is not None:
-                self._take_ahead(stream, stream.mapping, _lines(path))
+                intake = self._enter(stream, stream.mapping, are_messages=False)
+                for lines in _lines(path):
+                    intake.give(lines)
             else:
                 self._take_here(stream, _lines(path))
             self.then(partial(self._run.delivery.end_of_file, path))
+
+    def collector(self, stream: BatchStream) -> Callable[[bytes], None] | None:
+        """Return what takes the RECORD messages of a stream from now on, without reading them.
+
+        None where they have to be read and mapped here.
+        """
+        if not self._processes or stream.mapping is None:
+            return None
+        enter = partial(self._enter, stream, stream.mapping, are_messages=True)
+
+        def collect(line: bytes) -> None:
+            self._waiting.append(line)
+            if len(self._waiting) >= RECORDS_AT_ONCE:
+                self._flush_into(enter())
+
+        self._current = enter()
+        return collect
 
     def then(self, action: Callable[[], None]) -> None:
         """Do something when all that came before is taken."""
         if self._current is None:
             action()
         else:
+            self._flush_into(self._current)
             self._current.then(action)
 
     def drain(self) -> None:
         """Return when all that came is taken."""
         if self._current is not None:
+            self._flush_into(self._current)
             self._current.drain()
-            self._current = None
 
     def close(self) -> None:
         """End the processes."""
-        for intake in self._intakes.values():
+        for _, intake in self._intakes.values():
             intake.close()
 
-    def _take_ahead(
-        self, stream: BatchStream, mapping: AheadMapping, blocks: Iterator[list[bytes]]
-    ) -> None:
-        intake = self._intakes.get(stream.name)
-        if intake is None:
-            task = self._run.task(mapping, stream.service)
-            pool, desk = Pool(task, self._processes), StreamDesk(stream, mapping, task, self._run)
-            intake = self._intakes[stream.name] = Intake(pool, self._run.ledger, desk)
+    def _flush_into(self, intake: Intake) -> None:
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
+            intake.give(lines)
+
+    def _enter(self, stream: BatchStream, mapping: AheadMapping, *, are_messages: bool) -> Intake:
+        """Return the intake of a stream, when all that came for another is taken."""
+        key = (stream.name, are_messages)
+        of, intake = self._intakes.get(key, (None, None))
+        if intake is None or of is not mapping:
+            self.drain()
+            if intake is not None:  # there was another schema
+                intake.close()
+            task = self._run.task(mapping, stream.service, are_messages=are_messages)
+            desk = (MessageDesk if are_messages else FileDesk)(stream, mapping, task, self._run)
+            intake = Intake(Pool(task, self._processes), self._run.ledger, desk)
+            self._intakes[key] = mapping, intake
         if self._current is not intake:
             self.drain()
             self._current = intake
-        for lines in blocks:
-            intake.give(lines)
+        return intake
 
     def _take_here(self, stream: BatchStream, blocks: Iterator[list[bytes]]) -> None:
         self.drain()
@@ -137,14 +168,15 @@ class Batches:
             stream.take(record, message_of(stream.name, better))
 
 
-class StreamDesk:
-    """Takes the records of a stream that were mapped ahead; implements `ahead.intake.Desk`."""
+class FileDesk:
+    """Takes the records of files that were mapped ahead; implements `ahead.intake.Desk`."""
 
     def __init__(self, stream: BatchStream, mapping: AheadMapping, task: Task, run: Run) -> None:
         self._stream = stream
         self._mapping = mapping
         self._task = task
         self._delivery = run.delivery
+        self._counts = run.report.stream(stream.name)
 
     def message_of(self, line: bytes) -> bytes:
         """Return the RECORD message that a line of a file stands for."""
@@ -166,6 +198,29 @@ class StreamDesk:
     def map_now(self, line: bytes, known: Known) -> tuple[Mapped, list[bytes]]:
         """Map a line here."""
         return mapped_line(line, self._task, known)
+
+
+class MessageDesk(FileDesk):
+    """Takes the records of RECORD messages that were mapped ahead."""
+
+    def message_of(self, line: bytes) -> bytes:
+        """Return the line: it is the message."""
+        return line
+
+    def take_unmappable(self, message: bytes, error: Unmappable) -> None:
+        """Take a record of which nothing can be made.
+
+        Raises:
+            InvalidInputLine: it is none. A tap's output that is broken is not to be trusted.
+        """
+        if error.reason == BAD_LINE:
+            msg = (
+                f"Record {self._counts.read + 1:,} of stream '{self._stream.name}' cannot be read: "
+                f"{error.detail}. Everything decided before it is kept; mend the tap or its output "
+                "and run again."
+            )
+            raise InvalidInputLine(msg)
+        super().take_unmappable(message, error)
 
 
 def message_of(stream: str, line: bytes) -> bytes:

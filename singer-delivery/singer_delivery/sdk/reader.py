@@ -18,6 +18,12 @@ Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[dict[str, Any], bytes], None]
 
 
+RECORD_HEAD = b'{"type":"RECORD","stream":%b,"record":'
+
+MANY = 20_000
+"""Records after which it is worth to start processes that map the others."""
+
+
 class LineReader(GenericSingerReader[bytes]):
     """Decodes each line once and hands it to the callback of its type.
 
@@ -31,6 +37,8 @@ class LineReader(GenericSingerReader[bytes]):
         guard: surrounds the reading; it is told of whatever ends it early.
         takers: what takes the records of a stream, and their lines, past the SDK's callback.
         before_waiting: called when all that has come is processed, and more is waited for.
+        after_many: called once, with their stream, when so many records were taken that their
+            lines might be collected from now on; see `collect`.
     """
 
     def __init__(self) -> None:
@@ -40,6 +48,10 @@ class LineReader(GenericSingerReader[bytes]):
         self.guard: Guard = nullcontext
         self.takers: dict[str, Taker] = {}
         self.before_waiting: Callable[[], None] = _nothing
+        self.after_many: Callable[[str], None] | None = None
+        self._taken = 0
+        self._head = b""
+        self._collect: Callable[[bytes], None] = _nothing_of
         self._number = 0
 
     @property
@@ -66,11 +78,26 @@ class LineReader(GenericSingerReader[bytes]):
                 self._number = number
                 self.line = line
                 self.busy = True
-                if line and not line.isspace():
+                if self._head and line.startswith(self._head):
+                    self._collect(line)
+                    counts["RECORD"] += 1
+                elif line and not line.isspace():
                     counts[self._process(line, callbacks)] += 1
                 self.busy = False
             self.busy = True  # nothing is waited for any more
         return counts
+
+    def collect(self, stream: str, collect: Callable[[bytes], None]) -> None:
+        """Hand the lines of a stream's records to `collect` from now on, without reading them.
+
+        Of those only that begin as `tap-amplitude` writes them; others are read as before.
+        """
+        self._head = RECORD_HEAD % orjson.dumps(stream)
+        self._collect = collect
+
+    def collect_no_more(self) -> None:
+        """Read every line again, until there were many records."""
+        self._head, self._taken = b"", 0
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """Return the message of a line.
@@ -108,6 +135,9 @@ class LineReader(GenericSingerReader[bytes]):
             take, record = self.takers.get(stream), message.get("record")
             if take is not None and isinstance(record, dict):
                 take(record, line)
+                self._taken += 1
+                if self._taken == MANY and self.after_many is not None:
+                    self.after_many(stream)
                 return "RECORD"
         self.assert_line_requires(message, {"type"})
         callback = callbacks.get(kind) if isinstance(kind, str) else None
@@ -130,4 +160,8 @@ class LineReader(GenericSingerReader[bytes]):
 
 
 def _nothing() -> None:
+    return None
+
+
+def _nothing_of(_line: bytes) -> None:
     return None

@@ -65,6 +65,7 @@ class DeliveryTarget(Target):
         self._signal: int | None = None
         self.message_reader.guard = self._until_the_end
         self.message_reader.before_waiting = self._drain_batches
+        self.message_reader.after_many = self._map_ahead
 
     @abstractmethod
     def open_run(self) -> Run:
@@ -179,12 +180,22 @@ class DeliveryTarget(Target):
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         self._drain_batches()
+        self.message_reader.collect_no_more()
         super()._process_schema_message(message_dict)
         stream = message_dict["stream"]
         if self._passes_unchanged(stream):
             self.message_reader.takers[stream] = self._sink_of(stream).take
         else:
             self.message_reader.takers.pop(stream, None)
+
+    def _map_ahead(self, stream: str) -> None:
+        """Let other processes map the records of the only stream there is."""
+        if len(self.message_reader.takers) > 1:
+            return
+        collect = self._batches.collector(self._sink_of(stream).as_batches)
+        if collect is not None:
+            self.message_reader.takers.clear()  # what is not collected must wait for what is
+            self.message_reader.collect(stream, collect)
 
     def _passes_unchanged(self, stream: str) -> bool:
         """Tell whether neither stream maps nor flattening change the records of a stream."""
