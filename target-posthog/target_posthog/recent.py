@@ -22,7 +22,8 @@ class CountingRecent:
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what the mapping says, with the note where it is due."""
         mapped = self._mapping(record, known)
-        if any(event.at is not None and event.at >= self._live_from for event in mapped.events):
-            note = Note(f"younger_than_{LIVE_HOURS}_hours")
-            return mapped._replace(notes=(*mapped.notes, note))
+        for event in mapped.events:
+            if event.at is not None and event.at >= self._live_from:
+                note = Note(f"younger_than_{LIVE_HOURS}_hours")
+                return mapped._replace(notes=(*mapped.notes, note))
         return mapped
