@@ -203,7 +203,7 @@ def canonical_json(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
-    content = canonical_json(value)
+    content = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)  # canonical_json
     return _digests.get(content) or _digests.keep(content, sha256(content).hexdigest()[:32])
 
 

@@ -32,10 +32,10 @@ class Known(Protocol):
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known, counting what earlier records of this run said; else None."""
 
-    def last_told(self, fact: Fact) -> Fact | None:
-        """Return the same as `recall` for the kind and name of `fact`.
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+        """Return the same as `recall`.
 
-        Asked where nothing but this is made of it: whether `fact` is news after it.
+        Asked where nothing but this is made of it: whether this value at this time is news.
         """
 
 

@@ -76,9 +76,9 @@ class Ledger:
         cached = self._cache.get(key, UNREAD)
         return cached if cached is not UNREAD else self._look_up(key)
 
-    def last_told(self, fact: Fact) -> Fact | None:
-        """Return what is known of the same as `fact` tells."""
-        return self.recall(*fact[:2])
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
+        """Return what is known of `name`, as `recall` does."""
+        return self.recall(kind, name)
 
     def _look_up(self, key: Key) -> Fact | None:
         cached = self._older_cache.get(key, UNREAD)

@@ -30,8 +30,8 @@ class Remembered(dict[tuple[str, str], Fact]):
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.get((kind, name))
 
-    def last_told(self, fact: Fact) -> Fact | None:
-        return self.recall(fact.kind, fact.name)
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+        return self.recall(kind, name)
 
 
 @dataclass

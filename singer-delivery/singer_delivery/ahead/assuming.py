@@ -111,16 +111,16 @@ class Assuming:
         self.touched.append(place.number)
         return place.fact
 
-    def last_told(self, fact: Fact) -> Fact | None:
-        """Return what is known of the same; the mapping only asks whether `fact` is news."""
-        place = self._places.get(fact[:2])
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+        """Return what is known; the mapping only asks whether this is news."""
+        place = self._places.get((kind, name))
         if place is None:
-            place = self._place(fact[:2], NEVER)
+            place = self._place((kind, name), NEVER)
         else:
             self.touched.append(place.number)
         known = place.fact
-        if known is not None and known[2] != fact[2] and known[3] <= fact[3] < place.before:
-            place.before = fact.at
+        if known is not None and known[2] != value and known[3] <= at < place.before:
+            place.before = at
         return known
 
     def believe(self, mapped: Mapped) -> None:

@@ -52,7 +52,7 @@ def tell(reading: Reading) -> Told:
         return Told()
     content = [told, *map(reading.record.get, _COLUMNS)]
     fact = Fact("person", user, digest(content), reading.moment.at)
-    if not is_news(reading.known.last_told(fact), fact, reading.renewed):
+    if not is_news(reading.known.last_told(*fact), fact, reading.renewed):
         return Told(reason_for_none="superseded")
     change = profile_changes(told, reading.notes)
     if not change.as_properties():
@@ -85,7 +85,7 @@ def _snapshot(reading: Reading, user: str, change: Changes, fact: Fact) -> list[
     events = updates(profile, whole, fact.at, fact, deferred=True)
     if change.set_once:
         once = Fact("initial", user, digest(change.set_once), fact.at)
-        if is_news(reading.known.last_told(once), once, reading.renewed):
+        if is_news(reading.known.last_told(*once), once, reading.renewed):
             first = Changes(set_once=change.set_once)
             events += updates(profile, first, fact.at, once, deferred=True)
     return events

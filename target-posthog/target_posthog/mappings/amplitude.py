@@ -123,8 +123,10 @@ class AmplitudeMapping:
         link = identity.link(it, self._settings.link_identities, self._base)
         told = groups.tell(it, self._settings.group_types, self._base)
         event, skipped = self._main_event(it, sent_as, told)
-        events = [*told.updates, *(() if event is None else (event,))]
-        if events:
+        events = [*told.updates]
+        if event is not None:
+            events.append(event)
+        if told.claims and events:
             events[0].claims = told.claims
         if link is not None:
             events.insert(0, link)
@@ -154,20 +156,19 @@ class AmplitudeMapping:
         event = make_event(
             "person" if it.name == IDENTIFY_RECORD else "event",
             sent_as,
-            person=it.person,
-            distinct_id=it.who.distinct_id,
-            uuid=event_uuid(it.record),
-            at=it.moment.at,
-            timestamp=it.moment.text,
-            properties=properties,
-            facts=(fact,) if changes and fact is not None else (),
+            it.person,
+            it.who.distinct_id,
+            event_uuid(it.record),
+            it.moment,
+            properties,
+            (fact,) if changes and fact is not None else (),
         )
         return event, None
 
     def _person(self, it: Reading) -> tuple[dict[str, Any], Fact | None]:
         """Return what is set on the person and the fact that it was, or nothing when it is old."""
         mode, told = self._settings.person_properties, it.record.get("user_properties")
-        if mode == "none" or self._is_profileless(it) or not isinstance(told, dict) or not told:
+        if not told or mode == "none" or self._is_profileless(it) or not isinstance(told, dict):
             return {}, None
         fact = people.newer_person(it, told)
         if fact is None:
@@ -184,7 +185,7 @@ class AmplitudeMapping:
         return "nothing to set" if nothing else "superseded"
 
     def _is_profileless(self, it: Reading) -> bool:
-        return it.who.user is None and self._settings.person_profiles == "identified_only"
+        return self._settings.person_profiles == "identified_only" and it.who.user is None
 
     def _properties(self, it: Reading, sent_as: str, told: groups.Told) -> dict[str, Any]:
         properties, aside = self._table.read(it)

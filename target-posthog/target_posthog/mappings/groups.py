@@ -6,11 +6,12 @@ linked, or those the setting `group_types` names; the others stay readable as pr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from singer_delivery.conversions import Moment, stable_uuid
 from singer_delivery.events import Event, Fact, Known, Note
+from singer_delivery.remembering import Memory
 from singer_delivery.sources.amplitude.groups import Groups, Snapshot, groups_of, newer_group
 from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
 from singer_delivery.sources.amplitude.reading import Reading
@@ -74,20 +75,23 @@ class Told(NamedTuple):
     """
 
     claims: tuple[Fact, ...]
-    updates: list[Event]
-    properties: dict[str, Any]
+    updates: Sequence[Event]
+    properties: Mapping[str, Any]
     reason_for_none: str
+
+
+NOTHING_TOLD = Told((), (), {}, "nothing to set")
 
 
 def tell(reading: Reading, chosen: tuple[str, ...] | None, base: Mapping[str, Any]) -> Told:
     """Read a record's groups: what is linked, what is updated, what is only kept."""
     groups = groups_of(reading)
     if not groups.types:
-        return Told((), [], {}, "nothing to set")
+        return NOTHING_TOLD
     linked = link_types(groups.types, chosen, reading.known, reading.moment.at)
     reading.notes.extend(linked.notes)
     updates = _updates(groups, reading, linked, base)
-    properties = _properties(groups.keys, reading.record.get("group_properties"), linked)
+    properties = _properties(groups, reading.record.get("group_properties"), linked)
     reason_for_none = "superseded" if linked.types else linked.notes[0].name
     return Told(linked.claims, updates, properties, reason_for_none)
 
@@ -104,11 +108,27 @@ def _updates(
     return updates
 
 
-def _properties(keys: Mapping[str, list[str]], column: Any, linked: Linked) -> dict[str, Any]:
-    links = {t: of[0] for t, of in keys.items() if t in linked.types}
+def _properties(groups: Groups, column: Any, linked: Linked) -> dict[str, Any]:
+    if linked.types is not groups.types:
+        return _properties_of(groups.keys, column, linked.types)
+    content = groups.content
+    found = _when_all_are_linked.get(content)
+    if found is None:
+        found = _properties_of(groups.keys, column, linked.types)
+        _when_all_are_linked.keep(content, found)
+    return found
+
+
+_when_all_are_linked: Memory[dict[str, Any]] = Memory(1024)  # about 1 MB
+
+
+def _properties_of(
+    keys: Mapping[str, list[str]], column: Any, linked: Collection[str]
+) -> dict[str, Any]:
+    links = {t: of[0] for t, of in keys.items() if t in linked}
     properties: dict[str, Any] = {"$groups": links} if links else {}
     if isinstance(column, dict):
-        kept = {t: of for t, of in column.items() if t not in linked.types and t not in OPERATIONS}
+        kept = {t: of for t, of in column.items() if t not in linked and t not in OPERATIONS}
         if kept:
             properties["$amplitude_group_properties"] = kept
     return properties
@@ -155,8 +175,7 @@ def group_event(
         person=f"group:{group_type}:{key}",
         distinct_id=fitted_id(f"${group_type}_{key}"),
         uuid=uuid,
-        at=moment.at if moment is not None else None,
-        timestamp=moment.text if moment is not None else None,
+        when=moment,
         properties={
             **base,
             "$group_type": group_type,

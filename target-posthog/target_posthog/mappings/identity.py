@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from singer_delivery.conversions import clean_id, rfc3339
+from singer_delivery.conversions import Moment, clean_id, rfc3339
 from singer_delivery.events import Event, Note, Unmappable
 from singer_delivery.sources.amplitude.identity import Ids, Link, link_due
 from singer_delivery.sources.amplitude.reading import Reading, Who, link_uuid
@@ -67,8 +67,7 @@ def _link_event(
         person=due.user,
         distinct_id=due.user,
         uuid=link_uuid(record, due.user, due.device),
-        at=due.owner.at,
-        timestamp=rfc3339(due.owner.at),
+        when=Moment(due.owner.at, rfc3339(due.owner.at)),
         properties={**base, merged_away: due.device},
         facts=(due.told,),
     )

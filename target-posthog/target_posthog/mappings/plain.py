@@ -69,8 +69,7 @@ class PlainMapping:
             person=distinct_id,
             distinct_id=distinct_id,
             uuid=stream.uuid(record),
-            at=when.at if when is not None else None,
-            timestamp=when.text if when is not None else None,
+            when=when,
             properties=stream.properties(record, distinct_id, GUARDED_KEYS, self._base),
         )
         return Mapped((event,))
@@ -90,8 +89,7 @@ class PlainMapping:
             person=person,
             distinct_id=person,
             uuid=stable_uuid("person", stream.name, person, fact.value),
-            at=when.at if when is not None else None,
-            timestamp=when.text if when is not None else None,
+            when=when,
             properties={**self._base, f"${mode}": content},
             facts=(fact,),
         )

@@ -14,6 +14,7 @@ from singer_delivery.sources import records
 from singer_delivery.sources.ids import IdRules
 
 if TYPE_CHECKING:
+    from singer_delivery.conversions import Moment
     from singer_delivery.events import Fact
 
     Kind = Literal["event", "link", "group", "person"]
@@ -88,21 +89,20 @@ def harmless_name(name: str) -> str:
     return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, PREFIX)
 
 
-def make_event(  # noqa: PLR0913 - the fields of an event, by name
+def make_event(
     kind: Kind,
     name: str,
-    *,
     person: str,
     distinct_id: str,
     uuid: str,
-    at: int | None,
-    timestamp: str | None,
+    when: Moment | None,
     properties: dict[str, Any],
     facts: tuple[Fact, ...] = (),
 ) -> Event:
-    """Return an event for `/batch/`. Without a timestamp PostHog takes the time of arrival."""
+    """Return an event for `/batch/`. Without a time PostHog takes the time of arrival."""
     body: dict[str, Any] = {"event": name, "distinct_id": distinct_id, "uuid": uuid}
-    if timestamp is not None:
-        body["timestamp"] = timestamp
+    at = None
+    if when is not None:
+        at, body["timestamp"] = when
     body["properties"] = properties
-    return Event(ENDPOINT, kind, name, person, at, body, facts=facts)
+    return Event(ENDPOINT, kind, name, person, at, body, None, (), facts)

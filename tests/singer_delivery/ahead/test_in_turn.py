@@ -49,7 +49,7 @@ class ToyMapping:
         facts = []
         for kind, name in (("person", person), ("group", record["group"])):
             fact = Fact(kind, name, record["told"], at)
-            last = known.last_told(fact)
+            last = known.last_told(*fact)
             if is_news(last, fact, renewed):
                 inherited = known.recall("person", device) if last is None else None
                 notes.append(Note("news", f"{kind} {name} {inherited}"))
@@ -77,8 +77,8 @@ class Memory:
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
 
-    def last_told(self, fact: Fact) -> Fact | None:
-        return self.facts.get(fact[:2])
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+        return self.facts.get((kind, name))
 
     def read(self, kind: str, name: str) -> Fact | None:
         return self.disk.get((kind, name))

@@ -31,8 +31,8 @@ class Remembering:
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
 
-    def last_told(self, fact: Fact) -> Fact | None:
-        return self.recall(fact.kind, fact.name)
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+        return self.recall(kind, name)
 
     def learn(self, mapped: Mapped) -> None:
         self.cut_off(mapped)

@@ -108,15 +108,20 @@ def read(
     """
     notes: list[Note] = []
     who = who_is(record, notes)
+    user, device, distinct_id = who
     when, column = when_was(record, notes)
-    owner = known.recall("owner", who.device) if links and who.device is not None else None
-    other = who.user is not None and (devices_apart or who.user != who.device)
-    own = links and other and owner_allows(owner, who.user)
-    person = who.user or (owner.value if owner is not None else who.distinct_id)
-    own_device = who.device if own else None
-    its = event_properties(record)
-    # By place, not by name: it is made for every record.
-    return Reading(record, name, who, when, column, known, owner, person, own_device, its, notes)
+    owner = known.recall("owner", device) if links and device is not None else None
+    is_other = user is not None and (devices_apart or user != device)
+    is_own = links and is_other and (owner is None or owner.value == user)
+    own_device = device if is_own else None
+    person = user or (owner.value if owner is not None else distinct_id)
+    its = record.get("event_properties")
+    if not isinstance(its, dict):
+        its = {}
+    # By place: names would make it slower, and there is one for every record.
+    return Reading(
+        record, name, who, when, column, known, owner, person, own_device, its, notes, []
+    )
 
 
 DEVICE_COLUMN = re.compile(rb'"device_id": ?"([^"]*)"')
@@ -131,11 +136,6 @@ def device_in(line: bytes) -> bytes:
     return b"" if found is None else found[1]
 
 
-def owner_allows(owner: Fact | None, user: str | None) -> bool:
-    """Tell whether a device is this user's: nobody else owns it."""
-    return owner is None or owner.value == user
-
-
 def event_name(record: Mapping[str, Any]) -> str:
     """As it is, or under another name (see Event names).
 
@@ -147,12 +147,6 @@ def event_name(record: Mapping[str, Any]) -> str:
         return name
     reason = "no_event_name"
     raise Unmappable(reason, "`event_type` is missing, empty or not text")
-
-
-def event_properties(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the column `event_properties`, empty when it is no object."""
-    properties = record.get("event_properties")
-    return properties if isinstance(properties, dict) else {}
 
 
 def is_web(record: Mapping[str, Any]) -> bool:
