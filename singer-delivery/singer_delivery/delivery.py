@@ -1,52 +1,29 @@
 """Takes records, and gives STATE back when everything read before it is decided and on disk.
 
-Records are counted in chapters, each closed by a STATE message. A chapter is settled when every
-record in it is delivered, skipped or dead; when it and all before it are settled, dead letters
-and ledger are put on disk, and only then its STATE leaves.
+Which records a STATE covers is a matter of `chapters`; dead letters and ledger are put on disk, in
+this order, before it leaves.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import takewhile
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from singer_delivery.chapters import Chapter, Chapters, State
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
 from singer_delivery.events import Event, Mapped, Note, RecordMapping, Unmappable
-from singer_delivery.lanes import Queued, Ticket
+from singer_delivery.lanes import Queued
 from singer_delivery.ledger import Ledger
 from singer_delivery.report import RunReport
-from singer_delivery.tickets import (
-    Chapter,
-    HeldBack,
-    Receipt,
-    State,
-    Waiting,
-    Whole,
-    as_update,
-)
+from singer_delivery.tickets import Dispatch, HeldBack, Receipt, Waiting, Whole, as_update
 from singer_delivery.updates import Update
 
 NOTHING_MORE: dict[str, Any] = {}
-
-
-class Dispatch(Protocol):
-    """What carries the events: `Dispatcher`, or a dry run's writer."""
-
-    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        """Queue an event."""
-
-    def drain(self) -> None:
-        """Return when every submitted event is decided."""
-
-    def raise_if_over(self) -> None:
-        """Raise what stopped the run, if anything did."""
 
 
 class Delivery:
@@ -75,12 +52,10 @@ class Delivery:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._report = report
-        self._emit_state = emit_state
         self._max_dead_letters = max_dead_letters
-        self._chapter = Chapter()
-        self._chapters = deque([self._chapter])
         self._held: dict[str, list[Chapter]] = {}
         self._lock = threading.RLock()
+        self._chapters = Chapters(self._lock, self.save, emit_state)
         self.dispatch: Dispatch | None = None
 
     def take(
@@ -133,15 +108,15 @@ class Delivery:
         with self._lock:
             self._die(receipt, error.reason, error.detail, 0, "")
             self._close(receipt)
-        self._settle()
+        self._chapters.settle()
 
     def checkpoint(self, state: State) -> None:
         """Give `state` back when everything taken before is decided and on disk."""
-        self._end_chapter(state=state)
+        self._chapters.close(state=state)
 
     def end_of_file(self, path: Path) -> None:
         """Remove a file when everything taken before is decided and on disk."""
-        self._end_chapter(file=path)
+        self._chapters.close(file=path)
 
     def finish(self, wholes: Iterable[Whole] = ()) -> None:
         """Return when everything taken is decided and on disk. Raises as `take` does.
@@ -150,13 +125,13 @@ class Delivery:
         the records that a stream held back.
         """
         self._dispatcher.drain()
-        self._settle()
+        self._chapters.settle()
         self._send_updates()
         for whole in wholes:
             encoded = self._endpoints[whole.event.endpoint].encode(whole.event)
             self._dispatcher.submit(whole.event, encoded, HeldBack(whole.stream))
         self._dispatcher.drain()
-        self._settle()
+        self._chapters.settle()
         self.save()
 
     def save(self) -> None:
@@ -176,17 +151,10 @@ class Delivery:
 
     def _open(self, stream: str, message: bytes) -> Receipt:
         self._dispatcher.raise_if_over()
-        chapter = self._chapter
+        chapter = self._chapters.last
         chapter.read += 1
         self._report.stream(stream).read += 1
         return Receipt(message, stream, chapter)
-
-    def _end_chapter(self, *, state: State | None = None, file: Path | None = None) -> None:
-        with self._lock:
-            chapter, self._chapter = self._chapter, Chapter()
-            self._chapters.append(self._chapter)
-            chapter.state, chapter.file, chapter.is_closed = state, file, True
-        self._settle()
 
     def _note(self, notes: Iterable[Note]) -> None:
         with self._lock:
@@ -198,7 +166,7 @@ class Delivery:
         if not receipt.undecided:
             with self._lock:
                 self._close(receipt)
-            self._settle()
+            self._chapters.settle()
             return
         for event, each in zip(events, encoded, strict=True):
             if event.deferred:
@@ -260,7 +228,7 @@ class Delivery:
                     self._update_decided(ticket.update, judgement, attempts)
                 elif isinstance(ticket, HeldBack):
                     self._release(ticket.stream)
-        self._settle()
+        self._chapters.settle()
 
     def _count(self, batch: Sequence[tuple[Queued, Judgement]]) -> None:
         delivered = [each.event for each, of in batch if of.verdict is Verdict.DELIVERED]
@@ -331,16 +299,3 @@ class Delivery:
         # Before the chapter is told: STATE must not pass what stops the run.
         if self._max_dead_letters is not None:
             self._max_dead_letters.check(read, dead)
-
-    def _settle(self) -> None:
-        """Give back the STATE of every chapter that is settled, the oldest first."""
-        with self._lock:
-            settled = list(takewhile(attrgetter("is_settled"), self._chapters))
-            if settled:
-                self.save()  # first: where it fails, these chapters stay the next to settle
-            for chapter in settled:
-                if chapter.state is not None:
-                    self._emit_state(chapter.state)
-                if chapter.file is not None:
-                    chapter.file.unlink(missing_ok=True)
-                self._chapters.popleft()

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from singer_delivery.ahead.worker import Task
+from singer_delivery.chapters import State
 from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
 from singer_delivery.dispatcher import Dispatcher, Interrupted
@@ -21,7 +22,7 @@ from singer_delivery.report import RunReport
 from singer_delivery.retry import Backoff, Clock
 from singer_delivery.run_settings import RunSettings
 from singer_delivery.sole_use import SoleUse
-from singer_delivery.tickets import State, Whole
+from singer_delivery.tickets import Whole
 from singer_delivery.transport import Transport
 
 logger = logging.getLogger(__name__)

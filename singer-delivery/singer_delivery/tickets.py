@@ -1,42 +1,27 @@
-"""What a queued event belongs to, and so what its outcome decides."""
+"""What a queued event belongs to, and so what its outcome decides; and what it is queued with."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
+from singer_delivery.chapters import Chapter
 from singer_delivery.events import Event
 from singer_delivery.lanes import Ticket
 from singer_delivery.updates import Update
 
-State = Mapping[str, Any]
 
+class Dispatch(Protocol):
+    """What carries the events: `Dispatcher`, or a dry run's writer."""
 
-@dataclass(slots=True)
-class Chapter:
-    """The records up to a STATE message, or to the end of a file.
+    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
+        """Queue an event."""
 
-    Attributes:
-        read: how many there are; counted by the thread that takes records.
-        decided: how many of them are; counted by any thread, under one lock.
-        is_closed: whether no more will come.
-        state: given back when all is decided; None at the end of a file.
-        file: removed when all is decided.
-    """
+    def drain(self) -> None:
+        """Return when every submitted event is decided."""
 
-    read: int = 0
-    decided: int = 0
-    is_closed: bool = False
-    state: State | None = None
-    file: Path | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is closed, and all its records are decided."""
-        return self.is_closed and self.decided == self.read
+    def raise_if_over(self) -> None:
+        """Raise what stopped the run, if anything did."""
 
 
 class Receipt(Ticket):

@@ -28,6 +28,7 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
+from singer_delivery.chapters import State
 from singer_delivery.collecting import collect_rarely
 from singer_delivery.dispatcher import Interrupted
 from singer_delivery.endpoint import Endpoint
@@ -38,7 +39,7 @@ from singer_delivery.sdk.batches import Batches, BatchStream, processes_by_defau
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink, as_it_is
 from singer_delivery.sdk.stdout import write_to_stdout
-from singer_delivery.tickets import State, Whole
+from singer_delivery.tickets import Whole
 
 if TYPE_CHECKING:
     from singer_delivery.run import Run
