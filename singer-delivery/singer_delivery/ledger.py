@@ -20,8 +20,8 @@ from singer_delivery.updates import Update
 
 Key = tuple[str, str]
 
-CACHED = 50_000
-"""Facts kept in memory besides those not yet on disk, at least; at most twice as many: 20 MB."""
+CACHED = 20_000
+"""Facts kept in memory besides those not yet on disk, at least; at most twice as many: 16 MB."""
 
 SAVE_AFTER = 5_000
 """Delivered facts that may wait in memory for the next save."""

@@ -62,11 +62,12 @@ def drawn_for_meltano(chance: random.Random) -> Instant:
 
 
 @pytest.mark.slow
+@both_ways
 @pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
 def test_meltano_killed_with_all_it_started_is_simply_run_again(
-    tmp_path, destination, record_property
+    tmp_path, destination, in_batches, record_property
 ):
-    with migration(tmp_path, destination, 3, start=MeltanoAttempt) as begun:
+    with migration(tmp_path, destination, 3, start=MeltanoAttempt, in_batches=in_batches) as begun:
         begun.kill(UNDER_MELTANO, drawn_for_meltano)
         begun.finish()
         record_property("kills survived", f"{begun.kills} of meltano run, {destination}")

@@ -8,8 +8,8 @@ from singer_delivery.events import Fact, Mapped
 
 Key = tuple[str, str]
 
-KNOWN = 50_000
-"""Facts kept in memory, at least; at most twice as many: 20 MB."""
+KNOWN = 20_000
+"""Facts kept in memory, at least; at most twice as many: 16 MB."""
 
 NEVER, EXACT, SAID = 2**62, -(2**62), -(2**62) - 1
 """As `before` of an assumption, see `AssumptionRow`."""
