@@ -23,6 +23,7 @@ import target_mixpanel.mappings.amplitude
 import target_mixpanel.mappings.settings
 import target_posthog.mappings.amplitude
 import target_posthog.mappings.settings
+from singer_delivery.cleaning import readable
 from singer_delivery.events import Event, Fact, RecordMapping, Unmappable
 from singer_sdk import typing as th
 from singer_sdk.singerlib.json import serialize_json
@@ -41,6 +42,10 @@ class Memory:
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known."""
         return self._facts.get((kind, name))
+
+    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
+        """Return what is known."""
+        return self.recall(kind, name)
 
     def learn(self, facts: Iterable[Fact]) -> None:
         """Remember."""
@@ -109,7 +114,7 @@ class DefaultSink(BatchSink):
 
     def _events_of(self, record: dict[str, Any]) -> Sequence[Event]:
         try:
-            mapped = self._mapping(record, self._known)
+            mapped = self._mapping(readable(record, "a service"), self._known)
         except Unmappable:
             return ()
         for event in mapped.events:
