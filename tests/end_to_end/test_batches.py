@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_the_report_is_the_same_however_many_processes_map(tmp_path, company, pr
 
 def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
     """Processes start in the middle; STATE, a second schema and a blank line come between."""
-    many = Company(seed=13, events=MANY + 4_000, hours=40)
+    many = Company(seed=13, events=MANY + 2_500, hours=40)
     lines = [message_of("events", line) for hour in many.hours().values() for line in hour]
     schema, state = messages(SCHEMA), messages(STATE)
     lines[MANY + 500 : MANY + 500] = [state, b"\n"]
@@ -263,34 +264,53 @@ def test_stream_maps_change_what_comes_in_files_too(tmp_path, posthog):
     assert event["properties"]["$geoip_city_name"] == "hidden"
 
 
-def test_a_worker_that_is_killed_stops_the_run_and_nothing_is_lost(tmp_path, posthog):
+@contextmanager
+def under_way(tmp_path, posthog):
+    """Yield a target with many files before it, whose workers have started; and the files."""
     paths = [
-        gzipped(tmp_path / f"{n}.gz", *(row(n * 1_000 + m) for m in range(900))) for n in range(60)
+        gzipped(tmp_path / f"{n}.gz", *(row(n * 1_000 + m) for m in range(300))) for n in range(20)
     ]
-    pipe = make_pipe(tmp_path, None, posthog, processes=2)
-    lines = messages(SCHEMA, *map(batch, paths), STATE)
+    pipe = make_pipe(tmp_path, None, posthog, processes=2, max_batch_events=100)
     command = [str(BIN / pipe.target_name), "--config", pipe._write("target", pipe.target)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdin is not None
-    process.stdin.write(lines)
+    process.stdin.write(messages(SCHEMA, *map(batch, paths), STATE))
     process.stdin.flush()
-    while not (workers := workers_of(process.pid)):
+    while not workers_of(process.pid):
         time.sleep(0.01)
-    os.kill(workers[0], signal.SIGKILL)
-    output, log = process.communicate(timeout=60)
-
-    assert process.returncode == 1
-    assert b"A process that maps records ended" in log
-    assert b"Traceback" not in log
-    assert output == b""
-    assert workers_of(process.pid) == []
+    yield process
 
     ended = pipe.feed(messages(SCHEMA, *(batch(path) for path in paths if path.exists()), STATE))
     assert ended.target_code == 0, ended.target_log
     played = {each["uuid"] for each in posthog.stored() if each["event"] == "Played"}
-    assert len(played) == 60 * 900
+    assert len(played) == 20 * 300
+
+
+def test_a_worker_that_is_killed_stops_the_run_and_nothing_is_lost(tmp_path, posthog):
+    with under_way(tmp_path, posthog) as process:
+        os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+        output, log = process.communicate(timeout=60)
+
+        assert process.returncode == 1
+        assert b"A process that maps records ended" in log
+        assert b"Traceback" not in log
+        assert output == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_and_its_workers_in_good_order(tmp_path, posthog, number):
+    with under_way(tmp_path, posthog) as process:
+        workers = workers_of(process.pid)
+        posthog._wait_for(lambda: len(posthog.journal) > 2, "the first requests")
+        process.send_signal(number)
+        output, log = process.communicate(timeout=60)
+
+        assert process.returncode == 128 + number
+        assert b"Traceback" not in log
+        assert output == b""
+        assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 def workers_of(pid: int) -> list[int]:
