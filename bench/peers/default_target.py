@@ -43,7 +43,7 @@ class Memory:
         """Return what is known."""
         return self._facts.get((kind, name))
 
-    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
+    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
         """Return what is known."""
         return self.recall(kind, name)
 

@@ -1,139 +1,80 @@
-"""Mapping tables as functions: what `table.build` does for clean records, several times faster.
-
-Two things make it fast: what a row says is decided when the table is compiled, not for each record;
-and what is made of columns that seldom change is remembered.
-"""
+"""Mapping tables as functions: what `table.build` does for clean records, several times faster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import count, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from singer_delivery.remembering import Memory
-from singer_delivery.table import Row, Values, Whole
+from singer_delivery.table import Row, Values, Whole, build
 
-WORTH = 4
-"""Rows on end: what fewer of them make is sooner made than remembered."""
+Reader = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
 class Fill(Protocol):
     """`build` of certain rows."""
 
-    def __call__(
-        self, record: Mapping[str, Any], into: dict[str, Any], subject: Any = None
-    ) -> None:
-        """Evaluate them for one record: see `build`."""
+    def __call__(self, record: Mapping[str, Any], into: dict[str, Any], subject: Any) -> None:
+        """Write what the rows make of a record: see `build`.
+
+        Raises:
+            KeyError: it lacks a column.
+        """
 
 
-class _Run(NamedTuple):
-    """Rows on end, and whether what they make is remembered."""
-
-    rows: tuple[Row, ...]
-    is_steady: bool
-
-
-def compiled(rows: Iterable[Row], steady: Collection[str] = ()) -> Fill:
+def compiled(rows: Sequence[Row], columns: Collection[str] = ()) -> Fill:
     """Return a function that does what `build` does with these rows.
 
-    Args:
-        rows: the table.
-        steady: columns that mostly hold what they held in some record before. What several rows on
-            end make of them alone is remembered; it is shared, and must not be changed.
+    Nothing is decided for a record that a row decides. The function is written out in Python:
 
-    The function is written out in Python, for instance:
-
-        def fill(record, into, subject=None):
-            subject = record if subject is None else subject
-            known1, = recall(record)
-            try:
-                c0 = record['event_id']
-                c1 = record['event_type']
-            except KeyError:
-                c0, c1, = map(record.get, columns)
+        def fill(record, into, subject):
+            c0, c1, _, = read(record)
             if c0 is not None and (c0 or c0 == 0):
                 into['$amplitude_event_id'] = c0
             if c1 is not None and (c1 or c1 == 0):
                 value = convert1(c1)
                 if value is not None:
                     into['$event_type'] = value
-            into.update(known1)
+
+    Args:
+        rows: the table.
+        columns: that a record must have, beside those that the rows read.
     """
-    runs = _runs(rows, frozenset(steady))
-    straight = [row for run in runs if not run.is_steady for row in run.rows]
-    columns = _columns(row for row in straight if not isinstance(row.source, Whole))
-    names = {column: f"c{number}" for number, column in enumerate(columns)}
-    given: dict[str, Any] = {f"convert{n}": row.convert for n, row in enumerate(straight)}
-    given["columns"] = columns
-    remembered = [run.rows for run in runs if run.is_steady]
-    if remembered:
-        given["recall"] = _recalling(remembered)
-    exec("\n".join(_source(runs, names)), given)  # noqa: S102 - of our own tables, never of data
+    read = _columns(row for row in rows if not isinstance(row.source, Whole))
+    others = tuple(column for column in columns if column not in read)
+    given: dict[str, Any] = {f"convert{number}": row.convert for number, row in enumerate(rows)}
+    given["read"] = _reader(read + others)
+    exec("\n".join(_source(rows, read, others)), given)  # noqa: S102 - of our tables, never of data
     fill: Fill = given["fill"]
     return fill
-
-
-def _runs(rows: Iterable[Row], steady: frozenset[str]) -> list[_Run]:
-    def reads_steady_columns_only(row: Row) -> bool:
-        return not isinstance(row.source, Whole) and steady.issuperset(row.columns)
-
-    runs = [(is_steady, (*run,)) for is_steady, run in groupby(rows, reads_steady_columns_only)]
-    return [_Run(run, is_steady and len(run) >= WORTH) for is_steady, run in runs]
 
 
 def _columns(rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column for row in rows for column in row.columns))
 
 
-def _recalling(
-    runs: Sequence[tuple[Row, ...]],
-) -> Callable[[Mapping[str, Any]], tuple[dict[str, Any], ...]]:
-    """Return a function that returns what each of these runs makes of a record."""
-    columns = _columns(row for run in runs for row in run)
-    read = itemgetter(*columns)
-    fills = [compiled(run) for run in runs]
-    memory: Memory[tuple[dict[str, Any], ...]] = Memory(1024)  # about 4 MB
-
-    def make(record: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        made: list[dict[str, Any]] = [{} for _ in runs]
-        for fill, into in zip(fills, made, strict=True):
-            fill(record, into)
-        return tuple(made)
-
-    def recall(record: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        try:
-            content = orjson.dumps(read(record))
-        except KeyError:
-            content = orjson.dumps(tuple(map(record.get, columns)))
-        return memory.get(content) or memory.keep(content, make(record))
-
-    return recall
+def _reader(columns: Sequence[str]) -> Reader:
+    """Return a function that returns what these columns hold, or raises KeyError."""
+    if len(columns) > 1:
+        return itemgetter(*columns)
+    return lambda record: tuple(record[column] for column in columns)
 
 
-def _source(runs: Sequence[_Run], names: Mapping[str, str]) -> Iterator[str]:
-    yield "def fill(record, into, subject=None):"
-    yield " subject = record if subject is None else subject"
-    known = [f"known{place}" for place, run in enumerate(runs) if run.is_steady]
-    if known:
-        yield f" {', '.join(known)}, = recall(record)"
-    if names:
-        yield " try:"
-        yield from (f"  {name} = record[{column!r}]" for column, name in names.items())
-        yield " except KeyError:"  # half the cost of asking for each with `get`
-        yield f"  {', '.join(names.values())}, = map(record.get, columns)"
-    converts = (f"convert{number}" for number in count())
-    for place, run in enumerate(runs):
-        if run.is_steady:
-            yield f" into.update(known{place})"
-        else:
-            for row in run.rows:
-                yield from _row_source(row, names, next(converts))
+def _source(rows: Sequence[Row], read: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    names = {column: f"c{number}" for number, column in enumerate(read)}
+    yield "def fill(record, into, subject):"
+    held = [*names.values(), *("_" for _ in others)]
+    if held:
+        yield f" {', '.join(held)}, = read(record)"
+    for number, row in enumerate(rows):
+        yield from _row_source(row, f"convert{number}", names)
+    yield " return"
 
 
-def _row_source(row: Row, names: Mapping[str, str], convert: str) -> Iterator[str]:
+def _row_source(row: Row, convert: str, names: Mapping[str, str]) -> Iterator[str]:
     if isinstance(row.source, Values):
         yield f" value = {convert}({', '.join(names[column] for column in row.columns)})"
         yield " if value is not None:"
@@ -157,3 +98,44 @@ def _row_source(row: Row, names: Mapping[str, str], convert: str) -> Iterator[st
 
 def _has_value(name: str) -> str:
     return f"{name} is not None and ({name} or {name} == 0)"  # `table.is_absent`, turned around
+
+
+Fit = Callable[[Iterable[Any]], bool]
+"""Tells whether a destination takes values as they are."""
+
+
+class Made(NamedTuple):
+    """Properties that were made once. Events share them: they must not be changed.
+
+    Attributes:
+        properties: by name.
+        fit: whether the destination takes them as they are.
+    """
+
+    properties: dict[str, Any]
+    fit: bool
+
+
+def remembered(rows: Sequence[Row], fit: Fit | None) -> Callable[[Mapping[str, Any]], Made]:
+    """Return a function that returns what these rows make of a record, and remembers it.
+
+    It raises KeyError when the record lacks a column.
+
+    Args:
+        rows: that read columns which hold the same in many records, and nothing else.
+        fit: tells of what they make whether it fits; None where everything does.
+    """
+    assert not any(isinstance(row.source, Whole) for row in rows)
+    read = _reader(_columns(rows))
+    memory: Memory[Made] = Memory(1024)  # about 3 MB
+
+    def recall(record: Mapping[str, Any]) -> Made:
+        content = orjson.dumps(read(record))
+        return memory.get(content) or memory.keep(content, make(record))
+
+    def make(record: Mapping[str, Any]) -> Made:
+        properties: dict[str, Any] = {}
+        build(rows, record, properties)
+        return Made(properties, fit is None or fit(properties.values()))
+
+    return recall

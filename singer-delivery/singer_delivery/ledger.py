@@ -76,7 +76,7 @@ class Ledger:
         cached = self._cache.get(key, UNREAD)
         return cached if cached is not UNREAD else self._look_up(key)
 
-    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
+    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
         """Return what is known of `name`, as `recall` does."""
         return self.recall(kind, name)
 

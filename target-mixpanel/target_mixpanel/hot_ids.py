@@ -6,7 +6,9 @@ from then on (Mixpanel docs, "Hot shard limits").
 
 from __future__ import annotations
 
-from singer_delivery.events import Event, Mapped, Note, Noting, RecordMapping
+from operator import itemgetter
+
+from singer_delivery.events import Mapped, Note, Noting, RecordMapping
 
 LIMIT = 200_000
 DAY = 86_400_000_000
@@ -41,10 +43,9 @@ class HotIds:
             person: the id.
             at: time of the event in microseconds since 1970.
         """
-        pair = (person, at // DAY)
-        count = self._counts.get(pair, 0) + 1
-        self._counts[pair] = count
-        if len(self._counts) > self._counted:
+        counts, pair = self._counts, (person, at // DAY)
+        count = counts[pair] = counts.get(pair, 0) + 1
+        if len(counts) > self._counted:
             self._forget()
         if count <= self._limit or pair in self._noted:
             return False
@@ -52,7 +53,7 @@ class HotIds:
         return True
 
     def _forget(self) -> None:
-        by_count = sorted(self._counts.items(), key=lambda item: item[1])
+        by_count = sorted(self._counts.items(), key=itemgetter(1))
         self._counts = dict(by_count[len(by_count) - self._counted // 2 :])
 
 
@@ -65,13 +66,10 @@ class WatchingIds(Noting):
 
     def noted(self, mapped: Mapped) -> Mapped:
         """Return what the mapping said, with the note where it is due."""
-        hot = [event.person for event in mapped.events if self._is_one_too_many(event)]
-        if not hot:
-            return mapped
-        notes = (Note("over_200000_events_of_one_id_and_day", person) for person in hot)
-        return mapped._replace(notes=(*mapped.notes, *notes))
-
-    def _is_one_too_many(self, event: Event) -> bool:
-        if event.kind != "event" or event.at is None:
-            return False
-        return self._hot_ids.is_one_too_many(event.person, event.at)
+        for event in mapped.events:
+            if event.kind != "event" or event.at is None:
+                continue
+            if self._hot_ids.is_one_too_many(event.person, event.at):
+                note = Note("over_200000_events_of_one_id_and_day", event.person)
+                mapped = mapped._replace(notes=(*mapped.notes, note))
+        return mapped

@@ -103,9 +103,15 @@ def test_the_form_of_exports_is_told_from_all_that_is_near_it(
 ) -> None:
     text = when.isoformat(sep=" ", timespec="microseconds")
     for near in (text, text[:place] + letter + text[place + 1 :], text[:place] + text[place + 1 :]):
-        assert (exported_time(near) is not None) == is_exported(near)
         if is_exported(near):
             assert exported_moment(exported_time(near), near) == moment(f" {near}")
+        else:
+            assert_not_exported(near)
+
+
+def assert_not_exported(value: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - it says nothing, to be quick
+        exported_time(value)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +119,13 @@ def test_the_form_of_exports_is_told_from_all_that_is_near_it(
     ["2024-03-01 10:11:12.12345Z", "2024-03-01 10:11:12.1+0530", "2024-03-01 10:11:12,123456"],
 )
 def test_a_form_of_the_same_length_is_another(text: str) -> None:
-    assert exported_time(text) is None
+    assert_not_exported(text)
     assert moment(text) is not None
+
+
+@pytest.mark.parametrize("value", [None, 7, ["2024"] * 26, dict.fromkeys(range(26)), b"x" * 26])
+def test_what_is_no_text_is_no_exported_time(value: object) -> None:
+    assert_not_exported(value)
 
 
 @quick

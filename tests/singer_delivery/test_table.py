@@ -26,7 +26,8 @@ def built(rows: tuple[Row, ...], record: dict, subject: object = None) -> dict:
     into: dict = {}
     fast: dict = {}
     build(rows, record, into, subject)
-    compiled(rows)(record, fast, subject)
+    columns = {**dict.fromkeys("abc"), **record}
+    compiled(rows)(columns, fast, record if subject is None else subject)
     assert repr(fast) == repr(into)
     return into
 

@@ -111,7 +111,7 @@ class Assuming:
         self.touched.append(place.number)
         return place.fact
 
-    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
         """Return what is known; the mapping only asks whether this is news."""
         place = self._places.get((kind, name))
         if place is None:

@@ -6,7 +6,7 @@ history would overwrite newer values.
 
 from __future__ import annotations
 
-from singer_delivery.events import Fact, Known
+from singer_delivery.events import Fact
 
 
 def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
@@ -19,24 +19,9 @@ def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
     """
     if last is None:
         return True
-    if _is_old(last, fact.value, fact.at):
+    if fact.at < last.at or (fact.at == last.at and fact.value <= last.value):
         return False
     if fact.value == last.value:
         renewed.append(fact)
         return False
     return True
-
-
-def news(
-    known: Known, kind: str, name: str, value: str, at: int, renewed: list[Fact]
-) -> Fact | None:
-    """Return the fact to remember if content of this digest and time is to be told, else None."""
-    last = known.last_told(kind, name, value, at)
-    if last is not None and _is_old(last, value, at):  # often, and then no fact is needed
-        return None
-    fact = Fact(kind, name, value, at)
-    return fact if is_news(last, fact, renewed) else None
-
-
-def _is_old(last: Fact, value: str, at: int) -> bool:
-    return at < last.at or (at == last.at and value <= last.value)

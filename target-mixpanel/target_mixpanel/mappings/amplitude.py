@@ -15,11 +15,14 @@ for its age is treated alike, but that it updates profiles: they have no age.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+import orjson
+from singer_delivery.compiled_table import Made
 from singer_delivery.events import Event, Known, Mapped, Unmappable
+from singer_delivery.remembering import Memory
 from singer_delivery.sources.amplitude.choice import Choice
-from singer_delivery.sources.amplitude.groups import Keys
 from singer_delivery.sources.amplitude.identity import Link, link_due
 from singer_delivery.sources.amplitude.names import EventNames
 from singer_delivery.sources.amplitude.operations import is_nothing
@@ -42,10 +45,12 @@ from target_mixpanel.mappings.amplitude_table import (
     PROPERTIES,
     ROWS,
 )
+from target_mixpanel.mappings.groups import NamedGroups
 from target_mixpanel.mappings.mixpanel import (
     GUARDED_KEYS,
     IMPORT,
     MAX_NAME_CHARACTERS,
+    MAX_PROPERTIES,
     PREFIX,
     SERVICE,
     base_properties,
@@ -66,6 +71,8 @@ CALLS = (IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD)
 
 OF_THE_USER = "user."
 """Before what was true of the person at the time."""
+
+NOTHING = Made({}, fit=True)
 
 
 class AmplitudeMapping:
@@ -90,9 +97,10 @@ class AmplitudeMapping:
         self._ids = identity.simplified_ids if self._simplified else identity.original_ids
         self._base = base_properties(settings.version, "amplitude")
         self._choice = Choice(settings.include_events, settings.exclude_events)
-        self._names = EventNames(
+        names = EventNames(
             settings.rename_events, EVENT_NAMES, harmless_name, MAX_NAME_CHARACTERS, SERVICE
         )
+        self._sent_as = lru_cache(1024)(names.sent_as)
         self._table = PropertyTable(
             PROPERTIES,
             EVENT_PROPERTY_ROWS,
@@ -101,7 +109,9 @@ class AmplitudeMapping:
             guarded=GUARDED_KEYS,
             columns=COLUMNS,
             prefix=PREFIX,
+            fit=limits.fit_as_they_are,
         )
+        self._users: Memory[Made] = Memory(1024)  # about 2 MB
         self._taken = self._table.written | GUARDED_KEYS
         self._group_keys = groups.GroupKeys(settings.group_keys, self._taken)
 
@@ -123,11 +133,11 @@ class AmplitudeMapping:
         skipped = self._choice.leaves_out(name)
         if skipped is not None:
             return self._only_link(record, name, known, skipped)
-        sent_as = None if name in CALLS else self._names.sent_as(name)
+        sent_as = None if name in CALLS else self._sent_as(name)
         it = self._read(record, name, known)
         when.check_time(it.moment.at, self._settings)
         due, person = link_due(it), self._person(it)
-        keys, told = groups.tell(it, self._group_keys, profiles=self._settings.groups)
+        named, told = groups.tell(it, self._group_keys, profiles=self._settings.groups)
         events = [*person.updates, *told.updates]
         if sent_as is None:
             about = person if name == IDENTIFY_RECORD else told
@@ -135,7 +145,7 @@ class AmplitudeMapping:
         else:
             skipped = when.leaves_out(it.moment.at, self._settings, it.notes)
             if skipped is None:
-                events.insert(0, self._event(it, sent_as, keys))
+                events.insert(0, self._event(it, sent_as, named))
         if due is not None:
             self._link(it, due, events)
         return Mapped(tuple(events), skipped, tuple(it.notes), tuple(it.renewed))
@@ -176,29 +186,46 @@ class AmplitudeMapping:
             return Told(reason_for_none="profiles: false")
         return profiles.tell(it)
 
-    def _event(self, it: Reading, sent_as: str, keys: Keys) -> Event:
+    def _event(self, it: Reading, sent_as: str, named: NamedGroups) -> Event:
         insert_id = identity.insert_id(it.record)
-        properties = self._properties(it, sent_as, keys)
+        properties, fit = self._properties(it, sent_as, named)
         properties["time"] = it.moment.at // 1000
         properties["$insert_id"] = insert_id
         properties.update(self._ids(it))
-        limits.fit(properties, it.notes, self._taken, keys)
+        if not fit or len(properties) > MAX_PROPERTIES:
+            limits.fit(properties, it.notes, self._taken, named.keys)
         body = {"event": sent_as, "properties": properties}
         # Events of nobody have no order to keep.
         person = it.person or insert_id
         return Event(IMPORT, "event", sent_as, person, it.moment.at, body)
 
-    def _properties(self, it: Reading, sent_as: str, keys: Keys) -> dict[str, Any]:
-        properties, aside = self._table.read(it)
+    def _properties(
+        self, it: Reading, sent_as: str, named: NamedGroups
+    ) -> tuple[dict[str, Any], bool]:
+        """Return the properties, and whether Mixpanel surely takes each as it is."""
+        properties, aside, unknown, fit = self._table.read(it)
         properties.setdefault("ip", 0)
         properties.update(self._base)
         if sent_as != it.name:
             properties["amplitude_event_name"] = it.name
-        _add(properties, keys, aside)
+            fit = fit and limits.fit_as_they_are([it.name])
+        _add(properties, named.keys, aside)
+        fit = fit and named.fit
         if self._settings.user_properties_on_events:
-            _add(properties, _of_the_user(it.record.get("user_properties")), aside)
-        self._table.put_aside(aside, it.record, properties)
-        return properties
+            told = self._of_the_user(it.record.get("user_properties"))
+            _add(properties, told.properties, aside)
+            fit = fit and told.fit
+        if aside or unknown:
+            self._table.put_aside(aside, unknown, properties)
+            fit = False
+        return properties, fit
+
+    def _of_the_user(self, told: Any) -> Made:
+        """Return what was true of the person at the time, as properties of the event."""
+        if not told or not isinstance(told, dict):
+            return NOTHING
+        content = orjson.dumps(told)
+        return self._users.get(content) or self._users.keep(content, _of_the_user(told))
 
 
 def _conditions(settings: MappingSettings) -> set[str]:
@@ -206,14 +233,13 @@ def _conditions(settings: MappingSettings) -> set[str]:
     return {settings.identity_merge, *located}
 
 
-def _of_the_user(told: Any) -> dict[str, Any]:
-    if not isinstance(told, dict):
-        return {}
-    return {f"{OF_THE_USER}{key}": v for key, v in told.items() if not is_nothing(key, v)}
+def _of_the_user(told: Mapping[str, Any]) -> Made:
+    made = {f"{OF_THE_USER}{key}": v for key, v in told.items() if not is_nothing(key, v)}
+    return Made(made, limits.fit_as_they_are(made.values()))
 
 
 def _add(properties: dict[str, Any], more: Mapping[str, Any], aside: Aside) -> None:
     """Add properties; those they replace are put aside."""
-    if not more.keys().isdisjoint(properties):
+    if not properties.keys().isdisjoint(more):
         aside += [(key, properties[key]) for key in more if key in properties]
     properties.update(more)

@@ -7,6 +7,7 @@ events that came earlier are not found by it (Mixpanel docs, Group Analytics).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from singer_delivery.events import Event, Fact, Note
 from singer_delivery.remembering import Memory
@@ -20,9 +21,20 @@ from singer_delivery.sources.amplitude.groups import (
 from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
 from singer_delivery.sources.amplitude.reading import Reading
 
+from target_mixpanel.mappings.limits import fit_as_they_are
 from target_mixpanel.mappings.mixpanel import PREFIX, fitted_id
-from target_mixpanel.mappings.profiles import Told
+from target_mixpanel.mappings.profiles import NOTHING_TOLD, SUPERSEDED, Told
 from target_mixpanel.mappings.updates import group_profile, harmless, updates
+
+
+class NamedGroups(NamedTuple):
+    """The groups of an event, by their group keys, and whether Mixpanel takes all as they are."""
+
+    keys: dict[str, list[str]]
+    fit: bool
+
+
+NO_GROUPS = NamedGroups({}, fit=True)
 
 
 class GroupKeys:
@@ -35,7 +47,7 @@ class GroupKeys:
 
     def __init__(self, chosen: Mapping[str, str], taken: Collection[str]) -> None:
         self._chosen, self._taken = chosen, taken
-        self._named: Memory[dict[str, list[str]]] = Memory(1024)  # about 1 MB
+        self._remembered: Memory[NamedGroups] = Memory(1024)  # about 1 MB
 
     def key_of(self, group_type: str) -> str:
         """Return the group key of a type: the chosen one, else the type itself."""
@@ -49,14 +61,18 @@ class GroupKeys:
             named.setdefault(self.key_of(group_type), []).extend(map(fitted_id, groups))
         return named
 
-    def of(self, groups: Groups) -> dict[str, list[str]]:
-        """Return the same of groups that may have come before."""
-        content = groups.content
-        return self._named.get(content) or self._named.keep(content, self.properties(groups.keys))
+    def named(self, groups: Groups) -> NamedGroups:
+        """Return the same, and whether Mixpanel takes it as it is."""
+        found = self._remembered.get(groups.content)
+        if found is None:
+            keys = self.properties(groups.keys)
+            found = NamedGroups(keys, fit_as_they_are(keys.values()))
+            self._remembered.keep(groups.content, found)
+        return found
 
 
-def tell(reading: Reading, group_keys: GroupKeys, *, profiles: bool) -> tuple[Keys, Told]:
-    """Return the group keys of the event, and the updates of the groups that changed.
+def tell(reading: Reading, group_keys: GroupKeys, *, profiles: bool) -> tuple[NamedGroups, Told]:
+    """Return the groups of the event, and the updates of the groups that changed.
 
     Args:
         reading: of the record.
@@ -64,25 +80,24 @@ def tell(reading: Reading, group_keys: GroupKeys, *, profiles: bool) -> tuple[Ke
         profiles: whether groups are updated.
     """
     groups = groups_of(reading)
-    if not groups.types:
-        return {}, Told() if profiles else Told(reason_for_none="groups: false")
-    keys = group_keys.of(groups)
+    named = group_keys.named(groups) if groups.types else NO_GROUPS
     if not profiles:
-        return keys, Told(reason_for_none="groups: false")
-    return keys, _updates(groups, reading, group_keys)
+        return named, Told(reason_for_none="groups: false")
+    return named, _updates(groups, reading, group_keys) if groups.snapshots else NOTHING_TOLD
 
 
 def _updates(groups: Groups, reading: Reading, group_keys: GroupKeys) -> Told:
-    told = Told()
+    made: list[Event] = []
+    none = NOTHING_TOLD
     for snapshot in groups.snapshots:
         if not snapshot.properties:
             continue
         fact = newer_group(reading, snapshot)
         if fact is None:
-            told.reason_for_none = "superseded"
+            none = SUPERSEDED
         else:
-            told.updates += _group_updates(snapshot, fact, reading.notes, group_keys)
-    return told
+            made += _group_updates(snapshot, fact, reading.notes, group_keys)
+    return Told(made, none.reason_for_none) if made else none
 
 
 def _group_updates(

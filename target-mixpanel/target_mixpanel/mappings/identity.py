@@ -58,10 +58,12 @@ def _who(user: Any, device: Any, notes: list[Note]) -> Who:
 
 def insert_id(record: Mapping[str, Any]) -> str:
     """`uuid` if it is one; else `$insert_id` if Mixpanel takes it; else made of the record."""
-    if as_uuid(record.get("uuid")) is None:
-        own = record.get("$insert_id")
-        if isinstance(own, str) and _INSERT_ID.fullmatch(own) and not is_illegal_id(own):
-            return own
+    found = as_uuid(record.get("uuid"))
+    if found is not None:
+        return found
+    own = record.get("$insert_id")
+    if isinstance(own, str) and _INSERT_ID.fullmatch(own) and not is_illegal_id(own):
+        return own
     return event_uuid(record)
 
 

@@ -6,7 +6,7 @@ texts without a word (Mixpanel docs, Import Events; Supported data types).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
@@ -27,7 +27,8 @@ LONG_LIST = "over_254_elements"
 TOO_DEEP = "nested_over_3_deep"
 TOO_MANY = "over_254_properties"
 
-_BYTES_A_CHARACTER = 4
+_SURELY_FITS = MAX_TEXT_BYTES // 4
+"""Characters of a text, of at most four bytes each."""
 
 
 def fit(
@@ -55,6 +56,21 @@ def fit(
     notes.extend(Note(name) for name in sorted(found))
 
 
+def fit_as_they_are(values: Iterable[Any]) -> bool:
+    """Tell whether `fit_values` would neither change any of these values nor say anything."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if len(value) > _SURELY_FITS and len(value.encode()) > MAX_TEXT_BYTES:
+                return False
+        elif kind is dict or kind is list:
+            found: set[str] = set()
+            _fitted(value, 1, found, MAX_ELEMENTS)
+            if found:
+                return False
+    return True
+
+
 def fit_values(properties: dict[str, Any], longest_list: int | None = MAX_ELEMENTS) -> set[str]:
     """Bring each value within the limits, in place; return what happened.
 
@@ -66,7 +82,7 @@ def fit_values(properties: dict[str, Any], longest_list: int | None = MAX_ELEMEN
     for key, value in properties.items():
         kind = type(value)
         if kind is str:
-            if len(value) * _BYTES_A_CHARACTER > MAX_TEXT_BYTES:
+            if len(value) > _SURELY_FITS:
                 _measure(value, found)
         elif kind is dict or kind is list:
             properties[key] = _fitted(value, 1, found, longest_list)
@@ -91,7 +107,7 @@ def _fitted(value: Any, depth: int, found: set[str], longest_list: int | None) -
 
 
 def _measure(text: str, found: set[str]) -> str:
-    if len(text) * _BYTES_A_CHARACTER > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
+    if len(text) > _SURELY_FITS and len(text.encode()) > MAX_TEXT_BYTES:
         found.add(LONG_TEXT)
     return text
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from singer_delivery.conversions import digest
 from singer_delivery.events import Event, Fact, Note
@@ -24,8 +23,7 @@ from target_mixpanel.mappings.updates import harmless, person_profile, updates
 _COLUMNS = tuple(column for row in OF_THE_RECORD for column in row.columns)
 
 
-@dataclass
-class Told:
+class Told(NamedTuple):
     """What a record says of a profile.
 
     Attributes:
@@ -33,8 +31,13 @@ class Told:
         reason_for_none: why there is none, for a record that is about nothing else.
     """
 
-    updates: list[Event] = field(default_factory=list)
+    updates: Sequence[Event] = ()
     reason_for_none: str = "nothing to set"
+
+
+NOTHING_TOLD = Told()
+NO_USER = Told(reason_for_none="no user")
+SUPERSEDED = Told(reason_for_none="superseded")
 
 
 def tell(reading: Reading) -> Told:
@@ -47,20 +50,30 @@ def tell(reading: Reading) -> Told:
     """
     user, told = reading.who.user, reading.record.get("user_properties")
     if user is None:
-        return Told(reason_for_none="no user")
+        return NO_USER
     if not isinstance(told, dict) or not told:
-        return Told()
-    content = [told, *map(reading.record.get, _COLUMNS)]
-    fact = Fact("person", user, digest(content), reading.moment.at)
-    if not is_news(reading.known.last_told(*fact), fact, reading.renewed):
-        return Told(reason_for_none="superseded")
+        return NOTHING_TOLD
+    fact = _newer(reading, user, told)
+    if fact is None:
+        return SUPERSEDED
     change = profile_changes(told, reading.notes)
     if not change.as_properties():
-        return Told()
+        return NOTHING_TOLD
     if OPERATIONS.isdisjoint(told):
         return Told(_snapshot(reading, user, change, fact))
     change.unset += [row.to for row in OF_THE_PERSON if not {*row.columns}.isdisjoint(change.unset)]
     return Told(updates(person_profile(user), change, fact.at, fact, deferred=False))
+
+
+def _newer(reading: Reading, user: str, told: Mapping[str, Any]) -> Fact | None:
+    """Return the fact to remember if what the record says of its user is news, else None."""
+    at = reading.moment.at
+    last = reading.known.last_told("person", user, None, at)
+    if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
+        return None
+    content = [told, *map(reading.record.get, _COLUMNS)]
+    fact = Fact("person", user, digest(content), at)
+    return fact if is_news(last, fact, reading.renewed) else None
 
 
 def profile_changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:

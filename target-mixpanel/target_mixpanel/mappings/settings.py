@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from target_mixpanel.mappings.mixpanel import GUARDED_KEYS, IDENTITY_EVENTS
@@ -62,7 +63,7 @@ class MappingSettings:
             msg = "`retention_years` must be 1 or more: how long the Mixpanel project keeps events."
             raise ValueError(msg)
 
-    @property
+    @cached_property
     def expires(self) -> int:
         """The time before which events are older than the retention, in microseconds."""
         return self.now - self.retention_years * _YEAR

@@ -12,6 +12,7 @@ first record after a login is often the only chance to learn whose device it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from singer_delivery.events import Event, Fact, Known, Mapped, Unmappable
@@ -43,6 +44,7 @@ from target_posthog.mappings.posthog import (
     PREFIX,
     SERVICE,
     SET,
+    Kind,
     harmless_name,
     make_event,
 )
@@ -85,11 +87,13 @@ class AmplitudeMapping:
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings
         self._links = settings.link_identities != "none"
+        self._identified_only = settings.person_profiles == "identified_only"
         self._base = base_properties(settings.version)
         self._choice = Choice(settings.include_events, settings.exclude_events)
-        self._names = EventNames(
+        names = EventNames(
             settings.rename_events, EVENT_NAMES, harmless_name, MAX_NAME_CHARACTERS, SERVICE
         )
+        self._sent_as = lru_cache(1024)(names.sent_as)
         self._table = PropertyTable(
             PROPERTIES,
             EVENT_PROPERTY_ROWS,
@@ -118,19 +122,17 @@ class AmplitudeMapping:
         skipped = self._choice.leaves_out(name)
         if skipped is not None:
             return self._only_link(record, name, known, skipped)
-        sent_as = SET if name == IDENTIFY_RECORD else self._names.sent_as(name)
+        sent_as = SET if name == IDENTIFY_RECORD else self._sent_as(name)
         it = read(record, name, known, identity.who_is, links=self._links)
         link = identity.link(it, self._settings.link_identities, self._base)
         told = groups.tell(it, self._settings.group_types, self._base)
         event, skipped = self._main_event(it, sent_as, told)
-        events = [*told.updates]
-        if event is not None:
-            events.append(event)
+        events = (*told.updates, event) if event is not None else (*told.updates,)
         if told.claims and events:
             events[0].claims = told.claims
         if link is not None:
-            events.insert(0, link)
-        return Mapped(tuple(events), skipped, tuple(it.notes), tuple(it.renewed))
+            events = (link, *events)
+        return Mapped(events, skipped, tuple(it.notes), tuple(it.renewed))
 
     def _only_link(
         self, record: Mapping[str, Any], name: str, known: Known, skipped: str
@@ -146,29 +148,27 @@ class AmplitudeMapping:
         self, it: Reading, sent_as: str, told: groups.Told
     ) -> tuple[Event | None, str | None]:
         """Return the event itself, or the reason why there is none."""
-        if it.name == GROUP_IDENTIFY_RECORD:
+        name = it.name
+        facts: tuple[Fact, ...] = ()
+        if name == GROUP_IDENTIFY_RECORD:
             return None, None if told.updates else told.reason_for_none
         changes, fact = self._person(it)
-        if it.name == IDENTIFY_RECORD and not changes:
+        if name == IDENTIFY_RECORD and not changes:
             return None, self._reason_for_no_person(it, fact)
         properties = self._properties(it, sent_as, told)
-        properties.update(changes)
-        event = make_event(
-            "person" if it.name == IDENTIFY_RECORD else "event",
-            sent_as,
-            it.person,
-            it.who.distinct_id,
-            event_uuid(it.record),
-            it.moment,
-            properties,
-            (fact,) if changes and fact is not None else (),
-        )
-        return event, None
+        if changes and fact is not None:
+            properties.update(changes)
+            facts = (fact,)
+        kind: Kind = "person" if name == IDENTIFY_RECORD else "event"
+        distinct_id, uuid = it.who.distinct_id, event_uuid(it.record)
+        return make_event(
+            kind, sent_as, it.person, distinct_id, uuid, it.moment, properties, facts
+        ), None
 
     def _person(self, it: Reading) -> tuple[dict[str, Any], Fact | None]:
         """Return what is set on the person and the fact that it was, or nothing when it is old."""
         mode, told = self._settings.person_properties, it.record.get("user_properties")
-        if not told or mode == "none" or self._is_profileless(it) or not isinstance(told, dict):
+        if not told or mode == "none" or not isinstance(told, dict) or self._is_profileless(it):
             return {}, None
         fact = people.newer_person(it, told)
         if fact is None:
@@ -185,15 +185,17 @@ class AmplitudeMapping:
         return "nothing to set" if nothing else "superseded"
 
     def _is_profileless(self, it: Reading) -> bool:
-        return self._settings.person_profiles == "identified_only" and it.who.user is None
+        return self._identified_only and it.who.user is None
 
     def _properties(self, it: Reading, sent_as: str, told: groups.Told) -> dict[str, Any]:
-        properties, aside = self._table.read(it)
+        properties, aside, unknown, _ = self._table.read(it)
         properties.update(self._base)
         if sent_as != it.name:
             properties["$amplitude_event_name"] = it.name
         if self._is_profileless(it):
             properties["$process_person_profile"] = False
-        properties.update(told.properties)
-        self._table.put_aside(aside, it.record, properties)
+        if told.properties:
+            properties.update(told.properties)
+        if aside or unknown:
+            self._table.put_aside(aside, unknown, properties)
         return properties

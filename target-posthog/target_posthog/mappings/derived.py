@@ -43,7 +43,8 @@ def session(reading: Reading) -> str | None:
         start_ms = _whole_number(start_ms)
     if not 0 < start_ms < _TOO_LATE or not 0 <= reading.moment.at - start_ms * 1000 < _DAY:
         return None
-    return session_uuid(start_ms, reading.who.device or reading.who.distinct_id)
+    who = reading.who
+    return session_uuid(start_ms, who.device or who.distinct_id)
 
 
 def _whole_number(value: Any) -> int:

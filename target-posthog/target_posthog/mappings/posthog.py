@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from singer_delivery.conversions import Moment
     from singer_delivery.events import Fact
 
-    Kind = Literal["event", "link", "group", "person"]
+Kind = Literal["event", "link", "group", "person"]
 
 SERVICE = "PostHog"
 ENDPOINT = "/batch/"

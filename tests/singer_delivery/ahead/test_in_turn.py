@@ -49,7 +49,7 @@ class ToyMapping:
         facts = []
         for kind, name in (("person", person), ("group", record["group"])):
             fact = Fact(kind, name, record["told"], at)
-            last = known.last_told(*fact)
+            last = known.last_told(kind, name, None if record["hides"] else fact.value, at)
             if is_news(last, fact, renewed):
                 inherited = known.recall("person", device) if last is None else None
                 notes.append(Note("news", f"{kind} {name} {inherited}"))
@@ -77,7 +77,7 @@ class Memory:
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
 
-    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
         return self.facts.get((kind, name))
 
     def read(self, kind: str, name: str) -> Fact | None:
@@ -171,6 +171,7 @@ records = st.fixed_dictionaries({
     "at": st.integers(0, 4),
     "told": few(["a", "b", "nothing"]) | few(["a", "b", "unmappable"]),
     "group": few(["g1", "g2"]),
+    "hides": st.booleans(),
 })  # fmt: skip
 
 
@@ -216,7 +217,14 @@ def test_what_is_mapped_ahead_is_what_would_be_mapped_in_turn(rows, at_once, cou
 
 def test_what_is_known_is_mapped_ahead_and_not_again():
     rows = [
-        {"device": f"d{n % 7}", "user": f"u{n % 7}", "at": n, "told": "a", "group": "g"}
+        {
+            "device": f"d{n % 7}",
+            "user": f"u{n % 7}",
+            "at": n,
+            "told": "a",
+            "group": "g",
+            "hides": False,
+        }
         for n in range(400)
     ]
     lines = [orjson.dumps(row) for row in rows]

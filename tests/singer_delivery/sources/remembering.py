@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from singer_delivery.cleaning import readable
+from singer_delivery.compiled_table import Fill, Fit, Made
 from singer_delivery.sources.amplitude import properties
-from singer_delivery.table import build
+from singer_delivery.table import Row, Whole, build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from singer_delivery.events import Event, Fact, Mapped, RecordMapping
 
@@ -31,7 +31,7 @@ class Remembering:
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
 
-    def last_told(self, kind: str, name: str, value: str, at: int) -> Fact | None:
+    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
         return self.recall(kind, name)
 
     def learn(self, mapped: Mapped) -> None:
@@ -49,9 +49,34 @@ class Remembering:
 
 
 def row_by_row(make: Callable[[], RecordMapping]) -> RecordMapping:
-    """Make a mapping whose tables are not compiled: what the compiled ones are held against."""
-    with mock.patch.object(properties, "compiled", lambda rows, _steady=(): partial(build, rows)):
+    """Make a mapping whose tables are not compiled and that remembers nothing of them.
+
+    What compiled tables make is held against what it makes.
+    """
+    with (
+        mock.patch.object(properties, "compiled", filling),
+        mock.patch.object(properties, "remembered", making),
+    ):
         return make()
+
+
+def filling(rows: Sequence[Row], columns: Collection[str] = ()) -> Fill:
+    asked = {column for row in rows if not isinstance(row.source, Whole) for column in row.columns}
+
+    def fill(record: Mapping[str, Any], into: dict[str, Any], subject: Any) -> None:
+        if not record.keys() >= {*asked, *columns}:
+            raise KeyError
+        build(rows, record, into, subject)
+
+    return fill
+
+
+def making(rows: Sequence[Row], fit: Fit | None) -> Callable[[Mapping[str, Any]], Made]:
+    def made(record: Mapping[str, Any]) -> Made:
+        filling(rows)(record, into := {}, None)
+        return Made(into, fit is None or fit(into.values()))
+
+    return made
 
 
 class WithMemory:

@@ -30,7 +30,7 @@ from tests.singer_delivery.sources.any_record import (
     outcome,
     thorough,
 )
-from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row
+from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row, the
 from tests.target_mixpanel.mappings.remembering import (
     Importing,
     assert_mixpanel_takes,
@@ -46,6 +46,7 @@ keys = sorted({
     "amplitude_time", "amplitude_amplitude_ip", "user.plan", "referrer", "amplitude_overflow",
     "[Amplitude] Page URL",
 })  # fmt: skip
+LONG_IN_USE = AmplitudeMapping(settings())
 records = any_record.records([*keys, *mixpanel.GUARDED_PROFILE_KEYS, "email", "initial_gclid"])
 choices = st.builds(
     settings,
@@ -104,6 +105,13 @@ def test_compiled_tables_make_what_they_make_row_by_row(
 ) -> None:
     compiled = outcome(AmplitudeMapping(chosen), record)
     assert repr(compiled) == repr(outcome(row_by_row(lambda: AmplitudeMapping(chosen)), record))
+
+
+@thorough
+@given(records)
+def test_what_is_remembered_is_not_taken_for_another_value(record: dict) -> None:
+    fresh = AmplitudeMapping(settings())
+    assert repr(outcome(LONG_IN_USE, record)) == repr(outcome(fresh, record))
 
 
 def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
@@ -179,6 +187,15 @@ def test_every_column_that_travels_changes_what_is_sent(column: str) -> None:
     without = Importing(**chosen).reads(device_id="d0")
     record = a_record(device_id="d0") | {column: MEANINGFUL.get(column, "another value")}
     assert bodies(Importing(**chosen).reads(**record)) != bodies(without)
+
+
+@pytest.mark.parametrize("missing", sorted(COLUMNS - {"event_type", "user_id", "event_time"}))
+def test_an_unknown_column_in_the_place_of_a_known_one_is_kept(missing: str) -> None:
+    record = {**dict.fromkeys(COLUMNS), **a_record()}
+    del record[missing]
+    event = the("event", Importing().reads_row({**record, "new": "NEW", "location_lat": 1.5}))
+    assert event.body["properties"]["amplitude_new"] == "NEW"
+    assert 1.5 in event.body["properties"].values()
 
 
 @pytest.mark.parametrize("column", sorted(DROPPED))

@@ -32,7 +32,7 @@ from tests.singer_delivery.sources.any_record import (
     outcome,
     thorough,
 )
-from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row
+from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row, the
 from tests.target_posthog.mappings.remembering import Importing
 
 keys = sorted({
@@ -40,6 +40,7 @@ keys = sorted({
     "amplitude_title", "amplitude_amplitude_ip", "[Amplitude] Element Hierarchy", "$revenue",
     "[Amplitude] Element Attributes", "$price", "$quantity", "$currency",
 })  # fmt: skip
+LONG_IN_USE = AmplitudeMapping(MappingSettings())
 records = any_record.records(keys)
 choices = st.builds(
     MappingSettings,
@@ -95,6 +96,13 @@ def test_compiled_tables_make_what_they_make_row_by_row(
 ) -> None:
     compiled = outcome(AmplitudeMapping(chosen), record)
     assert repr(compiled) == repr(outcome(row_by_row(lambda: AmplitudeMapping(chosen)), record))
+
+
+@thorough
+@given(records)
+def test_what_is_remembered_is_not_taken_for_another_value(record: dict) -> None:
+    fresh = AmplitudeMapping(MappingSettings())
+    assert repr(outcome(LONG_IN_USE, record)) == repr(outcome(fresh, record))
 
 
 def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
@@ -153,6 +161,15 @@ def test_every_column_that_travels_changes_what_is_sent(column: str) -> None:
     without = Importing().reads(device_id="d0")
     record = a_record(device_id="d0") | {column: MEANINGFUL.get(column, "another value")}
     assert bodies(Importing().reads(**record)) != bodies(without)
+
+
+@pytest.mark.parametrize("missing", sorted(COLUMNS - {"event_type", "user_id", "event_time"}))
+def test_an_unknown_column_in_the_place_of_a_known_one_is_kept(missing: str) -> None:
+    record = {**dict.fromkeys(COLUMNS), **a_record()}
+    del record[missing]
+    event = the("event", Importing().reads_row({**record, "new": "NEW", "location_lat": 1.5}))
+    assert event.body["properties"]["amplitude_new"] == "NEW"
+    assert 1.5 in event.body["properties"].values()
 
 
 @pytest.mark.parametrize("column", sorted(DROPPED))

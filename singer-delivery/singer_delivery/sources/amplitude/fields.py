@@ -17,12 +17,10 @@ DEVICE = ("device_type", "device_family", "device_model")
 
 STEADY = frozenset({
     *DEVICE, "platform", "os_name", "os_version", "device_brand", "device_manufacturer",
-    "device_carrier", "version_name", "start_version", "language", "ip_address", "country",
-    "region", "city", "dma", "user_id", "device_id", "amplitude_id", "user_creation_time", "paying",
-    "partner_id", "source_id", "global_user_properties", "idfa", "adid", "app", "data_type",
-    "library", "plan", "sample_rate", "is_attribution_event", "amplitude_attribution_ids",
+    "device_carrier", "version_name", "start_version", "language", "app", "data_type", "library",
+    "plan", "sample_rate", "partner_id", "source_id",
 })  # fmt: skip
-"""Columns that mostly hold what they held in the event before of the same device."""
+"""Columns that hold the same in many records, together: kinds of devices and versions are few."""
 
 APP_SYSTEMS = {
     "ios": "iOS", "iphone os": "iOS", "ipados": "iPadOS", "tvos": "tvOS", "watchos": "watchOS",

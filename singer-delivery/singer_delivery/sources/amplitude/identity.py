@@ -15,8 +15,8 @@ from singer_delivery.events import Fact, Note
 from singer_delivery.sources.amplitude.reading import Reading, Who
 from singer_delivery.sources.ids import IdRules, known_id
 
-PAIRS = 4096
-"""Users on devices whose ids are remembered, since they come with many records: about 3 MB."""
+PAIRS = 2048
+"""Users on devices whose ids are remembered, since they come with many records: about 1 MB."""
 
 
 class Ids:
@@ -34,7 +34,8 @@ class Ids:
         if type(device) is not str and device is not None:
             device = clean_id(device)
         who, found = self._remembered(user, device)
-        notes += found
+        if found:
+            notes += found
         return who
 
     def _read(self, user: str | None, device: str | None) -> tuple[Who, tuple[Note, ...]]:

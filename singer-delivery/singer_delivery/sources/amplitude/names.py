@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 from singer_delivery.events import Unmappable
 
@@ -29,7 +28,6 @@ class EventNames:
     ) -> None:
         self._renamed, self._theirs, self._harmless = renamed, theirs, harmless
         self._longest, self._service = longest, service
-        self._remembered = lru_cache(1024)(self._name)
 
     def sent_as(self, name: str) -> str:
         """Return the name an event is sent under.
@@ -37,9 +35,6 @@ class EventNames:
         Raises:
             Unmappable: it is too long (`event_name_too_long`).
         """
-        return self._remembered(name)
-
-    def _name(self, name: str) -> str:
         sent_as = self._renamed.get(name) or self._theirs.get(name)
         if sent_as is None:
             sent_as = self._harmless(name)

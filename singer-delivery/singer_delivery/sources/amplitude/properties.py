@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
-from singer_delivery.compiled_table import Fill, compiled
+from singer_delivery.compiled_table import Fill, Fit, Made, compiled, remembered
 from singer_delivery.sources.amplitude.fields import STEADY
 from singer_delivery.sources.amplitude.operations import (
     ATTRIBUTION,
@@ -21,17 +22,24 @@ Aside = list[tuple[str, Any]]
 """What has no place under its own name."""
 
 
+class _Table(NamedTuple):
+    """Rows as functions: what those of steady columns make is remembered, the rest filled in."""
+
+    recall: Callable[[Mapping[str, Any]], Made]
+    fill: Fill
+
+
 class _Names(NamedTuple):
     """What is to be done with event properties of certain names.
 
     Attributes:
-        are_plain: whether none is guarded, and none can be an empty attribution.
-        written: those that the mapping writes.
+        are_free: whether none is guarded, or written by the mapping.
+        tell_attribution: whether one can be an empty attribution.
         fill: writes the rows that read one of them, if there are any.
     """
 
-    are_plain: bool
-    written: tuple[str, ...]
+    are_free: bool
+    tell_attribution: bool
     fill: Fill | None
 
 
@@ -49,6 +57,7 @@ class PropertyTable:
         guarded: names that the destination acts on; event properties never keep them.
         columns: every column with a name here; others travel behind the prefix.
         prefix: before names that are put aside.
+        fit: tells whether the destination takes values as they are; None where it takes all.
 
     Attributes:
         written: names that the mapping writes; an event property that has one is put aside.
@@ -64,73 +73,123 @@ class PropertyTable:
         guarded: frozenset[str],
         columns: frozenset[str],
         prefix: str,
+        fit: Fit | None = None,
     ) -> None:
-        self._web = compiled(select(properties, {*conditions, "web"}), STEADY)
-        self._app = compiled(select(properties, {*conditions, "app"}), STEADY)
+        self._columns, self._fit = columns, fit
+        self._web = self._compiled(select(properties, {*conditions, "web"}))
+        self._app = self._compiled(select(properties, {*conditions, "app"}))
         self._of_event_properties = of_event_properties
-        self.written = frozenset(
-            {row.to for row in properties + of_event_properties}.union(also_written)
-        )
-        self._guarded, self._columns, self._prefix = guarded, columns, prefix
+        written = {row.to for row in properties + of_event_properties}
+        self.written = frozenset(written.union(also_written))
+        self._guarded, self._prefix = guarded, prefix
         # The events of one name have the same few properties.
         self._names = lru_cache(512)(self._look_at)
-        self._compiled = lru_cache(64)(compiled)
+        self._fill_of = lru_cache(64)(compiled)
+        self._no_columns = dict.fromkeys(columns)
 
-    def read(self, reading: Reading) -> tuple[dict[str, Any], Aside]:
-        """Return the properties, and what is to be put aside when all others are written."""
+    def read(self, reading: Reading) -> tuple[dict[str, Any], Aside, Aside, bool]:
+        """Return the properties of an event.
+
+        Also what is to be put aside when all others are written, which columns are unknown, and
+        whether the destination takes the properties as they are.
+        """
+        record = reading.record
+        unknown: Aside = []
+        try:
+            first, properties = self._of_columns(record, reading)
+            if len(record) != len(self._columns):
+                unknown = self._unknown(record)
+        except KeyError:  # exports of old lack some columns
+            first, properties = self._of_columns({**self._no_columns, **record}, reading)
+            unknown = self._unknown(record)
+        aside = self._add(reading, properties)
+        fit = first.fit
+        if fit and self._fit is not None:
+            fit = self._fit(islice(properties.values(), len(first.properties), None))
+        return properties, aside, unknown, fit
+
+    def _of_columns(
+        self, record: Mapping[str, Any], reading: Reading
+    ) -> tuple[Made, dict[str, Any]]:
+        """Return what the table makes of a record, before it the part that is remembered."""
+        recall, fill = self._web if is_web(record) else self._app
+        first = recall(record)
+        properties = first.properties.copy()
+        fill(record, properties, reading)
+        return first, properties
+
+    def _add(self, reading: Reading, properties: dict[str, Any]) -> Aside:
+        """Add the event's own properties; return those that are to be put aside."""
+        aside: Aside = []
         own = reading.event_properties
-        names = self._names(tuple(own))
-        properties: dict[str, Any]
-        if names.are_plain and all(own.values()):
-            properties, aside = dict(own), Aside()
+        names, values = self._names(tuple(own)), own.values()
+        is_empty = names.tell_attribution and "EMPTY" in values
+        if names.are_free and all(values) and not is_empty:
+            properties.update(own)
         else:
-            properties, aside = self._carry(own)
-        if names.written:
-            aside += [(key, properties[key]) for key in names.written if key in properties]
-        fill = self._web if is_web(reading.record) else self._app
-        fill(reading.record, properties, reading)
+            aside = self._carry(own, properties)
         if names.fill is not None:
             names.fill(own, properties, reading)
-        return properties, aside
+        return aside
 
-    def put_aside(
-        self, aside: Aside, record: Mapping[str, Any], properties: dict[str, Any]
-    ) -> None:
+    def put_aside(self, aside: Aside, unknown: Aside, properties: dict[str, Any]) -> None:
         """Keep what had no place of its own: guarded, replaced by the table, of unknown columns."""
         for key, value in aside:
             if key not in properties or properties[key] != value:
                 put_aside(properties, key, value, self._prefix)
-        columns = self._columns
-        if columns.issuperset(record):
-            return
-        for key, value in record.items():
-            if key not in columns and not is_of_singer(key) and value is not None and value != "":
-                put_aside(properties, key, value, self._prefix)
+        for key, value in unknown:
+            put_aside(properties, key, value, self._prefix)
+
+    def _compiled(self, rows: tuple[Row, ...]) -> _Table:
+        first = [row for row in rows if _is_steady(row, rows)]
+        rest = [row for row in rows if row not in first]
+        others = self._columns.difference(*(row.columns for row in first))
+        return _Table(remembered(first, self._fit), compiled(rest, others))
+
+    def _unknown(self, record: Mapping[str, Any]) -> Aside:
+        return [
+            (key, value)
+            for key, value in record.items()
+            if key not in self._columns
+            and not is_of_singer(key)
+            and value is not None
+            and value != ""
+        ]
 
     def _look_at(self, names: tuple[str, ...]) -> _Names:
         """Say what is to be done with event properties of these names."""
-        special = self._guarded | ATTRIBUTION | INITIAL_ATTRIBUTION
         rows = self._of_event_properties
         reading = tuple(_narrowed(r, names) for r in rows if not {*r.columns}.isdisjoint(names))
         return _Names(
-            are_plain=special.isdisjoint(names),
-            written=tuple(name for name in names if name in self.written),
-            fill=self._compiled(reading) if reading else None,
+            are_free=self._guarded.isdisjoint(names) and self.written.isdisjoint(names),
+            tell_attribution=not (ATTRIBUTION | INITIAL_ATTRIBUTION).isdisjoint(names),
+            fill=self._fill_of(reading) if reading else None,
         )
 
-    def _carry(self, own: Mapping[str, Any]) -> tuple[dict[str, Any], Aside]:
-        """Copy what has a value; return it, and what the destination would act on."""
-        properties: dict[str, Any] = {}
-        guarded: Aside = []
+    def _carry(self, own: Mapping[str, Any], properties: dict[str, Any]) -> Aside:
+        """Add what has a value and a name of its own; return the rest."""
+        guarded, replaced = Aside(), Aside()
         for key, value in own.items():
             # As `is_nothing` has it.
-            if value is None or value == "" or is_empty_attribution(key, value):
+            if (
+                value is None
+                or value == ""
+                or (value == "EMPTY" and is_empty_attribution(key, value))
+            ):
                 continue
             if key in self._guarded:
                 guarded.append((key, value))
-            else:
-                properties[key] = value
-        return properties, guarded
+                continue
+            if key in self.written:
+                replaced.append((key, value))
+            properties.setdefault(key, value)
+        return guarded + replaced
+
+
+def _is_steady(row: Row, rows: Sequence[Row]) -> bool:
+    """Tell whether a row reads steady columns alone, and nothing hangs on its place."""
+    is_alone = [other.to for other in rows].count(row.to) == 1
+    return is_alone and not isinstance(row.source, Whole) and STEADY.issuperset(row.columns)
 
 
 def _narrowed(row: Row, names: Collection[str]) -> Row:

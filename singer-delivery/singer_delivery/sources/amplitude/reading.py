@@ -170,10 +170,12 @@ def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]
         Unmappable: no column has a time (`no_time`), or only impossible ones (`time_out_of_range`).
     """
     text: Any = record.get("event_time")
-    time, uploaded = exported_time(text), exported_time(record.get("server_upload_time"))
-    if time is not None and uploaded is not None and _YEAR_2000 <= time <= uploaded:
-        return exported_moment(time, text), "event_time"  # all else is rare, and takes longer
-    return _believable(record, notes)
+    try:
+        time = exported_time(text)
+        is_usual = _YEAR_2000 <= time <= exported_time(record.get("server_upload_time"))
+    except ValueError:
+        is_usual = False
+    return (exported_moment(time, text), "event_time") if is_usual else _believable(record, notes)
 
 
 def _believable(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
