@@ -39,8 +39,8 @@ ENCODINGS = ({"format": "jsonl", "compression": "gzip"}, {"format": "jsonl", "co
 
 
 def processes_by_default() -> int:
-    """Return how many processes map records unless the user says: one for each core, up to four."""
-    return min(MOST_PROCESSES, os.cpu_count() or 1)
+    """Return how many processes map records unless the user says: a core is left to this one."""
+    return min(MOST_PROCESSES, (os.cpu_count() or 1) - 1)
 
 
 @dataclass(frozen=True)

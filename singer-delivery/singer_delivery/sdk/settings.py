@@ -118,8 +118,8 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             title="Processes",
             description=(
                 "How many processes map the records of an Amplitude export, from 20,000 records or "
-                "the first BATCH message on. By default one for each core, up to 4; with 0 the "
-                "target does all of it itself."
+                "the first BATCH message on. By default one for each core but one, up to 4; "
+                "with 0 the target does all of it itself."
             ),
         ),
         th.Property(
