@@ -118,6 +118,10 @@ class Delivery:
         """Remove a file when everything taken before is decided and on disk."""
         self._chapters.close(file=path)
 
+    def hurry(self) -> None:
+        """Send what waits for more events: whoever sends them waits for these to be decided."""
+        self._dispatcher.hurry()
+
     def finish(self, wholes: Iterable[Whole] = ()) -> None:
         """Return when everything taken is decided and on disk. Raises as `take` does.
 

@@ -46,6 +46,9 @@ class DryRun:
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
+    def hurry(self) -> None:
+        """Do nothing: nothing ever waits."""
+
     def raise_if_over(self) -> None:
         """Raise `Interrupted` when the run was told to stop."""
         if self._exit_code is not None:

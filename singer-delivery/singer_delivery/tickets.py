@@ -17,6 +17,9 @@ class Dispatch(Protocol):
     def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
         """Queue an event."""
 
+    def hurry(self) -> None:
+        """Send what waits for more events."""
+
     def drain(self) -> None:
         """Return when every submitted event is decided."""
 

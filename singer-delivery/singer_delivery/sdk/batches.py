@@ -77,6 +77,7 @@ class Batches:
         self._intakes: dict[tuple[str, bool], tuple[AheadMapping, Intake]] = {}
         self._current: Intake | None = None
         self._waiting: list[bytes] = []
+        self._has_files = False
 
     def take(self, message: Mapping[str, Any], stream: BatchStream) -> None:
         """Take the files of a message.
@@ -85,6 +86,7 @@ class Batches:
             BatchUnreadable: a file is not as the message says.
             DeliveryError: the run cannot go on.
         """
+        self._has_files = True
         for path in _paths(stream.name, message):
             if self._processes and stream.mapping is not None:
                 intake = self._enter(stream, stream.mapping, are_messages=False)
@@ -124,6 +126,12 @@ class Batches:
         if self._current is not None:
             self._flush_into(self._current)
             self._current.drain()
+
+    def before_waiting(self) -> None:
+        """Take all that came; a tap that handed over files may wait until they are decided."""
+        self.drain()
+        if self._has_files:
+            self._run.delivery.hurry()
 
     def close(self) -> None:
         """End the processes."""

@@ -65,7 +65,7 @@ class DeliveryTarget(Target):
         super().__init__(**options)
         self._signal: int | None = None
         self.message_reader.guard = self._until_the_end
-        self.message_reader.before_waiting = self._drain_batches
+        self.message_reader.before_waiting = self._before_waiting
         self.message_reader.after_many = self._map_ahead
 
     @abstractmethod
@@ -174,6 +174,10 @@ class DeliveryTarget(Target):
         if "_batches" in self.__dict__:
             self._batches.close()
         self.close()
+
+    def _before_waiting(self) -> None:
+        if "_batches" in self.__dict__:
+            self._batches.before_waiting()
 
     def _drain_batches(self) -> None:
         if "_batches" in self.__dict__:
