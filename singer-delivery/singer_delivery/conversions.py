@@ -7,10 +7,11 @@ the same ids.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from hashlib import sha1, sha256
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -43,7 +44,8 @@ NAMESPACE = UUID("a1a6bb5e-39ec-4c2a-8f6e-6d0c7f1f5c0b")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC here, as in the sources
 
 
-class Moment(NamedTuple):
+@dataclass(slots=True)  # not frozen: that would make each take twice as long
+class Moment:
     """A point in time: microseconds since 1970 (UTC), and the same as RFC 3339 text in UTC."""
 
     at: int

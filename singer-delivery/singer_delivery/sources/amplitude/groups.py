@@ -6,7 +6,8 @@ Source: Amplitude docs, Export API and Group Identify API.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -27,7 +28,8 @@ Properties = dict[tuple[str, str], dict[str, Any]]
 _SEPARATOR = "\x1f"
 
 
-class Snapshot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Snapshot:
     """What is known about a group.
 
     Attributes:
@@ -43,7 +45,8 @@ class Snapshot(NamedTuple):
     digest: str
 
 
-class Groups(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Groups:
     """What a record says of groups. Records share it: it must not be changed.
 
     Attributes:
