@@ -203,7 +203,8 @@ def canonical_json(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
     content = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)  # canonical_json
+    # What is known of a person comes with each of their events.
     return _digests.get(content) or _digests.keep(content, sha256(content).hexdigest()[:32])
 
 
-_digests: Memory[str] = Memory(4096)  # about 3 MB
+_digests: Memory[str] = Memory(4096)  # about 2 MB

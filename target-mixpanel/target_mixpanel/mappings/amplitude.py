@@ -25,7 +25,7 @@ from singer_delivery.remembering import Memory
 from singer_delivery.sources.amplitude.choice import Choice
 from singer_delivery.sources.amplitude.identity import Link, link_due
 from singer_delivery.sources.amplitude.names import EventNames
-from singer_delivery.sources.amplitude.operations import is_nothing
+from singer_delivery.sources.amplitude.operations import something
 from singer_delivery.sources.amplitude.properties import Aside, PropertyTable
 from singer_delivery.sources.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
@@ -221,7 +221,7 @@ def _conditions(settings: MappingSettings) -> set[str]:
 
 
 def _of_the_user(told: Mapping[str, Any]) -> Made:
-    made = {f"{OF_THE_USER}{key}": v for key, v in told.items() if not is_nothing(key, v)}
+    made = {f"{OF_THE_USER}{key}": value for key, value in something(told).items()}
     return Made(made, limits.fit_as_they_are(made.values()))
 
 

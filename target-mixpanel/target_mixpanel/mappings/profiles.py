@@ -59,7 +59,7 @@ def tell(reading: Reading) -> Told:
     if fact is None:
         return SUPERSEDED
     change = profile_changes(told, reading.notes)
-    if not change.as_properties():
+    if not (change.set or change.set_once or change.unset):
         return NOTHING_TOLD
     if OPERATIONS.isdisjoint(told):
         return Told(_snapshot(reading, user, change, fact))

@@ -13,7 +13,7 @@ import orjson
 
 from singer_delivery.conversions import as_text, digest
 from singer_delivery.events import Fact
-from singer_delivery.remembering import Memory
+from singer_delivery.remembering import Memory, compact
 from singer_delivery.sources.amplitude.operations import OPERATIONS
 from singer_delivery.sources.amplitude.reading import GROUP_IDENTIFY_RECORD, Reading
 from singer_delivery.sources.news import is_news
@@ -120,7 +120,7 @@ def _groups_of(reading: Reading, content: bytes) -> Groups:
     if reading.name == GROUP_IDENTIFY_RECORD:
         by_group = {(t, key): {} for t, of in keys.items() for key in of} | by_group
     types = dict.fromkeys([*keys, *(group_type for group_type, _ in by_group)])
-    return Groups(content, keys, tuple(_snapshots(by_group)), tuple(types))
+    return Groups(compact(content), keys, tuple(_snapshots(by_group)), tuple(types))
 
 
 def _snapshots(by_group: Properties) -> Iterable[Snapshot]:

@@ -13,7 +13,7 @@ from singer_delivery.sources.amplitude.fields import STEADY
 from singer_delivery.sources.amplitude.operations import (
     ATTRIBUTION,
     INITIAL_ATTRIBUTION,
-    is_empty_attribution,
+    something,
 )
 from singer_delivery.sources.amplitude.reading import Reading, is_web
 from singer_delivery.sources.records import is_of_singer, put_aside
@@ -174,14 +174,7 @@ class PropertyTable:
     def _carry(self, own: Mapping[str, Any], properties: dict[str, Any]) -> Aside:
         """Add what has a value and a name of its own; return the rest."""
         guarded, replaced = Aside(), Aside()
-        for key, value in own.items():
-            # As `is_nothing` has it.
-            if (
-                value is None
-                or value == ""
-                or (value == "EMPTY" and is_empty_attribution(key, value))
-            ):
-                continue
+        for key, value in something(own).items():
             if key in self._guarded:
                 guarded.append((key, value))
                 continue
