@@ -82,7 +82,7 @@ def exported_moment(time: datetime, text: str) -> Moment:
     """Return the moment of a text that `exported_time` read as this time."""
     since = time - _EPOCH  # dividing it by a microsecond would take longer
     at = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    return Moment(at, f"{text[:10]}T{text[11:]}Z")
+    return Moment(at, f"{text.replace(' ', 'T')}Z")
 
 
 def moment(value: Any) -> Moment | None:

@@ -63,13 +63,13 @@ class WatchingIds:
     """A mapping that also notes the first event beyond the limit of each id and day."""
 
     def __init__(self, mapping: RecordMapping, hot_ids: HotIds) -> None:
-        self._mapping = mapping
+        self._map = mapping.__call__
         self._hot_ids = hot_ids
         self.needs_keys = mapping.needs_keys
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what the mapping says, with the note where it is due."""
-        mapped = self._mapping(record, known)
+        mapped = self._map(record, known)
         for event in mapped.events:
             if event.kind != "event" or event.at is None:
                 continue

@@ -15,13 +15,13 @@ class CountingRecent:
     """A mapping that also notes every record at or after `live_from` (µs since 1970)."""
 
     def __init__(self, mapping: RecordMapping, live_from: int) -> None:
-        self._mapping = mapping
+        self._map = mapping.__call__
         self._live_from = live_from
         self.needs_keys = mapping.needs_keys
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what the mapping says, with the note where it is due."""
-        mapped = self._mapping(record, known)
+        mapped = self._map(record, known)
         for event in mapped.events:
             if event.at is not None and event.at >= self._live_from:
                 note = Note(f"younger_than_{LIVE_HOURS}_hours")

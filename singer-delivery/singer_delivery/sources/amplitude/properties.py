@@ -54,7 +54,7 @@ class PropertyTable:
     Args:
         properties: rows that read columns.
         of_event_properties: rows that read keys of `event_properties`, which stay as well. None of
-            them writes anything where none of its keys is.
+            them has `Values`, or writes anything where none of its keys is.
         base: what every event has unless a row says otherwise.
         conditions: under which rows count, `web` and `app` aside.
         also_written: other names that the mapping writes by itself.
@@ -80,6 +80,7 @@ class PropertyTable:
         prefix: str,
         fit: Fit | None = None,
     ) -> None:
+        assert not any(isinstance(row.source, Values) for row in of_event_properties)
         self._base, self._columns, self._fit = base, columns, fit
         self._web = self._compiled(select(properties, {*conditions, "web"}))
         self._app = self._compiled(select(properties, {*conditions, "app"}))
@@ -87,8 +88,7 @@ class PropertyTable:
         written = {row.to for row in properties + of_event_properties}
         self.written = frozenset(written.union(base, also_written))
         self._guarded, self._prefix = guarded, prefix
-        # The events of one name have the same few properties.
-        self._names = lru_cache(512)(self._look_at)
+        self._names = lru_cache(512)(self._look_at)  # those of one event are mostly the same
         self._fill_of = lru_cache(64)(compiled)
         self._no_columns = dict.fromkeys(columns)
 
