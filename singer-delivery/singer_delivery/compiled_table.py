@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -104,7 +105,8 @@ Fit = Callable[[Iterable[Any]], bool]
 """Tells whether a destination takes values as they are."""
 
 
-class Made(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Made:
     """Properties that were made once. Events share them: they must not be changed.
 
     Attributes:
@@ -116,14 +118,17 @@ class Made(NamedTuple):
     fit: bool
 
 
-def remembered(rows: Sequence[Row], fit: Fit | None) -> Callable[[Mapping[str, Any]], Made]:
+def remembered(
+    rows: Sequence[Row], base: Mapping[str, Any], fit: Fit | None
+) -> Callable[[Mapping[str, Any]], Made]:
     """Return a function that returns what these rows make of a record, and remembers it.
 
     It raises KeyError when the record lacks a column.
 
     Args:
         rows: that read columns which hold the same in many records, and nothing else.
-        fit: tells of what they make whether it fits; None where everything does.
+        base: what is there unless a row says otherwise.
+        fit: tells of what is there whether it fits; None where everything does.
     """
     assert not any(isinstance(row.source, Whole) for row in rows)
     read = _reader(_columns(rows))
@@ -134,7 +139,7 @@ def remembered(rows: Sequence[Row], fit: Fit | None) -> Callable[[Mapping[str, A
         return memory.get(content) or memory.keep(content, make(record))
 
     def make(record: Mapping[str, Any]) -> Made:
-        properties: dict[str, Any] = {}
+        properties = {**base}
         build(rows, record, properties)
         return Made(properties, fit is None or fit(properties.values()))
 

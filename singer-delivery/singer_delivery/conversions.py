@@ -7,10 +7,11 @@ the same ids.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from hashlib import sha1, sha256
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -43,7 +44,8 @@ NAMESPACE = UUID("a1a6bb5e-39ec-4c2a-8f6e-6d0c7f1f5c0b")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive means UTC here, as in the sources
 
 
-class Moment(NamedTuple):
+@dataclass(slots=True)  # not frozen: that would make each take twice as long
+class Moment:
     """A point in time: microseconds since 1970 (UTC), and the same as RFC 3339 text in UTC."""
 
     at: int
@@ -80,7 +82,7 @@ def exported_moment(time: datetime, text: str) -> Moment:
     """Return the moment of a text that `exported_time` read as this time."""
     since = time - _EPOCH  # dividing it by a microsecond would take longer
     at = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    return Moment(at, f"{text[:10]}T{text[11:]}Z")
+    return Moment(at, f"{text.replace(' ', 'T')}Z")
 
 
 def moment(value: Any) -> Moment | None:
@@ -201,7 +203,8 @@ def canonical_json(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
     content = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)  # canonical_json
+    # What is known of a person comes with each of their events.
     return _digests.get(content) or _digests.keep(content, sha256(content).hexdigest()[:32])
 
 
-_digests: Memory[str] = Memory(4096)  # about 3 MB
+_digests: Memory[str] = Memory(4096)  # about 2 MB

@@ -47,9 +47,9 @@ def test_compiled_rows_write_what_plain_ones_write_in_their_order(
 @thorough
 @given(st.lists(OF_COLUMNS, min_size=1, max_size=6), st.lists(RECORDS, min_size=2, max_size=6))
 def test_what_is_remembered_is_what_plain_rows_write(rows: list[Row], records: list[dict]) -> None:
-    recall = remembered(rows, None)
+    recall = remembered(rows, {"y": "base"}, None)
     for record in [*records, *records]:
-        plain: dict = {}
+        plain: dict = {"y": "base"}
         build(rows, record, plain)
         assert repr(recall(record).properties) == repr(plain)
 
@@ -69,7 +69,7 @@ def test_a_column_that_is_missing_is_noticed_before_anything_is_written(missing:
     with pytest.raises(KeyError):
         fill(dict.fromkeys({*"abc"} - {missing}, 1), into := {}, None)
     assert into == {}
-    recall = remembered([Row("to", values("a", "b", "c"), max)], None)
+    recall = remembered([Row("to", values("a", "b", "c"), max)], {}, None)
     with pytest.raises(KeyError):
         recall(dict.fromkeys({*"abc"} - {missing}))
 
@@ -77,13 +77,15 @@ def test_a_column_that_is_missing_is_noticed_before_anything_is_written(missing:
 def test_what_rows_make_is_made_once_and_judged_once() -> None:
     made: list[Any] = []
     judged: list[Any] = []
-    recall = remembered([Row("to", "a", made.append)], lambda given: not judged.append([*given]))
+    recall = remembered(
+        [Row("to", "a", made.append)], {"b": 0}, lambda given: not judged.append([*given])
+    )
     for record in ({"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": True, "b": 1}, {"a": 1.0, "b": 1}):
         assert recall(record).fit
     assert repr(made) == "[1, True, 1.0]"
-    assert judged == [[]] * 3
+    assert judged == [[0]] * 3
 
 
 def test_rows_that_need_more_than_columns_are_not_remembered() -> None:
     with pytest.raises(AssertionError):
-        remembered([Row("to", whole("a"), str)], None)
+        remembered([Row("to", whole("a"), str)], {}, None)

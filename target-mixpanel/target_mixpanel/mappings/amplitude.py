@@ -25,7 +25,7 @@ from singer_delivery.remembering import Memory
 from singer_delivery.sources.amplitude.choice import Choice
 from singer_delivery.sources.amplitude.identity import Link, link_due
 from singer_delivery.sources.amplitude.names import EventNames
-from singer_delivery.sources.amplitude.operations import is_nothing
+from singer_delivery.sources.amplitude.operations import something
 from singer_delivery.sources.amplitude.properties import Aside, PropertyTable
 from singer_delivery.sources.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
@@ -61,10 +61,8 @@ from target_mixpanel.mappings.settings import MappingSettings
 
 __all__ = ["DROPPED", "ROWS", "AmplitudeMapping"]
 
-ALSO_WRITTEN = frozenset({
-    "amplitude_event_name", "amplitude_overflow", "mp_lib", "$lib_version", "analytics_source",
-})  # fmt: skip
-"""Properties of an event that no row writes, beside those that are guarded anyway."""
+ALSO_WRITTEN = ("amplitude_event_name", "amplitude_overflow")
+"""Properties of an event that no row writes, beside those that every event has or are guarded."""
 
 CALLS = (IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD)
 """Records that are no events."""
@@ -95,7 +93,6 @@ class AmplitudeMapping:
         self._simplified = settings.identity_merge == "simplified"
         self._who_is = identity.who_is if self._simplified else identity.original_who_is
         self._ids = identity.simplified_ids if self._simplified else identity.original_ids
-        self._base = base_properties(settings.version, "amplitude")
         self._choice = Choice(settings.include_events, settings.exclude_events)
         names = EventNames(
             settings.rename_events, EVENT_NAMES, harmless_name, MAX_NAME_CHARACTERS, SERVICE
@@ -104,6 +101,7 @@ class AmplitudeMapping:
         self._table = PropertyTable(
             PROPERTIES,
             EVENT_PROPERTY_ROWS,
+            base={**base_properties(settings.version, "amplitude"), "ip": 0},
             conditions=_conditions(settings),
             also_written=ALSO_WRITTEN,
             guarded=GUARDED_KEYS,
@@ -204,8 +202,6 @@ class AmplitudeMapping:
     ) -> tuple[dict[str, Any], bool]:
         """Return the properties, and whether Mixpanel surely takes each as it is."""
         properties, aside, unknown, fit = self._table.read(it)
-        properties.setdefault("ip", 0)
-        properties.update(self._base)
         if sent_as != it.name:
             properties["amplitude_event_name"] = it.name
             fit = fit and limits.fit_as_they_are([it.name])
@@ -234,7 +230,7 @@ def _conditions(settings: MappingSettings) -> set[str]:
 
 
 def _of_the_user(told: Mapping[str, Any]) -> Made:
-    made = {f"{OF_THE_USER}{key}": v for key, v in told.items() if not is_nothing(key, v)}
+    made = {f"{OF_THE_USER}{key}": value for key, value in something(told).items()}
     return Made(made, limits.fit_as_they_are(made.values()))
 
 

@@ -7,7 +7,7 @@ events that came earlier are not found by it (Mixpanel docs, Group Analytics).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from singer_delivery.events import Event, Fact, Note
 from singer_delivery.remembering import Memory
@@ -27,7 +27,8 @@ from target_mixpanel.mappings.profiles import NOTHING_TOLD, SUPERSEDED, Told
 from target_mixpanel.mappings.updates import group_profile, harmless, updates
 
 
-class NamedGroups(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NamedGroups:
     """The groups of an event, by their group keys, and whether Mixpanel takes all as they are."""
 
     keys: dict[str, list[str]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from singer_delivery.conversions import digest
 from singer_delivery.events import Event, Fact, Note
@@ -23,7 +24,8 @@ from target_mixpanel.mappings.updates import harmless, person_profile, updates
 _COLUMNS = tuple(column for row in OF_THE_RECORD for column in row.columns)
 
 
-class Told(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Told:
     """What a record says of a profile.
 
     Attributes:
@@ -57,7 +59,7 @@ def tell(reading: Reading) -> Told:
     if fact is None:
         return SUPERSEDED
     change = profile_changes(told, reading.notes)
-    if not change.as_properties():
+    if not (change.set or change.set_once or change.unset):
         return NOTHING_TOLD
     if OPERATIONS.isdisjoint(told):
         return Told(_snapshot(reading, user, change, fact))

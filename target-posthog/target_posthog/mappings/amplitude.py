@@ -52,10 +52,8 @@ from target_posthog.mappings.settings import MappingSettings
 
 __all__ = ["DROPPED", "ROWS", "AmplitudeMapping"]
 
-ALSO_WRITTEN = frozenset({
-    "$amplitude_event_name", "$lib", "$lib_version", "historical_migration", "analytics_source",
-})  # fmt: skip
-"""Properties of an event that no row writes."""
+ALSO_WRITTEN = ("$amplitude_event_name",)
+"""Properties of an event that no row writes, beside those that every event has."""
 
 
 def base_properties(version: str) -> dict[str, Any]:
@@ -97,6 +95,7 @@ class AmplitudeMapping:
         self._table = PropertyTable(
             PROPERTIES,
             EVENT_PROPERTY_ROWS,
+            base=self._base,
             conditions=[n for n in ("send_ip", "send_advertising_ids") if getattr(settings, n)],
             also_written=ALSO_WRITTEN,
             guarded=GUARDED_KEYS,
@@ -189,7 +188,6 @@ class AmplitudeMapping:
 
     def _properties(self, it: Reading, sent_as: str, told: groups.Told) -> dict[str, Any]:
         properties, aside, unknown, _ = self._table.read(it)
-        properties.update(self._base)
         if sent_as != it.name:
             properties["$amplitude_event_name"] = it.name
         if self._is_profileless(it):

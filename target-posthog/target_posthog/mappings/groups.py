@@ -7,7 +7,8 @@ linked, or those the setting `group_types` names; the others stay readable as pr
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from singer_delivery.conversions import Moment, stable_uuid
 from singer_delivery.events import Event, Fact, Known, Note
@@ -23,7 +24,8 @@ NOT_LISTED = "group_type_not_listed"
 BEYOND_FIVE = "group_type_beyond_five"
 
 
-class Linked(NamedTuple):
+@dataclass(slots=True)
+class Linked:
     """Which of some group types PostHog links.
 
     Attributes:
@@ -64,7 +66,8 @@ def _first_five(types: Collection[str], known: Known, at: int) -> Linked:
     return Linked([t for t in types if t not in beyond], tuple(claims), notes)
 
 
-class Told(NamedTuple):
+@dataclass(slots=True)
+class Told:
     """What one record says of groups.
 
     Attributes:

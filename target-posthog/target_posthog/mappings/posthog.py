@@ -103,6 +103,6 @@ def make_event(
     body: dict[str, Any] = {"event": name, "distinct_id": distinct_id, "uuid": uuid}
     at = None
     if when is not None:
-        at, body["timestamp"] = when
+        at, body["timestamp"] = when.at, when.text
     body["properties"] = properties
     return Event(ENDPOINT, kind, name, person, at, body, None, (), facts)

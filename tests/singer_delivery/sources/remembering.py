@@ -71,9 +71,11 @@ def filling(rows: Sequence[Row], columns: Collection[str] = ()) -> Fill:
     return fill
 
 
-def making(rows: Sequence[Row], fit: Fit | None) -> Callable[[Mapping[str, Any]], Made]:
+def making(
+    rows: Sequence[Row], base: Mapping[str, Any], fit: Fit | None
+) -> Callable[[Mapping[str, Any]], Made]:
     def made(record: Mapping[str, Any]) -> Made:
-        filling(rows)(record, into := {}, None)
+        filling(rows)(record, into := {**base}, None)
         return Made(into, fit is None or fit(into.values()))
 
     return made

@@ -6,13 +6,14 @@ Source: Amplitude docs, Export API and Group Identify API.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from singer_delivery.conversions import as_text, digest
 from singer_delivery.events import Fact
-from singer_delivery.remembering import Memory
+from singer_delivery.remembering import Memory, compact
 from singer_delivery.sources.amplitude.operations import OPERATIONS
 from singer_delivery.sources.amplitude.reading import GROUP_IDENTIFY_RECORD, Reading
 from singer_delivery.sources.news import is_news
@@ -27,7 +28,8 @@ Properties = dict[tuple[str, str], dict[str, Any]]
 _SEPARATOR = "\x1f"
 
 
-class Snapshot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Snapshot:
     """What is known about a group.
 
     Attributes:
@@ -43,7 +45,8 @@ class Snapshot(NamedTuple):
     digest: str
 
 
-class Groups(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Groups:
     """What a record says of groups. Records share it: it must not be changed.
 
     Attributes:
@@ -117,7 +120,7 @@ def _groups_of(reading: Reading, content: bytes) -> Groups:
     if reading.name == GROUP_IDENTIFY_RECORD:
         by_group = {(t, key): {} for t, of in keys.items() for key in of} | by_group
     types = dict.fromkeys([*keys, *(group_type for group_type, _ in by_group)])
-    return Groups(content, keys, tuple(_snapshots(by_group)), tuple(types))
+    return Groups(compact(content), keys, tuple(_snapshots(by_group)), tuple(types))
 
 
 def _snapshots(by_group: Properties) -> Iterable[Snapshot]:

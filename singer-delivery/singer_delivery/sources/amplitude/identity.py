@@ -90,7 +90,7 @@ def link_due(reading: Reading) -> Link | None:
 
 
 def _count_conflict(reading: Reading) -> None:
-    user, device, _ = reading.who
+    user, device = reading.who.user, reading.who.device
     if user is not None and reading.owner is not None and reading.owner.value != user:
         words = f"device {device} belongs to {reading.owner.value}, also seen with {user}"
         reading.notes.append(Note("identity_conflict", words))

@@ -28,7 +28,7 @@ INITIAL_ATTRIBUTION = frozenset(f"initial_{name}" for name in ATTRIBUTION)
 """Where a person came from, now and at first."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Changes:
     """What becomes of some properties: set, set if missing, unset."""
 
@@ -47,9 +47,15 @@ def is_empty_attribution(key: str, value: Any) -> bool:
     return value == "EMPTY" and (key in ATTRIBUTION or key in INITIAL_ATTRIBUTION)
 
 
-def is_nothing(key: str, value: Any) -> bool:
-    """Tell whether a property says nothing: null, an empty text, an empty attribution."""
-    return value is None or value == "" or is_empty_attribution(key, value)
+def something(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties that say something: no null, empty text or empty attribution."""
+    return {
+        key: value
+        for key, value in properties.items()
+        if value is not None
+        and value != ""
+        and not (value == "EMPTY" and is_empty_attribution(key, value))
+    }
 
 
 def changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
@@ -58,15 +64,16 @@ def changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
     `$add`, `$append` and the like have no counterpart that could be sent twice without harm. They
     are counted; what they led to stands in the properties of the next event.
     """
+    if OPERATIONS.isdisjoint(properties):
+        return Changes(something(properties))
     result = Changes()
     for key, value in properties.items():
         if key not in OPERATIONS:
-            if not is_nothing(key, value):
-                result.set[key] = value
+            result.set.update(something({key: value}))
         elif key == "$set" and isinstance(value, dict):
-            result.set.update((k, v) for k, v in value.items() if not is_nothing(k, v))
+            result.set.update(something(value))
         elif key == "$setOnce" and isinstance(value, dict):
-            result.set_once.update((k, v) for k, v in value.items() if not is_nothing(k, v))
+            result.set_once.update(something(value))
         elif key == "$unset" and isinstance(value, (dict, list)):
             result.unset.extend(k for k in value if isinstance(k, str))
         else:

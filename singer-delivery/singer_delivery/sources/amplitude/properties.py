@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from singer_delivery.compiled_table import Fill, Fit, Made, compiled, remembered
 from singer_delivery.sources.amplitude.fields import STEADY
 from singer_delivery.sources.amplitude.operations import (
     ATTRIBUTION,
     INITIAL_ATTRIBUTION,
-    is_empty_attribution,
+    something,
 )
 from singer_delivery.sources.amplitude.reading import Reading, is_web
 from singer_delivery.sources.records import is_of_singer, put_aside
@@ -22,14 +23,16 @@ Aside = list[tuple[str, Any]]
 """What has no place under its own name."""
 
 
-class _Table(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Table:
     """Rows as functions: what those of steady columns make is remembered, the rest filled in."""
 
     recall: Callable[[Mapping[str, Any]], Made]
     fill: Fill
 
 
-class _Names(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Names:
     """What is to be done with event properties of certain names.
 
     Attributes:
@@ -51,9 +54,10 @@ class PropertyTable:
     Args:
         properties: rows that read columns.
         of_event_properties: rows that read keys of `event_properties`, which stay as well. None of
-            them writes anything where none of its keys is.
+            them has `Values`, or writes anything where none of its keys is.
+        base: what every event has unless a row says otherwise.
         conditions: under which rows count, `web` and `app` aside.
-        also_written: names that the mapping writes by itself.
+        also_written: other names that the mapping writes by itself.
         guarded: names that the destination acts on; event properties never keep them.
         columns: every column with a name here; others travel behind the prefix.
         prefix: before names that are put aside.
@@ -63,11 +67,12 @@ class PropertyTable:
         written: names that the mapping writes; an event property that has one is put aside.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a destination asks of properties, by name
         self,
         properties: tuple[Row, ...],
         of_event_properties: tuple[Row, ...],
         *,
+        base: Mapping[str, Any],
         conditions: Collection[str],
         also_written: Collection[str],
         guarded: frozenset[str],
@@ -75,15 +80,15 @@ class PropertyTable:
         prefix: str,
         fit: Fit | None = None,
     ) -> None:
-        self._columns, self._fit = columns, fit
+        assert not any(isinstance(row.source, Values) for row in of_event_properties)
+        self._base, self._columns, self._fit = base, columns, fit
         self._web = self._compiled(select(properties, {*conditions, "web"}))
         self._app = self._compiled(select(properties, {*conditions, "app"}))
         self._of_event_properties = of_event_properties
         written = {row.to for row in properties + of_event_properties}
-        self.written = frozenset(written.union(also_written))
+        self.written = frozenset(written.union(base, also_written))
         self._guarded, self._prefix = guarded, prefix
-        # The events of one name have the same few properties.
-        self._names = lru_cache(512)(self._look_at)
+        self._names = lru_cache(512)(self._look_at)  # those of one event are mostly the same
         self._fill_of = lru_cache(64)(compiled)
         self._no_columns = dict.fromkeys(columns)
 
@@ -112,10 +117,10 @@ class PropertyTable:
         self, record: Mapping[str, Any], reading: Reading
     ) -> tuple[Made, dict[str, Any]]:
         """Return what the table makes of a record, before it the part that is remembered."""
-        recall, fill = self._web if is_web(record) else self._app
-        first = recall(record)
+        table = self._web if is_web(record) else self._app
+        first = table.recall(record)
         properties = first.properties.copy()
-        fill(record, properties, reading)
+        table.fill(record, properties, reading)
         return first, properties
 
     def _add(self, reading: Reading, properties: dict[str, Any]) -> Aside:
@@ -144,7 +149,7 @@ class PropertyTable:
         first = [row for row in rows if _is_steady(row, rows)]
         rest = [row for row in rows if row not in first]
         others = self._columns.difference(*(row.columns for row in first))
-        return _Table(remembered(first, self._fit), compiled(rest, others))
+        return _Table(remembered(first, self._base, self._fit), compiled(rest, others))
 
     def _unknown(self, record: Mapping[str, Any]) -> Aside:
         return [
@@ -169,14 +174,7 @@ class PropertyTable:
     def _carry(self, own: Mapping[str, Any], properties: dict[str, Any]) -> Aside:
         """Add what has a value and a name of its own; return the rest."""
         guarded, replaced = Aside(), Aside()
-        for key, value in own.items():
-            # As `is_nothing` has it.
-            if (
-                value is None
-                or value == ""
-                or (value == "EMPTY" and is_empty_attribution(key, value))
-            ):
-                continue
+        for key, value in something(own).items():
             if key in self._guarded:
                 guarded.append((key, value))
                 continue

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from singer_delivery.conversions import (
     Moment,
@@ -38,7 +38,8 @@ TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "serv
 """Where the time of an event is looked for, in this order."""
 
 
-class Who(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Who:
     """The ids of a record as the destination gets them: trimmed, legal, fitted; None for no id.
 
     `distinct_id` names who did it where there is one name only; empty when nobody is known.
@@ -108,13 +109,13 @@ def read(
     """
     notes: list[Note] = []
     who = who_is(record, notes)
-    user, device, distinct_id = who
+    user, device = who.user, who.device
     when, column = when_was(record, notes)
     owner = known.recall("owner", device) if links and device is not None else None
     is_other = user is not None and (devices_apart or user != device)
     is_own = links and is_other and (owner is None or owner.value == user)
     own_device = device if is_own else None
-    person = user or (owner.value if owner is not None else distinct_id)
+    person = user or (owner.value if owner is not None else who.distinct_id)
     its = record.get("event_properties")
     if not isinstance(its, dict):
         its = {}
