@@ -3,11 +3,16 @@
 Records are counted in chapters, each closed by a STATE message or by the end of a file. A chapter
 is settled when every record in it is delivered, skipped or dead. When it and all before it are
 settled, what they led to is put on disk, and only then its STATE leaves and its file is removed.
+
+What is put on disk is little beside what it takes to put it there. So while more keeps coming it is
+done once in a while; as soon as the input rests, at once.
 """
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +22,10 @@ from pathlib import Path
 from typing import Any
 
 State = Mapping[str, Any]
+
+SAVE_EVERY = 1.0
+"""Seconds between two saves while more keeps coming: what a killed run sends again is that much
+more, and what is said of one person a hundred times within them is written once."""
 
 
 @dataclass(slots=True)
@@ -60,6 +69,8 @@ class Chapters:
         self._lock = lock
         self._save = save
         self._emit = emit
+        self._due = -math.inf
+        self._resting = False
 
     def close(self, *, state: State | None = None, file: Path | None = None) -> None:
         """End the last chapter and begin another."""
@@ -67,14 +78,24 @@ class Chapters:
             ended, self.last = self.last, Chapter()
             self._unsettled.append(self.last)
             ended.state, ended.file, ended.is_closed = state, file, True
+            self._resting = False
+        self.settle()
+
+    def rest(self) -> None:
+        """Wait with nothing until another chapter is closed: the input rests, or has ended."""
+        with self._lock:
+            self._resting = True
         self.settle()
 
     def settle(self) -> None:
-        """Give back the STATE of every chapter that is settled, and remove its file."""
+        """Give back the STATE of every chapter that is settled, and remove its file, when due."""
+        if not self._resting and time.monotonic() < self._due:
+            return
         with self._lock:
             settled = list(takewhile(attrgetter("is_settled"), self._unsettled))
             if settled:
                 self._save()  # first: where it fails, these chapters stay the next to settle
+                self._due = time.monotonic() + SAVE_EVERY
             for chapter in settled:
                 if chapter.state is not None:
                     self._emit(chapter.state)

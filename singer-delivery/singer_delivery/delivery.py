@@ -122,6 +122,10 @@ class Delivery:
         """Send what waits for more events: whoever sends them waits for these to be decided."""
         self._dispatcher.hurry()
 
+    def rest(self) -> None:
+        """Give back at once what is decided, from now until the next `checkpoint`."""
+        self._chapters.rest()
+
     def finish(self, wholes: Iterable[Whole] = ()) -> None:
         """Return when everything taken is decided and on disk. Raises as `take` does.
 
@@ -129,13 +133,13 @@ class Delivery:
         the records that a stream held back.
         """
         self._dispatcher.drain()
-        self._chapters.settle()
+        self._chapters.rest()
         self._send_updates()
         for whole in wholes:
             encoded = self._endpoints[whole.event.endpoint].encode(whole.event)
             self._dispatcher.submit(whole.event, encoded, HeldBack(whole.stream))
         self._dispatcher.drain()
-        self._chapters.settle()
+        self._chapters.rest()
         self.save()
 
     def save(self) -> None:

@@ -11,7 +11,6 @@ them is simply run again: ids are stable, so what arrives twice is one.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 import traceback
@@ -148,10 +147,7 @@ class Dispatcher:
     def hurry(self) -> None:
         """Let what waits leave now: nothing more may come before it is decided."""
         with self._lock:
-            for lane in self._lanes.lanes:
-                if lane.waiting:
-                    lane.since = -math.inf
-                    lane.ready.notify()
+            self._lanes.hurry()
 
     def interrupt(self, exit_code: int) -> None:
         """Make `submit` and `drain` raise `Interrupted` from now on. Safe in a signal handler."""

@@ -81,6 +81,7 @@ class Lane:
     """A queue with at most one request in the air.
 
     `is_full` says that a whole request waits; it is kept up to date by whoever adds or takes.
+    Nothing up to the event `urgent` waits for more.
     """
 
     ready: threading.Condition
@@ -89,6 +90,7 @@ class Lane:
     since: float = 0.0
     sending: bool = False
     is_full: bool = False
+    urgent: Queued | None = None
 
 
 class Presence:
@@ -184,7 +186,16 @@ class Lanes:
         """
         if not lane.waiting or self.is_blocked(lane):
             return None
+        if lane.urgent is not None and not lane.urgent.decided:
+            return 0.0
         return max(0.0, lane.since + linger - time.monotonic())
+
+    def hurry(self) -> None:
+        """Let everything that waits now leave without waiting for more."""
+        for lane in self.lanes:
+            if lane.waiting:
+                lane.urgent = lane.waiting[-1]
+                lane.ready.notify()
 
     def is_due(self, lane: Lane) -> bool:
         """Tell whether the lane's next request should leave without waiting for more events."""

@@ -101,6 +101,7 @@ class Run:
         """
         self._dispatcher.stop(GRACE)
         with _logged():
+            self.delivery.rest()
             self.delivery.save()
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tap-amplitude.handover")
 
-MOST_FILES = 8
+MOST_FILES = 64
 MOST_BYTES = 1024 * 1024 * 1024
 POLL_SECONDS = 0.01
 A_WHILE = 0.2

@@ -25,6 +25,7 @@ from singer_delivery.errors import BatchUnreadable
 from singer_delivery.events import AheadMapping, Known, Mapped, Unmappable
 from singer_delivery.expansion import Unreadable
 from singer_delivery.line_files import open_blocks
+from singer_delivery.sdk.reader import RECORD_HEAD
 
 if TYPE_CHECKING:
     from singer_delivery.run import Run
@@ -130,6 +131,7 @@ class Batches:
     def before_waiting(self) -> None:
         """Take all that came; a tap that handed over files may wait until they are decided."""
         self.drain()
+        self._run.delivery.rest()
         if self._has_files:
             self._run.delivery.hurry()
 
@@ -185,10 +187,11 @@ class FileDesk:
         self._task = task
         self._delivery = run.delivery
         self._counts = run.report.stream(stream.name)
+        self._head = message_head(stream.name)
 
     def message_of(self, line: bytes) -> bytes:
         """Return the RECORD message that a line of a file stands for."""
-        return message_of(self._stream.name, line)
+        return b"%b%b}\n" % (self._head, line)
 
     def whose(self, line: bytes) -> bytes:
         """Return what the lines of one device have in common."""
@@ -233,7 +236,12 @@ class MessageDesk(FileDesk):
 
 def message_of(stream: str, line: bytes) -> bytes:
     """Return the RECORD message that a line of a file stands for."""
-    return b'{"type":"RECORD","stream":%b,"record":%b}\n' % (orjson.dumps(stream), line)
+    return b"%b%b}\n" % (message_head(stream), line)
+
+
+def message_head(stream: str) -> bytes:
+    """Return what stands before the record in the RECORD messages of a stream."""
+    return RECORD_HEAD % orjson.dumps(stream)
 
 
 def _paths(stream: str, message: Mapping[str, Any]) -> Iterator[Path]:

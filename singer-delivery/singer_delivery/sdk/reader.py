@@ -20,7 +20,7 @@ Taker = Callable[[dict[str, Any], bytes], None]
 
 RECORD_HEAD = b'{"type":"RECORD","stream":%b,"record":'
 
-MANY = 20_000
+MANY = 5_000
 """Records after which it is worth to start processes that map the others."""
 
 

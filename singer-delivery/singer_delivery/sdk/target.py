@@ -178,6 +178,8 @@ class DeliveryTarget(Target):
     def _before_waiting(self) -> None:
         if "_batches" in self.__dict__:
             self._batches.before_waiting()
+        elif "run" in self.__dict__:
+            self.run.delivery.rest()
 
     def _drain_batches(self) -> None:
         if "_batches" in self.__dict__:
