@@ -95,10 +95,11 @@ class Chapters:
             settled = list(takewhile(attrgetter("is_settled"), self._unsettled))
             if settled:
                 self._save()  # first: where it fails, these chapters stay the next to settle
-                self._due = time.monotonic() + SAVE_EVERY
             for chapter in settled:
                 if chapter.state is not None:
                     self._emit(chapter.state)
                 if chapter.file is not None:
                     chapter.file.unlink(missing_ok=True)
                 self._unsettled.popleft()
+            if settled:
+                self._due = time.monotonic() + SAVE_EVERY

@@ -123,13 +123,10 @@ class Dispatcher:
             Interrupted: the run was told to stop.
         """
         with self._lock:
-            while True:
-                self.raise_if_over()
-                lane = self._lanes.place(event)
-                if self._lanes.has_room(lane):
-                    break
-                self._wake_lanes()
-                self._progress.wait(SLICE)
+            self.raise_if_over()
+            lane = self._lanes.place(event)
+            if not self._lanes.has_room(lane):
+                lane = self._wait_for_room(event)
             self._undecided += 1
             self._lanes.put(lane, Queued(event, encoded, ticket))
 
@@ -168,6 +165,14 @@ class Dispatcher:
         deadline = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _wait_for_room(self, event: Event) -> Lane:
+        self._lanes.spread()
+        while not self._lanes.has_room(lane := self._lanes.place(event)):
+            self._wake_lanes()
+            self._progress.wait(SLICE)
+            self.raise_if_over()
+        return lane
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes.lanes:

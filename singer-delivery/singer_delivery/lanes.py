@@ -1,9 +1,11 @@
 """Which lane an event waits in, and which events leave together.
 
 A lane has one request in the air at a time, so what waits in one lane arrives in its order. A
-person who has events waiting or in the air stays in that lane; a person who has none may take
-any, and takes the one whose next request is fullest. So requests are full, as few lanes are busy
-as the service's latency asks for, and no two events of one person can overtake each other.
+person who has events waiting or in the air stays in that lane, so that no two events of one person
+can overtake each other; a person who has none may take any. At first that is the one whose next
+request is fullest: requests are full, and few. Once an event had to wait for room, in its lane or
+in memory, people are spread over all lanes, since with everybody in one lane no other would ever be
+in the air.
 
 An event that merges another person (a login that links a device to its user) follows that person
 into its lane. When it must keep to another lane, for its own person's earlier events, it waits in
@@ -16,17 +18,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import cycle
 
 from singer_delivery.batcher import first_batch
 from singer_delivery.endpoint import Endpoint, Request
 from singer_delivery.events import Event
 
-HELD_BYTES = 32 * 1024 * 1024
+HELD_BYTES = 20 * 1024 * 1024
 """Of encoded events and their records that may be undecided at once, over all lanes; a single event
-may go beyond it. About 9,000 events: enough for 36,000 a second at 250 ms a reply."""
+may go beyond it. About 6,000 events: enough for 20,000 a second at 250 ms a reply."""
 
 
 class Ticket:
@@ -118,6 +120,7 @@ class Lanes:
         self._endpoints = endpoints
         self._present: dict[str, Presence] = {}
         self._filling = self.lanes[0]
+        self._in_turn: Iterator[Lane] | None = None
         self._held_bytes = held_bytes
         self._held = 0
 
@@ -129,9 +132,15 @@ class Lanes:
         if present is not None:
             return present.lane
         filling = self._filling
+        if self._in_turn is not None:
+            return self._next_of(self._in_turn)
         if filling.sending or filling.is_full:
             filling = self._filling = self._fullest_with_room()
         return filling
+
+    def spread(self) -> None:
+        """Spread people who have nothing undecided over all lanes from now on."""
+        self._in_turn = self._in_turn or cycle(self.lanes)
 
     def has_room(self, lane: Lane) -> bool:
         """Tell whether the lane may take one more event now."""
@@ -163,21 +172,38 @@ class Lanes:
     def take(self, lane: Lane) -> list[Queued]:
         """Remove and return the events of the lane's next request.
 
-        They share one endpoint, and only the first may have had to wait for another lane.
+        They share one endpoint, and only the first may have had to wait for another lane. Events
+        of other endpoints stay, and with them what comes later of their people.
         """
-        endpoint = lane.waiting[0].event.endpoint
-        leading = 0
-        for queued in lane.waiting:
-            if queued.event.endpoint != endpoint or (leading and self._blocked(queued)):
-                break
-            leading += 1
-        batch = first_batch(islice(lane.waiting, leading), self._endpoints[endpoint].limits)
-        for queued in batch:
-            lane.waiting.popleft()
-            lane.size -= queued.size
+        endpoint, waiting = lane.waiting[0].event.endpoint, lane.waiting
+        batch = first_batch(self._may_leave(waiting, endpoint), self._endpoints[endpoint].limits)
+        if batch[-1] is waiting[len(batch) - 1]:
+            for _ in batch:
+                waiting.popleft()
+        else:
+            taken = set(map(id, batch))
+            lane.waiting = deque([queued for queued in waiting if id(queued) not in taken])
+        lane.size -= sum([queued.size for queued in batch])
         lane.since = time.monotonic()
         lane.is_full = self._is_full(lane)
         return batch
+
+    def _may_leave(self, waiting: Iterable[Queued], endpoint: str) -> Iterator[Queued]:
+        """Yield what may travel together without overtaking an earlier event of its person."""
+        behind: set[str | None] = set()
+        is_first = True
+        for queued in waiting:
+            event = queued.event
+            if (
+                event.endpoint == endpoint
+                and not (behind and (event.person in behind or event.merges in behind))
+                and (is_first or not self._blocked(queued))
+            ):
+                yield queued
+            else:
+                behind.add(event.person)
+                behind.add(event.merges or event.person)
+            is_first = False
 
     def patience(self, lane: Lane, linger: float) -> float | None:
         """Return the seconds that the lane's next request may still wait for more events.
@@ -237,6 +263,12 @@ class Lanes:
             self.lanes,
             key=lambda lane: (not lane.is_full, not lane.sending, len(lane.waiting)),
         )
+
+    def _next_of(self, in_turn: Iterator[Lane]) -> Lane:
+        """Return the next lane whose request could leave soonest."""
+        lanes = [next(in_turn) for _ in self.lanes]
+        next(in_turn)  # so that each comes first in its turn
+        return min(lanes, key=lambda lane: (lane.is_full, lane.sending))
 
     def _is_awaited(self, lane: Lane) -> bool:
         return any(

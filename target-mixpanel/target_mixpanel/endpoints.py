@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from singer_delivery.compression import gzip_body
+from singer_delivery.compression import gzip_list
 from singer_delivery.encoding import encoded_json
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.events import Event, Unmappable
@@ -85,7 +85,7 @@ class ImportEndpoint:
             "Content-Encoding": "gzip",
         }
         url = self._account.address(IMPORT, strict="1")
-        return Request(url, gzip_body(b"[" + b",".join(encoded) + b"]"), headers)
+        return Request(url, gzip_list(b"[", encoded, b"]"), headers)
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the events."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import orjson
 from singer_delivery.addresses import host_of, http_address
-from singer_delivery.compression import gzip_body
+from singer_delivery.compression import gzip_list
 from singer_delivery.encoding import encoded_json
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict, passing
 from singer_delivery.errors import SettingsError
@@ -101,7 +101,7 @@ class BatchEndpoint:
 
     def request(self, encoded: Sequence[bytes]) -> Request:
         """Return the request that carries these events, compressed."""
-        body = gzip_body(self._head + b",".join(encoded) + b"]}")
+        body = gzip_list(self._head, encoded, b"]}")
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         return Request(self._url, body, headers)
 

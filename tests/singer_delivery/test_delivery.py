@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from singer_delivery import chapters
 from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
@@ -220,7 +223,34 @@ def test_state_leaves_at_once_when_nothing_is_undecided(desk):
     desk.take(skipped="excluded")
     desk.take(unmappable="no_identity")
     desk.delivery.checkpoint({"at": 1})
+    desk.delivery.rest()
     assert desk.states == [{"at": 0}, {"at": 1}]
+
+
+def test_while_more_keeps_coming_state_leaves_once_in_a_while(desk, monkeypatch):
+    desk.delivery.checkpoint({"at": 0})
+    desk.delivery.checkpoint({"at": 1})
+    desk.take(skipped="excluded")
+    assert desk.states == [{"at": 0}]
+    monkeypatch.setattr(chapters, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1))
+    desk.delivery.checkpoint({"at": 2})
+    assert desk.states == [{"at": 0}, {"at": 1}, {"at": 2}]
+
+
+def test_when_the_input_rests_state_leaves_at_once(desk):
+    desk.delivery.checkpoint({"at": 0})
+    for number in (1, 2, 3):
+        desk.take(events=[number])
+        desk.delivery.checkpoint({"at": number})
+    desk.decide(1)
+    assert desk.states == [{"at": 0}]
+    desk.delivery.rest()
+    assert desk.states == [{"at": 0}, {"at": 1}]
+    desk.decide(2)
+    assert desk.states == [{"at": 0}, {"at": 1}, {"at": 2}]
+    desk.delivery.checkpoint({"at": 4})
+    desk.decide(3)
+    assert desk.states == [{"at": 0}, {"at": 1}, {"at": 2}]
 
 
 def test_state_waits_for_every_record_before_it(desk):

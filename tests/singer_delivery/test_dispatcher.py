@@ -284,6 +284,62 @@ def test_there_are_as_many_requests_in_the_air_as_there_are_lanes():
     assert sender.peak == 4
 
 
+def test_what_is_hurried_leaves_whole_whatever_its_endpoints():
+    endpoints = {name: ToyEndpoint(name) for name in ("events", "people")}
+    of = ["events", "people", "events", "people"]
+    with Stage(Sender(), endpoints=endpoints, linger=1_000, max_in_flight=1) as stage:
+        stage.submit(toy_event(0, endpoint="events"), toy_event(1, endpoint="people"))
+        stage.dispatcher.hurry()
+        within(lambda: until(lambda: {0, 1} <= stage.notes.outcomes.keys()))
+        stage.submit(*(toy_event(n + 2, endpoint=each) for n, each in enumerate(of[:2])))
+        assert 2 not in stage.notes.outcomes  # what comes later may linger
+
+
+def test_events_of_one_endpoint_travel_together_past_other_people_of_another():
+    endpoints = {name: ToyEndpoint(name, Limits(6, 10_000)) for name in ("events", "people")}
+    plan = [
+        ("ann", "events"),
+        ("bob", "people"),
+        ("bob", "events"),  # behind bob's first
+        ("cyn", "events"),
+        ("dev", "people"),
+        ("ann", "events"),
+    ]
+    with Stage(Sender(), endpoints=endpoints, linger=1_000, max_in_flight=1) as stage:
+        stage.deliver(*(toy_event(n, p, endpoint=e) for n, (p, e) in enumerate(plan)))
+    assert stage.sender.sent == [[0, 3, 5], [1, 4], [2]]
+
+
+def test_nothing_of_a_merged_person_is_passed():
+    endpoints = {name: ToyEndpoint(name, Limits(6, 10_000)) for name in ("events", "people")}
+    with Stage(Sender(), endpoints=endpoints, linger=1_000, max_in_flight=1) as stage:
+        stage.deliver(
+            toy_event(0, "cyn", endpoint="events"),
+            toy_event(1, "device", endpoint="people"),
+            toy_event(2, "ann", endpoint="events", merges="device"),
+            toy_event(3, "bob", endpoint="people", merges="dev"),
+            toy_event(4, "dev", endpoint="events"),
+        )
+    assert stage.sender.sent == [[0], [1, 3], [2, 4]]
+
+
+def test_people_are_spread_over_all_lanes_once_a_lane_was_full():
+    gate = Gate()
+    sender = Sender(gate)
+    with Stage(sender, max_in_flight=4, linger=1_000) as stage:
+        stage.submit(*(toy_event(n, "ann") for n in range(6)))  # one in the air, one full behind
+        blocked = threading.Thread(target=stage.submit, args=(toy_event(6, "ann"),), daemon=True)
+        blocked.start()
+        within(lambda: until(lambda: sender.in_the_air == 1))
+        blocked.join(0.3)
+        assert blocked.is_alive()
+        gate.opened.set()
+        blocked.join(20)
+        within(stage.dispatcher.drain)
+        lanes = [stage.dispatcher._lanes.place(toy_event(n, f"p{n}")) for n in range(4)]
+    assert len(set(map(id, lanes))) == 4
+
+
 # Memory -------------------------------------------------------------------------------------
 
 

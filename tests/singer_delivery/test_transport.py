@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from singer_delivery.compression import gzip_body
+from singer_delivery.compression import gzip_list
 from singer_delivery.endpoint import Request
 from singer_delivery.transport import Transport
 
@@ -200,8 +200,15 @@ def test_a_certificate_nobody_vouches_for_is_refused(transport, certificate):
 
 
 def test_a_body_is_compressed_to_the_same_bytes_each_time():
-    body = b'{"event":"a"}' * 1_000
-    assert gzip.decompress(gzip_body(body)) == body
-    assert gzip_body(body) == gzip_body(body)
-    assert len(gzip_body(body)) < len(body) / 10
-    assert gzip_body(body)[4:8] == bytes(4)  # RFC 1952: no modification time
+    items = [b'{"event":"%d"}' % number for number in range(1_000)]
+    body = gzip_list(b'{"batch":[', items, b"]}")
+    assert gzip.decompress(body) == b'{"batch":[' + b",".join(items) + b"]}"
+    assert gzip_list(b'{"batch":[', items, b"]}") == body
+    assert len(body) < len(b"".join(items)) / 2
+    assert body[4:8] == bytes(4)  # RFC 1952: no modification time
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 128, 129])
+def test_every_item_of_a_body_has_one_comma_between_it_and_the_next(count: int):
+    items = [b"%d" % number for number in range(count)]
+    assert gzip.decompress(gzip_list(b"[", items, b"]")) == b"[" + b",".join(items) + b"]"

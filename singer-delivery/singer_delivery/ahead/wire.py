@@ -9,10 +9,14 @@ from __future__ import annotations
 import marshal
 import struct
 from collections.abc import Iterator, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 from singer_delivery.ahead.assuming import FactRow
 from singer_delivery.events import Event, Fact, Mapped, Note
+
+NOTHING_MORE: dict[str, Any] = {}
+"""The body of an event that is encoded."""
 
 LENGTH = struct.Struct("<Q")
 
@@ -74,12 +78,12 @@ def read_outcome(row: tuple[Any, ...]) -> tuple[Mapped, list[bytes]]:
     for endpoint, kind, name, person, at, each, merges, claims, facts, deferred in events:
         made.append(
             Event(
-                endpoint,
-                kind,
+                intern(endpoint),
+                intern(kind),
                 name,
                 person,
                 at,
-                {},
+                NOTHING_MORE,
                 merges,
                 _facts(claims) if claims else (),
                 _facts(facts) if facts else (),
