@@ -167,8 +167,8 @@ class Dispatcher:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _wait_for_room(self, event: Event) -> Lane:
-        self._lanes.spread()
         while not self._lanes.has_room(lane := self._lanes.place(event)):
+            self._lanes.spread()
             self._wake_lanes()
             self._progress.wait(SLICE)
             self.raise_if_over()

@@ -8,6 +8,7 @@ import pytest
 from singer_delivery.dispatcher import LINGER, Interrupted
 from singer_delivery.endpoint import Limits, Reply, Request, Verdict
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable, StorageError
+from singer_delivery.lanes import Lanes
 from singer_delivery.pace import Pace
 
 from tests.singer_delivery.toys import (
@@ -323,21 +324,21 @@ def test_nothing_of_a_merged_person_is_passed():
     assert stage.sender.sent == [[0], [1, 3], [2, 4]]
 
 
-def test_people_are_spread_over_all_lanes_once_a_lane_was_full():
-    gate = Gate()
-    sender = Sender(gate)
-    with Stage(sender, max_in_flight=4, linger=1_000) as stage:
-        stage.submit(*(toy_event(n, "ann") for n in range(6)))  # one in the air, one full behind
-        blocked = threading.Thread(target=stage.submit, args=(toy_event(6, "ann"),), daemon=True)
-        blocked.start()
-        within(lambda: until(lambda: sender.in_the_air == 1))
-        blocked.join(0.3)
-        assert blocked.is_alive()
-        gate.opened.set()
-        blocked.join(20)
-        within(stage.dispatcher.drain)
-        lanes = [stage.dispatcher._lanes.place(toy_event(n, f"p{n}")) for n in range(4)]
-    assert len(set(map(id, lanes))) == 4
+def test_people_are_spread_over_twice_as_many_lanes_when_all_are_in_the_air():
+    lanes = Lanes(8, threading.RLock(), {"toy": ToyEndpoint()})
+
+    def lanes_of_new_people() -> int:
+        return len({id(lanes.place(toy_event(n, f"p{n}"))) for n in range(32)})
+
+    lanes.spread()
+    assert lanes_of_new_people() == 1  # nothing was in the air: no lane was missing
+    for number, expected in enumerate((2, 4, 8, 8)):
+        for lane in lanes.lanes:
+            lane.sending = number % 2 == 0 or lane in lanes.lanes[: expected // 2]
+        lanes.spread()
+        for lane in lanes.lanes:
+            lane.sending = False
+        assert lanes_of_new_people() == expected
 
 
 # Memory -------------------------------------------------------------------------------------
@@ -362,6 +363,16 @@ def test_a_full_memory_sends_what_waits():
         stage.submit(toy_event(0), message=b"x" * 2_000)
         within(lambda: stage.submit(toy_event(1)))
         assert stage.notes.verdicts() == {0: [Verdict.DELIVERED]}
+
+
+def test_half_a_memory_sends_the_fullest_request_as_it_is():
+    endpoints = {"toy": ToyEndpoint(limits=Limits(1_000, 1_000_000))}
+    with Stage(Sender(), endpoints=endpoints, held_bytes=20_000, linger=1_000) as stage:
+        stage.submit(*(toy_event(n, f"p{n}") for n in range(9)), message=b"x" * 980)
+        time.sleep(0.05)
+        assert stage.sender.sent == []
+        stage.submit(*(toy_event(n, f"p{n}") for n in range(9, 12)), message=b"x" * 980)
+        within(lambda: until(lambda: bool(stage.sender.sent)))
 
 
 def test_a_full_lane_does_not_hold_up_another_person():
