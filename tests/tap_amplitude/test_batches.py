@@ -34,7 +34,7 @@ from tests.tap_amplitude.running import (
 from tests.tap_amplitude.taking import Taken, batch_config, paths_of, run_and_take
 
 SECONDS = 30
-MOST_FILES = 8  # restated on purpose
+MOST_FILES = 64  # restated on purpose
 HOURS = [MONDAY + n * HOUR for n in (0, 2, 10)] + [TUESDAY]
 
 

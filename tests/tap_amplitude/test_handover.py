@@ -15,7 +15,7 @@ from tap_amplitude.handover import Handover, file_name, handing_over
 from tests.tap_amplitude.running import StoppedClock
 
 # Restated here, on purpose.
-MOST_FILES, MOST_BYTES = 8, 1024**3
+MOST_FILES, MOST_BYTES = 64, 1024**3
 
 
 class WatchedClock(StoppedClock):
@@ -39,7 +39,7 @@ def never(_seconds):
 def archive(tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()
-    for part in range(1, 13):
+    for part in range(1, MOST_FILES + 5):
         (folder / f"1_2024-01-01_0#{part}.json").write_bytes(b"{}" * part)
     return Archive(str(folder))
 

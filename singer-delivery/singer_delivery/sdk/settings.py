@@ -117,7 +117,7 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             th.IntegerType(minimum=0, maximum=64),
             title="Processes",
             description=(
-                "How many processes map the records of an Amplitude export, from 20,000 records or "
+                "How many processes map the records of an Amplitude export, from 5,000 records or "
                 "the first BATCH message on. By default one for each core but one, up to 4; "
                 "with 0 the target does all of it itself."
             ),
