@@ -30,8 +30,8 @@ test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m bench $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-growth: .venv/.installed ## Measure what an event costs among five million and as many people as come with them (N=)
-	$(BIN)/python -m bench.growth $(if $(N),--events $(N))
+bench-growth: .venv/.installed ## Measure what an event costs among five million and as many people as come with them (N=, ONLY=)
+	$(BIN)/python -m bench.growth $(if $(N),--events $(N)) $(if $(ONLY),--only '$(ONLY)')
 
 soak: .venv/.installed ## Send five million events at a fault rate of 1 %, printing memory (SOAK="--target mixpanel --batch")
 	$(BIN)/python -m bench.soak $(SOAK)

@@ -54,32 +54,39 @@ def main() -> None:
     """Run every pipeline on both exports and write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth")
     parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--only", default="", help="pipelines whose name has this in it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         try:
-            text = page(options.events, Path(name))
+            text = page(options.events, Path(name), options.only)
         except RunFailed as error:
             sys.exit(str(error))
     PAGE.write_text(text, encoding="utf-8")
     print(text)
 
 
-def page(events: int, folder: Path) -> str:
+def page(events: int, folder: Path, only: str) -> str:
     """Return the page."""
     lines = min(crowd_lines(events), events // (2 * FEW))
     few, few_population = crowd(folder / "few", lines, FEW)
     many, many_population = crowd(folder / "many", lines, round(events / lines))
     head = HEAD.format(
-        command="make bench-growth" + (f" N={events}" if events != EVENTS else ""),
+        command=command(events, only),
         machine=machine(),
         few=few.lines,
         many=many.lines,
         few_population=described(few_population),
         many_population=described(many_population),
     )
-    growths = [measured(pipeline, few, many, folder) for pipeline in pipelines()]
+    growths = [measured(each, few, many, folder) for each in pipelines() if only in each.name]
     sections = [line for growth in growths for line in section(growth, few, many)]
     return head + "\n".join(sections).rstrip() + "\n"
+
+
+def command(events: int, only: str) -> str:
+    """Return what was called."""
+    given = {"N": str(events) if events != EVENTS else "", "ONLY": f"'{only}'" if only else ""}
+    return " ".join(["make bench-growth", *(f"{k}={v}" for k, v in given.items() if v)])
 
 
 def pipelines() -> list[Ours]:

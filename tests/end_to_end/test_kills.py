@@ -15,7 +15,7 @@ import pytest
 from tests.end_to_end.attempts import BOTH, MELTANO, MeltanoAttempt
 from tests.end_to_end.kills import MIXPANEL, POSTHOG, Instant, company_for, migration
 
-A_FEW = 6
+A_FEW = 4
 MIGRATIONS = 20
 KILLS_EACH = 10
 UNDER_MELTANO = 5
