@@ -10,7 +10,7 @@ from bench.startup import LIMIT, StartUp
 from bench.table import machine, median, number, spread, table
 from bench.trials import LATENCY, Comparison, Exports, Results, Trial
 
-MEMORY_LIMIT_MB = 200
+MEMORY_LIMIT_MB = 150
 """What a process of ours may hold."""
 
 SPREAD = "lowest to highest"

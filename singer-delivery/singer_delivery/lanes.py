@@ -4,7 +4,7 @@ A lane has one request in the air at a time, so what waits in one lane arrives i
 person who has events waiting or in the air stays in that lane, so that no two events of one person
 can overtake each other; a person who has none may take any. At first that is the one whose next
 request is fullest: requests are full, and few. When an event has to wait for room while requests
-are in the air, people are spread over twice as many lanes, since with everybody in one lane no
+are in the air, people are spread over four times as many lanes, since with everybody in one lane no
 other would ever be in the air. So as many are busy as the service's latency asks for. And once half
 of the memory is taken, the fullest lane's request leaves as it is, again and again, so that the
 other half is not filled while nothing is in the air.
@@ -146,9 +146,9 @@ class Lanes:
         return filling
 
     def spread(self) -> None:
-        """Spread new people over twice as many lanes, when all of those so far are in the air."""
+        """Spread new people over four times as many lanes, when all those so far are in the air."""
         if all(lane.sending for lane in self.lanes[: self._spread_over]):
-            self._spread_over = min(2 * self._spread_over, len(self.lanes))
+            self._spread_over = min(4 * self._spread_over, len(self.lanes))
 
     def has_room(self, lane: Lane) -> bool:
         """Tell whether the lane may take one more event now."""

@@ -324,17 +324,17 @@ def test_nothing_of_a_merged_person_is_passed():
     assert stage.sender.sent == [[0], [1, 3], [2, 4]]
 
 
-def test_people_are_spread_over_twice_as_many_lanes_when_all_are_in_the_air():
-    lanes = Lanes(8, threading.RLock(), {"toy": ToyEndpoint()})
+def test_people_are_spread_over_more_lanes_when_all_so_far_are_in_the_air():
+    lanes = Lanes(12, threading.RLock(), {"toy": ToyEndpoint()})
 
     def lanes_of_new_people() -> int:
         return len({id(lanes.place(toy_event(n, f"p{n}"))) for n in range(32)})
 
     lanes.spread()
     assert lanes_of_new_people() == 1  # nothing was in the air: no lane was missing
-    for number, expected in enumerate((2, 4, 8, 8)):
-        for lane in lanes.lanes:
-            lane.sending = number % 2 == 0 or lane in lanes.lanes[: expected // 2]
+    for so_far, expected in ((1, 4), (4, 12), (12, 12)):
+        for lane in lanes.lanes[:so_far]:
+            lane.sending = True
         lanes.spread()
         for lane in lanes.lanes:
             lane.sending = False
