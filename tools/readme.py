@@ -1,6 +1,7 @@
-"""Write the settings tables of the READMEs anew from the code: `python -m tools.readme`.
+"""Write the tables of the READMEs anew, from the code and from what was measured.
 
-A table stands between `<!-- settings: NAME -->` and `<!-- end -->`; all else is kept as it stands.
+`python -m tools.readme`. A table stands between `<!-- settings: NAME -->` or `<!-- speed -->` and
+`<!-- end -->`; all else is kept as it stands.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tools import speed
 from tools.definitions import PLUGINS, ROOT, properties
 
 FILES = (ROOT / "README.md", *(ROOT / name / "README.md" for name in PLUGINS))
 MARKED = re.compile(r"(<!-- settings: (?P<name>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MEASURED = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -23,7 +26,8 @@ def main() -> None:
 
 
 def rendered(text: str) -> str:
-    """Return a README's text with its tables as the code has the settings."""
+    """Return a README's text with its tables as the code and the measurements have them."""
+    text = MEASURED.sub(lambda found: found[1] + speed.table() + found[2], text)
     return MARKED.sub(lambda found: found[1] + _table(found["name"]) + found[3], text)
 
 
