@@ -49,18 +49,22 @@ class Queued:
     """An event on its way: encoded, with what its outcome will mean.
 
     Attributes:
+        number: how many came before it.
         size: bytes as encoded, before compression.
         held: bytes that it keeps in memory until it is decided.
         after: the event of another lane that must be decided before this one leaves.
         presence: where its person's undecided events are, once it waits in a lane.
     """
 
-    __slots__ = ("after", "decided", "encoded", "event", "held", "presence", "size", "ticket")
+    __slots__ = (
+        "after", "decided", "encoded", "event", "held", "number", "presence", "size", "ticket",
+    )  # fmt: skip
 
     def __init__(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
         self.event = event
         self.encoded = encoded
         self.ticket = ticket
+        self.number = 0
         self.size = len(encoded)
         self.held = self.size + len(ticket.message)
         self.after: Queued | None = None
@@ -88,7 +92,7 @@ class Lane:
     """A queue with at most one request in the air.
 
     `is_full` says that a whole request waits; it is kept up to date by whoever adds or takes.
-    Nothing up to the event `urgent` waits for more.
+    Nothing up to the event of the number `urgent` waits for more.
     """
 
     ready: threading.Condition
@@ -97,7 +101,7 @@ class Lane:
     since: float = 0.0
     sending: bool = False
     is_full: bool = False
-    urgent: Queued | None = None
+    urgent: int = -1
 
 
 class Presence:
@@ -130,6 +134,7 @@ class Lanes:
         self._since_nudge = 0
         self._held_bytes = held_bytes
         self._held = 0
+        self._count = 0
 
     def place(self, event: Event) -> Lane:
         """Return the lane that an event must wait in."""
@@ -159,6 +164,8 @@ class Lanes:
         event, waiting = queued.event, lane.waiting
         if event.merges is not None:
             self._follow(lane, queued, event.merges)
+        queued.number = self._count
+        self._count += 1
         waiting.append(queued)
         lane.size += queued.size
         self._held += queued.held
@@ -191,11 +198,11 @@ class Lanes:
         if batch[-1] is waiting[len(batch) - 1]:
             for _ in batch:
                 waiting.popleft()
+            lane.since = time.monotonic()
         else:
             taken = set(map(id, batch))
             lane.waiting = deque([queued for queued in waiting if id(queued) not in taken])
         lane.size -= sum([queued.size for queued in batch])
-        lane.since = time.monotonic()
         lane.is_full = self._is_full(lane)
         return batch
 
@@ -223,7 +230,7 @@ class Lanes:
         """
         if not lane.waiting or self.is_blocked(lane):
             return None
-        if lane.urgent is not None and not lane.urgent.decided:
+        if lane.waiting[0].number <= lane.urgent:
             return 0.0
         return max(0.0, lane.since + linger - time.monotonic())
 
@@ -234,7 +241,7 @@ class Lanes:
                 self._hurry(lane)
 
     def _hurry(self, lane: Lane) -> None:
-        lane.urgent = lane.waiting[-1]
+        lane.urgent = lane.waiting[-1].number
         lane.ready.notify()
 
     def is_due(self, lane: Lane) -> bool:
