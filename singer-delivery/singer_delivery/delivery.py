@@ -17,8 +17,8 @@ from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
 from singer_delivery.events import Event, Mapped, Note, RecordMapping, Unmappable
-from singer_delivery.lanes import Queued
 from singer_delivery.ledger import Ledger
+from singer_delivery.queued import Queued
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Dispatch, HeldBack, Receipt, Waiting, Whole, as_update
 from singer_delivery.updates import Update

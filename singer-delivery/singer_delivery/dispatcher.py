@@ -22,8 +22,9 @@ from singer_delivery.batcher import halves, sorted_out
 from singer_delivery.endpoint import Endpoint, Judgement, Reply, Request, Verdict
 from singer_delivery.errors import DeliveryError, ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event
-from singer_delivery.lanes import HELD_BYTES, Lane, Lanes, Part, Queued, Ticket
+from singer_delivery.lanes import HELD_BYTES, Lanes
 from singer_delivery.pace import Pace
+from singer_delivery.queued import Lane, Part, Queued, Ticket
 from singer_delivery.retry import Backoff, Clock, retry_after_seconds
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from singer_delivery.endpoint import Judgement, Verdict
 from singer_delivery.errors import StorageError
 from singer_delivery.events import Event
 from singer_delivery.files import create_private
-from singer_delivery.lanes import Queued, Ticket
+from singer_delivery.queued import Queued, Ticket
 
 WOULD_DELIVER = Judgement(Verdict.DELIVERED)
 

@@ -21,11 +21,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from singer_delivery.batcher import first_batch
-from singer_delivery.endpoint import Endpoint, Request
+from singer_delivery.endpoint import Endpoint
 from singer_delivery.events import Event
+from singer_delivery.queued import Lane, Presence, Queued
 
 HELD_BYTES = 24 * 1024 * 1024
 """Of encoded events and their records that may be undecided at once, over all lanes; a single event
@@ -34,85 +34,6 @@ may go beyond it. About 7,000 events: enough for 25,000 a second at 250 ms a rep
 
 NUDGES = 16
 """Into so many requests the memory is cut at least, where it is short."""
-
-
-class Ticket:
-    """The record a queued event was made of; `message` is its line, kept until it is decided."""
-
-    __slots__ = ("message",)
-
-    def __init__(self, message: bytes) -> None:
-        self.message = message
-
-
-class Queued:
-    """An event on its way: encoded, with what its outcome will mean.
-
-    Attributes:
-        number: how many came before it.
-        size: bytes as encoded, before compression.
-        held: bytes that it keeps in memory until it is decided.
-        after: the event of another lane that must be decided before this one leaves.
-        presence: where its person's undecided events are, once it waits in a lane.
-    """
-
-    __slots__ = (
-        "after", "decided", "encoded", "event", "held", "number", "presence", "size", "ticket",
-    )  # fmt: skip
-
-    def __init__(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        self.event = event
-        self.encoded = encoded
-        self.ticket = ticket
-        self.number = 0
-        self.size = len(encoded)
-        self.held = self.size + len(ticket.message)
-        self.after: Queued | None = None
-        self.decided = False
-        self.presence: Presence | None = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """Events that travel in one request.
-
-    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
-    them; `pause` is the wait in seconds before the next.
-    """
-
-    events: list[Queued]
-    request: Request | None = None
-    attempts: int = 0
-    failures: int = 0
-    pause: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """A queue with at most one request in the air.
-
-    `is_full` says that a whole request waits; it is kept up to date by whoever adds or takes.
-    Nothing up to the event of the number `urgent` waits for more.
-    """
-
-    ready: threading.Condition
-    waiting: deque[Queued] = field(default_factory=deque)
-    size: int = 0
-    since: float = 0.0
-    sending: bool = False
-    is_full: bool = False
-    urgent: int = -1
-
-
-class Presence:
-    """Where a person's undecided events are, how many, and which came last."""
-
-    __slots__ = ("lane", "last", "undecided")
-
-    def __init__(self, lane: Lane, last: Queued) -> None:
-        self.lane = lane
-        self.undecided = 1
-        self.last = last
 
 
 class Lanes:

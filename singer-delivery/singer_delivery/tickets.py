@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from singer_delivery.chapters import Chapter
 from singer_delivery.events import Event
-from singer_delivery.lanes import Ticket
+from singer_delivery.queued import Ticket
 from singer_delivery.updates import Update
 
 

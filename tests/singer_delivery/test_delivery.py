@@ -16,8 +16,8 @@ from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.errors import StorageError
 from singer_delivery.events import Event, Fact
-from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.ledger import Ledger
+from singer_delivery.queued import Queued, Ticket
 from singer_delivery.report import RunReport
 
 from tests.singer_delivery.disks import full_disk

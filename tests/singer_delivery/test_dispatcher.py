@@ -8,8 +8,9 @@ import pytest
 from singer_delivery.dispatcher import LINGER, Interrupted
 from singer_delivery.endpoint import Limits, Reply, Request, Verdict
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable, StorageError
-from singer_delivery.lanes import Lanes, Queued, Ticket
+from singer_delivery.lanes import Lanes
 from singer_delivery.pace import Pace
+from singer_delivery.queued import Queued, Ticket
 
 from tests.singer_delivery.toys import (
     OK,
@@ -299,17 +300,15 @@ def test_what_is_hurried_leaves_whole_whatever_its_endpoints():
 
 def test_what_was_passed_over_does_not_wait_anew():
     endpoints = {name: ToyEndpoint(name) for name in ("events", "people")}
-    lanes = Lanes(1, threading.RLock(), endpoints)
-    [lane] = lanes.lanes
-    for number, endpoint in enumerate(("events", "people", "events")):
-        event = toy_event(number, f"p{number}", endpoint=endpoint)
-        lanes.put(lane, Queued(event, b"{}", Ticket(b"")))
-    lane.since -= 0.75
-    assert [queued.event.body["number"] for queued in lanes.take(lane)] == [0, 2]
-    assert lanes.patience(lane, 1.0) <= 0.25
-    lanes.put(lane, Queued(toy_event(3, "p3", endpoint="people"), b"{}", Ticket(b"")))
-    lanes.take(lane)
-    assert lanes.patience(lane, 1.0) is None
+    with (lock := threading.RLock()):
+        lanes = Lanes(1, lock, endpoints)
+        [lane] = lanes.lanes
+        for number, endpoint in enumerate(("events", "people", "events")):
+            event = toy_event(number, f"p{number}", endpoint=endpoint)
+            lanes.put(lane, Queued(event, b"{}", Ticket(b"")))
+        lane.since -= 0.75
+        assert [queued.event.body["number"] for queued in lanes.take(lane)] == [0, 2]
+        assert lanes.patience(lane, 1.0) <= 0.25
 
 
 def test_events_of_one_endpoint_travel_together_past_other_people_of_another():

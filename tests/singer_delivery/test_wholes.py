@@ -13,8 +13,8 @@ from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Reply
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event, Known, Mapped, Unmappable
-from singer_delivery.lanes import Ticket
 from singer_delivery.ledger import Ledger
+from singer_delivery.queued import Ticket
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Whole
 

@@ -17,8 +17,8 @@ import pytest
 from singer_delivery.dispatcher import Dispatcher
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
-from singer_delivery.lanes import Queued, Ticket
 from singer_delivery.pace import Pace
+from singer_delivery.queued import Queued, Ticket
 from singer_delivery.retry import Backoff, Clock
 from typing_extensions import Self
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from singer_delivery.batcher import first_batch
 from singer_delivery.endpoint import Judgement, Limits, Verdict
 from singer_delivery.events import Event
-from singer_delivery.lanes import Queued, Ticket
+from singer_delivery.queued import Queued, Ticket
 from singer_delivery.transport import Transport
 from target_mixpanel.account import Account
 from target_mixpanel.endpoints import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
