@@ -167,8 +167,8 @@ def _comparison(
         service,
         ours=[Trial(each, exports.whole) for each in ours],
         meltano=[],
-        halves=[Trial(each, exports.half) for each in ours],
-        latencies=[Trial(each, exports.half, LATENCY) for each in ours],
+        halves=[Trial(each, exports.half, rounds=1) for each in ours],
+        latencies=[Trial(each, exports.half, LATENCY, rounds=2) for each in ours],
         peers=[Trial(peers.SdkDefaults(service), exports.tenth)],
     )
     if len(batches) == 1:
