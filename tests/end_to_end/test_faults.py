@@ -311,7 +311,7 @@ def test_an_hour_of_outage_ends_a_run_of_12_retries_and_the_next_one_goes_on(ser
     service.fake.stop()
     command.clock = ClockOfAnOutage(service.fake, HOUR)
 
-    ended = command.run(export(), max_retries=12)
+    ended = command.run(export(), max_retries=12, max_in_flight=1)  # one lane's naps alone
 
     assert ended.code == 1
     assert "It was tried 13 times. Nothing is lost" in ended.log
