@@ -16,14 +16,12 @@ from singer_delivery.chapters import Chapter, Chapters, State
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Endpoint, Judgement, Verdict
-from singer_delivery.events import Event, Mapped, Note, RecordMapping, Unmappable
+from singer_delivery.events import ENCODED, Event, Mapped, Note, RecordMapping, Unmappable
 from singer_delivery.ledger import Ledger
 from singer_delivery.queued import Queued
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Dispatch, HeldBack, Receipt, Waiting, Whole, as_update
 from singer_delivery.updates import Update
-
-NOTHING_MORE: dict[str, Any] = {}
 
 
 class Delivery:
@@ -154,7 +152,7 @@ class Delivery:
 
     def _encoded(self, event: Event) -> bytes:
         encoded = self._endpoints[event.endpoint].encode(event)
-        event.body = NOTHING_MORE  # thousands of events wait: their bytes are enough
+        event.body = ENCODED
         return encoded
 
     def _open(self, stream: str, message: bytes) -> Receipt:

@@ -40,6 +40,10 @@ class Known(Protocol):
         """
 
 
+ENCODED: dict[str, Any] = {}
+"""The body of an event whose bytes are at hand: thousands wait, and those are enough."""
+
+
 @dataclass(slots=True)
 class Event:
     """One thing to tell the destination.

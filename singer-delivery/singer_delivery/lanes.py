@@ -64,9 +64,9 @@ class Lanes:
             present = self._present.get(event.merges)
         if present is not None:
             return present.lane
-        filling = self._filling
         if self._spread_over > 1:
             return self._next_in_turn()
+        filling = self._filling
         if filling.sending or filling.is_full:
             filling = self._filling = self._fullest_with_room()
         return filling

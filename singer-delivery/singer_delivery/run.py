@@ -102,6 +102,7 @@ class Run:
         self._dispatcher.stop(GRACE)
         with _logged():
             self.delivery.rest()
+        with _logged():
             self.delivery.save()
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
@@ -162,8 +163,8 @@ def _logged() -> Iterator[None]:
     """Log an error that must not take the place of the one that ended the run."""
     try:
         yield
-    except DeliveryError as error:
-        logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
+    except (DeliveryError, BrokenPipeError) as error:  # nobody may read STATE any more
+        logger.error("%s", _sentence(error))  # noqa: TRY400 - the sentence is for people
 
 
 def _dead_letter_path(settings: RunSettings) -> Path:

@@ -6,7 +6,7 @@ import json
 from typing import NamedTuple, Protocol
 
 from singer_delivery.chapters import Chapter
-from singer_delivery.events import Event
+from singer_delivery.events import ENCODED, Event
 from singer_delivery.queued import Ticket
 from singer_delivery.updates import Update
 
@@ -54,7 +54,7 @@ class Waiting(Ticket):
     def event(self) -> Event:
         """The update as an event, but for its body, which is encoded already."""
         of = self.update
-        return Event(of.endpoint, of.kind, of.event, of.name, of.at, body={})
+        return Event(of.endpoint, of.kind, of.event, of.name, of.at, ENCODED)
 
 
 class Whole(NamedTuple):

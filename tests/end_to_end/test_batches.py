@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.sdk.batches import message_of
-from singer_delivery.sdk.reader import MANY
+from singer_delivery.sdk.reader import MANY, record_head
 
 from demo import mixpanel_balance
 from tests.end_to_end.pipe import (
@@ -142,7 +142,9 @@ def test_the_report_is_the_same_however_many_processes_map(tmp_path, company, pr
 def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
     """Processes start in the middle; STATE, a second schema and a blank line come between."""
     many = Company(seed=13, events=MANY + 2_500, hours=40)
-    lines = [message_of("events", line) for hour in many.hours().values() for line in hour]
+    lines = [
+        message_of(record_head("events"), line) for hour in many.hours().values() for line in hour
+    ]
     schema, state = messages(SCHEMA), messages(STATE)
     lines[MANY + 500 : MANY + 500] = [state, b"\n"]
     lines[MANY + 2_000 : MANY + 2_000] = [schema, state]
@@ -160,7 +162,9 @@ def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
 
 
 def test_a_record_that_is_none_stops_the_run_where_records_are_mapped_ahead(tmp_path, posthog):
-    good = [message_of("events", json.dumps(row(n)).encode()) for n in range(MANY + 600)]
+    good = [
+        message_of(record_head("events"), json.dumps(row(n)).encode()) for n in range(MANY + 600)
+    ]
     lines = messages(SCHEMA) + b"".join(good) + b'{"type":"RECORD","stream":"events","record":[7]}'
     pipe = make_pipe(tmp_path, None, posthog)
 

@@ -61,6 +61,7 @@ class Scene:
         self.folder = folder
         self.url = url
         self.states: list[Any] = []
+        self.emit: Callable[[Any], None] = self.states.append
         self.settings = RunSettings(
             user_agent="toy/1.0",
             max_in_flight=2,
@@ -77,7 +78,7 @@ class Scene:
         settings = replace(self.settings, **changed)
         endpoint = HttpToy(limits=Limits(2, 10_000))
         endpoint.url = self.url
-        return Run(settings, {"toy": endpoint}, "project", self.states.append, PlayedClock())
+        return Run(settings, {"toy": endpoint}, "project", self.emit, PlayedClock())
 
     def report(self) -> dict[str, Any]:
         report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
@@ -99,6 +100,10 @@ def scene(tmp_path: Path, service: Service) -> Scene:
 def take(run: Run, **record: Any) -> None:
     message = json.dumps({"type": "RECORD", "stream": "events", "record": record}).encode()
     run.delivery.take("events", record, message, mapping)
+
+
+def gone(_state: Any) -> None:
+    raise BrokenPipeError
 
 
 def abandoned(run: Run, body: Callable[[], None]) -> BaseException:
@@ -165,6 +170,15 @@ def test_the_text_of_an_error_that_is_not_ours_stays_out_of_the_report(scene):
 
     abandoned(run, fail)
     assert scene.report()["outcome"] == "LookupError"
+
+
+def test_a_reader_of_states_that_is_gone_does_not_keep_a_run_from_its_report(scene):
+    scene.emit = gone
+    run = scene.open()
+    with pytest.raises(BrokenPipeError) as caught:
+        run.delivery.checkpoint({"at": 1})
+    within(lambda: run.abandon(caught.value))
+    assert scene.report()["outcome"] == "BrokenPipeError"
 
 
 def test_an_interrupted_run_counts_the_request_in_the_air(scene, service):

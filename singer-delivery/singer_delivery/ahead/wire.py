@@ -13,10 +13,7 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from singer_delivery.ahead.assuming import FactRow
-from singer_delivery.events import Event, Fact, Mapped, Note
-
-NOTHING_MORE: dict[str, Any] = {}
-"""The body of an event that is encoded."""
+from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note
 
 LENGTH = struct.Struct("<Q")
 
@@ -83,7 +80,7 @@ def read_outcome(row: tuple[Any, ...]) -> tuple[Mapped, list[bytes]]:
                 name,
                 person,
                 at,
-                NOTHING_MORE,
+                ENCODED,
                 merges,
                 _facts(claims) if claims else (),
                 _facts(facts) if facts else (),

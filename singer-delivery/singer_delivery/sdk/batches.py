@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import orjson
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_delivery.ahead.intake import Intake
@@ -25,7 +24,7 @@ from singer_delivery.errors import BatchUnreadable
 from singer_delivery.events import AheadMapping, Known, Mapped, Unmappable
 from singer_delivery.expansion import Unreadable
 from singer_delivery.line_files import open_blocks
-from singer_delivery.sdk.reader import RECORD_HEAD
+from singer_delivery.sdk.reader import record_head
 
 if TYPE_CHECKING:
     from singer_delivery.run import Run
@@ -169,13 +168,13 @@ class Batches:
                 self._take_line(stream, line)
 
     def _take_line(self, stream: BatchStream, line: bytes) -> None:
+        head = record_head(stream.name)
         try:
             record, better = read_record(line)
         except Unmappable as error:
-            message = message_of(stream.name, line)
-            self._run.delivery.take_unmappable(stream.name, message, error)
+            self._run.delivery.take_unmappable(stream.name, message_of(head, line), error)
         else:
-            stream.take(record, message_of(stream.name, better))
+            stream.take(record, message_of(head, better))
 
 
 class FileDesk:
@@ -187,11 +186,11 @@ class FileDesk:
         self._task = task
         self._delivery = run.delivery
         self._counts = run.report.stream(stream.name)
-        self._head = message_head(stream.name)
+        self._head = record_head(stream.name)
 
     def message_of(self, line: bytes) -> bytes:
         """Return the RECORD message that a line of a file stands for."""
-        return b"%b%b}\n" % (self._head, line)
+        return message_of(self._head, line)
 
     def whose(self, line: bytes) -> bytes:
         """Return what the lines of one device have in common."""
@@ -234,14 +233,9 @@ class MessageDesk(FileDesk):
         super().take_unmappable(message, error)
 
 
-def message_of(stream: str, line: bytes) -> bytes:
-    """Return the RECORD message that a line of a file stands for."""
-    return b"%b%b}\n" % (message_head(stream), line)
-
-
-def message_head(stream: str) -> bytes:
-    """Return what stands before the record in the RECORD messages of a stream."""
-    return RECORD_HEAD % orjson.dumps(stream)
+def message_of(head: bytes, line: bytes) -> bytes:
+    """Return the RECORD message that a line of a file stands for, see `record_head`."""
+    return b"%b%b}\n" % (head, line)
 
 
 def _paths(stream: str, message: Mapping[str, Any]) -> Iterator[Path]:

@@ -18,10 +18,13 @@ Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[dict[str, Any], bytes], None]
 
 
-RECORD_HEAD = b'{"type":"RECORD","stream":%b,"record":'
-
 MANY = 5_000
 """Records after which it is worth to start processes that map the others."""
+
+
+def record_head(stream: str) -> bytes:
+    """Return what stands before the record in the RECORD messages of a stream."""
+    return b'{"type":"RECORD","stream":%b,"record":' % orjson.dumps(stream)
 
 
 class LineReader(GenericSingerReader[bytes]):
@@ -92,7 +95,7 @@ class LineReader(GenericSingerReader[bytes]):
 
         Of those only that begin as `tap-amplitude` writes them; others are read as before.
         """
-        self._head = RECORD_HEAD % orjson.dumps(stream)
+        self._head = record_head(stream)
         self._collect = collect
 
     def collect_no_more(self) -> None:

@@ -6,7 +6,35 @@ history would overwrite newer values.
 
 from __future__ import annotations
 
-from singer_delivery.events import Fact
+from collections.abc import Callable
+
+from singer_delivery.events import Fact, Known
+
+
+def news(
+    known: Known,
+    kind: str,
+    name: str,
+    value: str | Callable[[], str],
+    at: int,
+    renewed: list[Fact],
+) -> Fact | None:
+    """Return the fact to remember if content of this digest and time is news, else None.
+
+    Args:
+        known: the facts of the past.
+        kind: of the fact.
+        name: whom or what it is about.
+        value: the digest; or what works it out, which content that is old is spared.
+        at: the time of the content in microseconds since 1970.
+        renewed: gets the fact when it says again what was told.
+    """
+    digest = value if isinstance(value, str) else None
+    last = known.last_told(kind, name, digest, at)
+    if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
+        return None
+    fact = Fact(kind, name, value if isinstance(value, str) else value(), at)
+    return fact if is_news(last, fact, renewed) else None
 
 
 def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:

@@ -15,7 +15,7 @@ from singer_delivery.sources.amplitude.operations import (
     changes,
 )
 from singer_delivery.sources.amplitude.reading import Reading
-from singer_delivery.sources.news import is_news
+from singer_delivery.sources.news import news
 from singer_delivery.table import build
 
 from target_mixpanel.mappings.profile_table import ATTRIBUTION, OF_THE_PERSON, OF_THE_RECORD
@@ -69,13 +69,12 @@ def tell(reading: Reading) -> Told:
 
 def _newer(reading: Reading, user: str, told: Mapping[str, Any]) -> Fact | None:
     """Return the fact to remember if what the record says of its user is news, else None."""
-    at = reading.moment.at
-    last = reading.known.last_told("person", user, None, at)
-    if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
-        return None
-    content = [told, *map(reading.record.get, _COLUMNS)]
-    fact = Fact("person", user, digest(content), at)
-    return fact if is_news(last, fact, reading.renewed) else None
+
+    def its_digest() -> str:
+        return digest([told, *map(reading.record.get, _COLUMNS)])
+
+    at, renewed = reading.moment.at, reading.renewed
+    return news(reading.known, "person", user, its_digest, at, renewed)
 
 
 def profile_changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
@@ -99,8 +98,9 @@ def _snapshot(reading: Reading, user: str, change: Changes, fact: Fact) -> list[
     whole = Changes(set={**of_record, **change.set})
     events = updates(profile, whole, fact.at, fact, deferred=True)
     if change.set_once:
-        once = Fact("initial", user, digest(change.set_once), fact.at)
-        if is_news(reading.known.last_told(*once), once, reading.renewed):
+        value, renewed = digest(change.set_once), reading.renewed
+        once = news(reading.known, "initial", user, value, fact.at, renewed)
+        if once is not None:
             first = Changes(set_once=change.set_once)
             events += updates(profile, first, fact.at, once, deferred=True)
     return events

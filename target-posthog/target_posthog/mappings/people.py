@@ -8,13 +8,14 @@ person each time; they travel only when they changed and only when they are newe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from singer_delivery.conversions import digest
 from singer_delivery.events import Fact, Note
 from singer_delivery.sources.amplitude.operations import INITIAL_ATTRIBUTION, Changes, changes
 from singer_delivery.sources.amplitude.reading import Reading
-from singer_delivery.sources.news import is_news
+from singer_delivery.sources.news import news
 
 from target_posthog.mappings.settings import PersonProperties
 
@@ -55,12 +56,10 @@ def inherited(reading: Reading) -> Fact | None:
 
 def newer_person(reading: Reading, properties: Mapping[str, Any]) -> Fact | None:
     """Return the fact to remember if these properties of the person are news, else None."""
-    person, at = reading.person, reading.moment.at
-    last = reading.known.last_told("person", person, None, at)
-    if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
-        return None
-    fact = Fact("person", person, digest(properties), at)
-    if not is_news(last, fact, reading.renewed):
+    at, renewed = reading.moment.at, reading.renewed
+    its = partial(digest, properties)
+    fact = news(reading.known, "person", reading.person, its, at, renewed)
+    if fact is None:
         return None
     before = inherited(reading)
     if before is not None and before.at > fact.at:

@@ -16,7 +16,7 @@ from singer_delivery.events import Fact
 from singer_delivery.remembering import Memory, compact
 from singer_delivery.sources.amplitude.operations import OPERATIONS
 from singer_delivery.sources.amplitude.reading import GROUP_IDENTIFY_RECORD, Reading
-from singer_delivery.sources.news import is_news
+from singer_delivery.sources.news import news
 from singer_delivery.table import is_absent
 
 Keys = dict[str, list[str]]
@@ -130,9 +130,5 @@ def _snapshots(by_group: Properties) -> Iterable[Snapshot]:
 
 def newer_group(reading: Reading, snapshot: Snapshot) -> Fact | None:
     """Return the fact to remember if what is known about a group is news, else None."""
-    at = reading.moment.at
-    last = reading.known.last_told("group", snapshot.name, snapshot.digest, at)
-    if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
-        return None
-    fact = Fact("group", snapshot.name, snapshot.digest, at)
-    return fact if is_news(last, fact, reading.renewed) else None
+    at, renewed = reading.moment.at, reading.renewed
+    return news(reading.known, "group", snapshot.name, snapshot.digest, at, renewed)
