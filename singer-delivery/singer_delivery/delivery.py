@@ -1,23 +1,22 @@
 """Takes records, and gives STATE back when everything read before it is decided and on disk.
 
-Which records a STATE covers is a matter of `chapters`; dead letters and ledger are put on disk, in
-this order, before it leaves.
+Which records a STATE covers is a matter of `chapters`, what outcomes mean one of `outcomes`; dead
+letters and ledger are put on disk, in this order, before a STATE leaves.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from singer_delivery.chapters import Chapter, Chapters, State
+from singer_delivery.chapters import State
 from singer_delivery.dead_letter_limit import DeadLetterLimit
-from singer_delivery.dead_letters import DeadLetter, DeadLetters
-from singer_delivery.endpoint import Endpoint, Judgement, Verdict
-from singer_delivery.events import ENCODED, Event, Mapped, Note, RecordMapping, Unmappable
+from singer_delivery.dead_letters import DeadLetters
+from singer_delivery.endpoint import Endpoint
+from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note, RecordMapping, Unmappable
 from singer_delivery.ledger import Ledger
+from singer_delivery.outcomes import Outcomes
 from singer_delivery.queued import Queued
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Dispatch, HeldBack, Receipt, Waiting, Whole, as_update
@@ -25,7 +24,7 @@ from singer_delivery.updates import Update
 
 
 class Delivery:
-    """The way of a record from its mapping to its end. One thread calls `take` and `checkpoint`.
+    """The way of a record from its mapping to its end. One thread uses it.
 
     Args:
         endpoints: by the name that events give.
@@ -35,6 +34,11 @@ class Delivery:
         emit_state: receives each STATE value whose records are all decided, in order. Called from
             any thread, one at a time.
         max_dead_letters: how many make the run stop.
+
+    Attributes:
+        outcomes: learns what becomes of events: what carries them tells it.
+        dispatch: carries the events; to be set before records are taken.
+        mapped_here: how many records were mapped by `take`.
     """
 
     def __init__(
@@ -48,13 +52,11 @@ class Delivery:
     ) -> None:
         self._endpoints = endpoints
         self._ledger = ledger
-        self._dead_letters = dead_letters
         self._report = report
-        self._max_dead_letters = max_dead_letters
-        self._held: dict[str, list[Chapter]] = {}
-        self._lock = threading.RLock()
-        self._chapters = Chapters(self._lock, self.save, emit_state)
+        self.outcomes = Outcomes(ledger, dead_letters, report, emit_state, max_dead_letters)
+        self._chapters = self.outcomes.chapters
         self.dispatch: Dispatch | None = None
+        self.mapped_here = 0
 
     def take(
         self, stream: str, record: Mapping[str, Any], message: bytes, mapping: RecordMapping
@@ -71,6 +73,8 @@ class Delivery:
             DeliveryError: an earlier record stopped the run.
             Interrupted: the run was told to stop.
         """
+        self.raise_if_over()
+        self.mapped_here += 1
         try:
             mapped = mapping(record, self._ledger)
             encoded = [self._encoded(event) for event in mapped.events]
@@ -86,27 +90,55 @@ class Delivery:
 
         Raises as `take` does.
         """
-        receipt = self._open(stream, message)
-        receipt.skipped = mapped.skipped
-        if mapped.renewed:
-            self._ledger.renew(mapped.renewed)
-        if mapped.notes:
-            self._note(mapped.notes)
-        if mapped.held:
-            self._held.setdefault(stream, []).append(receipt.chapter)
-            return
-        self._submit(receipt, mapped.events, encoded)
+        self.send(self.admit(self.open(stream, message), mapped, encoded))
 
     def take_unmappable(self, stream: str, message: bytes, error: Unmappable) -> None:
         """Put a record of which nothing can be made among the dead letters.
 
         Raises as `take` does.
         """
-        receipt = self._open(stream, message)
-        with self._lock:
-            self._die(receipt, error.reason, error.detail, 0, "")
-            self._close(receipt)
-        self._chapters.settle()
+        self.raise_if_over()
+        self.outcomes.unmappable(self.open(stream, message), error.reason, error.detail)
+
+    def raise_if_over(self) -> None:
+        """Raise what ends the run: see `take`."""
+        self._dispatcher.raise_if_over()
+
+    def open(self, stream: str, message: bytes) -> Receipt:
+        """Count a record, and return what its outcome is written on."""
+        chapter = self._chapters.last
+        chapter.read += 1
+        self._report.stream(stream).read += 1
+        return Receipt(message, stream, chapter)
+
+    def admit(self, receipt: Receipt, mapped: Mapped, encoded: Sequence[bytes]) -> Sequence[Queued]:
+        """Take note of what a record became, and return what is to be sent of it, in order."""
+        events, receipt.skipped, notes, renewed, held = mapped
+        self.renew(renewed)
+        if notes:
+            self.outcomes.note(notes)
+        if held:
+            self.outcomes.hold(receipt)
+            return ()
+        self._tell_ledger(receipt, events, encoded)
+        if receipt.undecided:
+            return list(self._to_send(receipt, events, encoded))
+        self.outcomes.nothing_to_send(receipt)
+        return ()
+
+    def send(self, queued: Iterable[Queued]) -> None:
+        """Send events in their order. Raises as `take` does."""
+        self._dispatcher.submit_all(queued)
+
+    def note(self, notes: Sequence[Note]) -> None:
+        """Count what the report is to tell."""
+        if notes:
+            self.outcomes.note(notes)
+
+    def renew(self, facts: Sequence[Fact]) -> None:
+        """Remember that what was told holds at a later time too."""
+        if facts:
+            self._ledger.renew(facts)
 
     def checkpoint(self, state: State) -> None:
         """Give `state` back when everything taken before is decided and on disk."""
@@ -135,15 +167,10 @@ class Delivery:
         self._send_updates()
         for whole in wholes:
             encoded = self._endpoints[whole.event.endpoint].encode(whole.event)
-            self._dispatcher.submit(whole.event, encoded, HeldBack(whole.stream))
+            self.send([Queued(whole.event, encoded, HeldBack(whole.stream))])
         self._dispatcher.drain()
         self._chapters.rest()
-        self.save()
-
-    def save(self) -> None:
-        """Put on disk what is decided, in the order that the promise asks for."""
-        self._dead_letters.flush()
-        self._ledger.save()
+        self.outcomes.save()
 
     @property
     def _dispatcher(self) -> Dispatch:
@@ -155,31 +182,16 @@ class Delivery:
         event.body = ENCODED
         return encoded
 
-    def _open(self, stream: str, message: bytes) -> Receipt:
-        self._dispatcher.raise_if_over()
-        chapter = self._chapters.last
-        chapter.read += 1
-        self._report.stream(stream).read += 1
-        return Receipt(message, stream, chapter)
-
-    def _note(self, notes: Iterable[Note]) -> None:
-        with self._lock:
-            for note in notes:
-                self._report.note(note)
-
-    def _submit(self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]) -> None:
-        self._tell_ledger(receipt, events, encoded)
-        if not receipt.undecided:
-            with self._lock:
-                self._close(receipt)
-            self._chapters.settle()
-            return
+    def _to_send(
+        self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]
+    ) -> Iterator[Queued]:
         for event, each in zip(events, encoded, strict=True):
             if event.deferred:
                 continue
             if self._ledger.is_deferring(event.endpoint):
-                self._send_update(self._ledger.waiting(event.endpoint, event.person))
-            self._dispatcher.submit(event, each, receipt)
+                # A change is about to be laid over the update that waits: the last to arrive wins.
+                yield from _updates(self._ledger.waiting(event.endpoint, event.person))
+            yield Queued(event, each, receipt)
 
     def _tell_ledger(
         self, receipt: Receipt, events: Sequence[Event], encoded: Sequence[bytes]
@@ -195,113 +207,14 @@ class Delivery:
             if event.facts:
                 self._ledger.expect(event.facts)
 
-    def _send_update(self, update: Update | None) -> None:
-        """Send the update that a change is about to be laid over: the last to arrive wins."""
-        if update is not None:
-            ticket = Waiting(update)
-            self._dispatcher.submit(ticket.event, update.encoded, ticket)
-
     def _send_updates(self) -> None:
         """Send the newest update of everybody, those that an earlier run left behind included."""
         for update in self._ledger.updates():
-            self._send_update(update)
+            self.send(_updates(update))
         self._dispatcher.drain()
 
-    # What follows is called from the lanes' threads.
 
-    def before_sending(self) -> None:
-        """Put every claim on disk: see `dispatcher.Listener`."""
-        self._ledger.save_claims()
-
-    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
-        """Count a request: see `dispatcher.Listener`."""
-        with self._lock:
-            counts = self._report.endpoint(endpoint)
-            counts.requests += 1
-            counts.bytes_sent += size
-            if retry_reason:
-                counts.retries[retry_reason] += 1
-
-    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
-        """Take note of outcomes: see `dispatcher.Listener`."""
-        with self._lock:
-            self._count(batch)
-            for queued, judgement in batch:
-                ticket = queued.ticket
-                if isinstance(ticket, Receipt):
-                    self._event_decided(queued.event, ticket, judgement, attempts)
-                elif isinstance(ticket, Waiting):
-                    self._update_decided(ticket.update, judgement, attempts)
-                elif isinstance(ticket, HeldBack):
-                    self._release(ticket.stream)
-        self._chapters.settle()
-
-    def _count(self, batch: Sequence[tuple[Queued, Judgement]]) -> None:
-        delivered = [each.event for each, of in batch if of.verdict is Verdict.DELIVERED]
-        if delivered:
-            self._report.delivered(delivered)
-        if len(delivered) < len(batch):
-            for queued, judgement in batch:
-                if judgement.verdict is not Verdict.DELIVERED:
-                    self._report.rejected(queued.event, judgement.reason)
-
-    def _event_decided(
-        self, event: Event, receipt: Receipt, judgement: Judgement, attempts: int
-    ) -> None:
-        if judgement.verdict is not Verdict.DELIVERED:
-            self._ledger.retract(event.facts)
-            self._die(receipt, judgement.reason, judgement.detail, attempts, event.endpoint)
-        elif event.facts:
-            self._ledger.confirm(event.facts)
-        receipt.undecided -= 1
-        if not receipt.undecided:
-            self._close(receipt)
-
-    def _release(self, stream: str) -> None:
-        chapters = self._held.pop(stream, [])
-        self._report.stream(stream).delivered += len(chapters)
-        for chapter in chapters:
-            chapter.decided += 1
-
-    def _update_decided(self, update: Update, judgement: Judgement, attempts: int) -> None:
-        if judgement.verdict is not Verdict.DELIVERED:
-            counts = self._report.endpoint(update.endpoint)
-            self._check(counts.delivered + counts.dead.total(), counts.dead)
-            # Its record was counted when its event was decided; the endpoint's counts tell of this.
-            self._dead_letters.add(
-                DeadLetter(
-                    update.stream,
-                    update.message,
-                    judgement.reason,
-                    judgement.detail,
-                    attempts,
-                    update.endpoint,
-                )
-            )
-            self._ledger.refused(update)
-        else:
-            self._ledger.sent(update)
-
-    def _die(
-        self, receipt: Receipt, reason: str, detail: str, attempts: int, endpoint: str
-    ) -> None:
-        if receipt.dead is None:
-            letter = DeadLetter(receipt.stream, receipt.message, reason, detail, attempts, endpoint)
-            self._dead_letters.add(letter)
-            receipt.dead = reason
-
-    def _close(self, receipt: Receipt) -> None:
-        counts = self._report.stream(receipt.stream)
-        if receipt.dead is not None:
-            counts.dead[receipt.dead] += 1
-            self._check(counts.read, counts.dead)
-        elif receipt.skipped is not None:
-            counts.skipped[receipt.skipped] += 1
-        else:
-            counts.delivered += 1
-        receipt.chapter.decided += 1
-
-    def _check(self, read: int, dead: Counter[str]) -> None:
-        # Before the chapter is told: STATE must not pass what stops the run.
-        if self._max_dead_letters is not None:
-            self._max_dead_letters.check(read, dead)
+def _updates(update: Update | None) -> Iterator[Queued]:
+    if update is not None:
+        ticket = Waiting(update)
+        yield Queued(ticket.event, update.encoded, ticket)

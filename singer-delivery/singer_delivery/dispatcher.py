@@ -117,19 +117,25 @@ class Dispatcher:
             thread.start()
 
     def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        """Queue an event; blocks while its lane or the memory is full.
+        """Queue an event: see `submit_all`."""
+        self.submit_all([Queued(event, encoded, ticket)])
+
+    def submit_all(self, queued: Iterable[Queued]) -> None:
+        """Queue events in their order; blocks while the lane of one or the memory is full.
 
         Raises:
             DeliveryError: an earlier event stopped the run.
             Interrupted: the run was told to stop.
         """
+        lanes = self._lanes
         with self._lock:
             self.raise_if_over()
-            lane = self._lanes.place(event)
-            if not self._lanes.has_room(lane):
-                lane = self._wait_for_room(event)
-            self._undecided += 1
-            self._lanes.put(lane, Queued(event, encoded, ticket))
+            for each in queued:
+                lane = lanes.place(each.event)
+                if not lanes.has_room(lane):
+                    lane = self._wait_for_room(each.event)
+                self._undecided += 1
+                lanes.put(lane, each)
 
     def drain(self) -> None:
         """Return when every submitted event is decided. Raises as `submit` does."""

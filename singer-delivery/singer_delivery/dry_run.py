@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -10,9 +11,8 @@ from typing import BinaryIO
 from singer_delivery.dispatcher import Interrupted, Listener
 from singer_delivery.endpoint import Judgement, Verdict
 from singer_delivery.errors import StorageError
-from singer_delivery.events import Event
 from singer_delivery.files import create_private
-from singer_delivery.queued import Queued, Ticket
+from singer_delivery.queued import Queued
 
 WOULD_DELIVER = Judgement(Verdict.DELIVERED)
 
@@ -30,14 +30,11 @@ class DryRun:
         self._exit_code: int | None = None
         self._file = self._open()
 
-    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        """Write the event: `{"endpoint": …, "kind": …, "event": …}`."""
-        head = f'{{"endpoint":"{event.endpoint}","kind":"{event.kind}","event":'.encode()
-        try:
-            self._file.write(head + encoded + b"}\n")
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-        self._listener.decided([(Queued(event, encoded, ticket), WOULD_DELIVER)], 0)
+    def submit_all(self, queued: Iterable[Queued]) -> None:
+        """Write each event: `{"endpoint": …, "kind": …, "event": …}`."""
+        self.raise_if_over()
+        for each in queued:
+            self._write(each)
 
     def drain(self) -> None:
         """Return when everything is written."""
@@ -62,6 +59,15 @@ class DryRun:
         """Close the file."""
         with suppress(OSError):  # `drain` has told of it, if the run came so far
             self._file.close()
+
+    def _write(self, queued: Queued) -> None:
+        event = queued.event
+        head = f'{{"endpoint":"{event.endpoint}","kind":"{event.kind}","event":'.encode()
+        try:
+            self._file.write(head + queued.encoded + b"}\n")
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        self._listener.decided([(queued, WOULD_DELIVER)], 0)
 
     def _open(self) -> BinaryIO:
         try:

@@ -46,12 +46,12 @@ class BatchUnreadable(DeliveryError):  # noqa: N818 - as those above
 
 
 class WorkerLost(DeliveryError):  # noqa: N818 - as those above
-    """A process that maps records ended before its input did."""
+    """The process that maps records ended before its input did."""
 
     def __init__(self, code: int) -> None:
         super().__init__(
-            f"A process that maps records ended (exit code {code}), perhaps for want of memory. "
-            "Nothing is lost: start the same run again, with a smaller `processes`."
+            f"The process that maps records ended (exit code {code}), perhaps for want of memory. "
+            "Nothing is lost: start the same run again, with `map_ahead` set to false."
         )
 
 

@@ -8,7 +8,7 @@ given the facts of the past through `Known`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -120,10 +120,14 @@ class RecordMapping(Protocol):
 
 @runtime_checkable
 class AheadMapping(RecordMapping, Protocol):
-    """A pure mapping, whose records other processes may map ahead of their turn."""
+    """A pure mapping, whose records another process may map ahead of their turn.
 
-    def whose(self, line: bytes) -> bytes:
-        """Return what the lines of one device have in common, and few others; it may be nothing."""
+    `is_pure` says no more than that; it can be pickled.
+    """
+
+    @property
+    def is_pure(self) -> bool:
+        """Always true."""
 
 
 class Noting(ABC):
@@ -139,11 +143,13 @@ class Noting(ABC):
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what the mapping says, with the notes that are due."""
-        return self.noted(self.mapping(record, known))
+        mapped = self.mapping(record, known)
+        notes = self.due(mapped.events)
+        return mapped._replace(notes=(*mapped.notes, *notes)) if notes else mapped
 
     @abstractmethod
-    def noted(self, mapped: Mapped) -> Mapped:
-        """Return what the mapping said of the next record, with the notes that are due."""
+    def due(self, events: Sequence[Event]) -> list[Note]:
+        """Return the notes that are due for the next events, whatever records they were made of."""
 
 
 class Unmappable(ValueError):  # noqa: N818 - what happened, as the model codebases name it

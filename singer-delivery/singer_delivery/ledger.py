@@ -63,6 +63,7 @@ class Ledger:
         # As on disk, those used last: when the younger is full it becomes the older.
         self._cache: dict[Key, Fact | None] = {}
         self._older_cache: dict[Key, Fact | None] = {}
+        self._taken_back: set[Key] = set()
         self._lock = threading.Lock()
         self._saving = threading.Lock()
 
@@ -80,14 +81,30 @@ class Ledger:
         """Return what is known of `name`, as `recall` does."""
         return self.recall(kind, name)
 
+    def in_memory(self) -> Mapping[Key, Fact | None]:
+        """Return what is known without looking on disk: all that may not be there yet, and more."""
+        with self._lock:
+            return {**self._older_cache, **self._cache, **self._fresh}
+
+    def taken_back(self) -> set[Key]:
+        """Return what proved untrue since the last call, by kind and name."""
+        if not self._taken_back:
+            return set()
+        with self._lock:
+            taken_back, self._taken_back = self._taken_back, set()
+        return taken_back
+
     def _look_up(self, key: Key) -> Fact | None:
-        cached = self._older_cache.get(key, UNREAD)
-        fact = self._database.read(*key) if cached is UNREAD else cached
+        fact = self._read(key)
         with self._lock:
             # Another thread may have saved a newer one since.
             if key not in self._cache:
                 self._put_in_cache(key, fact)
             return self._fresh.get(key) or self._cache[key]
+
+    def _read(self, key: Key) -> Fact | None:
+        cached = self._older_cache.get(key, UNREAD)
+        return self._database.read(*key) if cached is UNREAD else cached
 
     def claim(self, facts: Iterable[Fact]) -> None:
         """Say what holds from now on; `save_claims` puts it on disk."""
@@ -107,13 +124,13 @@ class Ledger:
         """Say that what was said before holds at a later time too.
 
         It lasts as soon as what it renews does: while that is in the air, no sooner. What is known
-        to hold at a later time already is not renewed.
+        to hold at a later time already is not renewed, nor is what is not known any more.
         """
         with self._lock:
             for fact in facts:
                 key = fact[:2]
-                known = self._fresh.get(key) or self._cache.get(key)
-                if known is not None and known.at >= fact.at:
+                known = self._fresh.get(key) or self._cache.get(key) or self._read(key)
+                if known is None or known.value != fact.value or known.at >= fact.at:
                     continue
                 self._fresh[key] = fact
                 if key not in self._undecided:
@@ -200,6 +217,7 @@ class Ledger:
                 if newest is None or not self._renews(newest, fact):
                     continue
                 before = self._confirmed.get(key)
+                self._taken_back.add(key)
                 if before is None:
                     del self._fresh[key]
                 else:
@@ -239,8 +257,8 @@ class Ledger:
         newest = self._fresh.get(key)
         holds = newest if newest is not None and self._renews(newest, fact) else fact
         before = self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
-        if before is not None and before.at > holds.at:
-            return  # it was deferred since, and lasts already
+        if before is not None and (before.at, before.value) > (holds.at, holds.value):
+            return  # a newer word was deferred, or delivered, since; see `sources.news.is_news`
         self._confirmed[key] = holds
         self._fresh.setdefault(key, holds)
 
@@ -251,6 +269,7 @@ class Ledger:
             if known is not None and known.value == fact.value:
                 del said[key]
         self._untrue.append(fact)
+        self._taken_back.add(key)
 
     def _forget_updates(self, saved: Mapping[Key, Update], sent: int) -> None:
         for key, update in saved.items():

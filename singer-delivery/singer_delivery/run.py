@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from singer_delivery.ahead.worker import Task
+from singer_delivery.ahead.worker import LedgerAddress
 from singer_delivery.chapters import State
 from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.delivery import Delivery
@@ -15,7 +15,6 @@ from singer_delivery.dispatcher import Dispatcher, Interrupted
 from singer_delivery.dry_run import DryRun
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
-from singer_delivery.events import RecordMapping
 from singer_delivery.ledger import Ledger
 from singer_delivery.pace import Pace
 from singer_delivery.report import RunReport
@@ -63,19 +62,11 @@ class Run:
             self._open(emit_state, opened)
             self._opened = opened.pop_all()
 
-    def task(self, mapping: RecordMapping, service: str, *, are_messages: bool) -> Task:
-        """Return what those are told who map the records of a stream; see `Task`."""
+    @property
+    def ledger_address(self) -> LedgerAddress:
+        """Where another process finds the ledger."""
         settings = self._settings
-        keep = not settings.dry_run
-        return Task(
-            mapping,
-            self.endpoints,
-            settings.ledger_url,
-            self._scope,
-            keep,
-            service,
-            are_messages,
-        )
+        return LedgerAddress(settings.ledger_url, self._scope, not settings.dry_run)
 
     def interrupt(self, exit_code: int) -> None:
         """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""
@@ -103,7 +94,7 @@ class Run:
         with _logged():
             self.delivery.rest()
         with _logged():
-            self.delivery.save()
+            self.delivery.outcomes.save()
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
@@ -130,11 +121,11 @@ class Run:
 
     def _connect(self) -> Dispatcher | DryRun:
         if self._settings.dry_run:
-            return DryRun(self._settings.output_path, self.delivery)
+            return DryRun(self._settings.output_path, self.delivery.outcomes)
         return Dispatcher(
             self.endpoints,
             self._transport,
-            self.delivery,
+            self.delivery.outcomes,
             max_in_flight=self._settings.max_in_flight,
             max_retries=self._settings.max_retries,
             pace=Pace(self._settings.max_events_per_second, self._clock),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from singer_delivery.chapters import Chapter
 from singer_delivery.events import ENCODED, Event
-from singer_delivery.queued import Ticket
+from singer_delivery.queued import Queued, Ticket
 from singer_delivery.updates import Update
 
 
 class Dispatch(Protocol):
     """What carries the events: `Dispatcher`, or a dry run's writer."""
 
-    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        """Queue an event."""
+    def submit_all(self, queued: Iterable[Queued]) -> None:
+        """Queue events in their order."""
 
     def hurry(self) -> None:
         """Send what waits for more events."""

@@ -6,13 +6,17 @@ from then on (Mixpanel docs, "Hot shard limits").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import itemgetter
 
-from singer_delivery.events import Mapped, Note, Noting, RecordMapping
+from singer_delivery.events import Event, Note, Noting, RecordMapping
 
 LIMIT = 200_000
 DAY = 86_400_000_000
 """Microseconds."""
+
+TOO_MANY = "over_200000_events_of_one_id_and_day"
+"""Note of the first of them."""
 
 COUNTED = 50_000
 """Pairs of id and day that are counted at once."""
@@ -64,12 +68,11 @@ class WatchingIds(Noting):
         super().__init__(mapping)
         self._hot_ids = hot_ids
 
-    def noted(self, mapped: Mapped) -> Mapped:
-        """Return what the mapping said, with the note where it is due."""
-        for event in mapped.events:
-            if event.kind != "event" or event.at is None:
-                continue
-            if self._hot_ids.is_one_too_many(event.person, event.at):
-                note = Note("over_200000_events_of_one_id_and_day", event.person)
-                mapped = mapped._replace(notes=(*mapped.notes, note))
-        return mapped
+    def due(self, events: Sequence[Event]) -> list[Note]:
+        """Return a note for each event that is the first beyond the limit."""
+        one_too_many = self._hot_ids.is_one_too_many
+        return [
+            Note(TOO_MANY, each.person)
+            for each in events
+            if each.kind == "event" and each.at is not None and one_too_many(each.person, each.at)
+        ]

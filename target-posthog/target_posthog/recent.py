@@ -1,24 +1,25 @@
-"""Counts the records that PostHog treats as live ones."""
+"""Counts the events that PostHog treats as live ones."""
 
 from __future__ import annotations
 
-from singer_delivery.events import Mapped, Note, Noting, RecordMapping
+from collections.abc import Sequence
+
+from singer_delivery.events import Event, Note, Noting, RecordMapping
 
 LIVE_HOURS = 48
 """Younger events are billed and treated as live ones (PostHog docs, "Migrate to PostHog")."""
 
 
+YOUNG = Note(f"younger_than_{LIVE_HOURS}_hours")
+
+
 class CountingRecent(Noting):
-    """A mapping that also notes every record at or after `live_from` (µs since 1970)."""
+    """A mapping that also notes every event at or after `live_from` (µs since 1970)."""
 
     def __init__(self, mapping: RecordMapping, live_from: int) -> None:
         super().__init__(mapping)
         self._live_from = live_from
 
-    def noted(self, mapped: Mapped) -> Mapped:
-        """Return what the mapping said, with the note where it is due."""
-        for event in mapped.events:
-            if event.at is not None and event.at >= self._live_from:
-                note = Note(f"younger_than_{LIVE_HOURS}_hours")
-                return mapped._replace(notes=(*mapped.notes, note))
-        return mapped
+    def due(self, events: Sequence[Event]) -> list[Note]:
+        """Return a note for each event that is so young."""
+        return [YOUNG for each in events if each.at is not None and each.at >= self._live_from]

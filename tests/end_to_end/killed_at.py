@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from singer_delivery.dead_letters import DeadLetters
-from singer_delivery.delivery import Delivery
 from singer_delivery.ledger import Ledger
+from singer_delivery.outcomes import Outcomes
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_delivery.transport import Transport
 
@@ -41,7 +41,7 @@ class Step:
 STEPS = {
     "claims": Step(Ledger, "save_claims", lambda ledger: bool(ledger._claims)),
     "request": Step(Transport, "send"),
-    "reply": Step(Delivery, "decided"),
+    "reply": Step(Outcomes, "decided"),
     "dead letters": Step(DeadLetters, "flush", lambda letters: letters._file is not None),
     "ledger": Step(Ledger, "save", lambda ledger: bool(ledger._confirmed)),
     "state": Step(DeliveryTarget, "give_back"),

@@ -123,10 +123,10 @@ def test_mixpanel_holds_the_same_in_batches(tmp_path, company):
     assert [check for check in checks if not check.holds] == []
 
 
-@pytest.mark.parametrize("processes", [0, 3])
-def test_the_report_is_the_same_however_many_processes_map(tmp_path, company, processes):
+@pytest.mark.parametrize("map_ahead", [False, True])
+def test_the_report_is_the_same_whichever_process_maps(tmp_path, company, map_ahead):
     reports = []
-    for way, settings in (("records", {}), ("batches", {"processes": processes})):
+    for way, settings in (("records", {}), ("batches", {"map_ahead": map_ahead})):
         (tmp_path / way).mkdir()
         with FakeAmplitude(company.hours()) as amplitude, FakePostHog() as posthog:
             pipe = from_amplitude(make_pipe(tmp_path / way, amplitude, posthog), company)
@@ -140,7 +140,7 @@ def test_the_report_is_the_same_however_many_processes_map(tmp_path, company, pr
 
 
 def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
-    """Processes start in the middle; STATE, a second schema and a blank line come between."""
+    """The process starts in the middle; STATE, a second schema and a blank line come between."""
     many = Company(seed=13, events=MANY + 2_500, hours=40)
     lines = [
         message_of(record_head("events"), line) for hour in many.hours().values() for line in hour
@@ -149,10 +149,10 @@ def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
     lines[MANY + 500 : MANY + 500] = [state, b"\n"]
     lines[MANY + 2_000 : MANY + 2_000] = [schema, state]
     reports = []
-    for processes in (0, 2):
+    for map_ahead in (False, True):
         with FakePostHog() as fake:
-            (tmp_path / str(processes)).mkdir()
-            pipe = make_pipe(tmp_path / str(processes), None, fake, processes=processes)
+            (tmp_path / str(map_ahead)).mkdir()
+            pipe = make_pipe(tmp_path / str(map_ahead), None, fake, map_ahead=map_ahead)
             ended = pipe.feed(schema + b"".join(lines) + state)
             assert ended.target_code == 0, ended.target_log
             assert len(ended.states) == 3
@@ -270,11 +270,11 @@ def test_stream_maps_change_what_comes_in_files_too(tmp_path, posthog):
 
 @contextmanager
 def under_way(tmp_path, posthog):
-    """Yield a target with many files before it, whose workers have started; and the files."""
+    """Yield a target with many files before it, whose second process has started."""
     paths = [
         gzipped(tmp_path / f"{n}.gz", *(row(n * 1_000 + m) for m in range(300))) for n in range(20)
     ]
-    pipe = make_pipe(tmp_path, None, posthog, processes=2, max_batch_events=100)
+    pipe = make_pipe(tmp_path, None, posthog, map_ahead=True, max_batch_events=100)
     command = [str(BIN / pipe.target_name), "--config", pipe._write("target", pipe.target)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -292,19 +292,19 @@ def under_way(tmp_path, posthog):
     assert len(played) == 20 * 300
 
 
-def test_a_worker_that_is_killed_stops_the_run_and_nothing_is_lost(tmp_path, posthog):
+def test_a_second_process_that_is_killed_stops_the_run_and_nothing_is_lost(tmp_path, posthog):
     with under_way(tmp_path, posthog) as process:
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
         output, log = process.communicate(timeout=60)
 
         assert process.returncode == 1
-        assert b"A process that maps records ended" in log
+        assert b"The process that maps records ended" in log
         assert b"Traceback" not in log
         assert output == b""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_and_its_workers_in_good_order(tmp_path, posthog, number):
+def test_a_signal_ends_the_run_and_its_second_process_in_good_order(tmp_path, posthog, number):
     with under_way(tmp_path, posthog) as process:
         workers = workers_of(process.pid)
         posthog._wait_for(lambda: len(posthog.journal) > 2, "the first requests")

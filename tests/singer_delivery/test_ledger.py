@@ -543,6 +543,62 @@ def test_a_renewal_lasts_no_sooner_than_what_it_renews(url):
     assert on_disk(url) == fact(at=5)
 
 
+def test_what_is_not_known_any_more_is_not_renewed(url):
+    with opened(url) as ledger:
+        ledger.expect([fact(at=1), fact("bob", at=1)])
+        ledger.confirm([fact("bob", at=1)])
+        ledger.save()
+        ledger.retract([fact(at=1)])
+        ledger.expect([fact("bob", "v2", at=2)])
+        ledger.renew([fact(at=5), fact("bob", at=5)])
+        assert ledger.recall("person", "ann") is None
+        assert ledger.recall("person", "bob") == fact("bob", "v2", at=2)
+
+
+def test_what_is_renewed_may_be_on_disk_alone(url):
+    with opened(url) as ledger:
+        ledger.claim([fact(at=1)])
+        ledger.save()
+    with opened(url) as ledger:
+        ledger.renew([fact(at=5)])
+        assert ledger.recall("person", "ann") == fact(at=5)
+
+
+def test_of_the_same_instant_the_greater_outlasts_what_is_confirmed_late(url):
+    early, late = fact(value="v1", at=10), fact(value="v2", at=10)
+    with opened(url) as ledger:
+        ledger.expect([early])
+        ledger.expect([late])
+        ledger.confirm([late])
+        ledger.save()
+        ledger.confirm([early])
+        assert ledger.recall("person", "ann") == late
+        ledger.save()
+    assert on_disk(url) == late
+
+
+def test_what_is_taken_back_is_told_once(url):
+    with opened(url) as ledger:
+        ledger.expect([fact(), fact("bob")])
+        assert ledger.taken_back() == set()
+        ledger.retract([fact()])
+        assert ledger.taken_back() == {("person", "ann")}
+        assert ledger.taken_back() == set()
+        ledger.refused(UPDATE._replace(facts='[["person", "bob", "v1", 1]]'))
+        assert ledger.taken_back() == {("person", "bob")}
+
+
+def test_what_is_in_memory_is_what_the_disk_may_lack(url):
+    with opened(url) as ledger:
+        ledger.claim([fact(at=1)])
+        ledger.expect([fact("bob")])
+        ledger.save()
+        ledger.expect([fact(at=2)])
+        known = ledger.in_memory()
+        assert known["person", "ann"] == fact(at=2)
+        assert known["person", "bob"] == fact("bob")
+
+
 def test_what_renews_a_rejected_fact_is_forgotten_with_it(url):
     with opened(url) as ledger:
         ledger.expect([fact(at=1)])

@@ -47,7 +47,7 @@ class Desk:
         self.delivery = Delivery(
             endpoints, self.ledger, self.letters, self.report, self.states.append
         )
-        self.stage = Stage(self.sender, listener=self.delivery, endpoints=endpoints)
+        self.stage = Stage(self.sender, listener=self.delivery.outcomes, endpoints=endpoints)
         self.delivery.dispatch = self.stage.dispatcher
 
     def take(self, person: str, number: int, at: int, **more: Any) -> None:
@@ -135,10 +135,10 @@ def test_what_was_sent_is_not_sent_again(run):
 def test_what_is_said_of_a_person_is_on_disk_together_with_the_update_and_never_before(run):
     desk = run()
     desk.take("ann", 1, 10)
-    desk.delivery.before_sending()  # saves claims; the update's facts are none
+    desk.delivery.outcomes.before_sending()  # saves claims; the update's facts are none
     assert run().ledger.recall("person", "ann") is None
 
-    desk.delivery.save()
+    desk.delivery.outcomes.save()
     other = run()
     assert other.ledger.recall("person", "ann") == Fact("person", "ann", "v1", 10)
     assert [update.name for update in other.ledger.updates()] == ["ann"]
@@ -162,7 +162,7 @@ def test_a_refused_update_is_a_dead_letter_and_is_not_sent_again(run):
 def test_what_a_refused_update_said_is_forgotten_so_that_it_may_be_said_again(run):
     desk = run(REFUSED)
     desk.take("ann", 1, 10)
-    desk.delivery.save()
+    desk.delivery.outcomes.save()
     desk.finish()
     assert desk.ledger.recall("person", "ann") is None
     desk.close()
@@ -195,7 +195,7 @@ def test_an_update_kept_since_outlasts_what_was_sent_before_it(run, saved_betwee
     desk.take("ann", 1, 10, now=True)
     desk.take("ann", 2, 20)
     if saved_between:
-        desk.delivery.save()
+        desk.delivery.outcomes.save()
     desk.finish()
     desk.close()
 

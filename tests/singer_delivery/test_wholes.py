@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from singer_delivery.endpoint import Reply
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event, Known, Mapped, Unmappable
 from singer_delivery.ledger import Ledger
-from singer_delivery.queued import Ticket
+from singer_delivery.queued import Queued
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Whole
 
@@ -58,7 +58,7 @@ class Desk:
         self.delivery = Delivery(
             endpoints, self.ledger, self.letters, self.report, self.states.append
         )
-        self.stage = Stage(self.sender, listener=self.delivery, endpoints=endpoints)
+        self.stage = Stage(self.sender, listener=self.delivery.outcomes, endpoints=endpoints)
         self.delivery.dispatch = self.stage.dispatcher
 
     def hold(self, *rows: int | None, stream: str = "table") -> None:
@@ -130,8 +130,8 @@ class Order:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        self.asked.append(event.name)
+    def submit_all(self, queued: Iterable[Queued]) -> None:
+        self.asked += [each.event.name for each in queued]
 
     def drain(self) -> None:
         self.asked.append("drain")

@@ -23,20 +23,20 @@ class Making:
 
 
 @pytest.mark.parametrize(
-    ("times", "is_noted"),
+    ("times", "notes"),
     [
-        ([], False),
-        ([None], False),
-        ([LIVE_FROM - 1], False),
-        ([LIVE_FROM], True),
-        ([LIVE_FROM - 1, None, LIVE_FROM + 1], True),
-        ([LIVE_FROM, LIVE_FROM], True),
+        ([], 0),
+        ([None], 0),
+        ([LIVE_FROM - 1], 0),
+        ([LIVE_FROM], 1),
+        ([LIVE_FROM - 1, None, LIVE_FROM + 1], 1),
+        ([LIVE_FROM, LIVE_FROM], 2),
     ],
 )
-def test_a_record_that_posthog_takes_for_a_live_one_is_noted_once(times, is_noted):
+def test_each_event_that_posthog_takes_for_a_live_one_is_noted(times, notes):
     counting = CountingRecent(Making(needs_keys=False), LIVE_FROM)
     mapped = counting({"times": times, "skipped": "excluded: x"}, None)
-    assert mapped.notes == (Note("other"), *([NOTE] if is_noted else []))
+    assert mapped.notes == (Note("other"), *[NOTE] * notes)
     assert [event.at for event in mapped.events] == times
     assert mapped.skipped == "excluded: x"
 

@@ -1,4 +1,4 @@
-"""How blocks and results travel between a run and its workers. Pure.
+"""How blocks and results travel between a run and the process that maps ahead. Pure.
 
 A frame is its length and its bytes. Both ends are the same Python, so that `marshal` serves for
 what is made of tuples, texts, numbers and bytes; it takes half the time of `pickle`.
@@ -8,109 +8,161 @@ from __future__ import annotations
 
 import marshal
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import Any, NamedTuple
 
-from singer_delivery.ahead.assuming import FactRow
+from singer_delivery.ahead.mirror import FactRow, Key
 from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note
 
 LENGTH = struct.Struct("<Q")
 
-PLAIN = 2
+_PLAIN = 2
 """The version of marshal that looks for no value that occurs twice: looking takes longer."""
+
+Head = tuple[str, str, str]
+"""What many events have in common: endpoint, kind and name."""
+
+Row = tuple[Any, ...]
+"""What became of one record; its length tells which of three:
+
+- 4, what most become, an event that says nothing new: its head's number, person, time and bytes;
+- 2, nothing that could be: the reason and a detail;
+- 5, all else: events, what was skipped, notes, what it renews, whether it is held.
+"""
 
 
 class Block(NamedTuple):
-    """Lines to be mapped, and what their worker must learn before."""
+    """Lines to be mapped.
 
+    Attributes:
+        task: number of what is to be done with them.
+        afresh: whether all that was known is to be forgotten.
+        news: what must be learned before.
+        lines: the lines.
+    """
+
+    task: int
+    afresh: bool
     news: list[FactRow]
     lines: list[bytes]
 
 
-class Made(NamedTuple):
-    """What became of one record.
+class Result(NamedTuple):
+    """What became of a block.
 
     Attributes:
-        places: how many places there were after it; see `assuming.Place`.
-        touched: the places that it asked for or said something of.
-        outcome: its `outcome_row`, or why nothing can be made of it: a reason and a detail.
+        looked_up: what it found on disk, see `Mirror`.
+        heads: of its events.
+        rows: one for each line.
+        renewed: what its records renew, but for what an `OtherRow` renews.
     """
 
-    places: int
-    touched: Sequence[int]
-    outcome: tuple[Any, ...]
+    looked_up: list[FactRow]
+    heads: list[Head]
+    rows: list[Row]
+    renewed: list[FactRow]
 
 
 def frame(content: Any) -> bytes:
     """Return the bytes that carry a value."""
-    packed = marshal.dumps(content, PLAIN)
+    packed = marshal.dumps(content, _PLAIN)
     return LENGTH.pack(len(packed)) + packed
 
 
-def outcome_row(mapped: Mapped, encoded: Sequence[bytes]) -> tuple[Any, ...]:
-    """Return what a record became as plain values."""
-    events = [
-        (
-            event.endpoint,
-            event.kind,
-            event.name,
-            event.person,
-            event.at,
-            each,
-            event.merges,
-            _rows(event.claims),
-            _rows(event.facts),
-            event.deferred,
-        )
-        for event, each in zip(mapped.events, encoded, strict=True)
-    ]
-    return events, mapped.skipped, _rows(mapped.notes), _rows(mapped.renewed)
+class Packer:
+    """Writes down what the records of a block become.
+
+    What is renewed is written down once for all records that renew it, at the end of the block, or
+    with the record that says something else of the same.
+    """
+
+    def __init__(self) -> None:
+        self._heads: dict[Head, int] = {}
+        self._rows: list[Row] = []
+        self._renewed: dict[Key, Fact] = {}
+
+    def add(self, mapped: Mapped, encoded: Sequence[bytes]) -> None:
+        """Write down what the next record becomes, each event encoded."""
+        for fact in mapped.renewed:
+            self._renewed[fact[:2]] = fact
+        events, skipped, notes, _, held = mapped
+        if len(events) == 1 and not (skipped or notes or held):
+            event = events[0]
+            if not (event.facts or event.claims or event.merges or event.deferred):
+                self._rows.append((self._head(event), event.person, event.at, encoded[0]))
+                return
+        renewed = [fact for fact in map(self._renewed_before, said_by(events)) if fact]
+        rows = [self._event_row(*each) for each in zip(events, encoded, strict=True)]
+        self._rows.append((rows, skipped, _rows(notes), _rows(renewed), held))
+
+    def add_unmappable(self, reason: str, detail: str) -> None:
+        """Write down that nothing can be made of the next record."""
+        self._rows.append((reason, detail))
+
+    def result(self, looked_up: list[FactRow]) -> tuple[Any, ...]:
+        """Return the `Result` of the block, as a plain tuple."""
+        renewed = list(_rows(self._renewed.values()))
+        return looked_up, list(self._heads), self._rows, renewed
+
+    def _head(self, event: Event) -> int:
+        return self._heads.setdefault((event.endpoint, event.kind, event.name), len(self._heads))
+
+    def _renewed_before(self, fact: Fact) -> Fact | None:
+        return self._renewed.pop(fact[:2], None)
+
+    def _event_row(self, event: Event, encoded: bytes) -> tuple[Any, ...]:
+        head, person, at = self._head(event), event.person, event.at
+        claims, facts = _rows(event.claims), _rows(event.facts)
+        return head, person, at, encoded, event.merges, claims, facts, event.deferred
 
 
-def read_outcome(row: tuple[Any, ...]) -> tuple[Mapped, list[bytes]]:
-    """Return what `outcome_row` was given, but for the bodies of the events."""
-    events, skipped, notes, renewed = row
-    made, encoded = [], []
-    for endpoint, kind, name, person, at, each, merges, claims, facts, deferred in events:
-        made.append(
-            Event(
-                intern(endpoint),
-                intern(kind),
-                name,
-                person,
-                at,
-                ENCODED,
-                merges,
-                _facts(claims) if claims else (),
-                _facts(facts) if facts else (),
-                deferred,
-            )
-        )
-        encoded.append(each)
-    noted = tuple([Note(*note) for note in notes]) if notes else ()
-    return Mapped(tuple(made), skipped, noted, _facts(renewed) if renewed else ()), encoded
+def shared_heads(heads: Iterable[Head]) -> list[Head]:
+    """Return heads in whose texts thousands of events share one copy."""
+    return [(intern(endpoint), intern(kind), name) for endpoint, kind, name in heads]
 
 
-def news_in(row: tuple[Any, ...]) -> Iterator[FactRow]:
-    """Yield every fact that a record says for the first time, in the order in which they hold."""
-    if len(row) == 4:
-        for event in row[0]:
-            yield from event[7]
-            yield from event[8]
+def read_outcome(row: Row, heads: Sequence[Head]) -> tuple[Mapped, list[bytes]]:
+    """Return what a row of length 5 was made of, but for the bodies of the events."""
+    rows, skipped, notes, renewed, held = row
+    events = [_read_event(each, heads) for each in rows]
+    noted = tuple([Note(*note) for note in notes])
+    mapped = Mapped(tuple(events), skipped, noted, read_facts(renewed), held)
+    return mapped, [each[3] for each in rows]
 
 
-def said_in(row: tuple[Any, ...]) -> Iterator[FactRow]:
-    """Yield every fact that a record says or renews, in the order in which they hold."""
-    yield from news_in(row)
-    if len(row) == 4:
-        yield from row[3]
+def _read_event(row: tuple[Any, ...], heads: Sequence[Head]) -> Event:
+    head, person, at, _, merges, claims, facts, deferred = row
+    endpoint, kind, name = heads[head]
+    claimed, told = read_facts(claims), read_facts(facts)
+    return Event(endpoint, kind, name, person, at, ENCODED, merges, claimed, told, deferred)
 
 
-def _facts(rows: Sequence[FactRow]) -> tuple[Fact, ...]:
-    return tuple([Fact(*row) for row in rows])  # type: ignore[arg-type] # said, so it has a value
+def read_facts(rows: Sequence[FactRow]) -> tuple[Fact, ...]:
+    """Return the facts of rows that all have a value."""
+    return tuple([Fact(*row) for row in rows]) if rows else ()  # type: ignore[arg-type]
 
 
-def _rows(values: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+def said_by(events: Iterable[Event]) -> Iterator[Fact]:
+    """Yield every fact that events say, in the order in which they hold."""
+    for event in events:
+        yield from event.claims
+        yield from event.facts
+
+
+def touched_by(result: Result) -> Iterator[Key]:
+    """Yield what a block found on disk, says or renews, by kind and name."""
+    for row in (*result.looked_up, *result.renewed):
+        yield row[:2]
+    for made in result.rows:
+        if len(made) == 5:
+            for event in made[0]:
+                for row in (*event[5], *event[6]):
+                    yield row[:2]
+            for row in made[3]:
+                yield row[:2]
+
+
+def _rows(values: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
     # marshal takes tuples, and nothing that is a kind of tuple.
-    return tuple([tuple(value) for value in values]) if values else ()
+    return tuple([tuple(value) for value in values])

@@ -1,7 +1,8 @@
 """A process that maps blocks of lines: `python -m singer_delivery.ahead.worker`.
 
-It reads its task and then blocks from standard input, writes results to standard output, and ends
-with its input. It sends nothing, writes no file, and hears no signal: the run decides its end.
+It reads where the ledger is, then tasks and blocks from standard input, writes results to standard
+output, and ends with its input. It sends nothing, writes no file, and hears no signal: the run
+decides its end.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import orjson
 
-from singer_delivery.ahead.assuming import Assuming
-from singer_delivery.ahead.wire import LENGTH, Block, frame, outcome_row
+from singer_delivery.ahead.mirror import Mirror
+from singer_delivery.ahead.wire import LENGTH, Block, Packer, frame
 from singer_delivery.cleaning import clean
 from singer_delivery.collecting import collect_rarely
 from singer_delivery.endpoint import Encoder
@@ -29,25 +30,33 @@ BAD_LINE = "bad_line"
 """Reason of dead letters whose line is no JSON object."""
 
 
+class LedgerAddress(NamedTuple):
+    """Where facts lie.
+
+    Attributes:
+        url: the database.
+        scope: names the destination's project among them.
+        keep: whether the ledger may be on disk; see `Ledger`.
+    """
+
+    url: str
+    scope: str
+    keep: bool
+
+
 @dataclass(frozen=True)
 class Task:
-    """What a worker is told once.
+    """What is to be done with the lines of a stream.
 
     Attributes:
         mapping: of the stream.
         encoders: the endpoints, by the name that events give.
-        ledger_url: where facts lie.
-        scope: names the destination's project among them.
-        keep: whether the ledger may be on disk; see `Ledger`.
         service: what cannot read what is no clean record, for people.
         are_messages: whether lines are RECORD messages, or records themselves.
     """
 
     mapping: RecordMapping
     encoders: Mapping[str, Encoder]
-    ledger_url: str
-    scope: str
-    keep: bool
     service: str
     are_messages: bool = False
 
@@ -100,31 +109,36 @@ def mapped_line(line: bytes, task: Task, known: Known) -> tuple[Mapped, list[byt
 
 
 class Worker:
-    """Maps the records of blocks, one after the other."""
+    """Maps the records of blocks, one after the other.
 
-    def __init__(self, task: Task, known: Assuming) -> None:
-        self._task = task
-        self._known = known
+    Args:
+        mirror: what it knows of the past.
+    """
 
-    def work(self, block: Block) -> tuple[Any, Any]:
-        """Return what was assumed, and a `Made` for each line."""
-        known = self._known
-        known.learn(block.news)
-        known.begin_block()
-        made = []
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._tasks: list[Task] = []
+
+    def learn(self, task: Task) -> None:
+        """Take another task; blocks name it by its number, from 0."""
+        self._tasks.append(task)
+
+    def work(self, block: Block) -> tuple[Any, ...]:
+        """Return the `Result` of a block, as a plain tuple."""
+        task, mirror, packer = self._tasks[block.task], self._mirror, Packer()
+        mirror.begin_block(block.news, afresh=block.afresh)
         for line in block.lines:
-            known.begin_record()
-            try:
-                outcome = self._outcome(line)
-            except Unmappable as error:
-                outcome = (error.reason, error.detail)
-            made.append((known.places, known.touched, outcome))
-        return known.end_block(), made
+            self._map(line, task, packer)
+        return packer.result(mirror.looked_up)
 
-    def _outcome(self, line: bytes) -> tuple[Any, ...]:
-        mapped, encoded = mapped_line(line, self._task, self._known)
-        self._known.believe(mapped)
-        return outcome_row(mapped, encoded)
+    def _map(self, line: bytes, task: Task, packer: Packer) -> None:
+        try:
+            mapped, encoded = mapped_line(line, task, self._mirror)
+        except Unmappable as error:
+            packer.add_unmappable(error.reason, error.detail)
+        else:
+            self._mirror.believe(mapped)
+            packer.add(mapped, encoded)
 
 
 def main() -> None:
@@ -132,15 +146,19 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    task: Task = pickle.loads(_read(source))  # noqa: S301 - from the process that started this one
+    ledger: LedgerAddress = pickle.loads(_read(source))  # noqa: S301 - from the process that started this one
     from singer_delivery.database import Database  # noqa: PLC0415 - the target imports this module
 
-    database = Database(task.ledger_url, task.scope, keep=task.keep)
-    worker = Worker(task, Assuming(database.read))
+    database = Database(ledger.url, ledger.scope, keep=ledger.keep)
+    worker = Worker(Mirror(database.read))
     collect_rarely()
     while packed := _read(source):
-        sink.write(frame(worker.work(Block(*marshal.loads(packed)))))  # noqa: S302 - as above
-        sink.flush()
+        content = marshal.loads(packed)  # noqa: S302 - as above
+        if isinstance(content, bytes):
+            worker.learn(pickle.loads(content))  # noqa: S301 - as above
+        else:
+            sink.write(frame(worker.work(Block(*content))))
+            sink.flush()
 
 
 def _read(source: IO[bytes]) -> bytes:

@@ -1,8 +1,8 @@
-"""Records that are taken many at a time, and mapped ahead in other processes if nothing forbids it.
+"""Records that are taken many at a time, and mapped ahead in another process if nothing forbids it.
 
 They come in the files of BATCH messages, taken as if each line had come in a RECORD message; a file
 is removed once every record of it is decided and on disk. Or they are RECORD messages themselves,
-as soon as there have been so many of one stream that starting processes is worth it.
+as soon as there have been so many of one stream that starting a process is worth it.
 """
 
 from __future__ import annotations
@@ -15,32 +15,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from singer_sdk.singerlib.exceptions import InvalidInputLine
-
 from singer_delivery.ahead.intake import Intake
-from singer_delivery.ahead.pool import Pool
-from singer_delivery.ahead.worker import BAD_LINE, Task, mapped_line, read_record
+from singer_delivery.ahead.process import Process
+from singer_delivery.ahead.worker import Task, read_record
 from singer_delivery.errors import BatchUnreadable
-from singer_delivery.events import AheadMapping, Known, Mapped, Unmappable
+from singer_delivery.events import AheadMapping, Unmappable
 from singer_delivery.expansion import Unreadable
 from singer_delivery.line_files import open_blocks
+from singer_delivery.sdk.desks import Due, FileDesk, MessageDesk, message_of
 from singer_delivery.sdk.reader import record_head
 
 if TYPE_CHECKING:
     from singer_delivery.run import Run
 
 RECORDS_AT_ONCE = 256
-"""How many records a worker gets at once: few, so that little is assumed of those before them."""
-
-MOST_PROCESSES = 4
-"""By default: then one process that sends has enough to do."""
+"""How many records it gets at once: with their events they fit into a pipe."""
 
 ENCODINGS = ({"format": "jsonl", "compression": "gzip"}, {"format": "jsonl", "compression": "none"})
 
 
-def processes_by_default() -> int:
-    """Return how many processes map records unless the user says: a core is left to this one."""
-    return min(MOST_PROCESSES, (os.cpu_count() or 1) - 1)
+def maps_ahead_by_default() -> bool:
+    """Tell whether there is a second core, which another process can use."""
+    return (os.cpu_count() or 1) > 1
 
 
 @dataclass(frozen=True)
@@ -52,14 +48,14 @@ class BatchStream:
         take: takes a record and its RECORD message here.
         mapping: what may map its records elsewhere; None where they must be taken here, because
             stream maps or flattening change them, or because each has to be seen in its turn.
-        noted: adds to what a record became elsewhere what only this process can count.
+        due: finds what only this process can count, see `Noting`.
         service: what cannot read what is no clean record, for people.
     """
 
     name: str
     take: Callable[[dict[str, Any], bytes], None]
     mapping: AheadMapping | None
-    noted: Callable[[Mapped], Mapped]
+    due: Due
     service: str
 
 
@@ -68,14 +64,15 @@ class Batches:
 
     Args:
         run: takes the records.
-        processes: how many processes map them; with 0 this one does.
+        map_ahead: whether another process may map them.
     """
 
-    def __init__(self, run: Run, processes: int) -> None:
+    def __init__(self, run: Run, *, map_ahead: bool) -> None:
         self._run = run
-        self._processes = processes
-        self._intakes: dict[tuple[str, bool], tuple[AheadMapping, Intake]] = {}
-        self._current: Intake | None = None
+        self._map_ahead = map_ahead
+        self._desks: dict[tuple[str, bool], tuple[AheadMapping, FileDesk]] = {}
+        self._opened: tuple[Process, Intake] | None = None
+        self._collecting: FileDesk | None = None
         self._waiting: list[bytes] = []
         self._has_files = False
 
@@ -88,10 +85,11 @@ class Batches:
         """
         self._has_files = True
         for path in _paths(stream.name, message):
-            if self._processes and stream.mapping is not None:
-                intake = self._enter(stream, stream.mapping, are_messages=False)
+            if self._map_ahead and stream.mapping is not None:
+                desk = self._desk(stream, stream.mapping, are_messages=False)
+                self._flush()
                 for lines in _lines(path):
-                    intake.give(lines)
+                    self._intake.give(desk, lines)
             else:
                 self._take_here(stream, _lines(path))
             self.then(partial(self._run.delivery.end_of_file, path))
@@ -101,31 +99,25 @@ class Batches:
 
         None where they have to be read and mapped here.
         """
-        if not self._processes or stream.mapping is None:
+        if not self._map_ahead or stream.mapping is None:
             return None
-        enter = partial(self._enter, stream, stream.mapping, are_messages=True)
-
-        def collect(line: bytes) -> None:
-            self._waiting.append(line)
-            if len(self._waiting) >= RECORDS_AT_ONCE:
-                self._flush_into(enter())
-
-        self._current = enter()
-        return collect
+        self._flush()
+        self._collecting = self._desk(stream, stream.mapping, are_messages=True)
+        return self._collect
 
     def then(self, action: Callable[[], None]) -> None:
         """Do something when all that came before is taken."""
-        if self._current is None:
+        self._flush()
+        if self._opened is None:
             action()
         else:
-            self._flush_into(self._current)
-            self._current.then(action)
+            self._intake.then(action)
 
     def drain(self) -> None:
         """Return when all that came is taken."""
-        if self._current is not None:
-            self._flush_into(self._current)
-            self._current.drain()
+        self._flush()
+        if self._opened is not None:
+            self._intake.drain()
 
     def before_waiting(self) -> None:
         """Take all that came; a tap that handed over files may wait until they are decided."""
@@ -135,31 +127,43 @@ class Batches:
             self._run.delivery.hurry()
 
     def close(self) -> None:
-        """End the processes."""
-        for _, intake in self._intakes.values():
-            intake.close()
+        """End the other process."""
+        if self._opened is not None:
+            self._intake.close()
 
-    def _flush_into(self, intake: Intake) -> None:
+    @property
+    def _intake(self) -> Intake:
+        return self._open()[1]
+
+    def _open(self) -> tuple[Process, Intake]:
+        """Return the process that maps ahead, and the way through it; started when first needed."""
+        if self._opened is None:
+            process = Process(self._run.ledger_address)
+            self._opened = process, Intake(process, self._run.ledger)
+        return self._opened
+
+    def _collect(self, line: bytes) -> None:
+        self._waiting.append(line)
+        if len(self._waiting) >= RECORDS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
         if self._waiting:
+            assert self._collecting is not None
             lines, self._waiting = self._waiting, []
-            intake.give(lines)
+            self._intake.give(self._collecting, lines)
 
-    def _enter(self, stream: BatchStream, mapping: AheadMapping, *, are_messages: bool) -> Intake:
-        """Return the intake of a stream, when all that came for another is taken."""
+    def _desk(self, stream: BatchStream, mapping: AheadMapping, *, are_messages: bool) -> FileDesk:
+        """Return the desk of a stream; another, when there was another schema."""
         key = (stream.name, are_messages)
-        of, intake = self._intakes.get(key, (None, None))
-        if intake is None or of is not mapping:
-            self.drain()
-            if intake is not None:  # there was another schema
-                intake.close()
-            task = self._run.task(mapping, stream.service, are_messages=are_messages)
-            desk = (MessageDesk if are_messages else FileDesk)(stream, mapping, task, self._run)
-            intake = Intake(Pool(task, self._processes), self._run.ledger, desk)
-            self._intakes[key] = mapping, intake
-        if self._current is not intake:
-            self.drain()
-            self._current = intake
-        return intake
+        of, desk = self._desks.get(key, (None, None))
+        if desk is None or of is not mapping:
+            task = Task(mapping, self._run.endpoints, stream.service, are_messages)
+            number = self._open()[0].learn(task)
+            kind = MessageDesk if are_messages else FileDesk
+            desk = kind(stream.name, number, task, stream.due, self._run)
+            self._desks[key] = mapping, desk
+        return desk
 
     def _take_here(self, stream: BatchStream, blocks: Iterator[list[bytes]]) -> None:
         self.drain()
@@ -175,67 +179,6 @@ class Batches:
             self._run.delivery.take_unmappable(stream.name, message_of(head, line), error)
         else:
             stream.take(record, message_of(head, better))
-
-
-class FileDesk:
-    """Takes the records of files that were mapped ahead; implements `ahead.intake.Desk`."""
-
-    def __init__(self, stream: BatchStream, mapping: AheadMapping, task: Task, run: Run) -> None:
-        self._stream = stream
-        self._mapping = mapping
-        self._task = task
-        self._delivery = run.delivery
-        self._counts = run.report.stream(stream.name)
-        self._head = record_head(stream.name)
-
-    def message_of(self, line: bytes) -> bytes:
-        """Return the RECORD message that a line of a file stands for."""
-        return message_of(self._head, line)
-
-    def whose(self, line: bytes) -> bytes:
-        """Return what the lines of one device have in common."""
-        return self._mapping.whose(line)
-
-    def take_mapped(self, message: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
-        """Take a record that was mapped."""
-        noted = self._stream.noted(mapped)
-        self._delivery.take_mapped(self._stream.name, message, noted, encoded)
-
-    def take_unmappable(self, message: bytes, error: Unmappable) -> None:
-        """Take a record of which nothing can be made."""
-        self._delivery.take_unmappable(self._stream.name, message, error)
-
-    def map_now(self, line: bytes, known: Known) -> tuple[Mapped, list[bytes]]:
-        """Map a line here."""
-        return mapped_line(line, self._task, known)
-
-
-class MessageDesk(FileDesk):
-    """Takes the records of RECORD messages that were mapped ahead."""
-
-    def message_of(self, line: bytes) -> bytes:
-        """Return the line: it is the message."""
-        return line
-
-    def take_unmappable(self, message: bytes, error: Unmappable) -> None:
-        """Take a record of which nothing can be made.
-
-        Raises:
-            InvalidInputLine: it is none. A tap's output that is broken is not to be trusted.
-        """
-        if error.reason == BAD_LINE:
-            msg = (
-                f"Record {self._counts.read + 1:,} of stream '{self._stream.name}' cannot be read: "
-                f"{error.detail}. Everything decided before it is kept; mend the tap or its output "
-                "and run again."
-            )
-            raise InvalidInputLine(msg)
-        super().take_unmappable(message, error)
-
-
-def message_of(head: bytes, line: bytes) -> bytes:
-    """Return the RECORD message that a line of a file stands for, see `record_head`."""
-    return b"%b%b}\n" % (head, line)
 
 
 def _paths(stream: str, message: Mapping[str, Any]) -> Iterator[Path]:

@@ -19,7 +19,7 @@ Taker = Callable[[dict[str, Any], bytes], None]
 
 
 MANY = 5_000
-"""Records after which it is worth to start processes that map the others."""
+"""Records after which it is worth to start a process that maps the others."""
 
 
 def record_head(stream: str) -> bytes:

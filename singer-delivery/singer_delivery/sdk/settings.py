@@ -113,13 +113,13 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             ),
         ),
         th.Property(
-            "processes",
-            th.IntegerType(minimum=0, maximum=64),
-            title="Processes",
+            "map_ahead",
+            th.BooleanType,
+            title="Map ahead",
             description=(
-                "How many processes map the records of an Amplitude export, from 5,000 records or "
-                "the first BATCH message on. By default one for each core but one, up to 4; "
-                "with 0 the target does all of it itself."
+                "Whether a second process maps the records of an Amplitude export, from 5,000 "
+                "records or the first BATCH message on, while the target sends. By default it does "
+                "where there are two cores or more."
             ),
         ),
         th.Property(

@@ -10,8 +10,9 @@ from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
 from singer_delivery.cleaning import clean, readable
-from singer_delivery.events import AheadMapping, Mapped, Noting, Unmappable
+from singer_delivery.events import AheadMapping, Event, Note, Noting, Unmappable
 from singer_delivery.sdk.batches import BatchStream
+from singer_delivery.sdk.desks import Due
 
 if TYPE_CHECKING:
     from singer_delivery.sdk.target import DeliveryTarget
@@ -61,11 +62,12 @@ class DeliverySink(RecordSink):
     def as_batches(self) -> BatchStream:
         """The stream, for records that come in files."""
         mapping = self.mapping
-        pure, noted = mapping, as_it_is
+        pure = mapping
+        due: Due = nothing_due
         if isinstance(mapping, Noting):
-            pure, noted = mapping.mapping, mapping.noted
+            pure, due = mapping.mapping, mapping.due
         ahead = pure if isinstance(pure, AheadMapping) else None
-        return BatchStream(self.stream_name, self.take, ahead, noted, self._target.name)
+        return BatchStream(self.stream_name, self.take, ahead, due, self._target.name)
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Take a record that the SDK has put through stream maps or flattening."""
@@ -91,6 +93,6 @@ class DeliverySink(RecordSink):
         """Leave times as the source wrote them."""
 
 
-def as_it_is(mapped: Mapped) -> Mapped:
-    """Return what a record became: there is nothing to note."""
-    return mapped
+def nothing_due(_events: Sequence[Event]) -> list[Note]:
+    """Return no notes."""
+    return []

@@ -35,9 +35,9 @@ from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
 from singer_delivery.run_settings import RunSettings
-from singer_delivery.sdk.batches import Batches, BatchStream, processes_by_default
+from singer_delivery.sdk.batches import Batches, BatchStream, maps_ahead_by_default
 from singer_delivery.sdk.reader import LineReader
-from singer_delivery.sdk.sink import DeliverySink, as_it_is
+from singer_delivery.sdk.sink import DeliverySink, nothing_due
 from singer_delivery.sdk.stdout import write_to_stdout
 from singer_delivery.tickets import Whole
 
@@ -111,8 +111,10 @@ class DeliveryTarget(Target):
 
     @cached_property
     def _batches(self) -> Batches:
-        processes = self.config.get("processes")
-        return Batches(self.run, processes_by_default() if processes is None else processes)
+        map_ahead = self.config.get("map_ahead")
+        if map_ahead is None:
+            map_ahead = maps_ahead_by_default()
+        return Batches(self.run, map_ahead=map_ahead)
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
@@ -196,7 +198,7 @@ class DeliveryTarget(Target):
             self.message_reader.takers.pop(stream, None)
 
     def _map_ahead(self, stream: str) -> None:
-        """Let other processes map the records of the only stream there is."""
+        """Let another process map the records of the only stream there is."""
         if len(self.message_reader.takers) > 1:
             return
         collect = self._batches.collector(self._sink_of(stream).as_batches)
@@ -229,7 +231,7 @@ class DeliveryTarget(Target):
         else:
             long_way = partial(self._take_the_long_way, stream)
             self._batches.take(
-                message_dict, BatchStream(stream, long_way, None, as_it_is, self.name)
+                message_dict, BatchStream(stream, long_way, None, nothing_due, self.name)
             )
 
     def _take_the_long_way(self, stream: str, record: dict[str, Any], _message: bytes) -> None:

@@ -23,7 +23,6 @@ from singer_delivery.sources.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
     IDENTIFY_RECORD,
     Reading,
-    device_in,
     event_name,
     event_uuid,
     read,
@@ -81,6 +80,7 @@ class AmplitudeMapping:
     """
 
     needs_keys = False  # a row without uuid is known by its $insert_id
+    is_pure = True
 
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings
@@ -106,10 +106,6 @@ class AmplitudeMapping:
     def __reduce__(self) -> tuple[type[AmplitudeMapping], tuple[MappingSettings]]:
         """Let another process make the same: what is compiled cannot travel."""
         return type(self), (self._settings,)
-
-    def whose(self, line: bytes) -> bytes:
-        """Return the device of a line; see `AheadMapping`."""
-        return device_in(line)
 
     def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
         """Return what a clean record becomes.

@@ -1,23 +1,25 @@
 """What is mapped ahead, on whatever was known then, is what would have been mapped in its turn.
 
-The real worker and the real intake, with a pool in this process: each worker maps its part of a
-block when the block is given, and so knows nothing of what the blocks before it will prove to say.
+The real worker and the real intake, in this process: a block is mapped when it is given, and so
+without what happens until its turn: facts are taken back, records are taken otherwise.
 """
 
 from __future__ import annotations
 
 import marshal
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from singer_delivery.ahead.assuming import Assuming
+from singer_delivery.ahead import mirror
 from singer_delivery.ahead.intake import Intake
-from singer_delivery.ahead.pool import AT_ONCE, Result
-from singer_delivery.ahead.wire import Block
+from singer_delivery.ahead.mirror import Mirror
+from singer_delivery.ahead.process import AT_ONCE
+from singer_delivery.ahead.wire import Block, Packer, Result, read_facts, read_outcome, said_by
 from singer_delivery.ahead.worker import Task, Worker, mapped_line
 from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
 from singer_delivery.sources.news import is_news
@@ -29,9 +31,7 @@ class ToyMapping:
     """Asks of the past what real mappings ask: owners, links, what was told, what is inherited."""
 
     needs_keys = False
-
-    def whose(self, line: bytes) -> bytes:
-        return orjson.loads(line)["device"].encode()
+    is_pure = True
 
     def __call__(self, record: dict[str, Any], known: Known) -> Mapped:
         if record["told"] == "unmappable":
@@ -68,11 +68,12 @@ class ToyEncoder:
 
 
 @dataclass
-class Memory:
+class Truth:
     """What is known in turn, as the ledger knows it; `disk` is what was saved."""
 
     facts: dict[Key, Fact] = field(default_factory=dict)
     disk: dict[Key, Fact] = field(default_factory=dict)
+    untrue: set[Key] = field(default_factory=set)
 
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
@@ -83,80 +84,91 @@ class Memory:
     def read(self, kind: str, name: str) -> Fact | None:
         return self.disk.get((kind, name))
 
-    def take(self, mapped: Mapped) -> None:
-        for fact in mapped.renewed:
+    def in_memory(self) -> dict[Key, Fact]:
+        return {key: fact for key, fact in self.facts.items() if self.disk.get(key) != fact}
+
+    def taken_back(self) -> set[Key]:
+        untrue, self.untrue = self.untrue, set()
+        return untrue
+
+    def renew(self, facts: Any) -> None:
+        for fact in facts:
             known = self.facts.get(fact[:2])
-            if known is None or known.at < fact.at:
+            if known is not None and known.value == fact.value and known.at < fact.at:
                 self.facts[fact[:2]] = fact
-        for event in mapped.events:
-            self.facts.update({fact[:2]: fact for fact in (*event.claims, *event.facts)})
+
+    def take(self, mapped: Mapped) -> None:
+        self.renew(mapped.renewed)
+        self.facts.update({fact[:2]: fact for fact in said_by(mapped.events)})
+
+    def take_back(self, kind: str, name: str) -> None:
+        """Forget a fact, as the ledger does when the event that tells it is refused."""
+        if self.facts.pop((kind, name), None):
+            self.disk.pop((kind, name), None)
+            self.untrue.add((kind, name))
 
     def save(self) -> None:
         self.disk = dict(self.facts)
 
 
-@dataclass
 class ToyDesk:
     """Writes down what it takes, and remembers what it says."""
 
-    task: Task
-    memory: Memory
-    taken: list[Any] = field(default_factory=list)
-    saves: set[int] = field(default_factory=set)
+    def __init__(self, worker: Worker, truth: Truth) -> None:
+        self._task = Task(ToyMapping(), {"toy": ToyEncoder()}, "toy")
+        worker.learn(self._task)
+        self._truth = truth
+        self.task = 0
+        self.taken: list[Any] = []
+        self.taken_otherwise = 0
 
-    def message_of(self, line: bytes) -> bytes:
-        return line
+    def take(self, lines: list[bytes], result: Result) -> None:
+        for line, row in zip(lines, result.rows, strict=True):
+            if len(row) == 4:
+                head, person, at, encoded = row
+                event = Event(*result.heads[head], person, at, {})
+                self._take(line, Mapped((event,)), [encoded])
+            elif len(row) == 2:
+                self.taken.append((line, *row))
+            else:
+                self._take(line, *read_outcome(row, result.heads))
+        self._truth.renew(read_facts(result.renewed))
 
-    def whose(self, line: bytes) -> bytes:
-        return ToyMapping().whose(line)
+    def map_here(self, line: bytes) -> list[Fact]:
+        try:
+            mapped, encoded = mapped_line(line, self._task, self._truth)
+        except Unmappable as error:
+            self.taken.append((line, error.reason, error.detail))
+            return []
+        self._take(line, mapped, encoded)
+        return [*said_by(mapped.events), *mapped.renewed]
 
-    def map_now(self, line: bytes, known: Known) -> tuple[Mapped, list[bytes]]:
-        return mapped_line(line, self.task, known)
-
-    def take_mapped(self, message: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
-        self.memory.take(mapped)
+    def _take(self, line: bytes, mapped: Mapped, encoded: list[bytes]) -> None:
+        self._truth.take(mapped)
         said = [
             (e.kind, e.name, e.person, e.at, e.merges, e.claims, e.facts) for e in mapped.events
         ]
-        self.taken.append((message, said, mapped.skipped, mapped.notes, encoded))
-        if len(self.taken) in self.saves:
-            self.memory.save()
-
-    def take_unmappable(self, message: bytes, error: Unmappable) -> None:
-        self.taken.append((message, error.reason, error.detail))
+        self.taken.append((line, said, mapped.skipped, mapped.notes, encoded))
 
 
-class ToyPool:
-    """Workers that map a block when it is given."""
+class ToyMapper:
+    """Maps a block when it is given."""
 
-    def __init__(self, task: Task, count: int, memory: Memory) -> None:
-        self.count = count
-        self._workers = [Worker(task, Assuming(memory.read)) for _ in range(count)]
-        self._news: list[list[Any]] = [[] for _ in range(count)]
-        self._results: deque[list[Result]] = deque()
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._results: deque[Result] = deque()
 
     @property
     def is_full(self) -> bool:
         return len(self._results) >= AT_ONCE
 
-    def give(self, parts: list[list[bytes]]) -> None:
-        results = []
-        for number, (worker, lines) in enumerate(zip(self._workers, parts, strict=True)):
-            made = worker.work(Block(self._news[number], lines))
-            results.append(Result(*marshal.loads(marshal.dumps(made, 2))))
-            self._news[number] = []
-        self._results.append(results)
+    def give(self, block: Block) -> None:
+        given = Block(*marshal.loads(marshal.dumps(tuple(block), 2)))
+        made = self._worker.work(given)
+        self._results.append(Result(*marshal.loads(marshal.dumps(made, 2))))
 
-    def take(self) -> list[Result]:
+    def take(self) -> Result:
         return self._results.popleft()
-
-    def tell(self, facts: list[Any], *, but: int | None = None) -> None:
-        for number in range(self.count):
-            if number != but:
-                self._news[number] += facts
-
-    def correct(self, number: int, facts: list[Any]) -> None:
-        self._news[number] += facts
 
     def close(self) -> None:
         return None
@@ -173,50 +185,105 @@ records = st.fixed_dictionaries({
     "group": few(["g1", "g2"]),
     "hides": st.booleans(),
 })  # fmt: skip
-
-
-def take_in_turn(desk: ToyDesk, line: bytes) -> None:
-    try:
-        desk.take_mapped(line, *desk.map_now(line, desk.memory))
-    except Unmappable as error:
-        desk.take_unmappable(line, error)
-
-
-def in_turn(lines: list[bytes], task: Task) -> tuple[list[Any], Memory]:
-    desk = ToyDesk(task, Memory())
-    for line in lines:
-        take_in_turn(desk, line)
-    return desk.taken, desk.memory
-
-
-@settings(max_examples=2_500, deadline=None)
-@given(
-    st.lists(records, max_size=24),
-    st.integers(1, 6),
-    st.integers(1, 3),
-    st.sets(st.integers(0, 24), max_size=3),
+blocks = st.lists(records, min_size=1, max_size=5)
+refusals = few([("owner", "d1"), ("person", "u1"), ("person", "d1"), ("group", "g1")])
+steps = st.lists(
+    st.tuples(st.just("block"), blocks)
+    | st.tuples(st.just("refused"), refusals)
+    | st.tuples(st.just("otherwise"), records)
+    | st.tuples(st.just("save"), st.none()),
+    max_size=14,
 )
-def test_what_is_mapped_ahead_is_what_would_be_mapped_in_turn(rows, at_once, count, saves):
-    lines = [orjson.dumps({**row, "number": number}) for number, row in enumerate(rows)]
-    task = Task(ToyMapping(), {"toy": ToyEncoder()}, "", "", keep=False, service="toy")
-    expected, truth = in_turn(lines, task)
 
-    memory = Memory()
-    desk = ToyDesk(task, memory, saves=saves)
-    intake = Intake(ToyPool(task, count, memory), memory, desk)  # type: ignore[arg-type]
-    marks = []
-    for start in range(0, len(lines), at_once):
-        intake.give(lines[start : start + at_once])
-        intake.then(lambda: marks.append(len(desk.taken)))
+
+def row(device, user, at, told):
+    columns = {"device": device, "user": user, "at": at, "told": told}
+    return {**columns, "group": "g1", "hides": False}
+
+
+ANOTHER_PERSON = [
+    ("block", [row("d1", None, 0, "a")]),
+    ("block", [row("d1", "u1", 1, "a")]),
+    ("refused", ("owner", "d1")),
+    ("block", [row("d1", None, 2, "b")]),  # under way as if of u1, but of d1
+    ("block", [row("d1", None, 3, "b")]),
+]
+
+
+def as_lines(rows):
+    return [orjson.dumps(row) for row in rows]
+
+
+def in_turn(what) -> tuple[list[Any], Truth]:
+    """Take everything one after the other, as a run without a second process does."""
+    truth = Truth()
+    desk = ToyDesk(Worker(Mirror(truth.read)), truth)
+    for kind, content in what:
+        if kind == "refused":
+            truth.take_back(*content)
+        elif kind != "save":
+            for line in as_lines(content if kind == "block" else [content]):
+                desk.map_here(line)
+    return desk.taken, truth
+
+
+def ahead(what) -> tuple[list[Any], Truth, Intake]:
+    """Take blocks as they were mapped ahead, and do the rest where it stands between them."""
+    truth = Truth()
+    worker = Worker(Mirror(truth.read))
+    desk = ToyDesk(worker, truth)
+    intake = Intake(ToyMapper(worker), truth)
+    for kind, content in what:
+        if kind == "block":
+            intake.give(desk, as_lines(content))
+        elif kind == "refused":
+            intake.then(lambda content=content: truth.take_back(*content))
+        elif kind == "save":
+            truth.save()  # whenever: what is in memory and what is on disk makes no difference
+        else:
+            intake.drain()
+            desk.map_here(*as_lines([content]))
+            desk.taken_otherwise += 1
     intake.drain()
-
-    assert desk.taken == expected
-    assert memory.facts == truth.facts
-    assert marks == [min(end, len(lines)) for end in range(at_once, len(lines) + at_once, at_once)]
+    return desk.taken, truth, intake
 
 
-def test_what_is_known_is_mapped_ahead_and_not_again():
-    rows = [
+@settings(
+    max_examples=3_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@example(ANOTHER_PERSON, 5)
+@given(steps, st.integers(1, 5))
+def test_what_is_mapped_ahead_is_what_would_be_mapped_in_turn(monkeypatch, what, known):
+    monkeypatch.setattr(mirror, "KNOWN", known)  # so that it forgets, and looks on disk again
+
+    expected, truth = in_turn(what)
+    taken, found, _ = ahead(what)
+
+    assert taken == expected
+    assert found.facts == truth.facts
+
+
+def test_what_is_renewed_is_written_down_once_and_before_what_takes_its_place():
+    packer = Packer()
+    renewed = [Fact("person", name, "a", at) for at in (1, 2, 3) for name in ("ann", "bob")]
+    event = Event("toy", "event", "event", "ann", 4, {})
+    for fact in renewed:
+        packer.add(Mapped((event,), renewed=(fact,)), [b"{}"])
+    said = replace(event, facts=(Fact("person", "ann", "b", 4),))
+    packer.add(Mapped((said,)), [b"{}"])
+    packer.add(Mapped((event,), renewed=(Fact("person", "ann", "b", 5),)), [b"{}"])
+
+    result = Result(*packer.result([]))
+
+    changed, _ = read_outcome(result.rows[6], result.heads)
+    assert changed.renewed == (Fact("person", "ann", "a", 3),)
+    assert sorted(result.renewed) == [("person", "ann", "b", 5), ("person", "bob", "a", 3)]
+
+
+def rows(count):
+    return [
         {
             "device": f"d{n % 7}",
             "user": f"u{n % 7}",
@@ -225,13 +292,27 @@ def test_what_is_known_is_mapped_ahead_and_not_again():
             "group": "g",
             "hides": False,
         }
-        for n in range(400)
+        for n in range(count)
     ]
-    lines = [orjson.dumps(row) for row in rows]
-    task = Task(ToyMapping(), {"toy": ToyEncoder()}, "", "", keep=False, service="toy")
-    memory = Memory()
-    intake = Intake(ToyPool(task, 2, memory), memory, ToyDesk(task, memory))  # type: ignore[arg-type]
-    for start in range(0, 400, 20):
-        intake.give(lines[start : start + 20])
-    intake.drain()
-    assert intake.remapped < 25
+
+
+def test_what_is_mapped_ahead_is_not_mapped_again():
+    what = [("block", rows(400)[start : start + 20]) for start in range(0, 400, 20)]
+    _, truth, intake = ahead(what)
+    assert intake.remapped == 0
+    assert truth.facts["person", "u0"].at == 399
+
+
+@pytest.mark.parametrize("start", range(0, 60, 20))
+def test_what_is_under_way_when_a_fact_is_taken_back_is_mapped_again_and_no_more(start):
+    what = [("block", rows(400)[at : at + 20]) for at in range(0, 400, 20)]
+    what.insert(start // 20 + 1, ("refused", ("person", "u1")))
+    *_, intake = ahead(what)
+    assert 0 < intake.remapped <= AT_ONCE * 20
+
+
+def test_the_mapper_learns_what_was_taken_otherwise():
+    what = [("otherwise", each) for each in rows(50)]
+    what += [("block", rows(400)[start : start + 20]) for start in range(60, 400, 20)]
+    *_, intake = ahead(what)
+    assert intake.remapped == 0

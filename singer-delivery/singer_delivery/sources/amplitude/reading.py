@@ -5,7 +5,6 @@ Source: Amplitude docs, Export API; and the columns as real exports carry them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -123,18 +122,6 @@ def read(
     return Reading(
         record, name, who, when, column, known, owner, person, own_device, its, notes, []
     )
-
-
-DEVICE_COLUMN = re.compile(rb'"device_id": ?"([^"]*)"')
-
-
-def device_in(line: bytes) -> bytes:
-    """Return the device in a line of an export, without reading the line; nothing without one.
-
-    A property of that name may be taken for it: see `AheadMapping`.
-    """
-    found = DEVICE_COLUMN.search(line)
-    return b"" if found is None else found[1]
 
 
 def event_name(record: Mapping[str, Any]) -> str:
