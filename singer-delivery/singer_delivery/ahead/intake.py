@@ -22,6 +22,10 @@ class Mapper(Protocol):
     """What maps blocks in order; `Process` is the real one."""
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it has come up; until then it is given nothing."""
+
+    @property
     def is_full(self) -> bool:
         """Whether it has as many blocks as it may."""
 
@@ -89,7 +93,11 @@ class Intake:
         self.remapped = 0
 
     def give(self, desk: Desk, lines: list[bytes]) -> None:
-        """Take lines, in their turn."""
+        """Take lines, in their turn; at once as long as the mapper is not ready."""
+        if not self._mapper.is_ready:
+            for line in lines:
+                desk.map_here(line)
+            return
         while self._mapper.is_full:
             self._take_next()
         afresh = desk.taken_otherwise != self._taken_otherwise

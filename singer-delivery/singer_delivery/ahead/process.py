@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import deque
 from contextlib import suppress
+from typing import Any
 
 from singer_delivery.ahead.wire import LENGTH, Block, Result, frame
 from singer_delivery.ahead.worker import LedgerAddress, Task
@@ -54,8 +55,21 @@ class Process:
         told = pickle.dumps(ledger)
         self._unsent = deque([memoryview(LENGTH.pack(len(told)) + told)])
         self._received = bytearray()
+        self._has_come_up = False
         self._waited_for = 0
         self._tasks = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has come up: imports take it some tenths of a second.
+
+        Raises:
+            WorkerLost: the process ended.
+        """
+        if not self._has_come_up:
+            self._move()
+            self._has_come_up = self._next_frame() is not None
+        return self._has_come_up
 
     @property
     def is_full(self) -> bool:
@@ -80,11 +94,11 @@ class Process:
         Raises:
             WorkerLost: the process ended.
         """
-        while (found := self._result()) is None:
+        while (found := self._next_frame()) is None:
             select.select([self._from], [self._to] if self._unsent else [], [], 1.0)
             self._move()
         self._waited_for -= 1
-        return found
+        return Result(*found)
 
     def close(self) -> None:
         """Let it end; it has nothing to lose."""
@@ -95,7 +109,8 @@ class Process:
                 pipe.close()
         self._process.wait()
 
-    def _result(self) -> Result | None:
+    def _next_frame(self) -> Any:
+        """Return the content of the next frame that has come whole, None until then."""
         received = self._received
         if len(received) < LENGTH.size:
             return None
@@ -103,9 +118,9 @@ class Process:
         if len(received) < end:
             return None
         with memoryview(received) as view:
-            result = Result(*marshal.loads(view[LENGTH.size : end]))  # noqa: S302 - our own
+            content = marshal.loads(view[LENGTH.size : end])  # noqa: S302 - our own
         del received[:end]
-        return result
+        return content
 
     def _move(self) -> None:
         """Write and read what goes without waiting.
@@ -131,7 +146,7 @@ class Process:
 
     def _read(self) -> None:
         with suppress(BlockingIOError):
-            while self._waited_for:
+            while self._waited_for or not self._has_come_up:
                 piece = os.read(self._from, READ_BYTES)
                 if not piece:
                     raise EOFError

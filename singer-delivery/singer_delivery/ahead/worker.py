@@ -1,7 +1,7 @@
 """A process that maps blocks of lines: `python -m singer_delivery.ahead.worker`.
 
 It reads where the ledger is, then tasks and blocks from standard input, writes results to standard
-output, and ends with its input. It sends nothing, writes no file, and hears no signal: the run
+output, once it has said that it is ready, and ends with its input. It sends nothing, writes no file, and hears no signal: the run
 decides its end.
 """
 
@@ -28,6 +28,10 @@ from singer_delivery.json_lines import mended, reason_to_refuse
 
 BAD_LINE = "bad_line"
 """Reason of dead letters whose line is no JSON object."""
+
+
+READY = "ready"
+"""What it writes first."""
 
 
 class LedgerAddress(NamedTuple):
@@ -152,13 +156,18 @@ def main() -> None:
     database = Database(ledger.url, ledger.scope, keep=ledger.keep)
     worker = Worker(Mirror(database.read))
     collect_rarely()
+    _write(sink, READY)
     while packed := _read(source):
         content = marshal.loads(packed)  # noqa: S302 - as above
         if isinstance(content, bytes):
             worker.learn(pickle.loads(content))  # noqa: S301 - as above
         else:
-            sink.write(frame(worker.work(Block(*content))))
-            sink.flush()
+            _write(sink, worker.work(Block(*content)))
+
+
+def _write(sink: IO[bytes], content: Any) -> None:
+    sink.write(frame(content))
+    sink.flush()
 
 
 def _read(source: IO[bytes]) -> bytes:

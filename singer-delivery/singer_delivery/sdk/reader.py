@@ -18,7 +18,7 @@ Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[dict[str, Any], bytes], None]
 
 
-MANY = 5_000
+MANY = 1_000
 """Records after which it is worth to start a process that maps the others."""
 
 
