@@ -15,6 +15,7 @@ from typing import Protocol
 
 from singer_delivery.ahead.mirror import FactRow, Key, read_row, row_of
 from singer_delivery.ahead.wire import Block, Result, touched_by
+from singer_delivery.cleaning import is_surely_clean
 from singer_delivery.events import Fact, Known
 
 
@@ -105,7 +106,8 @@ class Intake:
             self.drain()
         news = self._everything() if afresh else self._corrections()
         self._taken_otherwise = desk.taken_otherwise
-        self._mapper.give(Block(desk.task, afresh, news, lines))
+        unclear = [number for number, line in enumerate(lines) if not is_surely_clean(line)]
+        self._mapper.give(Block(desk.task, afresh, news, lines, unclear))
         self._in_order.append((desk, lines))
 
     def then(self, action: Callable[[], None]) -> None:

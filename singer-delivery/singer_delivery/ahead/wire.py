@@ -40,12 +40,15 @@ class Block(NamedTuple):
         afresh: whether all that was known is to be forgotten.
         news: what must be learned before.
         lines: the lines.
+        unclear: numbers of those whose records are not surely clean. To tell takes as long as a
+            twentieth of the mapping: the process that sends has that time to spare.
     """
 
     task: int
     afresh: bool
     news: list[FactRow]
     lines: list[bytes]
+    unclear: list[int]
 
 
 class Result(NamedTuple):

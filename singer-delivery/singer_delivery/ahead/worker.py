@@ -1,8 +1,8 @@
 """A process that maps blocks of lines: `python -m singer_delivery.ahead.worker`.
 
-It reads where the ledger is, then tasks and blocks from standard input, writes results to standard
-output, once it has said that it is ready, and ends with its input. It sends nothing, writes no file, and hears no signal: the run
-decides its end.
+It reads where the ledger is, says that it is ready, reads tasks and blocks from standard input,
+writes results to standard output, and ends with its input. It sends nothing, writes no file, and
+hears no signal: the run decides its end.
 """
 
 from __future__ import annotations
@@ -98,17 +98,24 @@ def read_message(line: bytes) -> dict[str, Any]:
     raise Unmappable(BAD_LINE, reason_to_refuse(line) or "it has no record")
 
 
-def mapped_line(line: bytes, task: Task, known: Known) -> tuple[Mapped, list[bytes]]:
+def mapped_line(
+    line: bytes, task: Task, known: Known, *, is_clean: bool = False
+) -> tuple[Mapped, list[bytes]]:
     """Return what the record of a line becomes, and each of its events encoded.
+
+    Args:
+        line: a RECORD message or a record, as the task has it.
+        task: says what becomes of it.
+        known: the facts of the past.
+        is_clean: whether `is_surely_clean` said so.
 
     Raises:
         Unmappable: nothing can be made of it.
     """
-    if task.are_messages:
-        record, better = read_message(line), line
-    else:
-        record, better = read_record(line)
-    mapped = task.mapping(clean(record, better, task.service), known)
+    read, better = (read_message(line), line) if task.are_messages else read_record(line)
+    is_clean = is_clean and better is line
+    record = read if is_clean else clean(read, better, task.service)
+    mapped = task.mapping(record, known)
     return mapped, [task.encoders[event.endpoint].encode(event) for event in mapped.events]
 
 
@@ -131,13 +138,14 @@ class Worker:
         """Return the `Result` of a block, as a plain tuple."""
         task, mirror, packer = self._tasks[block.task], self._mirror, Packer()
         mirror.begin_block(block.news, afresh=block.afresh)
-        for line in block.lines:
-            self._map(line, task, packer)
+        unclear = set(block.unclear)
+        for number, line in enumerate(block.lines):
+            self._map(line, task, packer, is_clean=number not in unclear)
         return packer.result(mirror.looked_up)
 
-    def _map(self, line: bytes, task: Task, packer: Packer) -> None:
+    def _map(self, line: bytes, task: Task, packer: Packer, *, is_clean: bool) -> None:
         try:
-            mapped, encoded = mapped_line(line, task, self._mirror)
+            mapped, encoded = mapped_line(line, task, self._mirror, is_clean=is_clean)
         except Unmappable as error:
             packer.add_unmappable(error.reason, error.detail)
         else:

@@ -152,11 +152,17 @@ class ToyDesk:
 
 
 class ToyMapper:
-    """Maps a block when it is given."""
+    """Maps a block when it is given; comes up when it was asked so often whether it is."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, ready_after: int) -> None:
         self._worker = worker
+        self._ready_after = ready_after
         self._results: deque[Result] = deque()
+
+    @property
+    def is_ready(self) -> bool:
+        self._ready_after -= 1
+        return self._ready_after < 0
 
     @property
     def is_full(self) -> bool:
@@ -175,11 +181,11 @@ class ToyMapper:
 
 
 few = st.sampled_from
-"""Few of everything, so that all of it meets; a user has a device's id."""
+"""Few of everything, so that all of it meets; a user has a device's id, another is not clean."""
 
 records = st.fixed_dictionaries({
     "device": few(["d1", "d2", "d3"]),
-    "user": few([None, "u1", "d1"]),
+    "user": few([None, "u1", "d1", "u1\0"]),
     "at": st.integers(0, 4),
     "told": few(["a", "b", "nothing"]) | few(["a", "b", "unmappable"]),
     "group": few(["g1", "g2"]),
@@ -227,12 +233,12 @@ def in_turn(what) -> tuple[list[Any], Truth]:
     return desk.taken, truth
 
 
-def ahead(what) -> tuple[list[Any], Truth, Intake]:
+def ahead(what, ready_after=0) -> tuple[list[Any], Truth, Intake]:
     """Take blocks as they were mapped ahead, and do the rest where it stands between them."""
     truth = Truth()
     worker = Worker(Mirror(truth.read))
     desk = ToyDesk(worker, truth)
-    intake = Intake(ToyMapper(worker), truth)
+    intake = Intake(ToyMapper(worker, ready_after), truth)
     for kind, content in what:
         if kind == "block":
             intake.give(desk, as_lines(content))
@@ -253,13 +259,15 @@ def ahead(what) -> tuple[list[Any], Truth, Intake]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@example(ANOTHER_PERSON, 5)
-@given(steps, st.integers(1, 5))
-def test_what_is_mapped_ahead_is_what_would_be_mapped_in_turn(monkeypatch, what, known):
+@example(ANOTHER_PERSON, 5, 0)
+@given(steps, st.integers(1, 5), st.integers(0, 2))
+def test_what_is_mapped_ahead_is_what_would_be_mapped_in_turn(
+    monkeypatch, what, known, ready_after
+):
     monkeypatch.setattr(mirror, "KNOWN", known)  # so that it forgets, and looks on disk again
 
     expected, truth = in_turn(what)
-    taken, found, _ = ahead(what)
+    taken, found, _ = ahead(what, ready_after)
 
     assert taken == expected
     assert found.facts == truth.facts
