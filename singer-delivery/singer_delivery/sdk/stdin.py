@@ -19,12 +19,16 @@ PIPE_BYTES = 1024 * 1024
 
 READ_BYTES = 256 * 1024
 
+SOON = 0.05
+"""Seconds within which a tap that is at work writes more: a moment is no rest."""
+
 
 def stdin_lines(before_waiting: Callable[[], None]) -> Iterable[bytes]:
     """Return the lines of standard input.
 
     Args:
-        before_waiting: called when all that has come is read, and more is waited for.
+        before_waiting: called when all that has come is read, and more is waited for, but for a
+            moment.
     """
     buffer = sys.stdin.buffer
     raw = getattr(buffer, "raw", None)
@@ -37,7 +41,7 @@ def stdin_lines(before_waiting: Callable[[], None]) -> Iterable[bytes]:
 def _lines_of(raw: io.FileIO, before_waiting: Callable[[], None]) -> Iterator[bytes]:
     begun: list[bytes] = []  # the pieces of a line that has not ended yet
     while True:
-        if not _is_ready(raw):
+        if not _has_more(raw):
             before_waiting()
         piece = raw.read(READ_BYTES)
         if not piece:
@@ -53,9 +57,10 @@ def _lines_of(raw: io.FileIO, before_waiting: Callable[[], None]) -> Iterator[by
         yield rest
 
 
-def _is_ready(raw: io.FileIO) -> bool:
+def _has_more(raw: io.FileIO) -> bool:
+    """Tell whether more has come, or comes soon."""
     try:
-        return bool(select.select([raw], [], [], 0)[0])
+        return bool(select.select([raw], [], [], SOON)[0])
     except (OSError, ValueError):  # Windows knows no pipe here
         return False
 
