@@ -34,6 +34,7 @@ from singer_delivery.dispatcher import Interrupted
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
+from singer_delivery.heaps import share_heaps
 from singer_delivery.run_settings import RunSettings
 from singer_delivery.sdk.batches import Batches, BatchStream, maps_ahead_by_default
 from singer_delivery.sdk.reader import LineReader
@@ -124,6 +125,7 @@ class DeliveryTarget(Target):
     def invoke(cls, **options: Any) -> None:
         """Run the command line; errors that are for people end it with their sentence alone."""
         collect_rarely()
+        share_heaps()
         try:
             super().invoke(**options)
         except (DeliveryError, InvalidInputLine) as error:
