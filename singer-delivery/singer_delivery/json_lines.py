@@ -6,13 +6,11 @@ other does not refuse.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 import orjson
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ESCAPE = re.compile(
     rb"""\\(?: u[dD][89abAB][0-9a-fA-F]{2} \\u[dD][c-fC-F][0-9a-fA-F]{2}  # a whole pair
@@ -23,25 +21,47 @@ ESCAPE = re.compile(
 """An escape of a JSON text; group 1 is there when it is half a surrogate pair."""
 
 
+def read_json(text: bytes) -> Any:
+    """Read JSON as orjson does; a number beyond a double, which it refuses, becomes its text.
+
+    Raises:
+        orjson.JSONDecodeError: it is none.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        try:
+            value = _DECODER.decode(text.decode())
+            orjson.dumps(value)
+        except (ValueError, TypeError, RecursionError):  # it was refused for more than that
+            raise error from None
+        return value
+
+
+def _number(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_no_json)
+
+
 def reason_to_refuse(line: bytes) -> str | None:
     """Say why `line` is no JSON object, or None when it is one.
 
-    orjson reads it. Numbers beyond a double, `NaN`, halves of surrogate pairs (see `mended`) and
-    bytes that are no UTF-8 do not pass.
+    `NaN`, halves of surrogate pairs (see `mended`) and bytes that are no UTF-8 do not pass.
     """
     try:
-        value = orjson.loads(line)
+        value = read_json(line)
     except orjson.JSONDecodeError as error:
         return f"{error.msg} at column {error.colno}"
     return None if type(value) is dict else "it is JSON, but no object"
-
-
-def are_objects(lines: Iterable[bytes]) -> bool:
-    """Tell whether there is no reason to refuse any of the lines; quicker than asking for each."""
-    try:
-        return set(map(type, map(orjson.loads, lines))) <= {dict}
-    except orjson.JSONDecodeError:
-        return False
 
 
 def mended(line: bytes) -> bytes | None:

@@ -11,15 +11,16 @@ import base64
 import os
 from typing import IO, TYPE_CHECKING
 
+import msgspec
 import orjson
 from singer_delivery.files import make_private
-from singer_delivery.json_lines import are_objects, mended, reason_to_refuse
+from singer_delivery.json_lines import mended, reason_to_refuse
 
 from tap_amplitude.spool import open_private, spool_errors
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 FILE_NAME = "bad_lines.jsonl"
@@ -33,6 +34,33 @@ def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
     except UnicodeDecodeError:
         entry["base64"] = base64.b64encode(line).decode()
     return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def are_objects(lines: Sequence[bytes]) -> bool:
+    """Tell whether there surely is no reason to refuse any of these lines, each without blanks.
+
+    msgspec passes over a value in an eighth of the time that it takes to read it, and refuses what
+    orjson refuses, but for numbers beyond a double and bytes that are no UTF-8.
+    """
+    try:
+        for line in lines:
+            _pass_over(line)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return all(line[:1] == b"{" and _is_utf8(line) for line in lines)
+
+
+_pass_over = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _is_utf8(line: bytes) -> bool:
+    if line.isascii():
+        return True
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class BadLines:

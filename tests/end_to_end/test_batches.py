@@ -223,6 +223,22 @@ def test_a_broken_line_is_a_dead_letter_and_a_cut_emoji_is_mended(tmp_path, post
     ]
 
 
+def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, posthog):
+    great = [
+        json.dumps(row(n, event_properties={"n": "N"})).replace('"N"', "1e999").encode()
+        for n in (1, 2)
+    ]
+    pipe = make_pipe(tmp_path, None, posthog)
+    path = gzipped(tmp_path / "rows.gz", great[0])
+    message = message_of(record_head("events"), great[1])
+
+    ended = pipe.feed(messages(SCHEMA) + message + messages(batch(path), STATE))
+
+    assert ended.target_code == 0, ended.target_log
+    played = [each for each in posthog.stored() if each["event"] == "Played"]
+    assert [each["properties"]["n"] for each in played] == ["1e999"] * 2
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from singer_delivery.json_lines import are_objects, mended, reason_to_refuse
+from singer_delivery.json_lines import mended, read_json, reason_to_refuse
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from singer_delivery.json_lines import are_objects, mended, reason_to_refuse
         b"{}",
         b' {"a" : 1, "a" : 2}\r',
         b'{"n":12345678901234567890123,"f":1.0,"g":1E2}',
+        b'{"n":1e999}',
         b'{"text":"\\u00fc \\ud83d\\ude00 \xc3\xbc"}',
     ],
 )
@@ -24,7 +25,10 @@ def test_an_object_passes(line):
         (b'{"uuid":"1"', "column 12"),
         (b'{"a":1}{"b":2}', "column 8"),
         (b'{"a":NaN}', "column 6"),
-        (b'{"a":1e999}', "column"),
+        (b'{"a":1e999,"b":NaN}', "column"),
+        (b'{"a":1e999,"b":"\\ud83d"}', "column"),
+        (b'{"a":1e999,"b":"\xff"}', "column"),
+        (b'{"a":1e999,"b":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "column"),
         (b'{"a":"\xff"}', "UTF-8"),
         (b'{"a":"\\ud83d"}', "surrogate"),
         (b"", "column 1"),
@@ -36,12 +40,21 @@ def test_whatever_else_is_refused_with_its_reason(line, why):
     assert why in reason_to_refuse(line)
 
 
-@pytest.mark.parametrize("line", [b'{"a":', b"", b"[1]", b"1", b'{"a":"\\ud83d"}', b'{"a":NaN}'])
-def test_one_line_that_is_refused_is_found_among_many(line):
-    good = [b'{"a":1}', b"{}"] * 3
-    assert are_objects(good)
-    assert are_objects([])
-    assert not are_objects([*good, line, *good])
+def test_a_number_beyond_a_double_becomes_its_text_and_the_others_stay():
+    line = b'{"a":-1e999,"b":[1.5,12345678901234567890123,18446744073709551615,-0.0],"c":"1e999"}'
+    read = read_json(line)
+    assert read == {
+        "a": "-1e999",
+        "b": [1.5, 12345678901234567890123.0, 18446744073709551615, 0.0],
+        "c": "1e999",
+    }
+    assert [type(each) for each in read["b"]] == [float, float, int, float]
+    assert read_json(b'{"a":' + b"9" * 400 + b"}") == {"a": "9" * 400}
+
+
+def test_what_is_no_json_is_refused_as_orjson_refuses_it():
+    with pytest.raises(orjson.JSONDecodeError, match="line 1 column"):
+        read_json(b'{"a":')
 
 
 @pytest.mark.parametrize(

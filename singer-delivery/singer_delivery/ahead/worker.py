@@ -24,7 +24,7 @@ from singer_delivery.cleaning import clean
 from singer_delivery.collecting import collect_rarely
 from singer_delivery.endpoint import Encoder
 from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
-from singer_delivery.json_lines import mended, reason_to_refuse
+from singer_delivery.json_lines import mended, read_json, reason_to_refuse
 
 BAD_LINE = "bad_line"
 """Reason of dead letters whose line is no JSON object."""
@@ -66,13 +66,13 @@ class Task:
 
 
 def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the record of a line, and the line as orjson reads it.
+    """Return the record of a line, and the line as it can be read.
 
     Raises:
         Unmappable: it is no JSON object (`bad_line`).
     """
     try:
-        record = orjson.loads(line)
+        record = read_json(line)
     except orjson.JSONDecodeError:
         record = None
     if type(record) is dict:
@@ -80,7 +80,7 @@ def read_record(line: bytes) -> tuple[dict[str, Any], bytes]:
     better = mended(line)
     if better is None:
         raise Unmappable(BAD_LINE, str(reason_to_refuse(line)))
-    return orjson.loads(better), better
+    return read_json(better), better
 
 
 def read_message(line: bytes) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def read_message(line: bytes) -> dict[str, Any]:
         Unmappable: it is no such message (`bad_line`).
     """
     try:
-        record = orjson.loads(line)["record"]
+        record = read_json(line)["record"]
     except (orjson.JSONDecodeError, TypeError, KeyError):
         record = None
     if type(record) is dict:

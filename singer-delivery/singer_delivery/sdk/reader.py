@@ -12,6 +12,7 @@ import orjson
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
+from singer_delivery.json_lines import read_json
 from singer_delivery.sdk.stdin import stdin_lines
 
 Guard = Callable[[], AbstractContextManager[object]]
@@ -109,7 +110,7 @@ class LineReader(GenericSingerReader[bytes]):
             InvalidInputLine: it is no JSON object.
         """
         try:
-            message = orjson.loads(line)
+            message = read_json(line)
         except orjson.JSONDecodeError as error:
             what = f"is not valid JSON: {error.msg} at column {error.colno}"
             raise self._invalid(what) from None

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from singer_delivery.json_lines import reason_to_refuse
+from tap_amplitude.bad_lines import are_objects
+
+from tests.fakes.company import Company
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Draw a JSON object as a line in which a few bytes were replaced, put in or taken out."""
+    ascii_only = draw(st.booleans())
+    text = json.dumps(draw(objects), ensure_ascii=ascii_only)
+    line = bytearray(text.encode("utf-8", "surrogatepass"))
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(line)))
+        what = draw(st.binary(max_size=2) | st.sampled_from([b"1e999", b"\\ud83d", b"[", b"NaN"]))
+        line[place : place + draw(st.integers(0, 2))] = what
+    return bytes(line).strip()
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(damaged())
+@example(b'{"a":"\xff"}')
+@example(b'{"a":"\xed\xa0\xbd"}')
+@example(b'{"a":1e999}')
+@example(b'{"a":\xc3\xbc}')
+@example(b'{"a":' + b"[" * 990 + b"]" * 990 + b"}")
+def test_no_line_is_passed_over_that_would_be_refused(line: bytes) -> None:
+    if are_objects([line]):
+        assert reason_to_refuse(line) is None
+
+
+@given(objects)
+def test_objects_are_passed_over(record: dict[str, Any]) -> None:
+    try:
+        lines = [orjson.dumps(record)]
+    except TypeError:  # integers beyond 64 bits
+        lines = [json.dumps(record).encode()]
+    assert are_objects(lines)
+
+
+def test_so_are_the_lines_of_an_export() -> None:
+    rows = [row for _, rows in Company(seed=3, events=500).stream() for row in rows]
+    sound = [row.strip() for row in rows if reason_to_refuse(row.strip()) is None]
+    assert len(sound) > 450
+    assert are_objects(sound)
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"a":', b"", b"[1]", b"1", b'{"a":"\\ud83d"}', b'{"a":NaN}', b'{"a":"\xff"}']
+)
+def test_one_line_that_is_refused_is_found_among_many(line: bytes) -> None:
+    good = [b'{"a":1}', b"{}", b'{"a":"\xc3\xbc"}'] * 3
+    assert are_objects(good)
+    assert are_objects([])
+    assert not are_objects([*good, line, *good])
