@@ -246,7 +246,7 @@ def migration(
 ) -> Iterator[Migration]:
     """Open both fakes; windows and requests are small, so that there are many of them.
 
-    With `in_batches` the tap hands over files in BATCH messages.
+    With `in_batches` the tap hands over files in BATCH messages, and a second process maps them.
     """
     company = company or company_for(seed)
     with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as service:
@@ -254,6 +254,7 @@ def migration(
         pipe.tap["window_hours"] = 2
         if in_batches:
             pipe.tap["batch_config"] = batches_in(folder)
+            pipe.target["map_ahead"] = True
         pipe.tap["start_date"] = company.start.isoformat()
         pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
         whole, chance = Outcome.of(company), random.Random(seed)

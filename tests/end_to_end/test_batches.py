@@ -64,6 +64,7 @@ def from_amplitude(pipe, company):
     pipe.tap["start_date"] = company.start.isoformat()
     pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
     pipe.tap["batch_config"] = batches_in(pipe.folder)
+    pipe.target["map_ahead"] = True
     return pipe
 
 
@@ -161,12 +162,16 @@ def test_many_records_are_mapped_ahead_and_come_to_the_same(tmp_path, posthog):
     assert reports[0] == reports[1]
 
 
-def test_a_record_that_is_none_stops_the_run_where_records_are_mapped_ahead(tmp_path, posthog):
+@pytest.mark.parametrize("map_ahead", [True, None], ids=["from the first", "once it is up"])
+def test_a_record_that_is_none_stops_the_run_where_records_are_mapped_ahead(
+    tmp_path, posthog, map_ahead
+):
     good = [
         message_of(record_head("events"), json.dumps(row(n)).encode()) for n in range(MANY + 600)
     ]
     lines = messages(SCHEMA) + b"".join(good) + b'{"type":"RECORD","stream":"events","record":[7]}'
-    pipe = make_pipe(tmp_path, None, posthog)
+    settings = {} if map_ahead is None else {"map_ahead": map_ahead}
+    pipe = make_pipe(tmp_path, None, posthog, **settings)
 
     ended = pipe.feed(lines + b"\n" + messages(STATE))
 
@@ -221,6 +226,31 @@ def test_a_broken_line_is_a_dead_letter_and_a_cut_emoji_is_mended(tmp_path, post
         '{"type":"RECORD","stream":"events","record":{"broken": }\n',
         '{"type":"RECORD","stream":"events","record":[1]}\n',
     ]
+
+
+def test_what_a_refused_event_told_is_told_again_where_records_are_mapped_ahead(tmp_path):
+    """Bob's first event is refused with what it tells of him; his next comes when that is known."""
+    told = {"device_id": None, "user_properties": {"plan": "pro"}}
+    rows = [row(n, user_id=("ann", "bob")[n % 2], **told) for n in range(4)]
+    one, two = gzipped(tmp_path / "1.gz", *rows[:2]), gzipped(tmp_path / "2.gz", *rows[2:])
+    with FakePostHog(keep_bodies=True) as posthog:
+        posthog.misbehave_always(
+            Reply(400, b"event submitted with an empty event name"),
+            when=lambda each: b"000000000001" in gzip.decompress(each.body),
+        )
+        pipe = make_pipe(tmp_path, None, posthog, map_ahead=True, max_dead_letters="50%")
+        target = started(pipe)
+        assert target.stdin is not None
+        target.stdin.write(messages(SCHEMA, batch(one)))
+        target.stdin.flush()
+        while one.exists() and target.poll() is None:  # until its records are decided
+            time.sleep(0.01)
+        _, log = target.communicate(messages(batch(two), STATE), timeout=60)
+
+        assert target.returncode == 0, log
+        assert pipe.report["streams"]["events"]["dead"] == {"refused": 1}
+        tells = {each["uuid"][-1]: "$set" in each["properties"] for each in posthog.stored()}
+        assert tells == {"0": True, "2": False, "3": True}
 
 
 def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, posthog):
@@ -284,6 +314,13 @@ def test_stream_maps_change_what_comes_in_files_too(tmp_path, posthog):
     assert event["properties"]["$geoip_city_name"] == "hidden"
 
 
+def started(pipe):
+    command = [str(BIN / pipe.target_name), "--config", pipe._write("target", pipe.target)]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
 @contextmanager
 def under_way(tmp_path, posthog):
     """Yield a target with many files before it, whose second process has started."""
@@ -291,10 +328,7 @@ def under_way(tmp_path, posthog):
         gzipped(tmp_path / f"{n}.gz", *(row(n * 1_000 + m) for m in range(300))) for n in range(20)
     ]
     pipe = make_pipe(tmp_path, None, posthog, map_ahead=True, max_batch_events=100)
-    command = [str(BIN / pipe.target_name), "--config", pipe._write("target", pipe.target)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = started(pipe)
     assert process.stdin is not None
     process.stdin.write(messages(SCHEMA, *map(batch, paths), STATE))
     process.stdin.flush()

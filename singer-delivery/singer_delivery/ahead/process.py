@@ -71,6 +71,15 @@ class Process:
             self._has_come_up = self._next_frame() is not None
         return self._has_come_up
 
+    def come_up(self) -> None:
+        """Return when it has come up.
+
+        Raises:
+            WorkerLost: the process ended.
+        """
+        while not self.is_ready:
+            self._wait()
+
     @property
     def is_full(self) -> bool:
         """Whether it has as many blocks as it may."""
@@ -95,7 +104,7 @@ class Process:
             WorkerLost: the process ended.
         """
         while (found := self._next_frame()) is None:
-            select.select([self._from], [self._to] if self._unsent else [], [], 1.0)
+            self._wait()
             self._move()
         self._waited_for -= 1
         return Result(*found)
@@ -121,6 +130,10 @@ class Process:
             content = marshal.loads(view[LENGTH.size : end])  # noqa: S302 - our own
         del received[:end]
         return content
+
+    def _wait(self) -> None:
+        """Wait until something can be read, or written if there is anything to write."""
+        select.select([self._from], [self._to] if self._unsent else [], [], 1.0)
 
     def _move(self) -> None:
         """Write and read what goes without waiting.

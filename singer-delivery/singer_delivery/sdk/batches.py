@@ -34,11 +34,6 @@ RECORDS_AT_ONCE = 256
 ENCODINGS = ({"format": "jsonl", "compression": "gzip"}, {"format": "jsonl", "compression": "none"})
 
 
-def maps_ahead_by_default() -> bool:
-    """Tell whether there is a second core, which another process can use."""
-    return (os.cpu_count() or 1) > 1
-
-
 @dataclass(frozen=True)
 class BatchStream:
     """A stream whose records come in files.
@@ -64,12 +59,14 @@ class Batches:
 
     Args:
         run: takes the records.
-        map_ahead: whether another process may map them.
+        map_ahead: whether another process maps them; None: where there is a core for it, and not
+            before it has come up.
     """
 
-    def __init__(self, run: Run, *, map_ahead: bool) -> None:
+    def __init__(self, run: Run, *, map_ahead: bool | None) -> None:
         self._run = run
-        self._map_ahead = map_ahead
+        self._map_ahead = (os.cpu_count() or 1) > 1 if map_ahead is None else map_ahead
+        self._waits_for_it = map_ahead is not None
         self._desks: dict[tuple[str, bool], tuple[AheadMapping, FileDesk]] = {}
         self._opened: tuple[Process, Intake] | None = None
         self._collecting: FileDesk | None = None
@@ -139,6 +136,8 @@ class Batches:
         """Return the process that maps ahead, and the way through it; started when first needed."""
         if self._opened is None:
             process = Process(self._run.ledger_address)
+            if self._waits_for_it:
+                process.come_up()
             self._opened = process, Intake(process, self._run.ledger)
         return self._opened
 

@@ -117,9 +117,10 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             th.BooleanType,
             title="Map ahead",
             description=(
-                "Whether a second process maps the records of an Amplitude export, from 5,000 "
+                "Whether a second process maps the records of an Amplitude export, from 1,000 "
                 "records or the first BATCH message on, while the target sends. By default it does "
-                "where there are two cores or more."
+                "where there are two cores or more, once it has come up; with true the target "
+                "waits for it."
             ),
         ),
         th.Property(

@@ -36,7 +36,7 @@ from singer_delivery.errors import DeliveryError
 from singer_delivery.events import RecordMapping
 from singer_delivery.heaps import share_heaps
 from singer_delivery.run_settings import RunSettings
-from singer_delivery.sdk.batches import Batches, BatchStream, maps_ahead_by_default
+from singer_delivery.sdk.batches import Batches, BatchStream
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink, nothing_due
 from singer_delivery.sdk.stdout import write_to_stdout
@@ -112,10 +112,7 @@ class DeliveryTarget(Target):
 
     @cached_property
     def _batches(self) -> Batches:
-        map_ahead = self.config.get("map_ahead")
-        if map_ahead is None:
-            map_ahead = maps_ahead_by_default()
-        return Batches(self.run, map_ahead=map_ahead)
+        return Batches(self.run, map_ahead=self.config.get("map_ahead"))
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
