@@ -43,10 +43,6 @@ class Memory:
         """Return what is known."""
         return self._facts.get((kind, name))
 
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
-        """Return what is known."""
-        return self.recall(kind, name)
-
     def learn(self, facts: Iterable[Fact]) -> None:
         """Remember."""
         self._facts.update({(fact.kind, fact.name): fact for fact in facts})

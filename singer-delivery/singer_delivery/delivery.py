@@ -128,7 +128,7 @@ class Delivery:
 
     def send(self, queued: Iterable[Queued]) -> None:
         """Send events in their order. Raises as `take` does."""
-        self._dispatcher.submit_all(queued)
+        self._dispatcher.submit(queued)
 
     def note(self, notes: Sequence[Note]) -> None:
         """Count what the report is to tell."""

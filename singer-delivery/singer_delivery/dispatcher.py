@@ -14,17 +14,16 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol
 
 from singer_delivery.batcher import halves, sorted_out
-from singer_delivery.endpoint import Endpoint, Judgement, Reply, Request, Verdict
+from singer_delivery.endpoint import Endpoint, Judgement, Reply, Sender, Verdict
 from singer_delivery.errors import DeliveryError, ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event
 from singer_delivery.lanes import HELD_BYTES, Lanes
 from singer_delivery.pace import Pace
-from singer_delivery.queued import Lane, Part, Queued, Ticket
+from singer_delivery.queued import Lane, Listener, Part, Queued
 from singer_delivery.retry import Backoff, Clock, retry_after_seconds
 
 logger = logging.getLogger(__name__)
@@ -38,26 +37,6 @@ SLICE = 0.25
 
 class Interrupted(SystemExit):
     """The run was told to stop by a signal; carries the exit code 128 + signal."""
-
-
-class Sender(Protocol):
-    """One attempt to send; `Transport` is the real one."""
-
-    def send(self, request: Request) -> Reply:
-        """Return the reply, or one of status 0 that says why there is none."""
-
-
-class Listener(Protocol):
-    """Learns what became of events. Called from the lanes' threads."""
-
-    def before_sending(self) -> None:
-        """Return when everything that events about to be sent rely on is on disk."""
-
-    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
-        """Take note of events that were delivered or rejected."""
-
-    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
-        """Take note of a request; `retry_reason` is empty unless it must be sent again."""
 
 
 Outcome = tuple[Queued, Judgement]
@@ -116,11 +95,7 @@ class Dispatcher:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, event: Event, encoded: bytes, ticket: Ticket) -> None:
-        """Queue an event: see `submit_all`."""
-        self.submit_all([Queued(event, encoded, ticket)])
-
-    def submit_all(self, queued: Iterable[Queued]) -> None:
+    def submit(self, queued: Iterable[Queued]) -> None:
         """Queue events in their order; blocks while the lane of one or the memory is full.
 
         Raises:

@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from singer_delivery.dispatcher import Interrupted, Listener
+from singer_delivery.dispatcher import Interrupted
 from singer_delivery.endpoint import Judgement, Verdict
 from singer_delivery.errors import StorageError
 from singer_delivery.files import create_private
-from singer_delivery.queued import Queued
+from singer_delivery.queued import Listener, Queued
 
 WOULD_DELIVER = Judgement(Verdict.DELIVERED)
 
@@ -30,7 +30,7 @@ class DryRun:
         self._exit_code: int | None = None
         self._file = self._open()
 
-    def submit_all(self, queued: Iterable[Queued]) -> None:
+    def submit(self, queued: Iterable[Queued]) -> None:
         """Write each event: `{"endpoint": …, "kind": …, "event": …}`."""
         self.raise_if_over()
         for each in queued:

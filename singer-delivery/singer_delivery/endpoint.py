@@ -108,3 +108,10 @@ class Endpoint(Encoder, Protocol):
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what the reply means for the `count` events of its request."""
+
+
+class Sender(Protocol):
+    """One attempt to send; `Transport` is the real one."""
+
+    def send(self, request: Request) -> Reply:
+        """Return the reply, or one of status 0 that says why there is none."""

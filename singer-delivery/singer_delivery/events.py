@@ -32,13 +32,6 @@ class Known(Protocol):
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known, counting what earlier records of this run said; else None."""
 
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
-        """Return the same as `recall`.
-
-        Asked where nothing but this is made of it: whether this value at this time is news. The
-        value is None where it is not worked out yet.
-        """
-
 
 ENCODED: dict[str, Any] = {}
 """The body of an event whose bytes are at hand: thousands wait, and those are enough."""

@@ -77,10 +77,6 @@ class Ledger:
         cached = self._cache.get(key, UNREAD)
         return cached if cached is not UNREAD else self._look_up(key)
 
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
-        """Return what is known of `name`, as `recall` does."""
-        return self.recall(kind, name)
-
     def in_memory(self) -> Mapping[Key, Fact | None]:
         """Return what is known without looking on disk: all that may not be there yet, and more."""
         with self._lock:

@@ -82,11 +82,11 @@ class Outcomes:
         self.chapters.settle()
 
     def before_sending(self) -> None:
-        """Put every claim on disk: see `dispatcher.Listener`."""
+        """Put every claim on disk: see `Listener`."""
         self._ledger.save_claims()
 
     def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
-        """Count a request: see `dispatcher.Listener`."""
+        """Count a request: see `Listener`."""
         with self._lock:
             counts = self._report.endpoint(endpoint)
             counts.requests += 1
@@ -95,7 +95,7 @@ class Outcomes:
                 counts.retries[retry_reason] += 1
 
     def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
-        """Take note of outcomes: see `dispatcher.Listener`."""
+        """Take note of outcomes: see `Listener`."""
         with self._lock:
             self._count(batch)
             for queued, judgement in batch:

@@ -1,12 +1,14 @@
-"""Events on their way, and the queues in which they wait."""
+"""Events on their way, the queues in which they wait, and who learns what became of them."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from singer_delivery.endpoint import Request
+from singer_delivery.endpoint import Judgement, Request
 from singer_delivery.events import Event
 
 
@@ -87,3 +89,16 @@ class Presence:
         self.lane = lane
         self.undecided = 1
         self.last = last
+
+
+class Listener(Protocol):
+    """Learns what became of events. Called from the lanes' threads."""
+
+    def before_sending(self) -> None:
+        """Return when everything that events about to be sent rely on is on disk."""
+
+    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
+        """Take note of events that were delivered or rejected."""
+
+    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
+        """Take note of a request; `retry_reason` is empty unless it must be sent again."""

@@ -15,7 +15,7 @@ from singer_delivery.updates import Update
 class Dispatch(Protocol):
     """What carries the events: `Dispatcher`, or a dry run's writer."""
 
-    def submit_all(self, queued: Iterable[Queued]) -> None:
+    def submit(self, queued: Iterable[Queued]) -> None:
         """Queue events in their order."""
 
     def hurry(self) -> None:

@@ -30,9 +30,6 @@ class Remembered(dict[tuple[str, str], Fact]):
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.get((kind, name))
 
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
-        return self.recall(kind, name)
-
 
 @dataclass
 class Mapped:

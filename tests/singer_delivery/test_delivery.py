@@ -43,7 +43,7 @@ class Held:
     def __init__(self) -> None:
         self.queued: dict[int, Queued] = {}
 
-    def submit_all(self, queued: Iterable[Queued]) -> None:
+    def submit(self, queued: Iterable[Queued]) -> None:
         self.queued.update((int(each.event.name.split()[-1]), each) for each in queued)
 
     def drain(self) -> None:

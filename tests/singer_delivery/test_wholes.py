@@ -130,7 +130,7 @@ class Order:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def submit_all(self, queued: Iterable[Queued]) -> None:
+    def submit(self, queued: Iterable[Queued]) -> None:
         self.asked += [each.event.name for each in queued]
 
     def drain(self) -> None:

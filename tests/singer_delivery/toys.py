@@ -222,7 +222,7 @@ class Stage:
     def submit(self, *events: Event, message: bytes = b"") -> None:
         for event in events:
             encoded = self.endpoints[event.endpoint].encode(event)
-            self.dispatcher.submit(event, encoded, Ticket(message))
+            self.dispatcher.submit([Queued(event, encoded, Ticket(message))])
 
     def deliver(self, *events: Event) -> None:
         def run() -> None:

@@ -62,11 +62,6 @@ class Mirror:
         fact = self._known.get((kind, name), UNKNOWN)
         return self._look_up((kind, name)) if fact is UNKNOWN else fact
 
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:  # noqa: ARG002 - see `Known`
-        """Return what is known, as `recall` does."""
-        fact = self._known.get((kind, name), UNKNOWN)
-        return self._look_up((kind, name)) if fact is UNKNOWN else fact
-
     def believe(self, mapped: Mapped) -> None:
         """Take what a record says for true from now on."""
         for event in mapped.events:

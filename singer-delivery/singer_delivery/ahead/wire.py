@@ -58,7 +58,7 @@ class Result(NamedTuple):
         looked_up: what it found on disk, see `Mirror`.
         heads: of its events.
         rows: one for each line.
-        renewed: what its records renew, but for what an `OtherRow` renews.
+        renewed: what its records renew, but for what stands in a row.
     """
 
     looked_up: list[FactRow]

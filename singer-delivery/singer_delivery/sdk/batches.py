@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from singer_delivery.run import Run
 
 RECORDS_AT_ONCE = 256
-"""How many records it gets at once: with their events they fit into a pipe."""
+"""How many records the other process gets at once: with their events they fit into a pipe."""
 
 ENCODINGS = ({"format": "jsonl", "compression": "gzip"}, {"format": "jsonl", "compression": "none"})
 
@@ -136,9 +136,9 @@ class Batches:
         """Return the process that maps ahead, and the way through it; started when first needed."""
         if self._opened is None:
             process = Process(self._run.ledger_address)
+            self._opened = process, Intake(process, self._run.ledger)
             if self._waits_for_it:
                 process.come_up()
-            self._opened = process, Intake(process, self._run.ledger)
         return self._opened
 
     def _collect(self, line: bytes) -> None:

@@ -63,9 +63,9 @@ class FileDesk:
                     waiting.append(self._plain_event(line, row, heads))
                 else:
                     waiting += self._anything(line, row, heads)
+            delivery.renew(read_facts(result.renewed))
         finally:
             delivery.note(self._due([each.event for each in waiting]))
-            delivery.renew(read_facts(result.renewed))
             delivery.send(waiting)
 
     def map_here(self, line: bytes) -> list[Fact]:

@@ -173,7 +173,7 @@ def at(when: Moment | None) -> int:
 
 def no_news(known: Known, fact: Fact, when: Moment | None) -> Mapped | None:
     """Return what becomes of a row that is no news; None when it is."""
-    last = known.last_told(*fact)
+    last = known.recall(fact.kind, fact.name)
     renewed: list[Fact] = []
     if when is None:
         is_told = last is not None and last.value == fact.value

@@ -49,7 +49,7 @@ class ToyMapping:
         facts = []
         for kind, name in (("person", person), ("group", record["group"])):
             fact = Fact(kind, name, record["told"], at)
-            last = known.last_told(kind, name, None if record["hides"] else fact.value, at)
+            last = known.recall(kind, name)
             if is_news(last, fact, renewed):
                 inherited = known.recall("person", device) if last is None else None
                 notes.append(Note("news", f"{kind} {name} {inherited}"))
@@ -76,9 +76,6 @@ class Truth:
     untrue: set[Key] = field(default_factory=set)
 
     def recall(self, kind: str, name: str) -> Fact | None:
-        return self.facts.get((kind, name))
-
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
         return self.facts.get((kind, name))
 
     def read(self, kind: str, name: str) -> Fact | None:
@@ -189,7 +186,6 @@ records = st.fixed_dictionaries({
     "at": st.integers(0, 4),
     "told": few(["a", "b", "nothing"]) | few(["a", "b", "unmappable"]),
     "group": few(["g1", "g2"]),
-    "hides": st.booleans(),
 })  # fmt: skip
 blocks = st.lists(records, min_size=1, max_size=5)
 refusals = few([("owner", "d1"), ("person", "u1"), ("person", "d1"), ("group", "g1")])
@@ -204,7 +200,7 @@ steps = st.lists(
 
 def row(device, user, at, told):
     columns = {"device": device, "user": user, "at": at, "told": told}
-    return {**columns, "group": "g1", "hides": False}
+    return {**columns, "group": "g1"}
 
 
 ANOTHER_PERSON = [
@@ -298,7 +294,6 @@ def rows(count):
             "at": n,
             "told": "a",
             "group": "g",
-            "hides": False,
         }
         for n in range(count)
     ]

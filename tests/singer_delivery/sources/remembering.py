@@ -31,9 +31,6 @@ class Remembering:
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))
 
-    def last_told(self, kind: str, name: str, value: str | None, at: int) -> Fact | None:
-        return self.recall(kind, name)
-
     def learn(self, mapped: Mapped) -> None:
         self.cut_off(mapped)
         self._add(mapped.renewed)
