@@ -51,20 +51,15 @@ class Truth(Known, Protocol):
 
 
 class Desk(Protocol):
-    """Where the records of a stream are taken in their order.
-
-    Attributes:
-        task: number of what is to be done with them.
-        taken_otherwise: how many records of any stream were taken past every desk.
-    """
+    """Where the records of a stream are taken in their order."""
 
     @property
     def task(self) -> int:
-        """The number."""
+        """The number of what is to be done with them."""
 
     @property
     def taken_otherwise(self) -> int:
-        """How many."""
+        """How many records, of any stream, were taken past every desk."""
 
     def take(self, lines: list[bytes], result: Result) -> None:
         """Take lines as they were mapped."""
