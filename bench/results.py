@@ -149,7 +149,7 @@ class Page:
 
     def _latency(self) -> Iterator[str]:
         yield f"## When every reply takes {LATENCY * 1000:.0f} ms\n"
-        yield "With the default number of requests in flight; of each at most two rounds.\n"
+        yield "With the default number of requests in flight; at most two rounds of each.\n"
         head = ["", "events", "events/s at 0 ms", "events/s", "share reached", "arrived"]
         pairs = [pair for it in self.comparisons for pair in it.late_pairs()]
         yield from table(head, [self._late_row(*pair) for pair in pairs])

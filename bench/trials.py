@@ -77,7 +77,7 @@ class Comparison:
         ours: on RECORD messages, then on BATCH messages if the tap knows them.
         meltano: the same through `meltano run`.
         halves: ours on half of the export.
-        latencies: the same, waiting for replies.
+        latencies: ours on the whole export, waiting for replies.
         peers: what others run.
         late_peers: of these, what also runs waiting for replies.
         overhead: ours and Meltano's on next to nothing.
@@ -111,7 +111,7 @@ class Comparison:
         """Return each trial that waits for replies behind the same without waiting."""
         peers = {trial.pipeline: trial for trial in self.peers}
         return [
-            *zip(self.halves, self.latencies, strict=True),
+            *zip(self.ours, self.latencies, strict=True),
             *((peers[late.pipeline], late) for late in self.late_peers),
         ]
 
@@ -168,7 +168,7 @@ def _comparison(
         ours=[Trial(each, exports.whole) for each in ours],
         meltano=[],
         halves=[Trial(each, exports.half, rounds=1) for each in ours],
-        latencies=[Trial(each, exports.half, LATENCY, rounds=2) for each in ours],
+        latencies=[Trial(each, exports.whole, LATENCY, rounds=2) for each in ours],
         peers=[Trial(peers.SdkDefaults(service), exports.tenth)],
     )
     if len(batches) == 1:
@@ -199,7 +199,7 @@ def _add_guide(found: Comparison, exports: Exports) -> None:
         found.left_out[peers.Guide().name] = why
         return
     found.peers.append(Trial(peers.Guide(), exports.fifth))
-    found.late_peers.append(Trial(peers.Guide(), exports.fifth, LATENCY, rounds=1))
+    found.late_peers.append(Trial(peers.Guide(), exports.tenth, LATENCY, rounds=1))
 
 
 def _add_mixpanel_import(found: Comparison, exports: Exports) -> None:
@@ -208,7 +208,7 @@ def _add_mixpanel_import(found: Comparison, exports: Exports) -> None:
         found.left_out[peers.MixpanelImport().name] = why
         return
     found.peers.append(Trial(peers.MixpanelImport(), exports.fifth))
-    found.late_peers.append(Trial(peers.MixpanelImport(), exports.fifth, LATENCY))
+    found.late_peers.append(Trial(peers.MixpanelImport(), exports.fifth, LATENCY, rounds=1))
 
 
 def warm_up(comparison: Comparison, folder: Path) -> None:
