@@ -168,7 +168,7 @@ def _comparison(
         ours=[Trial(each, exports.whole) for each in ours],
         meltano=[],
         halves=[Trial(each, exports.half, rounds=1) for each in ours],
-        latencies=[Trial(each, exports.whole, LATENCY, rounds=2) for each in ours],
+        latencies=[Trial(each, exports.whole, LATENCY, rounds=1) for each in ours],
         peers=[Trial(peers.SdkDefaults(service), exports.tenth)],
     )
     if len(batches) == 1:
@@ -198,7 +198,7 @@ def _add_guide(found: Comparison, exports: Exports) -> None:
     if why is not None:
         found.left_out[peers.Guide().name] = why
         return
-    found.peers.append(Trial(peers.Guide(), exports.fifth))
+    found.peers.append(Trial(peers.Guide(), exports.tenth))
     found.late_peers.append(Trial(peers.Guide(), exports.tenth, LATENCY, rounds=1))
 
 
