@@ -187,8 +187,9 @@ class Ledger:
 
     def sent(self, update: Update) -> None:
         """Say that an update needs no more sending; the next save forgets it."""
+        done = update._replace(encoded=b"", message=b"", facts="")  # thousands wait for the save
         with self._lock:
-            self._sent.append(update)
+            self._sent.append(done)
             self._on_their_way.pop((update.endpoint, update.name), None)
             full = len(self._sent) >= SAVE_AFTER
         if full:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,21 @@ def test_many_updates_do_not_stay_in_memory(run):
     assert sum(1 for _ in run().ledger.updates()) >= UPDATES_SAVE_AFTER
     desk.finish()
     assert desk.sent == list(range(UPDATES_SAVE_AFTER + 3))
+
+
+def test_what_was_sent_is_not_held_until_the_save_that_forgets_it(run):
+    ledger, size = run().ledger, 10_000
+    tracemalloc.start()
+    try:
+        for number in range(2_000):  # 20 MB of them
+            person = f"person-{number}"
+            ledger.sent(
+                Update("toy", person, 1, "person", "$set", "people", b"x" * size, b"", "[]")
+            )
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 100 * size
 
 
 def test_a_dry_run_tells_of_updates_and_keeps_none(run):

@@ -251,7 +251,7 @@ def ahead(what, ready_after=0) -> tuple[list[Any], Truth, Intake]:
 
 
 @settings(
-    max_examples=3_000,
+    max_examples=1_500,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
