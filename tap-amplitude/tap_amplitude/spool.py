@@ -52,9 +52,21 @@ def run_folder(spool_dir: Path, setting: str = "spool_dir") -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         if own_lock is not None:
             own_lock.close()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder under another name first, so that nobody writes into it any more.
+
+    A download that is under way after an error would else leave what nothing clears: a file, made
+    while the lock beside it is gone already.
+    """
+    over = folder.with_name(f"{folder.name}-over")
+    with suppress(OSError):  # Windows keeps the name of a folder in use
+        folder = folder.rename(over)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

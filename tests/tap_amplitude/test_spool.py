@@ -5,6 +5,9 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,25 @@ def test_a_run_folder_is_removed_at_the_end(tmp_path):
         (folder / "window.zip").write_bytes(b"data")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("_attempt", range(5))  # each has an even chance to meet the instant
+def test_a_run_folder_is_removed_though_a_download_under_way_writes_into_it(tmp_path, _attempt):
+    begun = threading.Event()
+
+    def download(folder):
+        with suppress(OSError):  # until the folder is gone
+            for number in count():
+                (folder / f"{number}.zip").write_bytes(b"data")
+                begun.set()
+
+    with run_folder(tmp_path) as folder:
+        thread = threading.Thread(target=download, args=(folder,))
+        thread.start()
+        begun.wait()
+    thread.join(10)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"lock"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs locks of POSIX")
