@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_a_run_folder_is_removed_though_a_download_under_way_writes_into_it(tmp_
 
     def download(folder):
         with suppress(OSError):  # until the folder is gone
-            for number in count():
+            for number in range(2_000):
                 (folder / f"{number}.zip").write_bytes(b"data")
                 begun.set()
 
