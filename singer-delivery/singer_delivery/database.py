@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import (
@@ -26,6 +26,9 @@ from singer_delivery.updates import Update
 LONGEST_NAME = 1_000
 """Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
 a page, about 2,700 bytes."""
+
+UPDATES_READ = 500
+"""Updates that are read from the disk at once."""
 
 INSERTS: dict[str, Callable[[Table], Any]] = {
     "sqlite": sqlite.insert,
@@ -119,22 +122,28 @@ class Database:
             row = self._reader.execute(asked).first()
         return None if row is None else Update(*row)
 
-    def updates(self, after: tuple[str, str], count: int) -> list[Update]:
-        """Return the next updates behind (endpoint, name), in this order."""
-        key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
-        asked = (
-            self._waiting.where(key > after)
-            .order_by(tables.updates.c.endpoint, tables.updates.c.name)
-            .limit(count)
-        )
-        with told_as_storage_error():
-            return [Update(*row) for row in self._reader.execute(asked)]
+    def updates(self) -> Iterator[Update]:
+        """Yield the updates that wait, in one order, whatever is written meanwhile."""
+        after = ("", "")
+        while batch := self._updates_behind(after):
+            yield from batch
+            after = (batch[-1].endpoint, batch[-1].name)
 
     def close(self) -> None:
         """Close the connections."""
         self._reader.close()
         self._writer.close()
         self._engine.dispose()
+
+    def _updates_behind(self, after: tuple[str, str]) -> list[Update]:
+        key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
+        asked = (
+            self._waiting.where(key > after)
+            .order_by(tables.updates.c.endpoint, tables.updates.c.name)
+            .limit(UPDATES_READ)
+        )
+        with told_as_storage_error():
+            return [Update(*row) for row in self._reader.execute(asked)]
 
     def _fact_row(self, fact: Fact) -> tuple[Any, ...]:
         kind, name, value, at = fact

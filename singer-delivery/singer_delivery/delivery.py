@@ -6,19 +6,16 @@ letters and ledger are put on disk, in this order, before a STATE leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from singer_delivery.chapters import State
-from singer_delivery.dead_letter_limit import DeadLetterLimit
-from singer_delivery.dead_letters import DeadLetters
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note, RecordMapping, Unmappable
 from singer_delivery.ledger import Ledger
 from singer_delivery.outcomes import Outcomes
 from singer_delivery.queued import Queued
-from singer_delivery.report import RunReport
 from singer_delivery.tickets import Dispatch, HeldBack, Receipt, Waiting, Whole, as_update
 from singer_delivery.updates import Update
 
@@ -29,34 +26,25 @@ class Delivery:
     Args:
         endpoints: by the name that events give.
         ledger: what is remembered.
-        dead_letters: where records go that no retry can save.
-        report: what is counted.
-        emit_state: receives each STATE value whose records are all decided, in order. Called from
-            any thread, one at a time.
-        max_dead_letters: how many make the run stop.
+        outcomes: learns what becomes of records, here and from what carries their events.
 
     Attributes:
-        outcomes: learns what becomes of events: what carries them tells it.
         dispatch: carries the events; to be set before records are taken.
-        mapped_here: how many records were mapped by `take`.
+        taken_singly: how many records came to `take`.
     """
 
     def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
         ledger: Ledger,
-        dead_letters: DeadLetters,
-        report: RunReport,
-        emit_state: Callable[[State], None],
-        max_dead_letters: DeadLetterLimit | None = None,
+        outcomes: Outcomes,
     ) -> None:
         self._endpoints = endpoints
         self._ledger = ledger
-        self._report = report
-        self.outcomes = Outcomes(ledger, dead_letters, report, emit_state, max_dead_letters)
-        self._chapters = self.outcomes.chapters
+        self._outcomes = outcomes
+        self._chapters = outcomes.chapters
         self.dispatch: Dispatch | None = None
-        self.mapped_here = 0
+        self.taken_singly = 0
 
     def take(
         self, stream: str, record: Mapping[str, Any], message: bytes, mapping: RecordMapping
@@ -74,7 +62,7 @@ class Delivery:
             Interrupted: the run was told to stop.
         """
         self.raise_if_over()
-        self.mapped_here += 1
+        self.taken_singly += 1
         try:
             mapped = mapping(record, self._ledger)
             encoded = [self._encoded(event) for event in mapped.events]
@@ -98,7 +86,7 @@ class Delivery:
         Raises as `take` does.
         """
         self.raise_if_over()
-        self.outcomes.unmappable(self.open(stream, message), error.reason, error.detail)
+        self._outcomes.unmappable(self.open(stream, message), error.reason, error.detail)
 
     def raise_if_over(self) -> None:
         """Raise what ends the run: see `take`."""
@@ -106,24 +94,20 @@ class Delivery:
 
     def open(self, stream: str, message: bytes) -> Receipt:
         """Count a record, and return what its outcome is written on."""
-        chapter = self._chapters.last
-        chapter.read += 1
-        self._report.stream(stream).read += 1
-        return Receipt(message, stream, chapter)
+        return self._outcomes.open(stream, message)
 
     def admit(self, receipt: Receipt, mapped: Mapped, encoded: Sequence[bytes]) -> Sequence[Queued]:
         """Take note of what a record became, and return what is to be sent of it, in order."""
         events, receipt.skipped, notes, renewed, held = mapped
         self.renew(renewed)
-        if notes:
-            self.outcomes.note(notes)
+        self.note(notes)
         if held:
-            self.outcomes.hold(receipt)
+            self._outcomes.hold(receipt)
             return ()
         self._tell_ledger(receipt, events, encoded)
         if receipt.undecided:
             return list(self._to_send(receipt, events, encoded))
-        self.outcomes.nothing_to_send(receipt)
+        self._outcomes.nothing_to_send(receipt)
         return ()
 
     def send(self, queued: Iterable[Queued]) -> None:
@@ -133,7 +117,7 @@ class Delivery:
     def note(self, notes: Sequence[Note]) -> None:
         """Count what the report is to tell."""
         if notes:
-            self.outcomes.note(notes)
+            self._outcomes.note(notes)
 
     def renew(self, facts: Sequence[Fact]) -> None:
         """Remember that what was told holds at a later time too."""
@@ -170,7 +154,7 @@ class Delivery:
             self.send([Queued(whole.event, encoded, HeldBack(whole.stream))])
         self._dispatcher.drain()
         self._chapters.rest()
-        self.outcomes.save()
+        self._outcomes.save()
 
     @property
     def _dispatcher(self) -> Dispatch:

@@ -29,9 +29,6 @@ SAVE_AFTER = 5_000
 UPDATES_SAVE_AFTER = 1_000
 """Updates that may wait in memory for the next save: each may hold tens of kilobytes."""
 
-UPDATES_READ = 500
-"""Updates that are read from the disk at once."""
-
 UNREAD = Fact("", "", "", 0)
 """Stands for what has not been looked up: unlike None, which says that there is nothing."""
 
@@ -84,8 +81,6 @@ class Ledger:
 
     def taken_back(self) -> set[Key]:
         """Return what proved untrue since the last call, by kind and name."""
-        if not self._taken_back:
-            return set()
         with self._lock:
             taken_back, self._taken_back = self._taken_back, set()
         return taken_back
@@ -155,10 +150,7 @@ class Ledger:
             yield from list(self._updates.values())
             return
         self.save()
-        after = ("", "")
-        while batch := self._database.updates(after, UPDATES_READ):
-            yield from batch
-            after = (batch[-1].endpoint, batch[-1].name)
+        yield from self._database.updates()
 
     def is_deferring(self, endpoint: str) -> bool:
         """Tell whether any update of this endpoint may wait."""

@@ -39,7 +39,7 @@ class Outcomes:
         dead_letters: DeadLetters,
         report: RunReport,
         emit_state: Callable[[State], None],
-        max_dead_letters: DeadLetterLimit | None,
+        max_dead_letters: DeadLetterLimit | None = None,
     ) -> None:
         self._ledger = ledger
         self._dead_letters = dead_letters
@@ -48,6 +48,13 @@ class Outcomes:
         self._held: dict[str, list[Chapter]] = {}
         self._lock = threading.RLock()
         self.chapters = Chapters(self._lock, self.save, emit_state)
+
+    def open(self, stream: str, message: bytes) -> Receipt:
+        """Count a record, and return what its outcome is written on. One thread calls it."""
+        chapter = self.chapters.last
+        chapter.read += 1
+        self._report.stream(stream).read += 1
+        return Receipt(message, stream, chapter)
 
     def save(self) -> None:
         """Put on disk what is decided, in the order that the promise asks for."""

@@ -16,6 +16,7 @@ from singer_delivery.dry_run import DryRun
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
 from singer_delivery.ledger import Ledger
+from singer_delivery.outcomes import Outcomes
 from singer_delivery.pace import Pace
 from singer_delivery.report import RunReport
 from singer_delivery.retry import Backoff, Clock
@@ -94,7 +95,7 @@ class Run:
         with _logged():
             self.delivery.rest()
         with _logged():
-            self.delivery.outcomes.save()
+            self._outcomes.save()
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
@@ -107,25 +108,25 @@ class Run:
         self.ledger = opened.enter_context(closing(ledger))
         dead_letters = DeadLetters(_dead_letter_path(settings))
         self.dead_letters = opened.enter_context(closing(dead_letters))
-        self.delivery = Delivery(
-            self.endpoints,
+        self._outcomes = Outcomes(
             ledger,
             dead_letters,
             self.report,
             _keep_back if is_dry else emit_state,
             None if is_dry else settings.max_dead_letters,
         )
+        self.delivery = Delivery(self.endpoints, ledger, self._outcomes)
         self._transport = opened.enter_context(closing(Transport(settings.user_agent)))
         self._dispatcher = self._connect()
         self.delivery.dispatch = self._dispatcher
 
     def _connect(self) -> Dispatcher | DryRun:
         if self._settings.dry_run:
-            return DryRun(self._settings.output_path, self.delivery.outcomes)
+            return DryRun(self._settings.output_path, self._outcomes)
         return Dispatcher(
             self.endpoints,
             self._transport,
-            self.delivery.outcomes,
+            self._outcomes,
             max_in_flight=self._settings.max_in_flight,
             max_retries=self._settings.max_retries,
             pace=Pace(self._settings.max_events_per_second, self._clock),

@@ -17,6 +17,7 @@ from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.errors import StorageError
 from singer_delivery.events import Fact
 from singer_delivery.ledger import Ledger
+from singer_delivery.outcomes import Outcomes
 from singer_delivery.queued import Queued
 from singer_delivery.report import RunReport
 
@@ -66,9 +67,8 @@ class Desk:
         self.on_state: Callable[[], None] = lambda: None
         self.dispatch = Held()
         self.endpoints = {"toy": ToyEndpoint(limits=Limits(2, 10_000))}
-        self.delivery = Delivery(
-            self.endpoints, self.ledger, self.letters, self.report, self._take_state
-        )
+        self.outcomes = Outcomes(self.ledger, self.letters, self.report, self._take_state)
+        self.delivery = Delivery(self.endpoints, self.ledger, self.outcomes)
         self.delivery.dispatch = self.dispatch
 
     def take(self, **record: Any) -> None:
@@ -77,7 +77,7 @@ class Desk:
 
     def decide(self, *numbered: int, judgement: Judgement = DELIVERED) -> None:
         batch = [(self.dispatch.queued.pop(number), judgement) for number in numbered]
-        self.delivery.outcomes.decided(batch, 2)
+        self.outcomes.decided(batch, 2)
 
     def dead(self) -> list[dict[str, Any]]:
         if not self.dead_path.exists():
@@ -197,21 +197,21 @@ def test_a_refused_event_takes_its_facts_back(desk):
     desk.take(events=[1])
     desk.decide(1, judgement=REFUSED)
     assert desk.ledger.recall("person", "person-1") is None
-    desk.delivery.outcomes.save()
+    desk.outcomes.save()
     assert desk.on_disk("person", "person-1") is None
 
 
 def test_a_delivered_event_s_facts_last(desk):
     desk.take(events=[1, 2])
     desk.decide(1)
-    desk.delivery.outcomes.save()
+    desk.outcomes.save()
     assert desk.on_disk("person", "person-1") == fact(1)
     assert desk.on_disk("person", "person-2") is None
 
 
 def test_claims_are_on_disk_before_sending(desk):
     desk.take(events=[1], claims=["device"])
-    desk.delivery.outcomes.before_sending()
+    desk.outcomes.before_sending()
     assert desk.on_disk("owner", "device") == Fact("owner", "device", "ann", 1)
 
 
@@ -387,7 +387,7 @@ def test_the_outcomes_add_up_and_every_state_comes_back_in_order(tmp_path_factor
     sender = Sender(lambda batch: Reply(400) if bad & set(batch) else OK)
 
     def run() -> None:
-        with Stage(sender, listener=desk.delivery.outcomes, endpoints=desk.endpoints) as stage:
+        with Stage(sender, listener=desk.outcomes, endpoints=desk.endpoints) as stage:
             desk.delivery.dispatch = stage.dispatcher
             for index, record in enumerate(records):
                 if record == "STATE":
@@ -426,7 +426,7 @@ def test_no_request_leaves_before_its_claims_are_on_disk(desk):
     sender = Claims(desk)
 
     def run() -> None:
-        with Stage(sender, listener=desk.delivery.outcomes, endpoints=desk.endpoints) as stage:
+        with Stage(sender, listener=desk.outcomes, endpoints=desk.endpoints) as stage:
             desk.delivery.dispatch = stage.dispatcher
             for number in range(12):
                 desk.take(events=[number], claims=[f"device-{number}"])
@@ -441,7 +441,7 @@ def test_requests_and_retries_are_counted(desk):
     sender = Sender(scripted(Reply(503), Reply(429)))
 
     def run() -> None:
-        with Stage(sender, listener=desk.delivery.outcomes, endpoints=desk.endpoints) as stage:
+        with Stage(sender, listener=desk.outcomes, endpoints=desk.endpoints) as stage:
             desk.delivery.dispatch = stage.dispatcher
             desk.take(events=[1, 2])
             desk.delivery.finish()

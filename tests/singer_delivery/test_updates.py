@@ -13,6 +13,7 @@ from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Reply
 from singer_delivery.events import Event, Fact, Mapped
 from singer_delivery.ledger import UPDATES_SAVE_AFTER, Ledger
+from singer_delivery.outcomes import Outcomes
 from singer_delivery.report import RunReport
 from singer_delivery.updates import Update
 
@@ -45,10 +46,9 @@ class Desk:
         self.sender = Sender(lambda _numbers: answer)
         endpoints = {"toy": ToyEndpoint()}
         self.letters = DeadLetters(self.dead_path)
-        self.delivery = Delivery(
-            endpoints, self.ledger, self.letters, self.report, self.states.append
-        )
-        self.stage = Stage(self.sender, listener=self.delivery.outcomes, endpoints=endpoints)
+        self.outcomes = Outcomes(self.ledger, self.letters, self.report, self.states.append)
+        self.delivery = Delivery(endpoints, self.ledger, self.outcomes)
+        self.stage = Stage(self.sender, listener=self.outcomes, endpoints=endpoints)
         self.delivery.dispatch = self.stage.dispatcher
 
     def take(self, person: str, number: int, at: int, **more: Any) -> None:
@@ -136,10 +136,10 @@ def test_what_was_sent_is_not_sent_again(run):
 def test_what_is_said_of_a_person_is_on_disk_together_with_the_update_and_never_before(run):
     desk = run()
     desk.take("ann", 1, 10)
-    desk.delivery.outcomes.before_sending()  # saves claims; the update's facts are none
+    desk.outcomes.before_sending()  # saves claims; the update's facts are none
     assert run().ledger.recall("person", "ann") is None
 
-    desk.delivery.outcomes.save()
+    desk.outcomes.save()
     other = run()
     assert other.ledger.recall("person", "ann") == Fact("person", "ann", "v1", 10)
     assert [update.name for update in other.ledger.updates()] == ["ann"]
@@ -163,7 +163,7 @@ def test_a_refused_update_is_a_dead_letter_and_is_not_sent_again(run):
 def test_what_a_refused_update_said_is_forgotten_so_that_it_may_be_said_again(run):
     desk = run(REFUSED)
     desk.take("ann", 1, 10)
-    desk.delivery.outcomes.save()
+    desk.outcomes.save()
     desk.finish()
     assert desk.ledger.recall("person", "ann") is None
     desk.close()
@@ -196,7 +196,7 @@ def test_an_update_kept_since_outlasts_what_was_sent_before_it(run, saved_betwee
     desk.take("ann", 1, 10, now=True)
     desk.take("ann", 2, 20)
     if saved_between:
-        desk.delivery.outcomes.save()
+        desk.outcomes.save()
     desk.finish()
     desk.close()
 

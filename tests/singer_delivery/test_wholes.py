@@ -14,6 +14,7 @@ from singer_delivery.endpoint import Reply
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.events import Event, Known, Mapped, Unmappable
 from singer_delivery.ledger import Ledger
+from singer_delivery.outcomes import Outcomes
 from singer_delivery.queued import Queued
 from singer_delivery.report import RunReport
 from singer_delivery.tickets import Whole
@@ -55,10 +56,9 @@ class Desk:
         self.states: list[Any] = []
         self.sender = Sender(scripted(*replies))
         endpoints = {"toy": ToyEndpoint(), "tables": ToyEndpoint("tables")}
-        self.delivery = Delivery(
-            endpoints, self.ledger, self.letters, self.report, self.states.append
-        )
-        self.stage = Stage(self.sender, listener=self.delivery.outcomes, endpoints=endpoints)
+        self.outcomes = Outcomes(self.ledger, self.letters, self.report, self.states.append)
+        self.delivery = Delivery(endpoints, self.ledger, self.outcomes)
+        self.stage = Stage(self.sender, listener=self.outcomes, endpoints=endpoints)
         self.delivery.dispatch = self.stage.dispatcher
 
     def hold(self, *rows: int | None, stream: str = "table") -> None:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from singer_delivery.ahead.mirror import FactRow, Key, read_row, row_of
 from singer_delivery.ahead.wire import Block, Result, touched_by
+from singer_delivery.ahead.worker import Task
 from singer_delivery.cleaning import is_surely_clean
 from singer_delivery.events import Fact, Known
 
@@ -29,6 +30,9 @@ class Mapper(Protocol):
     @property
     def is_full(self) -> bool:
         """Whether it has as many blocks as it may."""
+
+    def learn(self, task: Task) -> int:
+        """Tell of a task, and return its number."""
 
     def give(self, block: Block) -> None:
         """Let it map a block."""
@@ -87,6 +91,10 @@ class Intake:
         self._taken_otherwise = -1
         self._wrong: set[Key] = set()
         self.remapped = 0
+
+    def learn(self, task: Task) -> int:
+        """Tell the mapper of a task, and return its number."""
+        return self._mapper.learn(task)
 
     def give(self, desk: Desk, lines: list[bytes]) -> None:
         """Take lines, in their turn; at once as long as the mapper is not ready."""

@@ -17,19 +17,23 @@ from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note
 
 LENGTH = struct.Struct("<Q")
 
-_PLAIN = 2
+_VERSION = 2
 """The version of marshal that looks for no value that occurs twice: looking takes longer."""
 
 Head = tuple[str, str, str]
 """What many events have in common: endpoint, kind and name."""
 
 Row = tuple[Any, ...]
-"""What became of one record; its length tells which of three:
+"""What became of one record; its length tells which of three."""
 
-- 4, what most become, an event that says nothing new: its head's number, person, time and bytes;
-- 2, nothing that could be: the reason and a detail;
-- 5, all else: events, what was skipped, notes, what it renews, whether it is held.
-"""
+PLAIN = 4
+"""What most become, an event that says nothing new: its head's number, person, time and bytes."""
+
+UNMAPPABLE = 2
+"""Nothing can be made of it: the reason and a detail."""
+
+ANYTHING = 5
+"""All else: events, what was skipped, notes, what it renews, whether it is held."""
 
 
 class Block(NamedTuple):
@@ -69,7 +73,7 @@ class Result(NamedTuple):
 
 def frame(content: Any) -> bytes:
     """Return the bytes that carry a value."""
-    packed = marshal.dumps(content, _PLAIN)
+    packed = marshal.dumps(content, _VERSION)
     return LENGTH.pack(len(packed)) + packed
 
 
@@ -125,8 +129,15 @@ def shared_heads(heads: Iterable[Head]) -> list[Head]:
     return [(intern(endpoint), intern(kind), name) for endpoint, kind, name in heads]
 
 
+def read_plain(row: Row, heads: Sequence[Head]) -> tuple[Event, bytes]:
+    """Return the event that a PLAIN row was made of, but for its body, and its bytes."""
+    head, person, at, encoded = row
+    endpoint, kind, name = heads[head]
+    return Event(endpoint, kind, name, person, at, ENCODED), encoded
+
+
 def read_outcome(row: Row, heads: Sequence[Head]) -> tuple[Mapped, list[bytes]]:
-    """Return what a row of length 5 was made of, but for the bodies of the events."""
+    """Return what a row of ANYTHING was made of, but for the bodies of the events."""
     rows, skipped, notes, renewed, held = row
     events = [_read_event(each, heads) for each in rows]
     noted = tuple([Note(*note) for note in notes])
@@ -158,12 +169,10 @@ def touched_by(result: Result) -> Iterator[Key]:
     for row in (*result.looked_up, *result.renewed):
         yield row[:2]
     for made in result.rows:
-        if len(made) == 5:
-            for event in made[0]:
-                for row in (*event[5], *event[6]):
-                    yield row[:2]
-            for row in made[3]:
-                yield row[:2]
+        if len(made) == ANYTHING:
+            mapped, _ = read_outcome(made, result.heads)
+            for fact in (*said_by(mapped.events), *mapped.renewed):
+                yield fact[:2]
 
 
 def _rows(values: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:

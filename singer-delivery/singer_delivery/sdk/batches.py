@@ -68,7 +68,7 @@ class Batches:
         self._map_ahead = (os.cpu_count() or 1) > 1 if map_ahead is None else map_ahead
         self._waits_for_it = map_ahead is not None
         self._desks: dict[tuple[str, bool], tuple[AheadMapping, FileDesk]] = {}
-        self._opened: tuple[Process, Intake] | None = None
+        self._opened: Intake | None = None
         self._collecting: FileDesk | None = None
         self._waiting: list[bytes] = []
         self._has_files = False
@@ -108,13 +108,13 @@ class Batches:
         if self._opened is None:
             action()
         else:
-            self._intake.then(action)
+            self._opened.then(action)
 
     def drain(self) -> None:
         """Return when all that came is taken."""
         self._flush()
         if self._opened is not None:
-            self._intake.drain()
+            self._opened.drain()
 
     def before_waiting(self) -> None:
         """Take all that came; a tap that handed over files may wait until they are decided."""
@@ -126,17 +126,14 @@ class Batches:
     def close(self) -> None:
         """End the other process."""
         if self._opened is not None:
-            self._intake.close()
+            self._opened.close()
 
     @property
     def _intake(self) -> Intake:
-        return self._open()[1]
-
-    def _open(self) -> tuple[Process, Intake]:
-        """Return the process that maps ahead, and the way through it; started when first needed."""
+        """The way through the other process, which is started when it is first needed."""
         if self._opened is None:
             process = Process(self._run.ledger_address)
-            self._opened = process, Intake(process, self._run.ledger)
+            self._opened = Intake(process, self._run.ledger)
             if self._waits_for_it:
                 process.come_up()
         return self._opened
@@ -158,7 +155,7 @@ class Batches:
         of, desk = self._desks.get(key, (None, None))
         if desk is None or of is not mapping:
             task = Task(mapping, self._run.endpoints, stream.service, are_messages)
-            number = self._open()[0].learn(task)
+            number = self._intake.learn(task)
             kind = MessageDesk if are_messages else FileDesk
             desk = kind(stream.name, number, task, stream.due, self._run)
             self._desks[key] = mapping, desk

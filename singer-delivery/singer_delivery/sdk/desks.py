@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-from singer_delivery.ahead.wire import Result, Row, read_facts, read_outcome, said_by, shared_heads
+from singer_delivery.ahead.wire import (
+    PLAIN,
+    UNMAPPABLE,
+    Head,
+    Result,
+    Row,
+    read_facts,
+    read_outcome,
+    read_plain,
+    said_by,
+    shared_heads,
+)
 from singer_delivery.ahead.worker import BAD_LINE, Task, mapped_line
-from singer_delivery.events import ENCODED, Event, Fact, Note, Unmappable
+from singer_delivery.events import Event, Fact, Note, Unmappable
 from singer_delivery.queued import Queued
 from singer_delivery.sdk.reader import record_head
 
@@ -46,8 +57,8 @@ class FileDesk:
 
     @property
     def taken_otherwise(self) -> int:
-        """How many records were not mapped ahead."""
-        return self._delivery.mapped_here
+        """How many records were taken past every desk."""
+        return self._delivery.taken_singly
 
     def take(self, lines: list[bytes], result: Result) -> None:
         """Take lines as they were mapped.
@@ -59,12 +70,12 @@ class FileDesk:
         waiting: list[Queued] = []
         try:
             for line, row in zip(lines, result.rows, strict=True):
-                if len(row) == 4:
+                if len(row) == PLAIN:
                     waiting.append(self._plain_event(line, row, heads))
                 else:
                     waiting += self._anything(line, row, heads)
             delivery.renew(read_facts(result.renewed))
-        finally:
+        finally:  # also before a line that ends the run
             delivery.note(self._due([each.event for each in waiting]))
             delivery.send(waiting)
 
@@ -91,17 +102,15 @@ class FileDesk:
         """Take a record of which nothing can be made."""
         self._delivery.take_unmappable(self._stream, message, error)
 
-    def _plain_event(self, line: bytes, row: Row, heads: Sequence[tuple[str, str, str]]) -> Queued:
-        head, person, at, encoded = row
+    def _plain_event(self, line: bytes, row: Row, heads: Sequence[Head]) -> Queued:
+        event, encoded = read_plain(row, heads)
         receipt = self._delivery.open(self._stream, self.message_of(line))
         receipt.undecided = 1
-        return Queued(Event(*heads[head], person, at, ENCODED), encoded, receipt)
+        return Queued(event, encoded, receipt)
 
-    def _anything(
-        self, line: bytes, row: Row, heads: Sequence[tuple[str, str, str]]
-    ) -> Sequence[Queued]:
+    def _anything(self, line: bytes, row: Row, heads: Sequence[Head]) -> Sequence[Queued]:
         message = self.message_of(line)
-        if len(row) == 2:
+        if len(row) == UNMAPPABLE:
             self.take_unmappable(message, Unmappable(*row))
             return ()
         receipt = self._delivery.open(self._stream, message)

@@ -19,7 +19,17 @@ from singer_delivery.ahead import mirror
 from singer_delivery.ahead.intake import Intake
 from singer_delivery.ahead.mirror import Mirror
 from singer_delivery.ahead.process import AT_ONCE
-from singer_delivery.ahead.wire import Block, Packer, Result, read_facts, read_outcome, said_by
+from singer_delivery.ahead.wire import (
+    PLAIN,
+    UNMAPPABLE,
+    Block,
+    Packer,
+    Result,
+    read_facts,
+    read_outcome,
+    read_plain,
+    said_by,
+)
 from singer_delivery.ahead.worker import Task, Worker, mapped_line
 from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
 from singer_delivery.sources.news import is_news
@@ -121,11 +131,10 @@ class ToyDesk:
 
     def take(self, lines: list[bytes], result: Result) -> None:
         for line, row in zip(lines, result.rows, strict=True):
-            if len(row) == 4:
-                head, person, at, encoded = row
-                event = Event(*result.heads[head], person, at, {})
+            if len(row) == PLAIN:
+                event, encoded = read_plain(row, result.heads)
                 self._take(line, Mapped((event,)), [encoded])
-            elif len(row) == 2:
+            elif len(row) == UNMAPPABLE:
                 self.taken.append((line, *row))
             else:
                 self._take(line, *read_outcome(row, result.heads))
