@@ -204,6 +204,7 @@ class Ledger:
                 self._settle(key)
                 newest = self._fresh.get(key)
                 if newest is None or not self._renews(newest, fact):
+                    self._let_renewal_last(key)
                     continue
                 before = self._confirmed.get(key)
                 self._taken_back.add(key)
@@ -242,14 +243,13 @@ class Ledger:
                     del self._untrue[: len(untrue)]
 
     def _confirm(self, key: Key, fact: Fact) -> None:
+        before = self._lasting(key)
+        # Unless a newer word was deferred, or delivered, since; see `sources.news.is_news`.
+        if before is None or (before.at, before.value) <= (fact.at, fact.value):
+            self._confirmed[key] = fact
+            self._fresh.setdefault(key, fact)
         self._settle(key)
-        newest = self._fresh.get(key)
-        holds = newest if newest is not None and self._renews(newest, fact) else fact
-        before = self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
-        if before is not None and (before.at, before.value) > (holds.at, holds.value):
-            return  # a newer word was deferred, or delivered, since; see `sources.news.is_news`
-        self._confirmed[key] = holds
-        self._fresh.setdefault(key, holds)
+        self._let_renewal_last(key)
 
     def _forget(self, fact: Fact) -> None:
         key = fact[:2]
@@ -290,10 +290,22 @@ class Ledger:
         else:
             self._undecided.pop(key, None)
 
+    def _let_renewal_last(self, key: Key) -> None:
+        """Let the newest word last if it renews what lasts, and nothing is in the air any more."""
+        newest, lasting = self._fresh.get(key), self._lasting(key)
+        if not newest or not lasting or key in self._undecided:
+            return
+        if newest.value == lasting.value and newest.at > lasting.at:
+            self._confirmed[key] = newest
+
+    def _lasting(self, key: Key) -> Fact | None:
+        """Return what lasts, as far as memory knows: of what is in the air, it does."""
+        return self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
+
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
         if len(self._cache) >= CACHED:
             # What is in the air may be confirmed after a newer word: that must still be known.
-            older, in_the_air = self._older_cache, self._undecided
-            kept = {each: older[each] for each in in_the_air if each in older}
-            self._cache, self._older_cache = kept, self._cache
+            younger, older = self._cache, self._older_cache
+            kept = {k: older[k] for k in self._undecided if k in older and k not in younger}
+            self._cache, self._older_cache = kept, younger
         self._cache[key] = fact

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.events import Fact
@@ -126,20 +126,33 @@ def test_what_was_delivered_lasts_after_a_save(url):
         assert on_disk(url) == fact()
 
 
-@pytest.mark.parametrize("others", [0, 3 * CACHED], ids=["at once", "after many others"])
-def test_what_is_confirmed_late_is_not_known_in_place_of_what_was_saved_since(url, others):
+@pytest.mark.parametrize("others", [0, CACHED, 3 * CACHED])
+@pytest.mark.parametrize("is_known_of_old", [False, True])
+def test_what_is_confirmed_late_is_not_known_in_place_of_what_was_saved_since(
+    url, is_known_of_old, others
+):
     early, late = fact(value="v1", at=10), fact(value="v2", at=20)
     with opened(url) as ledger:
+        if is_known_of_old:
+            ledger.claim([fact(value="v0", at=1)])
+            ledger.save()
+            recall_others(ledger, CACHED)
+            assert ledger.recall("person", "ann") == fact(value="v0", at=1)
         ledger.expect([early])
         ledger.defer(UPDATE, [late])
         ledger.save()
-        for number in range(others):
-            ledger._put_in_cache(("person", str(number)), None)
+        recall_others(ledger, others)
+        assert ledger.recall("person", "ann") == late
         ledger.confirm([early])
         assert ledger.recall("person", "ann") == late
         ledger.save()
         assert ledger.recall("person", "ann") == late
     assert on_disk(url) == late
+
+
+def recall_others(ledger: Ledger, how_many: int) -> None:
+    for number in range(how_many):
+        ledger._put_in_cache(("person", str(number)), None)
 
 
 def test_many_delivered_facts_are_saved_without_being_asked(url):
@@ -605,3 +618,51 @@ def test_what_renews_a_rejected_fact_is_forgotten_with_it(url):
         ledger.renew([fact(at=5)])
         ledger.retract([fact(at=1)])
         assert ledger.recall("person", "ann") is None
+
+
+# Ground truth of the next test: a renewal moves the time of the word that it renews, and the last
+# word that was not rejected is what lasts.
+RENEWING = st.lists(
+    st.sampled_from(["tell", "defer", "renew", "deliver", "reject", "save"]), max_size=12
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(RENEWING)
+@example(["tell", "defer", "renew", "save", "deliver"])
+@example(["tell", "defer", "renew", "save", "reject"])
+def test_a_renewal_lasts_as_long_as_what_it_renews(tmp_path_factory, steps):
+    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'l.sqlite3'}"
+    words: dict[str, int] = {}
+    in_the_air: list[Fact] = []
+    with opened(url) as ledger:
+
+        def decide(step: str) -> None:
+            told = in_the_air.pop(0)
+            if step == "deliver":
+                ledger.confirm([told])
+            else:
+                ledger.retract([told])
+                del words[told.value]
+
+        for at, step in enumerate(steps):
+            said = fact(value=f"v{at:02}", at=at)
+            if step == "tell":
+                ledger.expect([said])
+                in_the_air.append(said)
+            elif step == "defer":
+                ledger.defer(UPDATE._replace(at=at), [said])
+            elif step == "renew" and words:
+                said = fact(value=[*words][-1], at=at)
+                ledger.renew([said])
+            elif step == "save":
+                ledger.save()
+            elif in_the_air and step in {"deliver", "reject"}:
+                decide(step)
+            if step in {"tell", "defer"} or (step == "renew" and words):
+                words[said.value] = at
+        while in_the_air:
+            decide("deliver")
+        ledger.save()
+    last = fact(value=[*words][-1], at=[*words.values()][-1]) if words else None
+    assert on_disk(url) == last
