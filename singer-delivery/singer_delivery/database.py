@@ -56,10 +56,9 @@ class Database:
         self._upsert_update = _Prepared(engine, upsert_update, ("scope", *Update._fields))
         self._sent = _Prepared(engine, _sent, _SENT)
         self._untrue = _Prepared(engine, _untrue, _UNTRUE)
-        self._select = _Prepared(engine, _fact, _ASKED)
-        self._waiting = select(*(tables.updates.c[name] for name in Update._fields)).where(
-            tables.updates.c.scope == scope
-        )
+        self._fact = _Prepared(engine, _fact, _ASKED)
+        self._update = _Prepared(engine, _update, _ASKED_UPDATE)
+        self._waiting = _updates.where(tables.updates.c.scope == scope)
         self._engine = engine
         try:
             with told_as_storage_error():
@@ -71,12 +70,7 @@ class Database:
 
     def read(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
-        asked = self._select.row((self._scope, kind, self._storable(_fitted(name))))
-        with told_as_storage_error():
-            if self._cursor is not None:
-                row = self._cursor.execute(self._select.text, asked).fetchone()
-            else:
-                row = self._reader.exec_driver_sql(self._select.text, asked).first()
+        row = self._first(self._fact, (self._scope, kind, self._storable(_fitted(name))))
         return None if row is None else Fact(kind, name, *row)
 
     def write(
@@ -114,12 +108,7 @@ class Database:
 
     def update(self, endpoint: str, name: str) -> Update | None:
         """Return the update of this name, if one waits."""
-        asked = self._waiting.where(
-            tables.updates.c.endpoint == endpoint,
-            tables.updates.c.name == self._storable(_fitted(name)),
-        )
-        with told_as_storage_error():
-            row = self._reader.execute(asked).first()
+        row = self._first(self._update, (self._scope, endpoint, self._storable(_fitted(name))))
         return None if row is None else Update(*row)
 
     def updates(self) -> Iterator[Update]:
@@ -134,6 +123,13 @@ class Database:
         self._reader.close()
         self._writer.close()
         self._engine.dispose()
+
+    def _first(self, statement: _Prepared, values: tuple[Any, ...]) -> Any:
+        asked = statement.row(values)
+        with told_as_storage_error():
+            if self._cursor is not None:
+                return self._cursor.execute(statement.text, asked).fetchone()
+            return self._reader.exec_driver_sql(statement.text, asked).first()
 
     def _updates_behind(self, after: tuple[str, str]) -> list[Update]:
         key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
@@ -186,6 +182,7 @@ class _Prepared:
 
 _FACT = tuple(column.name for column in tables.facts.columns)
 _ASKED = ("asked_scope", "asked_kind", "asked_name")
+_ASKED_UPDATE = ("asked_scope", "asked_endpoint", "asked_name")
 _UNTRUE = ("old_scope", "old_kind", "old_name", "old_value")
 _SENT = ("sent_scope", "sent_endpoint", "sent_name", "sent_at")
 
@@ -195,6 +192,8 @@ def _each(table: Table, names: tuple[str, ...]) -> list[Any]:
 
 
 _fact = select(tables.facts.c.value, tables.facts.c.at).where(*_each(tables.facts, _ASKED))
+_updates = select(*(tables.updates.c[name] for name in Update._fields))
+_update = _updates.where(*_each(tables.updates, _ASKED_UPDATE))
 _untrue = delete(tables.facts).where(*_each(tables.facts, _UNTRUE))
 _sent = delete(tables.updates).where(*_each(tables.updates, _SENT))
 

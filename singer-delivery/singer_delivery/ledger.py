@@ -16,9 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from singer_delivery.database import Database
 from singer_delivery.events import Fact
+from singer_delivery.in_the_air import InTheAir, Key
 from singer_delivery.updates import Update
-
-Key = tuple[str, str]
 
 CACHED = 20_000
 """Facts kept in memory besides those not yet on disk, at least; at most twice as many: 16 MB."""
@@ -56,7 +55,7 @@ class Ledger:
         self._untrue: list[Fact] = []
         self._on_their_way: dict[Key, int] = {}
         self._deferring = self._database.endpoints()
-        self._undecided: dict[Key, int] = {}  # events in the air, by what they would make true
+        self._in_the_air = InTheAir()
         # As on disk, those used last: when the younger is full it becomes the older.
         self._cache: dict[Key, Fact | None] = {}
         self._older_cache: dict[Key, Fact | None] = {}
@@ -79,8 +78,20 @@ class Ledger:
         with self._lock:
             return {**self._older_cache, **self._cache, **self._fresh}
 
+    def agrees(self, key: Key, on_disk: Fact | None) -> bool:
+        """Tell whether what was on disk a moment ago is what is known.
+
+        It is not read again: what was saved since, or is not saved yet, is in memory.
+        """
+        with self._lock:
+            fact = self._fresh.get(key) or self._cache.get(key, UNREAD)
+            if fact is UNREAD:
+                fact = self._older_cache.get(key, on_disk)
+                self._put_in_cache(key, fact)
+        return fact == on_disk
+
     def taken_back(self) -> set[Key]:
-        """Return what proved untrue since the last call, by kind and name."""
+        """Return what proved untrue since the last call, or may have, by kind and name."""
         with self._lock:
             taken_back, self._taken_back = self._taken_back, set()
         return taken_back
@@ -107,9 +118,8 @@ class Ledger:
         """Say what will hold once the event that carries it is delivered."""
         with self._lock:
             for fact in facts:
-                key = fact[:2]
-                self._fresh[key] = fact
-                self._undecided[key] = self._undecided.get(key, 0) + 1
+                self._fresh[fact[:2]] = fact
+                self._in_the_air.add(fact)
 
     def renew(self, facts: Iterable[Fact]) -> None:
         """Say that what was said before holds at a later time too.
@@ -124,7 +134,9 @@ class Ledger:
                 if known is None or known.value != fact.value or known.at >= fact.at:
                     continue
                 self._fresh[key] = fact
-                if key not in self._undecided:
+                if self._in_the_air.newest(key) is known:
+                    self._in_the_air.renew(fact)
+                else:
                     self._confirmed[key] = fact
 
     def defer(self, update: Update, facts: Iterable[Fact]) -> None:
@@ -200,18 +212,7 @@ class Ledger:
         """Say that the event was rejected: what it would have made true is forgotten."""
         with self._lock:
             for fact in facts:
-                key = fact[:2]
-                self._settle(key)
-                newest = self._fresh.get(key)
-                if newest is None or not self._renews(newest, fact):
-                    self._let_renewal_last(key)
-                    continue
-                before = self._confirmed.get(key)
-                self._taken_back.add(key)
-                if before is None:
-                    del self._fresh[key]
-                else:
-                    self._fresh[key] = before
+                self._retract(fact[:2], fact)
 
     def save_claims(self) -> None:
         """Return when every claim made before this call is on disk."""
@@ -238,18 +239,34 @@ class Ledger:
             with self._lock:
                 for key, fact in facts.items():
                     self._saved(key, fact, waiting)
+                if len(facts) > CACHED // 2:  # see `agrees`: the cache may soon lack some of them
+                    self._taken_back.update(facts)
                 if self._keep:
                     self._forget_updates(updates, len(sent))
                     del self._untrue[: len(untrue)]
 
     def _confirm(self, key: Key, fact: Fact) -> None:
-        before = self._lasting(key)
-        # Unless a newer word was deferred, or delivered, since; see `sources.news.is_news`.
-        if before is None or (before.at, before.value) <= (fact.at, fact.value):
-            self._confirmed[key] = fact
-            self._fresh.setdefault(key, fact)
-        self._settle(key)
-        self._let_renewal_last(key)
+        word, before = self._in_the_air.land(fact), self._lasting(key)
+        if before is not None and (before.at, before.value) > (word.at, word.value):
+            return  # a newer word was deferred, or delivered, since; see `sources.news.is_news`
+        self._confirmed[key] = word
+        self._fresh.setdefault(key, word)
+
+    def _retract(self, key: Key, fact: Fact) -> None:
+        if self._fresh.get(key) is not self._in_the_air.land(fact):
+            return
+        self._taken_back.add(key)
+        said, lasting = self._in_the_air.newest(key), self._lasting(key)
+        if said is not None and (lasting is None or said.at > lasting.at):
+            self._fresh[key] = said
+        elif key in self._confirmed:
+            self._fresh[key] = self._confirmed[key]
+        else:
+            del self._fresh[key]
+
+    def _lasting(self, key: Key) -> Fact | None:
+        """Return what lasts, as far as memory knows: of what is in the air, it does."""
+        return self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
 
     def _forget(self, fact: Fact) -> None:
         key = fact[:2]
@@ -275,37 +292,10 @@ class Ledger:
             if self._fresh.get(key) is fact:
                 del self._fresh[key]
 
-    def _renews(self, newest: Fact, fact: Fact) -> bool:
-        """Tell whether the newest word is this fact, or renews it.
-
-        While others are in the air, one of them may say the same again; that is theirs.
-        """
-        is_alone = fact[:2] not in self._undecided
-        return newest is fact or (is_alone and newest.value == fact.value)
-
-    def _settle(self, key: Key) -> None:
-        left = self._undecided.get(key, 0) - 1
-        if left > 0:
-            self._undecided[key] = left
-        else:
-            self._undecided.pop(key, None)
-
-    def _let_renewal_last(self, key: Key) -> None:
-        """Let the newest word last if it renews what lasts, and nothing is in the air any more."""
-        newest, lasting = self._fresh.get(key), self._lasting(key)
-        if not newest or not lasting or key in self._undecided:
-            return
-        if newest.value == lasting.value and newest.at > lasting.at:
-            self._confirmed[key] = newest
-
-    def _lasting(self, key: Key) -> Fact | None:
-        """Return what lasts, as far as memory knows: of what is in the air, it does."""
-        return self._confirmed.get(key) or self._cache.get(key) or self._older_cache.get(key)
-
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
         if len(self._cache) >= CACHED:
             # What is in the air may be confirmed after a newer word: that must still be known.
             younger, older = self._cache, self._older_cache
-            kept = {k: older[k] for k in self._undecided if k in older and k not in younger}
+            kept = {k: older[k] for k in self._in_the_air.keys if k in older and k not in younger}
             self._cache, self._older_cache = kept, younger
         self._cache[key] = fact

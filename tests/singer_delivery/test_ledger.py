@@ -5,6 +5,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -590,6 +591,47 @@ def test_of_the_same_instant_the_greater_outlasts_what_is_confirmed_late(url):
     assert on_disk(url) == late
 
 
+@pytest.mark.parametrize("others", [0, CACHED // 2])
+def test_what_was_read_from_the_disk_is_held_against_what_is_known(url, others):
+    with opened(url) as ledger:
+        ledger.claim([fact("bob"), fact("cid", at=1)])
+        ledger.expect([fact("dan")])
+        ledger.save()
+        ledger.claim([fact("cid", at=2)])
+        recall_others(ledger, others)
+        agreed = {
+            (name, on_disk and on_disk.at): ledger.agrees(("person", name), on_disk)
+            for name, on_disk in [
+                ("ann", None),
+                ("bob", None),
+                ("bob", fact("bob")),
+                ("cid", fact("cid", at=1)),
+                ("dan", None),
+            ]
+        }
+    assert agreed == {
+        ("ann", None): True,
+        ("bob", None): False,  # it was saved since
+        ("bob", 1): True,
+        ("cid", 1): False,  # it is not saved yet
+        ("dan", None): False,
+    }
+
+
+def test_what_was_read_from_the_disk_is_known_then(url):
+    with opened(url) as ledger:
+        assert ledger.agrees(("person", "ann"), fact(at=5))
+        assert ledger.recall("person", "ann") == fact(at=5)
+
+
+def test_after_a_save_too_great_for_the_cache_nothing_read_before_it_counts(url):
+    names = [str(number) for number in range(CACHED)]
+    with opened(url) as ledger:
+        ledger.claim(fact(name) for name in names)
+        ledger.save()
+        assert ledger.taken_back() == {("person", name) for name in names}
+
+
 def test_what_is_taken_back_is_told_once(url):
     with opened(url) as ledger:
         ledger.expect([fact(), fact("bob")])
@@ -620,49 +662,64 @@ def test_what_renews_a_rejected_fact_is_forgotten_with_it(url):
         assert ledger.recall("person", "ann") is None
 
 
-# Ground truth of the next test: a renewal moves the time of the word that it renews, and the last
-# word that was not rejected is what lasts.
-RENEWING = st.lists(
-    st.sampled_from(["tell", "defer", "renew", "deliver", "reject", "save"]), max_size=12
-)
+@dataclass
+class Words:
+    """Ground truth: what was said of Ann and not rejected, in order, each at its latest time."""
+
+    ledger: Ledger
+    said: dict[str, int] = field(default_factory=dict)
+    in_the_air: list[Fact] = field(default_factory=list)
+
+    @property
+    def last(self) -> Fact | None:
+        return fact(value=[*self.said][-1], at=[*self.said.values()][-1]) if self.said else None
+
+    def tell(self, at: int) -> None:
+        self.in_the_air.append(fact(value=f"v{at:02}", at=at))
+        self.ledger.expect([self.in_the_air[-1]])
+        self.said[f"v{at:02}"] = at
+
+    def defer(self, at: int) -> None:
+        self.ledger.defer(UPDATE._replace(at=at), [fact(value=f"v{at:02}", at=at)])
+        self.said[f"v{at:02}"] = at
+
+    def renew(self, at: int) -> None:
+        if self.last is not None:
+            self.said[self.last.value] = at
+            self.ledger.renew([self.last])
+
+    def deliver(self, _at: int) -> None:
+        if self.in_the_air:
+            self.ledger.confirm([self.in_the_air.pop(0)])
+
+    def reject(self, _at: int) -> None:
+        if self.in_the_air:
+            told = self.in_the_air.pop(0)
+            self.ledger.retract([told])
+            del self.said[told.value]
+
+    def save(self, _at: int) -> None:
+        self.ledger.save()
 
 
-@settings(max_examples=300, deadline=None)
-@given(RENEWING)
-@example(["tell", "defer", "renew", "save", "deliver"])
-@example(["tell", "defer", "renew", "save", "reject"])
-def test_a_renewal_lasts_as_long_as_what_it_renews(tmp_path_factory, steps):
+STEPS_OF_WORDS = st.sampled_from([
+    Words.tell, Words.defer, Words.renew, Words.deliver, Words.reject, Words.save
+])  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STEPS_OF_WORDS, max_size=12))
+@example([Words.tell, Words.defer, Words.renew, Words.save, Words.deliver])
+@example([Words.tell, Words.defer, Words.renew, Words.save, Words.reject])
+@example([Words.tell, Words.renew, Words.tell, Words.deliver, Words.reject])
+def test_the_last_word_that_was_not_rejected_is_known_and_lasts(tmp_path_factory, steps):
     url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'l.sqlite3'}"
-    words: dict[str, int] = {}
-    in_the_air: list[Fact] = []
     with opened(url) as ledger:
-
-        def decide(step: str) -> None:
-            told = in_the_air.pop(0)
-            if step == "deliver":
-                ledger.confirm([told])
-            else:
-                ledger.retract([told])
-                del words[told.value]
-
+        words = Words(ledger)
         for at, step in enumerate(steps):
-            said = fact(value=f"v{at:02}", at=at)
-            if step == "tell":
-                ledger.expect([said])
-                in_the_air.append(said)
-            elif step == "defer":
-                ledger.defer(UPDATE._replace(at=at), [said])
-            elif step == "renew" and words:
-                said = fact(value=[*words][-1], at=at)
-                ledger.renew([said])
-            elif step == "save":
-                ledger.save()
-            elif in_the_air and step in {"deliver", "reject"}:
-                decide(step)
-            if step in {"tell", "defer"} or (step == "renew" and words):
-                words[said.value] = at
-        while in_the_air:
-            decide("deliver")
+            step(words, at)
+            assert ledger.recall("person", "ann") == words.last
+        while words.in_the_air:
+            words.deliver(0)
         ledger.save()
-    last = fact(value=[*words][-1], at=[*words.values()][-1]) if words else None
-    assert on_disk(url) == last
+    assert on_disk(url) == words.last

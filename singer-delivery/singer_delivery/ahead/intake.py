@@ -50,8 +50,11 @@ class Truth(Known, Protocol):
     def in_memory(self) -> Mapping[Key, Fact | None]:
         """Return all that may not be on disk, and more."""
 
+    def agrees(self, key: Key, on_disk: Fact | None) -> bool:
+        """Tell whether what was on disk a moment ago is what is known."""
+
     def taken_back(self) -> set[Key]:
-        """Return what proved untrue since the last call, by kind and name."""
+        """Return what proved untrue since the last call, or may have, by kind and name."""
 
 
 class Desk(Protocol):
@@ -154,8 +157,8 @@ class Intake:
 
     def _is_true(self, result: Result) -> bool:
         """Tell whether what was found on disk is what the ledger knows."""
-        recall = self._truth.recall
-        return all(recall(*row[:2]) == read_row(row) for row in result.looked_up)
+        agrees = self._truth.agrees
+        return all(agrees(row[:2], read_row(row)) for row in result.looked_up)
 
     def _everything(self) -> list[FactRow]:
         self._wrong = set()

@@ -94,6 +94,9 @@ class Truth:
     def in_memory(self) -> dict[Key, Fact]:
         return {key: fact for key, fact in self.facts.items() if self.disk.get(key) != fact}
 
+    def agrees(self, key: Key, on_disk: Fact | None) -> bool:
+        return self.facts.get(key) == on_disk
+
     def taken_back(self) -> set[Key]:
         untrue, self.untrue = self.untrue, set()
         return untrue
