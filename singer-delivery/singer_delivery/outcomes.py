@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from singer_delivery.chapters import Chapter, Chapters, State
+from singer_delivery.compression import grown
 from singer_delivery.dead_letter_limit import DeadLetterLimit
 from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.endpoint import Judgement, Verdict
@@ -150,7 +151,7 @@ class Outcomes:
             self._dead_letters.add(
                 DeadLetter(
                     update.stream,
-                    update.message,
+                    grown(update.message),
                     judgement.reason,
                     judgement.detail,
                     attempts,

@@ -11,6 +11,9 @@ from typing import Protocol
 from singer_delivery.endpoint import Judgement, Request
 from singer_delivery.events import Event
 
+OVERHEAD = 1_200
+"""Bytes that an event takes besides what it carries, about: its ticket, its person, its place."""
+
 
 class Ticket:
     """The record a queued event was made of; `message` is its line, kept until it is decided."""
@@ -27,7 +30,7 @@ class Queued:
     Attributes:
         number: how many came before it.
         size: bytes as encoded, before compression.
-        held: bytes that it keeps in memory until it is decided.
+        held: bytes that it keeps in memory until it is decided, about.
         after: the event of another lane that must be decided before this one leaves.
         presence: where its person's undecided events are, once it waits in a lane.
     """
@@ -42,7 +45,7 @@ class Queued:
         self.ticket = ticket
         self.number = 0
         self.size = len(encoded)
-        self.held = self.size + len(ticket.message)
+        self.held = self.size + len(ticket.message) + OVERHEAD
         self.after: Queued | None = None
         self.decided = False
         self.presence: Presence | None = None

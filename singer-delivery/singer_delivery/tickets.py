@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+import orjson
+
 from singer_delivery.chapters import Chapter
+from singer_delivery.compression import shrunk
 from singer_delivery.events import ENCODED, Event
 from singer_delivery.queued import Queued, Ticket
 from singer_delivery.updates import Update
@@ -88,6 +90,6 @@ def as_update(event: Event, encoded: bytes, receipt: Receipt) -> Update:
         event.name,
         receipt.stream,
         encoded,
-        receipt.message,
-        json.dumps(event.facts),
+        shrunk(receipt.message),
+        orjson.dumps([tuple(fact) for fact in event.facts]).decode(),
     )

@@ -9,8 +9,8 @@ class Update(NamedTuple):
     """The newest update of a person or group, kept until the run ends.
 
     `name` is whose it is, `at` the time of its record (µs since 1970); `kind` and `event` are for
-    the report, `stream` and `message` (the RECORD message it came from) for the dead letters;
-    `facts`, as JSON, is what holds because of it, unless it is refused.
+    the report, `stream` and `message` (the RECORD message it came from, `compression.shrunk`) for
+    the dead letters; `facts`, as JSON, is what holds because of it, unless it is refused.
     """
 
     endpoint: str
