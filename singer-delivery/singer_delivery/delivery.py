@@ -13,6 +13,7 @@ from typing import Any
 from singer_delivery.chapters import State
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note, RecordMapping, Unmappable
+from singer_delivery.heaps import give_back
 from singer_delivery.ledger import Ledger
 from singer_delivery.outcomes import Outcomes
 from singer_delivery.queued import Queued
@@ -148,6 +149,7 @@ class Delivery:
         """
         self._dispatcher.drain()
         self._chapters.rest()
+        give_back()
         self._send_updates()
         for whole in wholes:
             encoded = self._endpoints[whole.event.endpoint].encode(whole.event)

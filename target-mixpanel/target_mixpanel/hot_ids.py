@@ -18,8 +18,8 @@ DAY = 86_400_000_000
 TOO_MANY = "over_200000_events_of_one_id_and_day"
 """Note of the first of them."""
 
-COUNTED = 50_000
-"""Pairs of id and day that are counted at once."""
+COUNTED = 10_000
+"""Pairs of id and day that are counted at once, at most: some 2 MB."""
 
 
 class HotIds:

@@ -45,3 +45,26 @@ def heaps(how: str) -> int:
 def test_a_dozen_threads_share_two_heaps():
     assert heaps("shared") == 2
     assert heaps("as they come") > 2
+
+
+IN_PIECES = """
+from pathlib import Path
+from singer_delivery.heaps import give_back
+
+def megabytes():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(each.split()[1]) for each in lines if each.startswith("VmRSS")) // 1024
+
+some = [bytes(2_000) for _ in range(50_000)]
+some = some[::20]
+before = megabytes()
+print(give_back(), before - megabytes())
+"""
+
+
+@pytest.mark.skipif(not GLIBC, reason="glibc's heaps can be told")
+def test_what_is_free_between_what_is_not_goes_back_to_the_system():
+    command = [sys.executable, "-c", IN_PIECES]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    assert told[0] == "True"
+    assert int(told[1]) > 20  # of a hundred, which lie in pieces of 40,000 bytes

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Protocol
 
 from singer_delivery.ahead.mirror import FactRow, Key, read_row, row_of
@@ -158,7 +159,7 @@ class Intake:
     def _is_true(self, result: Result) -> bool:
         """Tell whether what was found on disk is what the ledger knows."""
         agrees = self._truth.agrees
-        return all(agrees(row[:2], read_row(row)) for row in result.looked_up)
+        return all(agrees((intern(row[0]), row[1]), read_row(row)) for row in result.looked_up)
 
     def _everything(self) -> list[FactRow]:
         self._wrong = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import intern
 
 from singer_delivery.events import Fact, Mapped
 
@@ -25,7 +26,8 @@ def row_of(key: Key, fact: Fact | None) -> FactRow:
 
 def read_row(row: FactRow) -> Fact | None:
     """Return what `row_of` was given."""
-    return None if row[2] is None else Fact(*row)  # type: ignore[arg-type] # it has a value
+    kind, name, value, at = row
+    return None if value is None else Fact(intern(kind), name, value, at)
 
 
 class Mirror:

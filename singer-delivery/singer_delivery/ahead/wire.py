@@ -154,7 +154,7 @@ def _read_event(row: tuple[Any, ...], heads: Sequence[Head]) -> Event:
 
 def read_facts(rows: Sequence[FactRow]) -> tuple[Fact, ...]:
     """Return the facts of rows that all have a value."""
-    return tuple([Fact(*row) for row in rows]) if rows else ()  # type: ignore[arg-type]
+    return tuple([Fact(intern(row[0]), *row[1:]) for row in rows]) if rows else ()  # type: ignore[arg-type]
 
 
 def said_by(events: Iterable[Event]) -> Iterator[Fact]:
