@@ -11,14 +11,17 @@ from typing import Protocol
 from singer_delivery.endpoint import Judgement, Request
 from singer_delivery.events import Event
 
-OVERHEAD = 1_200
-"""Bytes that an event takes besides what it carries, about: its ticket, its person, its place."""
-
 
 class Ticket:
-    """The record a queued event was made of; `message` is its line, kept until it is decided."""
+    """The record a queued event was made of; `message` is its line, kept until it is decided.
+
+    Attributes:
+        overhead: bytes that an event takes besides what it carries, about: ticket, person, place.
+    """
 
     __slots__ = ("message",)
+
+    overhead = 700
 
     def __init__(self, message: bytes) -> None:
         self.message = message
@@ -45,7 +48,7 @@ class Queued:
         self.ticket = ticket
         self.number = 0
         self.size = len(encoded)
-        self.held = self.size + len(ticket.message) + OVERHEAD
+        self.held = self.size + len(ticket.message) + ticket.overhead
         self.after: Queued | None = None
         self.decided = False
         self.presence: Presence | None = None

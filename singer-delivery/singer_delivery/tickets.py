@@ -49,6 +49,8 @@ class Waiting(Ticket):
 
     __slots__ = ("update",)
 
+    overhead = 1_450  # the words of an update are its own
+
     def __init__(self, update: Update) -> None:
         super().__init__(update.message)
         self.update = update

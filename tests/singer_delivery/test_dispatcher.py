@@ -10,7 +10,7 @@ from singer_delivery.endpoint import Limits, Reply, Request, Verdict
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable, StorageError
 from singer_delivery.lanes import Lanes
 from singer_delivery.pace import Pace
-from singer_delivery.queued import OVERHEAD, Queued, Ticket
+from singer_delivery.queued import Queued, Ticket
 
 from tests.singer_delivery.toys import (
     OK,
@@ -374,7 +374,7 @@ def test_submit_waits_while_the_memory_is_full():
 
 
 def test_a_full_memory_sends_what_waits():
-    with Stage(Sender(), held_bytes=OVERHEAD + 1_000, linger=1_000) as stage:
+    with Stage(Sender(), held_bytes=Ticket.overhead + 1_000, linger=1_000) as stage:
         stage.submit(toy_event(0), message=b"x" * 2_000)
         within(lambda: stage.submit(toy_event(1)))
         assert stage.notes.verdicts() == {0: [Verdict.DELIVERED]}
@@ -382,7 +382,7 @@ def test_a_full_memory_sends_what_waits():
 
 def test_half_a_memory_sends_the_fullest_request_as_it_is():
     endpoints = {"toy": ToyEndpoint(limits=Limits(1_000, 1_000_000))}
-    twenty = 20 * (OVERHEAD + 1_000)
+    twenty = 20 * (Ticket.overhead + 1_000)
     with Stage(Sender(), endpoints=endpoints, held_bytes=twenty, linger=1_000) as stage:
         stage.submit(*(toy_event(n, f"p{n}") for n in range(9)), message=b"x" * 980)
         time.sleep(0.05)
