@@ -37,7 +37,9 @@ class InTheAir:
         """Return what a decided event told, at the time at which it was renewed last."""
         key = fact[:2]
         said = self._said.get(key, [])
-        word = next((each for each in said if each.value == fact.value), fact)
+        # Not always the first: a service may take the one, and ask for the other again.
+        renewed = (each for each in said if each.value == fact.value and each.at >= fact.at)
+        word = next(renewed, fact)
         if said == [word]:
             del self._said[key]
         elif word in said:

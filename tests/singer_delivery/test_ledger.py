@@ -667,36 +667,44 @@ class Words:
     """Ground truth: what was said of Ann and not rejected, in order, each at its latest time."""
 
     ledger: Ledger
-    said: dict[str, int] = field(default_factory=dict)
-    in_the_air: list[Fact] = field(default_factory=list)
+    said: list[list[Any]] = field(default_factory=list)
+    in_the_air: list[tuple[Fact, list[Any]]] = field(default_factory=list)
 
     @property
     def last(self) -> Fact | None:
-        return fact(value=[*self.said][-1], at=[*self.said.values()][-1]) if self.said else None
+        return fact(value=self.said[-1][0], at=self.said[-1][1]) if self.said else None
+
+    def _say(self, at: int) -> Fact:
+        """Say something else than last time; it may have been said before."""
+        value = f"v{at % 2}"
+        if self.last is not None and value == self.last.value:
+            value = f"v{2 + at % 2}"
+        self.said.append([value, at])
+        return fact(value=value, at=at)
 
     def tell(self, at: int) -> None:
-        self.in_the_air.append(fact(value=f"v{at:02}", at=at))
-        self.ledger.expect([self.in_the_air[-1]])
-        self.said[f"v{at:02}"] = at
+        told = self._say(at)
+        self.in_the_air.append((told, self.said[-1]))
+        self.ledger.expect([told])
 
     def defer(self, at: int) -> None:
-        self.ledger.defer(UPDATE._replace(at=at), [fact(value=f"v{at:02}", at=at)])
-        self.said[f"v{at:02}"] = at
+        self.ledger.defer(UPDATE._replace(at=at), [self._say(at)])
 
     def renew(self, at: int) -> None:
         if self.last is not None:
-            self.said[self.last.value] = at
+            self.said[-1][1] = at
             self.ledger.renew([self.last])
 
-    def deliver(self, _at: int) -> None:
+    def deliver(self, which: int) -> None:
         if self.in_the_air:
-            self.ledger.confirm([self.in_the_air.pop(0)])
+            told, _ = self.in_the_air.pop(which % len(self.in_the_air))
+            self.ledger.confirm([told])
 
-    def reject(self, _at: int) -> None:
+    def reject(self, which: int) -> None:
         if self.in_the_air:
-            told = self.in_the_air.pop(0)
+            told, word = self.in_the_air.pop(which % len(self.in_the_air))
             self.ledger.retract([told])
-            del self.said[told.value]
+            self.said = [each for each in self.said if each is not word]
 
     def save(self, _at: int) -> None:
         self.ledger.save()
@@ -712,6 +720,7 @@ STEPS_OF_WORDS = st.sampled_from([
 @example([Words.tell, Words.defer, Words.renew, Words.save, Words.deliver])
 @example([Words.tell, Words.defer, Words.renew, Words.save, Words.reject])
 @example([Words.tell, Words.renew, Words.tell, Words.deliver, Words.reject])
+@example([*2 * [Words.save], *3 * [Words.tell], Words.deliver, Words.reject])  # the last, the first
 def test_the_last_word_that_was_not_rejected_is_known_and_lasts(tmp_path_factory, steps):
     url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'l.sqlite3'}"
     with opened(url) as ledger:
