@@ -176,7 +176,7 @@ class Dispatcher:
             if self._stopping:
                 return None
             lane.sending = True
-            batch = self._lanes.take(lane)
+            batch = self._lanes.take(lane, self._linger)
             self._progress.notify()
             return batch
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from singer_delivery.batcher import first_batch
@@ -108,14 +108,18 @@ class Lanes:
         if self._since_nudge * NUDGES >= self._held_bytes <= 2 * self._held:
             self._nudge()
 
-    def take(self, lane: Lane) -> list[Queued]:
+    def take(self, lane: Lane, linger: float) -> list[Queued]:
         """Remove and return the events of the lane's next request.
 
-        They share one endpoint, and only the first may have had to wait for another lane. Events
-        of other endpoints stay, and with them what comes later of their people.
+        They share one endpoint: the first event's when that has waited for `linger` seconds, else
+        the one for which most wait, so that a few for another do not take a request of their own
+        each time. Those of other endpoints stay, and with them what comes later of their people.
+        Only the first event may have had to wait for another lane.
         """
-        endpoint, waiting = lane.waiting[0].event.endpoint, lane.waiting
-        batch = first_batch(self._may_leave(waiting, endpoint), self._endpoints[endpoint].limits)
+        waiting, first = lane.waiting, lane.waiting[0].event.endpoint
+        has_lingered = time.monotonic() >= lane.since + linger
+        batch = [] if has_lingered else self._batch(waiting, _most_frequent_endpoint(waiting))
+        batch = batch or self._batch(waiting, first)
         if batch[-1] is waiting[len(batch) - 1]:
             for _ in batch:
                 waiting.popleft()
@@ -126,6 +130,9 @@ class Lanes:
         lane.size -= sum([queued.size for queued in batch])
         lane.is_full = self._is_full(lane)
         return batch
+
+    def _batch(self, waiting: Iterable[Queued], endpoint: str) -> list[Queued]:
+        return first_batch(self._may_leave(waiting, endpoint), self._endpoints[endpoint].limits)
 
     def _may_leave(self, waiting: Iterable[Queued], endpoint: str) -> Iterator[Queued]:
         """Yield what may travel together without overtaking an earlier event of its person."""
@@ -231,3 +238,8 @@ class Lanes:
 
     def _blocked(self, queued: Queued) -> bool:
         return queued.after is not None and not queued.after.decided
+
+
+def _most_frequent_endpoint(waiting: Iterable[Queued]) -> str:
+    [(endpoint, _)] = Counter([queued.event.endpoint for queued in waiting]).most_common(1)
+    return endpoint

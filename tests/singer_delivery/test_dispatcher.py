@@ -298,6 +298,35 @@ def test_what_is_hurried_leaves_whole_whatever_its_endpoints():
         assert len(stage.notes.outcomes) == len(plan)  # what comes later may linger
 
 
+def numbers_in(batch: list[Queued]) -> list[int]:
+    return [queued.event.body["number"] for queued in batch]
+
+
+@pytest.mark.parametrize(
+    ("plan", "waited", "expected"),
+    [
+        pytest.param("ann:people bob:events cyn:events", 0, [[1, 2], [0]], id="the most"),
+        pytest.param("ann:people bob:events cyn:events", 2, [[0], [1, 2]], id="it has lingered"),
+        pytest.param("ann:people ann:events ann:events", 0, [[0], [1, 2]], id="all are behind it"),
+        pytest.param("ann:people ann:events cyn:events", 0, [[2], [0], [1]], id="some are"),
+        pytest.param("ann:people bob:events", 0, [[0], [1]], id="as many"),
+    ],
+)
+def test_of_what_waits_the_most_leaves_first_unless_the_first_has_lingered(plan, waited, expected):
+    endpoints = {name: ToyEndpoint(name, Limits(6, 10_000)) for name in ("events", "people")}
+    with (lock := threading.RLock()):
+        lanes = Lanes(1, lock, endpoints)
+        [lane] = lanes.lanes
+        for number, (person, endpoint) in enumerate(each.split(":") for each in plan.split()):
+            event = toy_event(number, person, endpoint=endpoint)
+            lanes.put(lane, Queued(event, b"{}", Ticket(b"")))
+        lane.since -= waited
+        taken = []
+        while lane.waiting:
+            taken.append(numbers_in(lanes.take(lane, 1.0)))
+    assert taken == expected
+
+
 def test_what_was_passed_over_does_not_wait_anew():
     endpoints = {name: ToyEndpoint(name) for name in ("events", "people")}
     with (lock := threading.RLock()):
@@ -307,7 +336,7 @@ def test_what_was_passed_over_does_not_wait_anew():
             event = toy_event(number, f"p{number}", endpoint=endpoint)
             lanes.put(lane, Queued(event, b"{}", Ticket(b"")))
         lane.since -= 0.75
-        assert [queued.event.body["number"] for queued in lanes.take(lane)] == [0, 2]
+        assert numbers_in(lanes.take(lane, 1.0)) == [0, 2]
         assert lanes.patience(lane, 1.0) <= 0.25
 
 
