@@ -149,7 +149,7 @@ class Page:
 
     def _latency(self) -> Iterator[str]:
         yield f"## When every reply takes {LATENCY * 1000:.0f} ms\n"
-        yield "With the default number of requests in flight; at most two rounds of each.\n"
+        yield "With the default number of requests in flight; both rates are of the same rounds.\n"
         head = ["", "events", "events/s at 0 ms", "events/s", "share reached", "arrived"]
         pairs = [pair for it in self.comparisons for pair in it.late_pairs()]
         yield from table(head, [self._late_row(*pair) for pair in pairs])
@@ -159,7 +159,7 @@ class Page:
         return [
             late.pipeline.name,
             f"{late.export.lines:,}",
-            number(self.results.median(soon, rate)),
+            number(self.results.rate_beside(soon, late)),
             number(self.results.median(late, rate)),
             f"{self.results.ratio(late, soon):.0%}",
             f"{self.results.median(late, arrived):.0%}",

@@ -130,6 +130,11 @@ class Results:
         """Return the median of a figure over the rounds."""
         return statistics.median(self.of(trial, figure))
 
+    def rate_beside(self, trial: Trial, other: Trial) -> float:
+        """Return the median rate of a trial in the rounds that another had too."""
+        both = zip(self.outcomes[trial], self.outcomes[other], strict=False)
+        return statistics.median(mine.rate for mine, _ in both)
+
     def ratio(self, trial: Trial, other: Trial) -> float:
         """Return how many times the rate of another a trial reached, within the rounds."""
         pairs = zip(self.outcomes[trial], self.outcomes[other], strict=False)

@@ -33,6 +33,14 @@ def test_a_ratio_is_taken_within_each_round(tmp_path):
     assert results.median(ours, rate) == 100
 
 
+def test_a_rate_beside_another_is_of_the_rounds_that_both_had(tmp_path):
+    ours, late = trial("ours", tmp_path), trial("late", tmp_path)
+    results = Results({ours: [outcome(1), outcome(10), outcome(10)], late: [outcome(2)]})
+
+    assert results.rate_beside(ours, late) == 100
+    assert results.ratio(late, ours) == 0.5
+
+
 def test_what_did_not_arrive_is_no_speed():
     lossy = outcome(1, sent=200, arrived=50)
 
