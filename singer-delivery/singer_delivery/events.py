@@ -26,6 +26,10 @@ class Fact(NamedTuple):
     at: int
 
 
+Key = tuple[str, str]
+"""What a fact is about: its kind and name."""
+
+
 class Known(Protocol):
     """The facts of the past, as a mapping may ask for them."""
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from singer_delivery.events import Fact
-
-Key = tuple[str, str]
+from singer_delivery.events import Fact, Key
 
 
 class InTheAir:

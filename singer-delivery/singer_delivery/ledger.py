@@ -15,8 +15,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 
 from singer_delivery.database import Database
-from singer_delivery.events import Fact
-from singer_delivery.in_the_air import InTheAir, Key
+from singer_delivery.events import Fact, Key
+from singer_delivery.in_the_air import InTheAir
 from singer_delivery.updates import Update
 
 CACHED = 20_000
@@ -158,11 +158,8 @@ class Ledger:
 
     def updates(self) -> Iterator[Update]:
         """Yield every update that waits, from this run or one that was cut off."""
-        if not self._keep:
-            yield from list(self._updates.values())
-            return
         self.save()
-        yield from self._database.updates()
+        yield from self._database.updates() if self._keep else list(self._updates.values())
 
     def is_deferring(self, endpoint: str) -> bool:
         """Tell whether any update of this endpoint may wait."""

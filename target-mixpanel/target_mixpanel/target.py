@@ -213,11 +213,9 @@ class TargetMixpanel(DeliveryTarget):
 
     def _missing_credentials(self) -> list[str]:
         account = self._account
-        tables = table_ids(named_streams(self.config))
+        service_account = (account.username, account.secret)
         errors = []
-        if (account.username or account.secret) and not (
-            account.username and account.secret and account.project_id
-        ):
+        if any(service_account) and not (all(service_account) and account.project_id):
             errors.append(
                 "A service account needs `service_account_username`, `service_account_secret` and "
                 "`project_id`: set all three, or none to import by `project_token` alone."
@@ -231,6 +229,7 @@ class TargetMixpanel(DeliveryTarget):
                 "Set `project_token`: profiles and groups need it even with a service account (or "
                 "set `profiles` and `groups` to false)."
             )
+        tables = table_ids(named_streams(self.config))
         if tables and not account.username:
             errors.append(
                 f"Stream '{next(iter(tables))}' replaces a lookup table, which Mixpanel allows to "

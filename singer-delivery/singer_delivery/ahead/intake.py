@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Protocol
 
-from singer_delivery.ahead.mirror import FactRow, Key, read_row, row_of
+from singer_delivery.ahead.mirror import FactRow, read_row, row_of
 from singer_delivery.ahead.wire import Block, Result, touched_by
 from singer_delivery.ahead.worker import Task
 from singer_delivery.cleaning import is_surely_clean
-from singer_delivery.events import Fact, Known
+from singer_delivery.events import Fact, Key, Known
 
 
 class Mapper(Protocol):

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import Any, NamedTuple
 
-from singer_delivery.ahead.mirror import FactRow, Key
-from singer_delivery.events import ENCODED, Event, Fact, Mapped, Note
+from singer_delivery.ahead.mirror import FactRow
+from singer_delivery.events import ENCODED, Event, Fact, Key, Mapped, Note
 
 LENGTH = struct.Struct("<Q")
 
