@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 MELTANO := .tools/meltano/bin/meltano
-PACKAGES := singer-delivery tap-amplitude target-mixpanel target-posthog
+PACKAGES := analytics-records singer-delivery tap-amplitude target-mixpanel target-posthog
 
 export UV_PYTHON_DOWNLOADS := never
 # Compiled once, not at every start of every process of the tests.
@@ -57,7 +57,7 @@ docs: .venv/.installed ## Write the generated pages and settings tables anew
 
 lock: $(UV) ## Pin dependencies anew
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
-	  --no-emit-package singer-delivery --no-emit-package tap-amplitude-export --no-emit-package target-mixpanel --no-emit-package target-posthog \
+	  --no-emit-package analytics-records --no-emit-package singer-delivery --no-emit-package tap-amplitude-export --no-emit-package target-mixpanel --no-emit-package target-posthog \
 	  requirements-dev.in --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
 	  requirements-tools.in --output-file constraints-tools.txt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_delivery.table import Row
+from singer_delivery.mapping.table import Row
 from target_mixpanel.mappings import amplitude_table as table
 from target_mixpanel.mappings import mixpanel, outcomes
 from target_mixpanel.mappings.profile_table import ATTRIBUTION, OF_THE_PERSON, OF_THE_RECORD

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from singer_delivery.table import Row, Values, Whole
+from singer_delivery.mapping.table import Row, Values, Whole
 
 
 def section(title: str, body: str) -> str:

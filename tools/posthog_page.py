@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_delivery.table import Row
+from singer_delivery.mapping.table import Row
 from target_posthog.mappings import amplitude_table as table
 from target_posthog.mappings import outcomes, posthog
 from target_posthog.mappings.amplitude import base_properties

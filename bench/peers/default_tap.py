@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from analytics_records.amplitude.columns import EVENTS_SCHEMA
 from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
-from tap_amplitude.schemas import EVENTS_SCHEMA
 
 
 class Events(Stream):

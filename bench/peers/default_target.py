@@ -23,8 +23,8 @@ import target_mixpanel.mappings.amplitude
 import target_mixpanel.mappings.settings
 import target_posthog.mappings.amplitude
 import target_posthog.mappings.settings
-from singer_delivery.cleaning import readable
-from singer_delivery.events import Event, Fact, RecordMapping, Unmappable
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.model import Event, Fact, RecordMapping, Unmappable
 from singer_sdk import typing as th
 from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.sinks import BatchSink

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from singer_delivery.events import Event
+from singer_delivery.model import Event
 
 
 class Verdict(Enum):

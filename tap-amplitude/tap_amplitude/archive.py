@@ -9,7 +9,7 @@ What is read: a folder, a single file, or a zip, local or behind an fsspec URL (
 
 Left aside: marker files named `complete`, and `-{organisation}_….json.gz`, which hold merges of
 users and no events. Names inside a zip are names only: nothing is ever unpacked to a path. How far
-a file may swell is limited, see `singer_delivery.expansion`.
+a file may swell is limited, see `singer_delivery.io.expansion`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import fsspec  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from singer_delivery.expansion import Unreadable
-from singer_delivery.line_files import blocks_of
+from singer_delivery.io.expansion import Unreadable
+from singer_delivery.io.line_files import blocks_of
 
 from tap_amplitude.errors import ArchiveUnreadable
 from tap_amplitude.zips import ZIP_DAMAGE, open_member, open_zip

@@ -15,7 +15,7 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from singer_delivery.retry import retry_after_seconds
+from singer_delivery.io.retry import retry_after_seconds
 
 from tap_amplitude.errors import (
     AccessRefused,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from singer_delivery.retry import Clock
+    from singer_delivery.io.retry import Clock
 
     from tap_amplitude.account import Account
     from tap_amplitude.windows import Window

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_delivery.collecting import importing
+from singer_delivery.io.collecting import importing
 
 
 def main() -> None:

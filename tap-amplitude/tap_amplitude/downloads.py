@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from singer_delivery.retry import Backoff, Clock
+    from singer_delivery.io.retry import Backoff, Clock
 
     from tap_amplitude.client import ExportClient
     from tap_amplitude.windows import Walk, Window

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from singer_delivery.retry import Clock
+    from singer_delivery.io.retry import Clock
 
     from tap_amplitude.archive import Archive, ExportFile
     from tap_amplitude.batch_config import BatchSettings

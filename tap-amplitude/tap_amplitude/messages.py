@@ -13,7 +13,7 @@ import stat
 import sys
 from contextlib import suppress
 
-from singer_delivery.sdk.stdout import write_to_stdout
+from singer_delivery.io.stdout import write_to_stdout
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib import SchemaMessage, StateMessage
 from singer_sdk.singerlib.encoding import GenericSingerWriter

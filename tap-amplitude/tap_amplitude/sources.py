@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.retry import Backoff
+from singer_delivery.io.retry import Backoff
 
 from tap_amplitude.account import is_open_to_others
 from tap_amplitude.archive import UNDATED, Archive
@@ -23,7 +23,7 @@ from tap_amplitude.windows import Walk, read_time, settled_until, write_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from singer_delivery.retry import Clock
+    from singer_delivery.io.retry import Clock
 
     from tap_amplitude.archive import ExportFile
     from tap_amplitude.days import Day

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from singer_delivery.files import make_private
+from singer_delivery.io.files import make_private
 
 from tap_amplitude.errors import SpoolUnwritable
 

@@ -18,7 +18,8 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.line_files import is_gzipped
+from analytics_records.amplitude.columns import EVENTS_SCHEMA
+from singer_delivery.io.line_files import is_gzipped
 from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
@@ -29,14 +30,13 @@ from singer_sdk.streams import Stream
 from tap_amplitude.bad_lines import BadLines
 from tap_amplitude.handover import handing_over
 from tap_amplitude.messages import LineWriter, has_a_live_reader, reader_is_gone
-from tap_amplitude.schemas import EVENTS_SCHEMA
 from tap_amplitude.settings import Settings
 from tap_amplitude.sources import REPLICATION_KEY, from_api, from_archive
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
-    from singer_delivery.retry import Clock
+    from singer_delivery.io.retry import Clock
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
 

@@ -1,6 +1,6 @@
 """Zip files read with distrust: a bomb or a cipher is refused before it is unpacked.
 
-How far a member may swell is what `singer_delivery.expansion` says of any file. Members of a zip
+How far a member may swell is what `singer_delivery.io.expansion` says of any file. Members of a zip
 that overlap add to it, so they are refused as well. Names of members are names only: nothing here
 unpacks to a path.
 """
@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING
 
-from singer_delivery.expansion import most_bytes
+from singer_delivery.io.expansion import most_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

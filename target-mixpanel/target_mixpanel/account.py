@@ -10,8 +10,8 @@ import base64
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from singer_delivery.addresses import host_of, http_address
 from singer_delivery.errors import SettingsError
+from singer_delivery.io.addresses import host_of, http_address
 
 HOSTS = {
     "us": "https://api.mixpanel.com",

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from singer_delivery.compression import gzip_list
-from singer_delivery.encoding import encoded_json
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.events import Event, Unmappable
+from singer_delivery.io.compression import gzip_list
+from singer_delivery.mapping.encoding import encoded_json
+from singer_delivery.model import Event, Unmappable
 
 from target_mixpanel.account import Account
 from target_mixpanel.replies import answer_of, passing_or_fatal, refused, rows_at_fault

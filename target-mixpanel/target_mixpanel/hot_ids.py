@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import itemgetter
 
-from singer_delivery.events import Event, Note, Noting, RecordMapping
+from singer_delivery.model import Event, Note, Noting, RecordMapping
 
 LIMIT = 200_000
 DAY = 86_400_000_000

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from singer_delivery.cleaning import readable
-from singer_delivery.encoding import encoded_json
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.events import Event, Known, Mapped, Unmappable
-from singer_delivery.sources.records import is_of_singer
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.mapping.encoding import encoded_json
+from singer_delivery.mapping.records import is_of_singer
+from singer_delivery.model import Event, Known, Mapped, Unmappable
 
 from target_mixpanel.endpoints import LOOKUP_TABLES
 

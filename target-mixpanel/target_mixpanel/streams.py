@@ -8,10 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from analytics_records import streams
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.events import RecordMapping
-from singer_delivery.sources import streams
-from singer_delivery.tickets import Whole
+from singer_delivery.model import RecordMapping
+from singer_delivery.pipeline.tickets import Whole
 
 from target_mixpanel.hot_ids import HotIds, WatchingIds
 from target_mixpanel.lookup_tables import LookupTable

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.errors import SettingsError
-from singer_delivery.events import RecordMapping
-from singer_delivery.retry import Clock
+from singer_delivery.io.retry import Clock
+from singer_delivery.model import RecordMapping
+from singer_delivery.pipeline.tickets import Whole
 from singer_delivery.sdk.settings import (
     chosen_events,
     chosen_events_settings,
@@ -21,7 +22,6 @@ from singer_delivery.sdk.settings import (
     streams_setting,
 )
 from singer_delivery.sdk.target import DeliveryTarget
-from singer_delivery.tickets import Whole
 from singer_sdk import typing as th
 
 from target_mixpanel import endpoints
@@ -30,7 +30,7 @@ from target_mixpanel.mappings.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
 
 if TYPE_CHECKING:
-    from singer_delivery.run import Run
+    from singer_delivery.pipeline.run import Run
 
 SETTINGS = [
     th.Property(

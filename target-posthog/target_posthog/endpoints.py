@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
-from singer_delivery.addresses import host_of, http_address
-from singer_delivery.compression import gzip_list
-from singer_delivery.encoding import encoded_json
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict, passing
 from singer_delivery.errors import SettingsError
-from singer_delivery.events import Event, Unmappable
+from singer_delivery.io.addresses import host_of, http_address
+from singer_delivery.io.compression import gzip_list
+from singer_delivery.mapping.encoding import encoded_json
+from singer_delivery.model import Event, Unmappable
 
 BATCH = "/batch/"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from singer_delivery.events import Event, Note, Noting, RecordMapping
+from singer_delivery.model import Event, Note, Noting, RecordMapping
 
 LIVE_HOURS = 48
 """Younger events are billed and treated as live ones (PostHog docs, "Migrate to PostHog")."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from analytics_records.streams import mapping_for
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
-from singer_delivery.events import RecordMapping
-from singer_delivery.retry import Clock
+from singer_delivery.io.retry import Clock
+from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
     chosen_events,
     chosen_events_settings,
@@ -21,7 +22,6 @@ from singer_delivery.sdk.settings import (
     streams_setting,
 )
 from singer_delivery.sdk.target import DeliveryTarget
-from singer_delivery.sources.streams import mapping_for
 from singer_sdk import typing as th
 
 from target_posthog import endpoints
@@ -31,7 +31,7 @@ from target_posthog.mappings.settings import MappingSettings
 from target_posthog.recent import LIVE_HOURS, CountingRecent
 
 if TYPE_CHECKING:
-    from singer_delivery.run import Run
+    from singer_delivery.pipeline.run import Run
 
 LONGEST_KEY = 64
 """Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""

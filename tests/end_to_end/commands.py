@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery import run as run_module
+from singer_delivery.pipeline import run as run_module
 
 from tests.singer_delivery.toys import PlayedClock
 

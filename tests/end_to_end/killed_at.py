@@ -18,11 +18,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from singer_delivery.dead_letters import DeadLetters
-from singer_delivery.ledger import Ledger
-from singer_delivery.outcomes import Outcomes
+from singer_delivery.io.transport import Transport
+from singer_delivery.ledger.facts import Ledger
+from singer_delivery.pipeline.dead_letters import DeadLetters
+from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.sdk.target import DeliveryTarget
-from singer_delivery.transport import Transport
 
 ROOT = Path(__file__).resolve().parents[2]
 

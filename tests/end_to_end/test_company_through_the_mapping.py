@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from singer_delivery.cleaning import clean
-from singer_delivery.events import Event, Fact, Unmappable
+from singer_delivery.mapping.cleaning import clean
+from singer_delivery.model import Event, Fact, Unmappable
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.settings import MappingSettings
 

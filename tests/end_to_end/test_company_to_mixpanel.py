@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from singer_delivery.cleaning import readable
-from singer_delivery.events import Event, Fact, Unmappable
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.model import Event, Fact, Unmappable
 from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.settings import MappingSettings
 

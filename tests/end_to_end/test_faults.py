@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
-from singer_delivery import transport
+from singer_delivery.io import transport
 from target_mixpanel.target import TargetMixpanel
 from target_posthog.target import TargetPostHog
 

@@ -154,10 +154,11 @@ def test_the_project_installs_from_anywhere(name):
 
     Quoted, since the folder of a project may have a space in its name.
     """
-    assert inline(name)["pip_url"].count("'") == 6
+    assert inline(name)["pip_url"].count("'") == 8
     folder = PLUGINS[name][2]
     assert shlex.split(inline(name)["pip_url"]) == [
         "-e",
+        "${MELTANO_PROJECT_ROOT}/analytics-records",
         "${MELTANO_PROJECT_ROOT}/singer-delivery[sdk]",
         "-e",
         f"${{MELTANO_PROJECT_ROOT}}/{folder}",

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Endpoint, Limits
-from singer_delivery.events import RecordMapping
-from singer_delivery.run import Run
-from singer_delivery.run_settings import RunSettings
+from singer_delivery.model import RecordMapping
+from singer_delivery.pipeline.run import Run
+from singer_delivery.pipeline.run_settings import RunSettings
 from target_mixpanel import endpoints as mixpanel_endpoints
 from target_mixpanel.mappings import amplitude as mixpanel_amplitude
 from target_mixpanel.mappings.settings import MappingSettings as MixpanelSettings

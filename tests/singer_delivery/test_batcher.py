@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.batcher import first_batch, halves, sorted_out
 from singer_delivery.endpoint import Judgement, Limits, Verdict
+from singer_delivery.pipeline.batcher import first_batch, halves, sorted_out
 
 DELIVERED, RETRIABLE, REJECTED, FATAL = (Judgement(verdict, verdict.value) for verdict in Verdict)
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.cleaning import clean, readable, tidy
-from singer_delivery.events import Unmappable
+from singer_delivery.mapping.cleaning import clean, readable, tidy
+from singer_delivery.model import Unmappable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.compiled_table import compiled, remembered
-from singer_delivery.table import Row, build, values, whole
+from singer_delivery.mapping.compiled import compiled, remembered
+from singer_delivery.mapping.table import Row, build, values, whole
 
 COLUMNS = st.sampled_from("abcd'\"")
 SEVERAL = st.lists(COLUMNS, min_size=1, max_size=3).map(tuple)

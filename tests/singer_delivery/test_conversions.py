@@ -8,8 +8,9 @@ from datetime import datetime, timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery import conversions, countries, languages
-from singer_delivery.conversions import (
+from singer_delivery.mapping import countries, languages
+from singer_delivery.mapping import values as conversions
+from singer_delivery.mapping.values import (
     NAMESPACE,
     as_uuid,
     clean_id,

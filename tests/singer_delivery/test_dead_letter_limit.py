@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from singer_delivery.dead_letter_limit import ENOUGH, DeadLetterLimit
 from singer_delivery.errors import SettingsError, TooManyDeadLetters
+from singer_delivery.pipeline.dead_letter_limit import ENOUGH, DeadLetterLimit
 
 
 def is_over(limit: str, read: int, dead: int) -> bool:

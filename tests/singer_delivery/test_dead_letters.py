@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 import pytest
-from singer_delivery.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.errors import StorageError
+from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 
 from tests.singer_delivery.disks import full_disk
 
@@ -190,7 +190,7 @@ def test_two_runs_that_share_a_file_lose_no_letter(path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from singer_delivery.dead_letters import DeadLetter, DeadLetters
+from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 letters = DeadLetters(Path(sys.argv[1]))
 letters.add(DeadLetter("events", b'{"type":"RECORD","record":{}}', "refused", "", 1, ""))
 letters.flush()

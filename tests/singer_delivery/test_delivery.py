@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from singer_delivery import chapters
-from singer_delivery.dead_letters import DeadLetters
-from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.errors import StorageError
-from singer_delivery.events import Fact
-from singer_delivery.ledger import Ledger
-from singer_delivery.outcomes import Outcomes
-from singer_delivery.queued import Queued
-from singer_delivery.report import RunReport
+from singer_delivery.ledger.facts import Ledger
+from singer_delivery.model import Fact
+from singer_delivery.pipeline import chapters
+from singer_delivery.pipeline.dead_letters import DeadLetters
+from singer_delivery.pipeline.delivery import Delivery
+from singer_delivery.pipeline.outcomes import Outcomes
+from singer_delivery.pipeline.queued import Queued
+from singer_delivery.pipeline.report import RunReport
 
 from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.toys import (

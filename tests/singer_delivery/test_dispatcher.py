@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 
 import pytest
-from singer_delivery.dispatcher import LINGER, Interrupted
 from singer_delivery.endpoint import Limits, Reply, Request, Verdict
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable, StorageError
-from singer_delivery.lanes import Lanes
-from singer_delivery.pace import Pace
-from singer_delivery.queued import Queued, Ticket
+from singer_delivery.pipeline.dispatcher import LINGER, Interrupted
+from singer_delivery.pipeline.lanes import Lanes
+from singer_delivery.pipeline.pace import Pace
+from singer_delivery.pipeline.queued import Queued, Ticket
 
 from tests.singer_delivery.toys import (
     OK,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.events import Event
-from singer_delivery.queued import Queued, Ticket
+from singer_delivery.model import Event
+from singer_delivery.pipeline.queued import Queued, Ticket
 
 from tests.singer_delivery.toys import (
     Notes,

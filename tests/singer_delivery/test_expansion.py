@@ -5,8 +5,8 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery import expansion
-from singer_delivery.expansion import Swollen, blocks_of_lines, most_bytes
+from singer_delivery.io import expansion
+from singer_delivery.io.expansion import Swollen, blocks_of_lines, most_bytes
 
 MIB = 1024 * 1024
 # Restated here, on purpose.

@@ -5,7 +5,7 @@ import stat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.files import append_private, create_private, write_private
+from singer_delivery.io.files import append_private, create_private, write_private
 
 from tests.singer_delivery.disks import full_disk
 

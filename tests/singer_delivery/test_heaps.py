@@ -11,7 +11,7 @@ GLIBC = platform.libc_ver()[0] == "glibc"
 
 PROBE = """
 import ctypes, sys, tempfile, threading
-from singer_delivery.heaps import share_heaps
+from singer_delivery.io.heaps import share_heaps
 
 if sys.argv[1] == "shared":
     assert share_heaps()
@@ -49,7 +49,7 @@ def test_a_dozen_threads_share_two_heaps():
 
 IN_PIECES = """
 from pathlib import Path
-from singer_delivery.heaps import give_back
+from singer_delivery.io.heaps import give_back
 
 def megabytes():
     lines = Path("/proc/self/status").read_text().splitlines()

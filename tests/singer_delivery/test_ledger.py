@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.events import Fact
-from singer_delivery.ledger import CACHED, SAVE_AFTER, Ledger
-from singer_delivery.tables import MIGRATIONS
-from singer_delivery.updates import Update
+from singer_delivery.ledger.facts import CACHED, SAVE_AFTER, Ledger
+from singer_delivery.ledger.tables import MIGRATIONS
+from singer_delivery.ledger.updates import Update
+from singer_delivery.model import Fact
 
 from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.toys import restless_threads, within

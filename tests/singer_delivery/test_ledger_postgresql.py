@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.errors import LedgerInUse, StorageError
-from singer_delivery.events import Fact
-from singer_delivery.ledger import Ledger
-from singer_delivery.sole_use import SoleUse
-from singer_delivery.updates import Update
+from singer_delivery.ledger.facts import Ledger
+from singer_delivery.ledger.lock import SoleUse
+from singer_delivery.ledger.updates import Update
+from singer_delivery.model import Fact
 
 from tests.singer_delivery.toys import within
 

@@ -4,8 +4,8 @@ import gzip
 import io
 
 import pytest
-from singer_delivery.expansion import Swollen
-from singer_delivery.line_files import Damaged, blocks_of, open_lines
+from singer_delivery.io.expansion import Swollen
+from singer_delivery.io.line_files import Damaged, blocks_of, open_lines
 
 MIB = 1024 * 1024
 LINES = [b'{"n":%d,"text":"\xc3\xbc"}' % number for number in range(20_000)]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.pace import Pace
+from singer_delivery.pipeline.pace import Pace
 
 from tests.singer_delivery.toys import PlayedClock
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from singer_delivery.remembering import LONGEST, Memory
+from singer_delivery.mapping.memory import LONGEST, Memory
 
 
 def test_what_is_kept_is_found_again() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.errors import StorageError
-from singer_delivery.events import Event, Note
-from singer_delivery.report import EXAMPLES, NAMES, OTHER, RunReport
+from singer_delivery.model import Event, Note
+from singer_delivery.pipeline.report import EXAMPLES, NAMES, OTHER, RunReport
 
 
 def an_event(kind: str, name: str) -> Event:

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from singer_delivery.retry import LONGEST_RETRY_AFTER, Backoff, Clock, retry_after_seconds
+from singer_delivery.io.retry import LONGEST_RETRY_AFTER, Backoff, Clock, retry_after_seconds
 
 NOW = 1_800_000_000.0
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 import pytest
-from singer_delivery.dispatcher import Interrupted
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable, StorageError
-from singer_delivery.events import Fact, Note
-from singer_delivery.ledger import Ledger
-from singer_delivery.run import Run
-from singer_delivery.run_settings import RunSettings
+from singer_delivery.ledger.facts import Ledger
+from singer_delivery.model import Fact, Note
+from singer_delivery.pipeline.dispatcher import Interrupted
+from singer_delivery.pipeline.run import Run
+from singer_delivery.pipeline.run_settings import RunSettings
 
 from tests.fakes.server import Exchange, FakeServer, Hold
 from tests.fakes.server import Reply as Answer

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 from singer_delivery.errors import LedgerInUse
-from singer_delivery.sole_use import SoleUse
+from singer_delivery.ledger.lock import SoleUse
 
 HOLDER = """
 import sys, time
-from singer_delivery.sole_use import SoleUse
+from singer_delivery.ledger.lock import SoleUse
 use = SoleUse(sys.argv[1], "project")
 print("held", flush=True)
 time.sleep(60)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from singer_delivery.sdk import stdin
+from singer_delivery.io import stdin
 
 LONG = 60.0
 

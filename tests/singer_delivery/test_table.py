@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from singer_delivery.compiled_table import compiled
-from singer_delivery.table import Row, build, first_value, is_absent, select, values, whole
+from singer_delivery.mapping.compiled import compiled
+from singer_delivery.mapping.table import Row, build, first_value, is_absent, select, values, whole
 
 
 def shout(value: object) -> str:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from singer_delivery.compression import gzip_list
 from singer_delivery.endpoint import Request
-from singer_delivery.transport import Transport
+from singer_delivery.io.compression import gzip_list
+from singer_delivery.io.transport import Transport
 
 from tests.fakes.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
 from tests.fakes.server import Reply as Answer

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from singer_delivery.dead_letters import DeadLetters
-from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Reply
-from singer_delivery.events import Event, Fact, Mapped
-from singer_delivery.ledger import UPDATES_SAVE_AFTER, Ledger
-from singer_delivery.outcomes import Outcomes
-from singer_delivery.report import RunReport
-from singer_delivery.updates import Update
+from singer_delivery.ledger.facts import UPDATES_SAVE_AFTER, Ledger
+from singer_delivery.ledger.updates import Update
+from singer_delivery.model import Event, Fact, Mapped
+from singer_delivery.pipeline.dead_letters import DeadLetters
+from singer_delivery.pipeline.delivery import Delivery
+from singer_delivery.pipeline.outcomes import Outcomes
+from singer_delivery.pipeline.report import RunReport
 
 from tests.singer_delivery.toys import OK, Sender, Stage, ToyEndpoint, within
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from singer_delivery.dead_letters import DeadLetters
-from singer_delivery.delivery import Delivery
 from singer_delivery.endpoint import Reply
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
-from singer_delivery.events import Event, Known, Mapped, Unmappable
-from singer_delivery.ledger import Ledger
-from singer_delivery.outcomes import Outcomes
-from singer_delivery.queued import Queued
-from singer_delivery.report import RunReport
-from singer_delivery.tickets import Whole
+from singer_delivery.ledger.facts import Ledger
+from singer_delivery.model import Event, Known, Mapped, Unmappable
+from singer_delivery.pipeline.dead_letters import DeadLetters
+from singer_delivery.pipeline.delivery import Delivery
+from singer_delivery.pipeline.outcomes import Outcomes
+from singer_delivery.pipeline.queued import Queued
+from singer_delivery.pipeline.report import RunReport
+from singer_delivery.pipeline.tickets import Whole
 
 from tests.singer_delivery.toys import (
     Sender,

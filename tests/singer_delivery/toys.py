@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from singer_delivery.dispatcher import Dispatcher
 from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
-from singer_delivery.pace import Pace
-from singer_delivery.queued import Queued, Ticket
-from singer_delivery.retry import Backoff, Clock
+from singer_delivery.io.retry import Backoff, Clock
+from singer_delivery.model import Event, Fact, Known, Mapped, Note, Unmappable
+from singer_delivery.pipeline.dispatcher import Dispatcher
+from singer_delivery.pipeline.pace import Pace
+from singer_delivery.pipeline.queued import Queued, Ticket
 from typing_extensions import Self
 
 LATEST = 15.0

@@ -5,7 +5,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
-from singer_delivery.retry import Clock
+from singer_delivery.io.retry import Clock
 from tap_amplitude.account import Account
 from tap_amplitude.client import ExportClient, in_words
 from tap_amplitude.errors import (

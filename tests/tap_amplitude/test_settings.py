@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from analytics_records.amplitude.columns import COLUMNS
 from singer_sdk.exceptions import ConfigValidationError
 from tap_amplitude.account import HOSTS
 from tap_amplitude.batch_config import BatchSettings
-from tap_amplitude.schemas import COLUMNS
 from tap_amplitude.settings import Settings
 from tap_amplitude.tap import TapAmplitude
 

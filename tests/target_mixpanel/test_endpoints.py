@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from singer_delivery.endpoint import Judgement, Limits, Reply, Verdict
 from singer_delivery.errors import SettingsError
-from singer_delivery.events import Event, Unmappable
-from singer_delivery.transport import Transport
+from singer_delivery.io.transport import Transport
+from singer_delivery.model import Event, Unmappable
 from target_mixpanel.account import HOSTS, Account, base_address
 from target_mixpanel.endpoints import (
     EVENTS_PER_SECOND,

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.events import Event, Known, Mapped, Note
+from singer_delivery.model import Event, Known, Mapped, Note
 from target_mixpanel.hot_ids import COUNTED, LIMIT, HotIds, WatchingIds
 
 DAY = 24 * 3600 * 1_000_000

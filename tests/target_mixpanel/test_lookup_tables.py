@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Judgement, Reply, Verdict
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.events import Unmappable
-from singer_delivery.transport import Transport
+from singer_delivery.io.transport import Transport
+from singer_delivery.model import Unmappable
 from target_mixpanel.account import Account
 from target_mixpanel.endpoints import LookupTableEndpoint
 from target_mixpanel.lookup_tables import MAX_TABLE_BYTES, LookupTable, csv_line

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.batcher import first_batch
 from singer_delivery.endpoint import Judgement, Limits, Verdict
-from singer_delivery.events import Event
-from singer_delivery.queued import Queued, Ticket
-from singer_delivery.transport import Transport
+from singer_delivery.io.transport import Transport
+from singer_delivery.model import Event
+from singer_delivery.pipeline.batcher import first_batch
+from singer_delivery.pipeline.queued import Queued, Ticket
 from target_mixpanel.account import Account
 from target_mixpanel.endpoints import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
 

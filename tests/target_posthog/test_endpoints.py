@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Judgement, Limits, Reply, Verdict
 from singer_delivery.errors import SettingsError
-from singer_delivery.events import Event, Unmappable
-from singer_delivery.transport import Transport
+from singer_delivery.io.transport import Transport
+from singer_delivery.model import Event, Unmappable
 from target_posthog.endpoints import (
     CLOUD_EVENTS_PER_SECOND,
     MAX_BYTES,

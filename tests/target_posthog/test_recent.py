@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from singer_delivery.events import Event, Known, Mapped, Note
+from singer_delivery.model import Event, Known, Mapped, Note
 from target_posthog.recent import LIVE_HOURS, CountingRecent
 
 LIVE_FROM = 1_709_294_400_000_000

@@ -17,8 +17,8 @@ from typing import Protocol
 from singer_delivery.ahead.mirror import FactRow, read_row, row_of
 from singer_delivery.ahead.wire import Block, Result, touched_by
 from singer_delivery.ahead.worker import Task
-from singer_delivery.cleaning import is_surely_clean
-from singer_delivery.events import Fact, Key, Known
+from singer_delivery.mapping.cleaning import is_surely_clean
+from singer_delivery.model import Fact, Key, Known
 
 
 class Mapper(Protocol):

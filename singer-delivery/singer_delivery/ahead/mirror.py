@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from sys import intern
 
-from singer_delivery.events import Fact, Key, Mapped
+from singer_delivery.model import Fact, Key, Mapped
 
 KNOWN = 20_000
 """Facts kept in memory, at least; at most twice as many: 16 MB."""

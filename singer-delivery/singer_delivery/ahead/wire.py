@@ -13,7 +13,7 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from singer_delivery.ahead.mirror import FactRow
-from singer_delivery.events import ENCODED, Event, Fact, Key, Mapped, Note
+from singer_delivery.model import ENCODED, Event, Fact, Key, Mapped, Note
 
 LENGTH = struct.Struct("<Q")
 

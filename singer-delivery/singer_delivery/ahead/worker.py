@@ -20,11 +20,11 @@ import orjson
 
 from singer_delivery.ahead.mirror import Mirror
 from singer_delivery.ahead.wire import LENGTH, Block, Packer, frame
-from singer_delivery.cleaning import clean
-from singer_delivery.collecting import collect_rarely
 from singer_delivery.endpoint import Encoder
-from singer_delivery.events import Known, Mapped, RecordMapping, Unmappable
-from singer_delivery.json_lines import mended, read_json, reason_to_refuse
+from singer_delivery.io.collecting import collect_rarely
+from singer_delivery.io.json_lines import mended, read_json, reason_to_refuse
+from singer_delivery.mapping.cleaning import clean
+from singer_delivery.model import Known, Mapped, RecordMapping, Unmappable
 
 BAD_LINE = "bad_line"
 """Reason of dead letters whose line is no JSON object."""
@@ -159,7 +159,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     ledger: LedgerAddress = pickle.loads(_read(source))  # noqa: S301 - from the process that started this one
-    from singer_delivery.database import Database  # noqa: PLC0415 - the target imports this module
+    from singer_delivery.ledger.store import Database  # noqa: PLC0415 - the target imports this module
 
     database = Database(ledger.url, ledger.scope, keep=ledger.keep)
     worker = Worker(Mirror(database.read))

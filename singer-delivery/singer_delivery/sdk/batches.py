@@ -19,14 +19,14 @@ from singer_delivery.ahead.intake import Intake
 from singer_delivery.ahead.process import Process
 from singer_delivery.ahead.worker import Task, read_record
 from singer_delivery.errors import BatchUnreadable
-from singer_delivery.events import AheadMapping, Unmappable
-from singer_delivery.expansion import Unreadable
-from singer_delivery.line_files import open_blocks
+from singer_delivery.io.expansion import Unreadable
+from singer_delivery.io.line_files import open_blocks
+from singer_delivery.model import AheadMapping, Unmappable
 from singer_delivery.sdk.desks import Due, FileDesk, MessageDesk, message_of
 from singer_delivery.sdk.reader import record_head
 
 if TYPE_CHECKING:
-    from singer_delivery.run import Run
+    from singer_delivery.pipeline.run import Run
 
 RECORDS_AT_ONCE = 256
 """How many records the other process gets at once: with their events they fit into a pipe."""

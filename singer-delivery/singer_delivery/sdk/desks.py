@@ -20,12 +20,12 @@ from singer_delivery.ahead.wire import (
     shared_heads,
 )
 from singer_delivery.ahead.worker import BAD_LINE, Task, mapped_line
-from singer_delivery.events import Event, Fact, Note, Unmappable
-from singer_delivery.queued import Queued
+from singer_delivery.model import Event, Fact, Note, Unmappable
+from singer_delivery.pipeline.queued import Queued
 from singer_delivery.sdk.reader import record_head
 
 if TYPE_CHECKING:
-    from singer_delivery.run import Run
+    from singer_delivery.pipeline.run import Run
 
 Due = Callable[[Sequence[Event]], list[Note]]
 """The notes that are due for the next events, see `Noting`."""

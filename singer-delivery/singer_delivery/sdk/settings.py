@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 
 from singer_sdk import typing as th
 
-from singer_delivery.dead_letter_limit import DeadLetterLimit
-from singer_delivery.run_settings import RunSettings
+from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
+from singer_delivery.pipeline.run_settings import RunSettings
 
 
 class ChosenEvents(TypedDict):

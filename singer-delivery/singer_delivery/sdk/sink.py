@@ -9,8 +9,8 @@ import orjson
 from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
-from singer_delivery.cleaning import clean, readable
-from singer_delivery.events import AheadMapping, Event, Note, Noting, Unmappable
+from singer_delivery.mapping.cleaning import clean, readable
+from singer_delivery.model import AheadMapping, Event, Note, Noting, Unmappable
 from singer_delivery.sdk.batches import BatchStream
 from singer_delivery.sdk.desks import Due
 

@@ -28,22 +28,22 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
-from singer_delivery.chapters import State
-from singer_delivery.collecting import collect_rarely
-from singer_delivery.dispatcher import Interrupted
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError
-from singer_delivery.events import RecordMapping
-from singer_delivery.heaps import share_heaps
-from singer_delivery.run_settings import RunSettings
+from singer_delivery.io.collecting import collect_rarely
+from singer_delivery.io.heaps import share_heaps
+from singer_delivery.io.stdout import write_to_stdout
+from singer_delivery.model import RecordMapping
+from singer_delivery.pipeline.chapters import State
+from singer_delivery.pipeline.dispatcher import Interrupted
+from singer_delivery.pipeline.run_settings import RunSettings
+from singer_delivery.pipeline.tickets import Whole
 from singer_delivery.sdk.batches import Batches, BatchStream
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink, nothing_due
-from singer_delivery.sdk.stdout import write_to_stdout
-from singer_delivery.tickets import Whole
 
 if TYPE_CHECKING:
-    from singer_delivery.run import Run
+    from singer_delivery.pipeline.run import Run
 
 
 class DeliveryTarget(Target):
@@ -80,7 +80,7 @@ class DeliveryTarget(Target):
     def run_with(self, settings: RunSettings, endpoints: Mapping[str, Endpoint], scope: str) -> Run:
         """Open a run that gives its STATE values back here; see `Run`."""
         # Not before there is a run: SQLAlchemy takes as long to import as all else of ours.
-        from singer_delivery.run import Run  # noqa: PLC0415
+        from singer_delivery.pipeline.run import Run  # noqa: PLC0415
 
         return Run(settings, endpoints, scope, self.give_back)
 

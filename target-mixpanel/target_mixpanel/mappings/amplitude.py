@@ -19,21 +19,21 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from singer_delivery.compiled_table import Made
-from singer_delivery.events import Event, Known, Mapped, Unmappable
-from singer_delivery.remembering import Memory
-from singer_delivery.sources.amplitude.choice import Choice
-from singer_delivery.sources.amplitude.identity import Link, link_due
-from singer_delivery.sources.amplitude.names import EventNames
-from singer_delivery.sources.amplitude.operations import something
-from singer_delivery.sources.amplitude.properties import Aside, PropertyTable
-from singer_delivery.sources.amplitude.reading import (
+from analytics_records.amplitude.identity import Link, link_due
+from analytics_records.amplitude.operations import something
+from analytics_records.amplitude.properties import Aside, PropertyTable
+from analytics_records.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
     IDENTIFY_RECORD,
     Reading,
     event_name,
     read,
 )
+from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.compiled import Made
+from singer_delivery.mapping.memory import Memory
+from singer_delivery.mapping.names import EventNames
+from singer_delivery.model import Event, Known, Mapped, Unmappable
 
 from target_mixpanel.mappings import groups, identity, limits, profiles, when
 from target_mixpanel.mappings.amplitude_table import (

@@ -10,8 +10,8 @@ Names: Mixpanel docs, Import Events, Default properties; its web library's page 
 
 from __future__ import annotations
 
-from singer_delivery.sources.amplitude import fields, groups, outcomes, reading
-from singer_delivery.table import Row, values, whole
+from analytics_records.amplitude import fields, groups, outcomes, reading
+from singer_delivery.mapping.table import Row, values, whole
 
 from target_mixpanel.mappings import derived, identity, profiles
 from target_mixpanel.mappings.groups import GroupKeys

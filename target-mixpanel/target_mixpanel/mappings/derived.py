@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from singer_delivery.conversions import moment
-from singer_delivery.sources.amplitude.fields import country
-from singer_delivery.table import is_absent
+from analytics_records.amplitude.fields import country
+from singer_delivery.mapping.table import is_absent
+from singer_delivery.mapping.values import moment
 
 
 def country_without_code(value: Any) -> Any:

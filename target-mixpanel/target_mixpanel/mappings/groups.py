@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from singer_delivery.events import Event, Fact, Note
-from singer_delivery.remembering import Memory
-from singer_delivery.sources.amplitude.groups import (
+from analytics_records.amplitude.groups import (
     Groups,
     Keys,
     Snapshot,
     groups_of,
     newer_group,
 )
-from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
-from singer_delivery.sources.amplitude.reading import Reading
+from analytics_records.amplitude.operations import OPERATIONS, changes
+from analytics_records.amplitude.reading import Reading
+from singer_delivery.mapping.memory import Memory
+from singer_delivery.model import Event, Fact, Note
 
 from target_mixpanel.mappings.limits import fit_as_they_are
 from target_mixpanel.mappings.mixpanel import PREFIX, fitted_id

@@ -18,11 +18,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from singer_delivery.conversions import as_uuid
-from singer_delivery.events import Event, Note
-from singer_delivery.sources.amplitude.fields import id_text
-from singer_delivery.sources.amplitude.identity import Ids, Link
-from singer_delivery.sources.amplitude.reading import Reading, Who, event_uuid, link_uuid
+from analytics_records.amplitude.fields import id_text
+from analytics_records.amplitude.identity import Ids, Link
+from analytics_records.amplitude.reading import Reading, Who, event_uuid, link_uuid
+from singer_delivery.mapping.values import as_uuid
+from singer_delivery.model import Event, Note
 
 from target_mixpanel.mappings.mixpanel import DEVICE, IDS, IMPORT, MERGE, is_illegal_id
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
-from singer_delivery.conversions import as_text
-from singer_delivery.events import Note
-from singer_delivery.sources.records import put_aside
+from singer_delivery.mapping.records import put_aside
+from singer_delivery.mapping.values import as_text
+from singer_delivery.model import Note
 
 from target_mixpanel.mappings.mixpanel import (
     MAX_DEPTH,

@@ -6,9 +6,9 @@ properties, Supported data types, Identifying users).
 
 from __future__ import annotations
 
-from singer_delivery.conversions import shortened
-from singer_delivery.sources import records
-from singer_delivery.sources.ids import IdRules
+from singer_delivery.mapping import records
+from singer_delivery.mapping.ids import IdRules
+from singer_delivery.mapping.values import shortened
 
 SERVICE = "Mixpanel"
 IMPORT, ENGAGE, GROUPS = "/import", "/engage", "/groups"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from singer_delivery.conversions import Moment
-from singer_delivery.events import Event, Fact, Known, Mapped, Note
-from singer_delivery.sources.amplitude.operations import Changes
-from singer_delivery.sources.plain import PlainStream, no_news
+from analytics_records.amplitude.operations import Changes
+from analytics_records.named_columns import PlainStream, no_news
+from singer_delivery.mapping.values import Moment
+from singer_delivery.model import Event, Fact, Known, Mapped, Note
 
 from target_mixpanel.mappings import limits, when
 from target_mixpanel.mappings.mixpanel import (

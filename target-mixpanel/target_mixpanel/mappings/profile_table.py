@@ -6,8 +6,8 @@ these names it is also told under its own: they are for Mixpanel's reports and m
 
 from __future__ import annotations
 
-from singer_delivery.sources.amplitude import fields
-from singer_delivery.table import Row
+from analytics_records.amplitude import fields
+from singer_delivery.mapping.table import Row
 
 from target_mixpanel.mappings import derived
 

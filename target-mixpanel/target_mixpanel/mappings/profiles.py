@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from singer_delivery.conversions import digest
-from singer_delivery.events import Event, Fact, Note
-from singer_delivery.sources.amplitude.operations import (
+from analytics_records.amplitude.operations import (
     INITIAL_ATTRIBUTION,
     OPERATIONS,
     Changes,
     changes,
 )
-from singer_delivery.sources.amplitude.reading import Reading
-from singer_delivery.sources.news import news
-from singer_delivery.table import build
+from analytics_records.amplitude.reading import Reading
+from singer_delivery.mapping.news import news
+from singer_delivery.mapping.table import build
+from singer_delivery.mapping.values import digest
+from singer_delivery.model import Event, Fact, Note
 
 from target_mixpanel.mappings.profile_table import ATTRIBUTION, OF_THE_PERSON, OF_THE_RECORD
 from target_mixpanel.mappings.updates import harmless, person_profile, updates

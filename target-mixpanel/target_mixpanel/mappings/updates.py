@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from singer_delivery.events import Event, Fact
-from singer_delivery.sources.amplitude.operations import Changes
-from singer_delivery.sources.records import put_aside
+from analytics_records.amplitude.operations import Changes
+from singer_delivery.mapping.records import put_aside
+from singer_delivery.model import Event, Fact
 
 from target_mixpanel.mappings.limits import fit_values
 from target_mixpanel.mappings.mixpanel import ENGAGE, GROUPS, GUARDED_PROFILE_KEYS, PREFIX

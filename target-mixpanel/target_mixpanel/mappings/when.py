@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_delivery.events import Note, Unmappable
+from singer_delivery.model import Note, Unmappable
 
 from target_mixpanel.mappings.mixpanel import EARLIEST, HOUR
 from target_mixpanel.mappings.settings import MappingSettings

@@ -15,11 +15,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from singer_delivery.events import Event, Fact, Known, Mapped, Unmappable
-from singer_delivery.sources.amplitude.choice import Choice
-from singer_delivery.sources.amplitude.names import EventNames
-from singer_delivery.sources.amplitude.properties import PropertyTable
-from singer_delivery.sources.amplitude.reading import (
+from analytics_records.amplitude.properties import PropertyTable
+from analytics_records.amplitude.reading import (
     GROUP_IDENTIFY_RECORD,
     IDENTIFY_RECORD,
     Reading,
@@ -27,6 +24,9 @@ from singer_delivery.sources.amplitude.reading import (
     event_uuid,
     read,
 )
+from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.names import EventNames
+from singer_delivery.model import Event, Fact, Known, Mapped, Unmappable
 
 from target_posthog.mappings import groups, identity, people
 from target_posthog.mappings.amplitude_table import (

@@ -10,8 +10,8 @@ Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its
 
 from __future__ import annotations
 
-from singer_delivery.sources.amplitude import fields, groups, outcomes, reading
-from singer_delivery.table import Row, values, whole
+from analytics_records.amplitude import fields, groups, outcomes, reading
+from singer_delivery.mapping.table import Row, values, whole
 
 from target_posthog.mappings import autocapture, derived, identity, people
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from singer_delivery.conversions import as_text
-from singer_delivery.sources.amplitude.reading import Reading
-from singer_delivery.table import is_absent
+from analytics_records.amplitude.reading import Reading
+from singer_delivery.mapping.table import is_absent
+from singer_delivery.mapping.values import as_text
 
 ELEMENT_ACTIONS = {
     "[Amplitude] Element Clicked": "click",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from singer_delivery.conversions import clean_id, is_language_code, language_code, session_uuid
-from singer_delivery.sources.amplitude.fields import system_of, words_in
-from singer_delivery.sources.amplitude.reading import Reading
+from analytics_records.amplitude.fields import system_of, words_in
+from analytics_records.amplitude.reading import Reading
+from singer_delivery.mapping.values import clean_id, is_language_code, language_code, session_uuid
 
 _DAY = 86_400_000_000  # microseconds
 _TOO_LATE = 10**14  # milliseconds: the year 5138

@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from singer_delivery.conversions import Moment, stable_uuid
-from singer_delivery.events import Event, Fact, Known, Note
-from singer_delivery.remembering import Memory
-from singer_delivery.sources.amplitude.groups import Groups, Snapshot, groups_of, newer_group
-from singer_delivery.sources.amplitude.operations import OPERATIONS, changes
-from singer_delivery.sources.amplitude.reading import Reading
+from analytics_records.amplitude.groups import Groups, Snapshot, groups_of, newer_group
+from analytics_records.amplitude.operations import OPERATIONS, changes
+from analytics_records.amplitude.reading import Reading
+from singer_delivery.mapping.memory import Memory
+from singer_delivery.mapping.values import Moment, stable_uuid
+from singer_delivery.model import Event, Fact, Known, Note
 
 from target_posthog.mappings.posthog import GROUP_IDENTIFY, fitted_id, make_event
 from target_posthog.mappings.settings import MAX_GROUP_TYPES

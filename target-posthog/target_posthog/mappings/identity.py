@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from singer_delivery.conversions import Moment, clean_id, rfc3339
-from singer_delivery.events import Event, Note, Unmappable
-from singer_delivery.sources.amplitude.identity import Ids, Link, link_due
-from singer_delivery.sources.amplitude.reading import Reading, Who, link_uuid
+from analytics_records.amplitude.identity import Ids, Link, link_due
+from analytics_records.amplitude.reading import Reading, Who, link_uuid
+from singer_delivery.mapping.values import Moment, clean_id, rfc3339
+from singer_delivery.model import Event, Note, Unmappable
 
 from target_posthog.mappings.people import inherited
 from target_posthog.mappings.posthog import ALIAS, IDENTIFY, IDS, make_event

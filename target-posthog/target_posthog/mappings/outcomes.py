@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singer_delivery.sources.amplitude import outcomes
+from analytics_records.amplitude import outcomes
 
 COUNTED = {
     "illegal_user_id": (

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from singer_delivery.conversions import digest
-from singer_delivery.events import Fact, Note
-from singer_delivery.sources.amplitude.operations import INITIAL_ATTRIBUTION, Changes, changes
-from singer_delivery.sources.amplitude.reading import Reading
-from singer_delivery.sources.news import news
+from analytics_records.amplitude.operations import INITIAL_ATTRIBUTION, Changes, changes
+from analytics_records.amplitude.reading import Reading
+from singer_delivery.mapping.news import news
+from singer_delivery.mapping.values import digest
+from singer_delivery.model import Fact, Note
 
 from target_posthog.mappings.settings import PersonProperties
 

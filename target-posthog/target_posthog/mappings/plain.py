@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Known, Mapped
-from singer_delivery.sources.plain import PlainStream, at, no_news
+from analytics_records.named_columns import PlainStream, at, no_news
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Known, Mapped
 
 from target_posthog.mappings.groups import group_event, link_types
 from target_posthog.mappings.posthog import (

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from singer_delivery.conversions import shortened
-from singer_delivery.events import Event
-from singer_delivery.sources import records
-from singer_delivery.sources.ids import IdRules
+from singer_delivery.mapping import records
+from singer_delivery.mapping.ids import IdRules
+from singer_delivery.mapping.values import shortened
+from singer_delivery.model import Event
 
 if TYPE_CHECKING:
-    from singer_delivery.conversions import Moment
-    from singer_delivery.events import Fact
+    from singer_delivery.mapping.values import Moment
+    from singer_delivery.model import Fact
 
 Kind = Literal["event", "link", "group", "person"]
 

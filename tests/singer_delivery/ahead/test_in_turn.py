@@ -31,8 +31,8 @@ from singer_delivery.ahead.wire import (
     said_by,
 )
 from singer_delivery.ahead.worker import Task, Worker, mapped_line
-from singer_delivery.events import Event, Fact, Known, Mapped, Note, Unmappable
-from singer_delivery.sources.news import is_news
+from singer_delivery.mapping.news import is_news
+from singer_delivery.model import Event, Fact, Known, Mapped, Note, Unmappable
 
 Key = tuple[str, str]
 

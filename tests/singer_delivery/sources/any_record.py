@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
-from singer_delivery.cleaning import readable
-from singer_delivery.events import Event, Mapped, RecordMapping, Unmappable
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.model import Event, Mapped, RecordMapping, Unmappable
 
 from tests.singer_delivery.sources.columns import COLUMNS
 from tests.singer_delivery.sources.remembering import Remembering

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from singer_delivery.cleaning import readable
-from singer_delivery.compiled_table import Fill, Fit, Made
-from singer_delivery.sources.amplitude import properties
-from singer_delivery.table import Row, Whole, build
+from analytics_records.amplitude import properties
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.mapping.compiled import Fill, Fit, Made
+from singer_delivery.mapping.table import Row, Whole, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from singer_delivery.events import Event, Fact, Mapped, RecordMapping
+    from singer_delivery.model import Event, Fact, Mapped, RecordMapping
 
 UUID = "5a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a"
 AT_10 = 1_709_287_200_000_000

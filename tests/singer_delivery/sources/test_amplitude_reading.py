@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Fact, Note, Unmappable
-from singer_delivery.sources.amplitude import fields
-from singer_delivery.sources.amplitude.choice import Choice
-from singer_delivery.sources.amplitude.groups import keys_by_type, properties_by_group
-from singer_delivery.sources.amplitude.identity import Link, link_due
-from singer_delivery.sources.amplitude.names import EventNames
-from singer_delivery.sources.amplitude.operations import Changes, changes
-from singer_delivery.sources.amplitude.reading import (
+from analytics_records.amplitude import fields
+from analytics_records.amplitude.groups import keys_by_type, properties_by_group
+from analytics_records.amplitude.identity import Link, link_due
+from analytics_records.amplitude.operations import Changes, changes
+from analytics_records.amplitude.reading import (
     TIME_COLUMNS,
     Reading,
     Who,
@@ -26,6 +20,12 @@ from singer_delivery.sources.amplitude.reading import (
     read,
     when_was,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.names import EventNames
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Fact, Note, Unmappable
 
 from tests.singer_delivery.sources.remembering import AT_10, T10, T11, UUID, Remembering, a_record
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.events import Fact, Note
-from singer_delivery.sources.ids import IdRules, known_id
-from singer_delivery.sources.news import is_news
-from singer_delivery.sources.records import harmless_name, is_of_singer, put_aside
+from singer_delivery.mapping.ids import IdRules, known_id
+from singer_delivery.mapping.news import is_news
+from singer_delivery.mapping.records import harmless_name, is_of_singer, put_aside
+from singer_delivery.model import Fact, Note
 
 RULES = IdRules(is_illegal=lambda text: text == "nobody", fitted=lambda text: text[:5])
 """An invented destination, of ids of five characters."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_delivery.conversions import Moment, stable_uuid
-from singer_delivery.events import Fact, Mapped, Unmappable
-from singer_delivery.sources.ids import IdRules
-from singer_delivery.sources.plain import PlainStream, no_news
+from analytics_records.named_columns import PlainStream, no_news
+from singer_delivery.mapping.ids import IdRules
+from singer_delivery.mapping.values import Moment, stable_uuid
+from singer_delivery.model import Fact, Mapped, Unmappable
 
 from tests.singer_delivery.sources.remembering import UUID, Remembering
 

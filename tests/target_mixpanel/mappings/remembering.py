@@ -26,7 +26,7 @@ from tests.fakes.mixpanel_profiles import (
 from tests.singer_delivery.sources.remembering import AT_10, WithMemory
 
 if TYPE_CHECKING:
-    from singer_delivery.events import Event, Mapped
+    from singer_delivery.model import Event, Mapped
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 NOW = AT_10 + 30 * DAY

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.events import Mapped, Unmappable
+from singer_delivery.model import Mapped, Unmappable
 from target_mixpanel.mappings import mixpanel, outcomes
 from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.amplitude_table import COLUMNS, DROPPED

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Unmappable
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Unmappable
 
 from tests.singer_delivery.sources.remembering import AT_10, UUID, a_record, note_names, the
 from tests.target_mixpanel.mappings.remembering import (

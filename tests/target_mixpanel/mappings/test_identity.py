@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Event, Fact
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Event, Fact
 
 from tests.fakes.mixpanel_events import Rules, accepted, merged_ids
 from tests.fakes.mixpanel_identity import Merge, OriginalPeople, SimplifiedPeople

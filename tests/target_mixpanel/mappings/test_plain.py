@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Fact, Mapped, Unmappable
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Fact, Mapped, Unmappable
 from target_mixpanel.mappings.plain import PlainMapping
 
 from tests.singer_delivery.sources.remembering import AT_10, UUID, Remembering, note_names

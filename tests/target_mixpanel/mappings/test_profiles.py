@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_delivery.conversions import digest
-from singer_delivery.events import Fact, Mapped
+from singer_delivery.mapping.values import digest
+from singer_delivery.model import Fact, Mapped
 
 from tests.singer_delivery.sources.remembering import (
     AT_10,

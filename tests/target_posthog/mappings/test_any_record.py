@@ -12,7 +12,7 @@ import orjson
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.events import Mapped, Unmappable
+from singer_delivery.model import Mapped, Unmappable
 from target_posthog.mappings import outcomes, posthog
 from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.amplitude_table import COLUMNS, DROPPED

@@ -22,7 +22,7 @@ def test_every_column_has_a_row_or_a_reason_and_none_has_both() -> None:
 
 
 def test_the_columns_are_those_of_the_tap() -> None:
-    schemas = pytest.importorskip("tap_amplitude.schemas")
+    schemas = pytest.importorskip("analytics_records.amplitude.columns")
     known = {name for value in vars(schemas).values() for name in _names(value)}
     assert known >= COLUMNS
 

@@ -6,8 +6,8 @@ import hashlib
 from typing import Any
 
 import pytest
-from singer_delivery.conversions import session_uuid, stable_uuid
-from singer_delivery.events import Unmappable
+from singer_delivery.mapping.values import session_uuid, stable_uuid
+from singer_delivery.model import Unmappable
 
 from tests.singer_delivery.sources.remembering import UUID, a_record, note_names
 from tests.target_posthog.mappings.remembering import Importing

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_delivery.conversions import digest, stable_uuid
-from singer_delivery.events import Fact
+from singer_delivery.mapping.values import digest, stable_uuid
+from singer_delivery.model import Fact
 from target_posthog.mappings.settings import MappingSettings
 
 from tests.singer_delivery.sources.remembering import kinds, note_names, the

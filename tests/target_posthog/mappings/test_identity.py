@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Fact
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Fact
 
 from tests.singer_delivery.sources.remembering import Remembering, a_record, kinds, note_names, the
 from tests.target_posthog.mappings.remembering import Importing

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_delivery.conversions import stable_uuid
-from singer_delivery.events import Mapped, Unmappable
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Mapped, Unmappable
 from target_posthog.mappings.plain import PlainMapping
 from target_posthog.mappings.settings import MappingSettings
 

@@ -1,0 +1,1 @@
+"""What vendors' rows say, for taps and targets. Pure: no destination and no I/O."""

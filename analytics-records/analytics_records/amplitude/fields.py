@@ -1,0 +1,96 @@
+"""Conversions of single fields that every destination makes alike.
+
+The first line of each docstring is printed beside its row, for the analyst who reviews the mapping.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from singer_delivery.mapping.values import clean_id, country_code
+
+from analytics_records.amplitude.operations import is_empty_attribution
+from analytics_records.amplitude.reading import Reading
+
+DEVICE = ("device_type", "device_family", "device_model")
+"""The columns that name a device; on the Web they name its system."""
+
+STEADY = frozenset({
+    *DEVICE, "platform", "os_name", "os_version", "device_brand", "device_manufacturer",
+    "device_carrier", "version_name", "start_version", "language", "app", "data_type", "library",
+    "plan", "sample_rate", "partner_id", "source_id",
+})  # fmt: skip
+"""Columns that hold the same in many records, together: kinds of devices and versions are few."""
+
+APP_SYSTEMS = {
+    "ios": "iOS", "iphone os": "iOS", "ipados": "iPadOS", "tvos": "tvOS", "watchos": "watchOS",
+    "visionos": "visionOS", "android": "Android", "windows": "Windows", "linux": "Linux",
+    "macos": "macOS", "mac os": "macOS", "mac os x": "macOS", "os x": "macOS",
+}  # fmt: skip
+"""Operating systems as the destinations' libraries for apps write them."""
+
+WEB_SYSTEMS = (
+    ("Windows Phone", ("windows phone",)),
+    ("Windows", ("windows", "xbox")),
+    ("iOS", ("iphone", "ipad", "ipod", "ios")),
+    ("Android", ("android", "samsung", "galaxy", "pixel", "huawei", "xiaomi", "oneplus")),
+    ("Chrome OS", ("chrome os", "chromeos", "chromebook")),
+    ("Mac OS X", ("mac",)),
+    ("Linux", ("linux", "ubuntu", "fedora", "debian")),
+)
+"""Operating systems as their libraries for the Web write them, and the words that tell them."""
+
+
+def app_system(value: Any) -> Any:
+    """The system's name in its usual spelling: `ios` is `iOS`."""
+    return APP_SYSTEMS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def web_system(*device_and_browser: Any) -> str | None:
+    """The system, told from the device (on the Web `os_name` is the browser)."""
+    *device, browser = device_and_browser
+    return system_of(words_in(*device)) or system_of(words_in(browser))
+
+
+def words_in(*values: Any) -> str:
+    """Return what columns say, in lower case, to look for words in."""
+    return " ".join([value for value in values if isinstance(value, str)]).lower()
+
+
+@lru_cache(maxsize=4096)
+def system_of(words: str) -> str | None:
+    """Return the system that some words in lower case tell, or None."""
+    return next((name for name, tells in WEB_SYSTEMS if any(t in words for t in tells)), None)
+
+
+def carrier(value: Any) -> Any:
+    """The carrier; `--`, which iOS writes, is none."""
+    return None if value == "--" else value
+
+
+def country(value: Any) -> str | None:
+    """ISO 3166-1 code of the English name."""
+    return country_code(value) if isinstance(value, str) else None
+
+
+def attribution(value: Any) -> Any:
+    """As it is; `EMPTY` is none."""
+    return None if is_empty_attribution("referrer", value) else value
+
+
+def id_text(value: Any) -> Any:
+    """Trimmed, whole; what cannot be an id as it is."""
+    if type(value) is str:  # nearly always
+        return value.strip() or value
+    return clean_id(value) or value
+
+
+def original_time(reading: Reading) -> Any:
+    """As it is, where it could not be used."""
+    return None if reading.time_column == "event_time" else reading.record.get("event_time")
+
+
+def original_if_no_object(value: Any) -> Any:
+    """As it is, where it is no object."""
+    return None if isinstance(value, dict) else value

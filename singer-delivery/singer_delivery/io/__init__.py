@@ -1,0 +1,1 @@
+"""Files, lines and HTTP. Imports nothing else of this library."""

@@ -1,0 +1,229 @@
+"""The ledger's table: SQLite in a file by default, PostgreSQL where several machines share it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Table,
+    bindparam,
+    delete,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine
+
+from singer_delivery.ledger import tables
+from singer_delivery.ledger.engines import opened, told_as_storage_error
+from singer_delivery.ledger.updates import Update
+from singer_delivery.mapping.values import shortened
+from singer_delivery.model import Fact
+
+LONGEST_NAME = 1_000
+"""Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
+a page, about 2,700 bytes."""
+
+UPDATES_READ = 500
+"""Updates that are read from the disk at once."""
+
+INSERTS: dict[str, Callable[[Table], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+class Database:
+    """The facts of one `scope`, and its updates that wait for the end of a run.
+
+    `read` is called from one thread, `write` from one at a time.
+
+    With `keep=False` nothing is written, and no file is made.
+
+    Raises:
+        SettingsError: the url is no database address, or the tables are of another version.
+        StorageError: the database cannot be opened, read or written.
+    """
+
+    def __init__(self, url: str, scope: str, *, keep: bool) -> None:
+        self._scope = scope
+        engine = opened(url, keep=keep)
+        upsert_update = _upsert(engine, tables.updates, newest=True)
+        self._upsert = _Prepared(engine, _upsert(engine, tables.facts), _FACT)
+        self._upsert_update = _Prepared(engine, upsert_update, ("scope", *Update._fields))
+        self._sent = _Prepared(engine, _sent, _SENT)
+        self._untrue = _Prepared(engine, _untrue, _UNTRUE)
+        self._fact = _Prepared(engine, _fact, _ASKED)
+        self._update = _Prepared(engine, _update, _ASKED_UPDATE)
+        self._waiting = _updates.where(tables.updates.c.scope == scope)
+        self._engine = engine
+        try:
+            with told_as_storage_error():
+                self._reader, self._writer = _open(engine)
+                self._cursor = _sqlite_cursor(self._reader)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    def read(self, kind: str, name: str) -> Fact | None:
+        """Return the fact on disk, if there is one."""
+        row = self._first(self._fact, (self._scope, kind, self._storable(_fitted(name))))
+        return None if row is None else Fact(kind, name, *row)
+
+    def write(
+        self,
+        facts: Iterable[Fact],
+        updates: Iterable[Update] = (),
+        sent: Iterable[Update] = (),
+        untrue: Iterable[Fact] = (),
+    ) -> None:
+        """Return when all of this is on disk; after an error, nothing of it is.
+
+        Of two updates of one person the newer stays. Those `sent` are forgotten, unless a newer one
+        has taken their place; so are the facts that proved `untrue`, unless another was said since.
+        """
+        # In one order, so that two machines never wait for each other's rows.
+        rows = [self._upsert.row(self._fact_row(fact)) for fact in sorted(facts)]
+        kept = [self._upsert_update.row(self._update_row(update)) for update in sorted(updates)]
+        done = [self._sent.row(self._update_key(update)) for update in sorted(sent)]
+        wrong = [self._untrue.row(self._fact_row(fact)[:4]) for fact in untrue]
+        with told_as_storage_error(), self._writer.begin():
+            for statement, of in (
+                (self._untrue, wrong),
+                (self._upsert, rows),
+                (self._upsert_update, kept),
+                (self._sent, done),
+            ):
+                if of:
+                    self._writer.exec_driver_sql(statement.text, of)
+
+    def endpoints(self) -> set[str]:
+        """Return the endpoints for which updates wait."""
+        asked = select(tables.updates.c.endpoint).where(tables.updates.c.scope == self._scope)
+        with told_as_storage_error():
+            return set(self._reader.execute(asked.distinct()).scalars())
+
+    def update(self, endpoint: str, name: str) -> Update | None:
+        """Return the update of this name, if one waits."""
+        row = self._first(self._update, (self._scope, endpoint, self._storable(_fitted(name))))
+        return None if row is None else Update(*row)
+
+    def updates(self) -> Iterator[Update]:
+        """Yield the updates that wait, in one order, whatever is written meanwhile."""
+        after = ("", "")
+        while batch := self._updates_behind(after):
+            yield from batch
+            after = (batch[-1].endpoint, batch[-1].name)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reader.close()
+        self._writer.close()
+        self._engine.dispose()
+
+    def _first(self, statement: _Prepared, values: tuple[Any, ...]) -> Any:
+        asked = statement.row(values)
+        with told_as_storage_error():
+            if self._cursor is not None:
+                return self._cursor.execute(statement.text, asked).fetchone()
+            return self._reader.exec_driver_sql(statement.text, asked).first()
+
+    def _updates_behind(self, after: tuple[str, str]) -> list[Update]:
+        key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
+        asked = (
+            self._waiting.where(key > after)
+            .order_by(tables.updates.c.endpoint, tables.updates.c.name)
+            .limit(UPDATES_READ)
+        )
+        with told_as_storage_error():
+            return [Update(*row) for row in self._reader.execute(asked)]
+
+    def _fact_row(self, fact: Fact) -> tuple[Any, ...]:
+        kind, name, value, at = fact
+        return self._scope, kind, self._storable(_fitted(name)), self._storable(value), at
+
+    def _update_row(self, update: Update) -> tuple[Any, ...]:
+        endpoint, name, *rest = update
+        return self._scope, endpoint, self._storable(_fitted(name)), *rest
+
+    def _update_key(self, update: Update) -> tuple[Any, ...]:
+        return self._update_row(update)[:4]
+
+    def _storable(self, text: str) -> str:
+        # PostgreSQL's text holds every character but this one.
+        return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
+
+
+class _Prepared:
+    """A statement in the driver's own words, and its rows in the form that the driver takes.
+
+    SQLAlchemy would take each row through its own hands: several times what the driver needs.
+
+    Args:
+        engine: whose driver.
+        statement: of SQLAlchemy.
+        names: of its parameters, in the order in which rows have them.
+    """
+
+    def __init__(self, engine: Engine, statement: Any, names: tuple[str, ...]) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self.text = str(compiled)
+        self._names = names
+        self._is_named = not compiled.positional
+        assert self._is_named or (*compiled.positiontup,) == names, "not the driver's order"
+
+    def row(self, values: tuple[Any, ...]) -> Any:
+        """Return the values of one row as the driver takes them."""
+        return dict(zip(self._names, values, strict=True)) if self._is_named else values
+
+
+_FACT = tuple(column.name for column in tables.facts.columns)
+_ASKED = ("asked_scope", "asked_kind", "asked_name")
+_ASKED_UPDATE = ("asked_scope", "asked_endpoint", "asked_name")
+_UNTRUE = ("old_scope", "old_kind", "old_name", "old_value")
+_SENT = ("sent_scope", "sent_endpoint", "sent_name", "sent_at")
+
+
+def _each(table: Table, names: tuple[str, ...]) -> list[Any]:
+    return [table.c[name.partition("_")[2]] == bindparam(name) for name in names]
+
+
+_fact = select(tables.facts.c.value, tables.facts.c.at).where(*_each(tables.facts, _ASKED))
+_updates = select(*(tables.updates.c[name] for name in Update._fields))
+_update = _updates.where(*_each(tables.updates, _ASKED_UPDATE))
+_untrue = delete(tables.facts).where(*_each(tables.facts, _UNTRUE))
+_sent = delete(tables.updates).where(*_each(tables.updates, _SENT))
+
+
+def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:
+    """Return the statement that writes rows over those of the same key; only older ones if told."""
+    insert = INSERTS[engine.dialect.name](table)
+    keys = [column.name for column in table.primary_key]
+    values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    older = table.c.at <= insert.excluded.at if newest else None
+    return insert.on_conflict_do_update(index_elements=keys, set_=values, where=older)
+
+
+def _open(engine: Engine) -> tuple[Connection, Connection]:
+    with engine.begin() as connection:
+        tables.migrate(connection)
+    # Autocommit for reading: every question sees what was saved before it.
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT"), engine.connect()
+
+
+def _sqlite_cursor(connection: Connection) -> sqlite3.Cursor | None:
+    """Return the driver's cursor where a question takes less time than asking it: see `read`."""
+    if connection.dialect.name != "sqlite":
+        return None
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver.cursor()
+
+
+def _fitted(name: str) -> str:
+    if len(name) * 4 <= LONGEST_NAME:
+        return name
+    return shortened(name, LONGEST_NAME, LONGEST_NAME - 100)

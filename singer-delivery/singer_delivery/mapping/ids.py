@@ -1,0 +1,37 @@
+"""Ids as a destination takes them: never one that stands for nobody, never too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from singer_delivery.mapping.values import clean_id
+from singer_delivery.model import Note
+
+
+class IdRules(NamedTuple):
+    """What a destination makes of ids.
+
+    Attributes:
+        is_illegal: whether an id stands for nobody there.
+        fitted: the id in the length that is neither cut nor dropped there; itself when it fits.
+    """
+
+    is_illegal: Callable[[str], bool]
+    fitted: Callable[[str], str]
+
+
+def known_id(
+    record: Mapping[str, Any], column: str, notes: list[Note], rules: IdRules
+) -> str | None:
+    """Return the id in a column, trimmed and fitted; None when it is none or stands for nobody."""
+    found = clean_id(record.get(column))
+    if found is None:
+        return None
+    if rules.is_illegal(found):
+        notes.append(Note(f"illegal_{column}", found))
+        return None
+    fitted = rules.fitted(found)
+    if fitted is not found:
+        notes.append(Note("long_id", column))
+    return fitted

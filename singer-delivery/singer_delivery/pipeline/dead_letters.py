@@ -1,0 +1,135 @@
+"""Records no retry can save, as a Singer file that can be piped back in once they are mended.
+
+`target < dead-letters.singer` sends them again: the file holds SCHEMA messages and the RECORD
+messages as they came, each record with a `_dead_letter` column that says why it is there.
+Mappings leave that column out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from singer_delivery.errors import StorageError
+from singer_delivery.io.files import append_private
+
+COLUMN = "_dead_letter"
+
+
+class DeadLetter(NamedTuple):
+    """A RECORD message that was refused, and why.
+
+    `message` is the message's line as it was read. `attempts` counts the requests it travelled
+    in: 0 when it was caught before sending.
+    """
+
+    stream: str
+    message: bytes
+    reason: str
+    detail: str
+    attempts: int
+    endpoint: str
+
+
+class DeadLetters:
+    """Appends dead letters to one file, which is made when the first is written.
+
+    A letter is in the hands of the operating system when `add` returns, and on the disk when
+    `flush` returns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._written_schemas: set[str] = set()
+        self._lock = threading.Lock()
+        self._dirty = False
+        self._failure: OSError | None = None
+
+    def know_schema(self, message: Mapping[str, Any]) -> None:
+        """Remember the SCHEMA message of a stream; its next letter is preceded by it."""
+        with self._lock:
+            self._schemas[message["stream"]] = message
+            self._written_schemas.discard(message["stream"])
+
+    def add(self, letter: DeadLetter) -> None:
+        """Write a letter.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        with self._lock, self._told_as_storage_error():
+            if self._file is None:
+                self._file = append_private(self._path)
+            if letter.stream in self._schemas and letter.stream not in self._written_schemas:
+                self._file.write(_line(self._schemas[letter.stream]))
+                self._written_schemas.add(letter.stream)
+            self._file.write(_marked(letter))
+            self._file.flush()
+            self._dirty = True
+
+    def flush(self) -> None:
+        """Return when every letter is on the disk.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        with self._lock, self._told_as_storage_error():
+            if self._file is not None and self._dirty:
+                os.fsync(self._file.fileno())
+                self._dirty = False
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._file is not None:
+                with suppress(OSError):  # only what failed before is still in its buffer
+                    self._file.close()
+                self._file = None
+
+    @contextmanager
+    def _told_as_storage_error(self) -> Iterator[None]:
+        """Name the file in what failed, and go on failing.
+
+        An fsync that succeeds after one that failed says nothing of what the first should have
+        written (PostgreSQL wiki, "Fsync Errors").
+        """
+        try:
+            if self._failure is not None:
+                raise self._failure
+            yield
+        except OSError as error:
+            self._failure = error
+            msg = (
+                f"The dead letters could not be written to {self._path} ({error.strerror}). STATE "
+                "did not move: make room or set dead_letter_path, and start the same run again."
+            )
+            raise StorageError(msg) from error
+
+
+def _marked(letter: DeadLetter) -> bytes:
+    why = {
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "attempts": letter.attempts,
+        "endpoint": letter.endpoint,
+    }
+    try:
+        # The standard library's json keeps integers of any size; orjson would round them.
+        message: dict[str, Any] = json.loads(letter.message)
+        message["record"][COLUMN] = why
+        return _line(message)
+    except (RecursionError, ValueError, TypeError):
+        # Nested deeper than json goes, though orjson read it; or no JSON object at all.
+        quoted = {**why, "message": letter.message.decode(errors="replace")}
+        return _line({"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}})
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

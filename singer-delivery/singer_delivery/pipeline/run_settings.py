@@ -1,0 +1,29 @@
+"""What a user sets about delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a user sets about delivery, the same for every target.
+
+    `max_events_per_second` of 0 means no limit. `report_path` may be None. `first_wait` is the
+    pause in seconds before the first retry, which the service's documents may ask for.
+    """
+
+    user_agent: str
+    max_in_flight: int
+    max_retries: int
+    max_events_per_second: int
+    ledger_url: str
+    dead_letter_path: Path
+    report_path: Path | None
+    dry_run: bool
+    output_path: Path
+    first_wait: float = 1.0
+    max_dead_letters: DeadLetterLimit | None = None
