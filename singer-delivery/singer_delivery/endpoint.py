@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from singer_delivery.model import Event
 
@@ -86,25 +86,45 @@ def passing(reply: Reply, whom: str) -> Judgement | None:
     return None
 
 
-class Encoder(Protocol):
-    """What turns events into bytes."""
+class Envelope(NamedTuple):
+    """What stands around the events of a request: before the first, after the last.
+
+    Between two events stands a comma. `is_gzipped` says whether the body is compressed.
+    """
+
+    before: bytes
+    after: bytes
+    is_gzipped: bool
+
+
+class Endpoint(Protocol):
+    """One ingestion address of a destination. It can be pickled.
+
+    Attributes:
+        name: events name it.
+        limits: of one request.
+        envelope: of its bodies.
+        is_packed: whether the process that maps also packs the events into pieces of a body.
+            Where it is false events stay apart, and pass through `as_sent` one by one.
+    """
+
+    name: str
+    limits: Limits
+    envelope: Envelope
+    is_packed: bool
 
     def encode(self, event: Event) -> bytes:
-        """Return the event as it stands in a request.
+        """Return the event's JSON.
 
         Raises:
             Unmappable: the destination would refuse or swallow it.
         """
 
+    def as_sent(self, encoded: bytes) -> bytes:
+        """Return an encoded event as it stands in a body: with what no file may hold, such as a key."""
 
-class Endpoint(Encoder, Protocol):
-    """One ingestion address of a destination."""
-
-    name: str
-    limits: Limits
-
-    def request(self, encoded: Sequence[bytes]) -> Request:
-        """Return the request that carries these events."""
+    def request(self, body: bytes) -> Request:
+        """Return the request that carries a body."""
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what the reply means for the `count` events of its request."""

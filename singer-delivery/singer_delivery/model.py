@@ -1,16 +1,17 @@
-"""What a mapping yields, and what it may know of the past.
+"""The words that mappings and the pipeline share: records, decisions, facts, events, notes.
 
-A mapping is a pure function `(record, known) -> Mapped`. It has no memory, no clock and no
-randomness: what must be remembered between records and between runs it declares as facts, and it is
-given the facts of the past through `Known`.
+A record is decided first and mapped afterwards. `decide` runs in one thread, in the order of the
+records, and is the only code that asks the ledger or changes it. `map` is pure: the same record and
+the same decision make the same events, in this process or in another, now or later.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import msgspec
 
 
 class Fact(NamedTuple):
@@ -30,15 +31,60 @@ Key = tuple[str, str]
 """What a fact is about: its kind and name."""
 
 
-class Known(Protocol):
-    """The facts of the past, as a mapping may ask for them."""
+class Facts(Protocol):
+    """The facts of the past, as a decision may ask for them."""
 
     def recall(self, kind: str, name: str) -> Fact | None:
-        """Return what is known, counting what earlier records of this run said; else None."""
+        """Return what is known, including what earlier records of this run said; else None."""
 
 
-ENCODED: dict[str, Any] = {}
-"""The body of an event whose bytes are at hand: thousands wait, and those are enough."""
+class Note(NamedTuple):
+    """Something the report counts under `name`; `example`, when given, is listed with it."""
+
+    name: str
+    example: str | None = None
+
+
+class Decision(msgspec.Struct, array_like=True, gc=False):
+    """What is decided of one record before it is mapped.
+
+    It travels to the process that maps, so a mapping adds fields of plain values only: texts,
+    numbers, booleans, and tuples of them.
+
+    Attributes:
+        person: whose order the record's events keep; empty when they have no order to keep.
+        skipped: the rule that left the record itself out, such as `excluded: Heartbeat`. Events
+            may still accompany it.
+        sends: whether anything is sent; if not, the record is not mapped.
+        merges: another person whose earlier events must be delivered before this record's.
+    """
+
+    person: str = ""
+    skipped: str | None = None
+    sends: bool = True
+    merges: str | None = None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a decision changes, beside what it sends. `decide` fills it in.
+
+    Attributes:
+        notes: what the report counts.
+        claims: facts that must be on disk before anything of the record is sent, such as who owns
+            a device. They hold from now on, whatever becomes of the record.
+        facts: facts that hold from now on, unless one of the record's events is refused.
+        kept: facts that hold from now on, unless the deferred update that carries them is refused.
+        renewed: facts that an earlier record told and that hold at this later time as well.
+        is_held: whether the record is one of many that are sent together when the run ends.
+    """
+
+    notes: list[Note] = field(default_factory=list)
+    claims: list[Fact] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    kept: list[Fact] = field(default_factory=list)
+    renewed: list[Fact] = field(default_factory=list)
+    is_held: bool = False
 
 
 @dataclass(slots=True)
@@ -49,104 +95,66 @@ class Event:
         endpoint: which of the destination's endpoints receives it.
         kind: what it is, for the report: "event", "link", "person" or "group".
         name: its event name, for the report.
-        person: whose order it must keep. Events of one person are delivered in the order they were
-            submitted; different people travel in parallel.
         at: time of the source record in microseconds since 1970 (UTC), or None when it has none.
         body: the event as the destination reads it, ready to be encoded as JSON.
-        merges: another person whose earlier events must be decided before this one is sent.
-        claims: facts that must be on disk before this event is sent, such as who owns a device.
-        facts: facts that become true when this event has been delivered.
-        deferred: whether only the newest of its endpoint and person is sent, when the run ends. It
-            is kept on disk until then; its facts count from the moment it is kept.
+        order: whose order it keeps, where that is not the record's person: a group's, for instance.
+        deferred: whether only the newest of its endpoint and `order` is sent, when the run ends. It
+            is kept in the ledger until then.
+        facts: of a deferred event, the facts that are forgotten if it is refused.
     """
 
     endpoint: str
     kind: str
     name: str
-    person: str
     at: int | None
     body: dict[str, Any]
-    merges: str | None = None
-    claims: tuple[Fact, ...] = ()
-    facts: tuple[Fact, ...] = ()
+    order: str | None = None
     deferred: bool = False
-
-
-class Note(NamedTuple):
-    """Something the report counts under `name`; `example`, when given, is listed with it."""
-
-    name: str
-    example: str | None = None
+    facts: tuple[Fact, ...] = ()
 
 
 class Mapped(NamedTuple):
-    """What one record becomes.
+    """What one record becomes: its events, in the order in which they must arrive, and notes."""
 
-    `events` are in the order in which they must arrive. `skipped` names the rule that left the
-    record itself out, for instance `excluded: Heartbeat`; events may still accompany it. `renewed`
-    are facts that an earlier event told and that hold at this later time as well: nothing is sent
-    for them, but what lies between the two times is old from now on. `held` says that the record is
-    part of a whole which is sent when the run ends, and is decided with it.
-    """
-
-    events: tuple[Event, ...]
-    skipped: str | None = None
-    notes: tuple[Note, ...] = ()
-    renewed: tuple[Fact, ...] = ()
-    held: bool = False
+    events: Sequence[Event]
+    notes: Sequence[Note] = ()
 
 
 class RecordMapping(Protocol):
-    """What the records of one stream become.
+    """What the records of one stream become at one destination.
 
-    `needs_keys` says whether a record without one of its stream's key properties is a fault of the
-    tap, which ends the run, or something the mapping knows how to deal with.
-    """
-
-    @property
-    def needs_keys(self) -> bool:
-        """Whether every record must have its key properties."""
-
-    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what a record becomes.
-
-        Raises:
-            Unmappable: nothing can be made of it.
-        """
-
-
-@runtime_checkable
-class AheadMapping(RecordMapping, Protocol):
-    """A pure mapping, whose records another process may map ahead of their turn.
-
-    `is_pure` says no more than that; it can be pickled.
-    """
-
-    @property
-    def is_pure(self) -> bool:
-        """Always true."""
-
-
-class Noting(ABC):
-    """A mapping that is another one, and also counts what the records show together.
+    It can be pickled: another process makes the same of a pickle.
 
     Attributes:
-        mapping: the other one, which is pure.
+        decision_type: the class of its decisions.
     """
 
-    def __init__(self, mapping: RecordMapping) -> None:
-        self.mapping = mapping
-        self.needs_keys = mapping.needs_keys
+    decision_type: ClassVar[type[Decision]]
 
-    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        """Return what the mapping says, with the notes that are due."""
-        mapped = self.mapping(record, known)
-        notes = self.due(mapped.events)
-        return mapped._replace(notes=(*mapped.notes, *notes)) if notes else mapped
+    def observe(self, line: bytes, *, is_message: bool) -> Any:
+        """Return what `decide` must know of a record, read without the rest of it.
 
-    @abstractmethod
-    def due(self, events: Sequence[Event]) -> list[Note]:
-        """Return the notes that are due for the next events, whatever records they were made of."""
+        Args:
+            line: a record as JSON, or the RECORD message that holds it.
+            is_message: which of the two it is.
+
+        Raises:
+            Unmappable: the line is no such JSON (`bad_line`), or the record unreadable.
+        """
+
+    def decide(self, observation: Any, facts: Facts, effects: Effects) -> Any:
+        """Return the `Decision` of a record, and fill in its effects.
+
+        Raises:
+            Unmappable: nothing can be made of the record; its effects are then ignored.
+        """
+
+    def map(self, record: Mapping[str, Any], decision: Any) -> Mapped:
+        """Return what a clean record becomes. Pure.
+
+        Raises:
+            Unmappable: nothing can be made of it after all.
+        """
 
 
 class Unmappable(ValueError):  # noqa: N818 - what happened, as the model codebases name it
