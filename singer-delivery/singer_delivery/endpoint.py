@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -121,7 +121,7 @@ class Endpoint(Protocol):
         """
 
     def as_sent(self, encoded: bytes) -> bytes:
-        """Return an encoded event as it stands in a body: with what no file may hold, such as a key."""
+        """Return an encoded event as it stands in a body: with the key that no file may hold."""
 
     def request(self, body: bytes) -> Request:
         """Return the request that carries a body."""

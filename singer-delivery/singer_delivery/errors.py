@@ -45,13 +45,21 @@ class BatchUnreadable(DeliveryError):  # noqa: N818 - as those above
     """A file that a BATCH message names cannot be read."""
 
 
-class WorkerLost(DeliveryError):  # noqa: N818 - as those above
-    """The process that maps records ended before its input did."""
+class BadMessage(Exception):  # noqa: N818 - what the line is
+    """A line of the input is no RECORD message. Its text says why."""
 
-    def __init__(self, code: int) -> None:
+
+class Interrupted(SystemExit):
+    """The run was told to stop by a signal; carries the exit code 128 + signal."""
+
+
+class WorkerLost(DeliveryError):  # noqa: N818 - as those above
+    """A process that maps records ended before its input did."""
+
+    def __init__(self) -> None:
         super().__init__(
-            f"The process that maps records ended (exit code {code}), perhaps for want of memory. "
-            "Nothing is lost: start the same run again, with `map_ahead` set to false."
+            "A process that maps records ended, perhaps for want of memory. Nothing is lost: start "
+            "the same run again, with fewer `processes`."
         )
 
 

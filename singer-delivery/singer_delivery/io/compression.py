@@ -1,37 +1,66 @@
-"""Compresses request bodies and what waits on disk, with ISA-L where it has a wheel."""
+"""Compresses request bodies and what waits on disk, with ISA-L where it has a wheel.
+
+A body is made of pieces that are compressed apart, in several processes, before it is known which
+of them travel together. That works because deflated data that ends with a full flush may be
+followed by any other (RFC 1951, 3.2.4), and the checksum of a whole is made of those of its parts.
+"""
 
 from __future__ import annotations
 
+import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 try:
-    from isal.isal_zlib import compress, compressobj, decompress
+    from isal.isal_zlib import compress, compressobj, crc32, crc32_combine, decompress
 except ImportError:
-    from zlib import compress, compressobj, decompress  # type: ignore[assignment]
+    from zlib import compress, compressobj, crc32, decompress  # type: ignore[assignment]
+
+    from singer_delivery.io.checksums import crc32_combine  # type: ignore[assignment]
 
 LEVEL = 1
 """On event JSON it shrinks nearly as much as the highest level, at a tenth of its time."""
 
-GZIP = 16 + zlib.MAX_WBITS
-"""As `wbits`: a gzip member around it, without a time in it (zlib manual, deflateInit2)."""
+RAW = -zlib.MAX_WBITS
+"""As `wbits`: deflated data with nothing around it (zlib manual, deflateInit2)."""
 
-AT_ONCE = 64
+GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+"""Deflated, no name, no time, fastest level, unknown system (RFC 1952, 2.3)."""
+
+LAST = b"\x03\x00"
+"""A deflated block of nothing that says that no other follows (RFC 1951, 3.2.3)."""
 
 
-def gzip_list(before: bytes, items: Sequence[bytes], after: bytes) -> bytes:
-    """Return a gzip member of these items, commas between them, and what stands around them.
+class Deflated(NamedTuple):
+    """A part of a body, compressed, that any other part may follow.
 
-    The same bytes for the same content. What is compressed is never in memory as a whole: a dozen
-    requests in the air would need some tens of megabytes for it.
+    Attributes:
+        data: the compressed bytes.
+        size: how many bytes they stand for.
+        crc: CRC-32 of those.
     """
-    compressor = compressobj(LEVEL, zlib.DEFLATED, GZIP)
-    parts = [compressor.compress(before)]
-    for start in range(0, len(items), AT_ONCE):
-        comma = b"," if start else b""
-        parts.append(compressor.compress(comma + b",".join(items[start : start + AT_ONCE])))
-    parts += compressor.compress(after), compressor.flush()
-    return b"".join(parts)
+
+    data: bytes
+    size: int
+    crc: int
+
+
+def deflated(content: bytes) -> Deflated:
+    """Compress a part of a body."""
+    compressor = compressobj(LEVEL, zlib.DEFLATED, RAW)
+    data = compressor.compress(content) + compressor.flush(zlib.Z_FULL_FLUSH)
+    return Deflated(data, len(content), crc32(content))
+
+
+def gzipped(parts: Iterable[Deflated]) -> bytes:
+    """Return the gzip member that holds these parts, one after the other."""
+    chunks, crc, size = [GZIP_HEAD], 0, 0
+    for part in parts:
+        chunks.append(part.data)
+        crc = crc32_combine(crc, part.crc, part.size)
+        size += part.size
+    return b"".join([*chunks, LAST, struct.pack("<II", crc, size & 0xFFFFFFFF)])
 
 
 def shrunk(content: bytes) -> bytes:

@@ -1,7 +1,8 @@
-"""The ledger's table: SQLite in a file by default, PostgreSQL where several machines share it."""
+"""The ledger on disk: SQLite in a file by default, PostgreSQL where several machines share it."""
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,8 +20,7 @@ from sqlalchemy.engine import Engine
 
 from singer_delivery.ledger import tables
 from singer_delivery.ledger.engines import opened, told_as_storage_error
-from singer_delivery.ledger.updates import Update
-from singer_delivery.mapping.values import shortened
+from singer_delivery.ledger.update import Update
 from singer_delivery.model import Fact
 
 LONGEST_NAME = 1_000
@@ -36,10 +36,10 @@ INSERTS: dict[str, Callable[[Table], Any]] = {
 }
 
 
-class Database:
+class Store:
     """The facts of one `scope`, and its updates that wait for the end of a run.
 
-    `read` is called from one thread, `write` from one at a time.
+    `fact` and `update` are called from one thread, `write` from one at a time.
 
     With `keep=False` nothing is written, and no file is made.
 
@@ -68,7 +68,7 @@ class Database:
             engine.dispose()
             raise
 
-    def read(self, kind: str, name: str) -> Fact | None:
+    def fact(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
         row = self._first(self._fact, (self._scope, kind, self._storable(_fitted(name))))
         return None if row is None else Fact(kind, name, *row)
@@ -215,7 +215,7 @@ def _open(engine: Engine) -> tuple[Connection, Connection]:
 
 
 def _sqlite_cursor(connection: Connection) -> sqlite3.Cursor | None:
-    """Return the driver's cursor where a question takes less time than asking it: see `read`."""
+    """Return the driver's cursor where SQLAlchemy needs longer to ask than SQLite to answer."""
     if connection.dialect.name != "sqlite":
         return None
     driver = connection.connection.driver_connection
@@ -226,4 +226,4 @@ def _sqlite_cursor(connection: Connection) -> sqlite3.Cursor | None:
 def _fitted(name: str) -> str:
     if len(name) * 4 <= LONGEST_NAME:
         return name
-    return shortened(name, LONGEST_NAME, LONGEST_NAME - 100)
+    return f"{name[: LONGEST_NAME // 8]}-{hashlib.sha256(name.encode()).hexdigest()}"

@@ -64,13 +64,14 @@ class DeadLetters:
         Raises:
             StorageError: the file cannot be written.
         """
+        stream, line = _marked(letter)
         with self._lock, self._told_as_storage_error():
             if self._file is None:
                 self._file = append_private(self._path)
-            if letter.stream in self._schemas and letter.stream not in self._written_schemas:
-                self._file.write(_line(self._schemas[letter.stream]))
-                self._written_schemas.add(letter.stream)
-            self._file.write(_marked(letter))
+            if stream in self._schemas and stream not in self._written_schemas:
+                self._file.write(_line(self._schemas[stream]))
+                self._written_schemas.add(stream)
+            self._file.write(line)
             self._file.flush()
             self._dirty = True
 
@@ -113,7 +114,11 @@ class DeadLetters:
             raise StorageError(msg) from error
 
 
-def _marked(letter: DeadLetter) -> bytes:
+def _marked(letter: DeadLetter) -> tuple[str, bytes]:
+    """Return the stream of a letter's message, and its line with the reason in it.
+
+    The message is of another stream than the letter where the Singer SDK renamed that one.
+    """
     why = {
         "reason": letter.reason,
         "detail": letter.detail,
@@ -124,11 +129,12 @@ def _marked(letter: DeadLetter) -> bytes:
         # The standard library's json keeps integers of any size; orjson would round them.
         message: dict[str, Any] = json.loads(letter.message)
         message["record"][COLUMN] = why
-        return _line(message)
-    except (RecursionError, ValueError, TypeError):
+        return str(message["stream"]), _line(message)
+    except (RecursionError, ValueError, TypeError, KeyError):
         # Nested deeper than json goes, though orjson read it; or no JSON object at all.
         quoted = {**why, "message": letter.message.decode(errors="replace")}
-        return _line({"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}})
+        record = {"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}}
+        return letter.stream, _line(record)
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

@@ -1,11 +1,11 @@
-"""Sends events until each is decided: delivered, rejected, or left for the next run.
+"""Sends pieces until each of their events is decided: delivered, dead, or left for the next run.
 
-The order of what happens to an event, each step finished before the next begins:
+The order of durable writes, each step finished before the next begins:
 
     claims on disk → request → reply → dead letters on disk → ledger on disk → STATE
 
-The first three are kept here, the rest by `delivery`. A run that is killed between any two of
-them is simply run again: ids are stable, so what arrives twice is one.
+The first three are kept here and in `requests`, the rest by `checkpoints`. A run that is killed
+between any two of them is simply run again: ids are stable, so what arrives twice is one.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
-from singer_delivery.endpoint import Endpoint, Judgement, Reply, Sender, Verdict
-from singer_delivery.errors import DeliveryError, ServiceRefused, ServiceUnavailable
-from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
-from singer_delivery.model import Event
-from singer_delivery.pipeline.batcher import halves, sorted_out
-from singer_delivery.pipeline.lanes import HELD_BYTES, Lanes
-from singer_delivery.pipeline.pace import Pace
-from singer_delivery.pipeline.queued import Lane, Listener, Part, Queued
+from singer_delivery.endpoint import Endpoint
+from singer_delivery.errors import DeliveryError, Interrupted
+from singer_delivery.pipeline.lanes import Lanes, Load
+from singer_delivery.pipeline.packing import LANES
+from singer_delivery.pipeline.pieces import Piece
+from singer_delivery.pipeline.requests import Requests, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -34,99 +32,103 @@ LINGER = 1.0
 SLICE = 0.25
 """Seconds between two looks at whether the run was told to stop, while it waits for anything."""
 
+WIDER = 4
+"""By how much the spread grows when requests have to wait for each other."""
 
-class Interrupted(SystemExit):
-    """The run was told to stop by a signal; carries the exit code 128 + signal."""
 
+class Finished(Protocol):
+    """Learns that every event of some pieces is decided."""
 
-Outcome = tuple[Queued, Judgement]
+    def finished(self, pieces: Iterable[Piece]) -> None:
+        """Take note of it. Called from the threads that send."""
 
 
 class Dispatcher:
-    """Carries events to their endpoints on `max_in_flight` lanes, in order for each person.
+    """Carries pieces to their endpoints, at most `max_in_flight` requests at a time.
 
     Args:
-        endpoints: by the name that events give.
-        sender: makes one attempt.
-        listener: learns the outcomes.
-        max_in_flight: requests in the air at once, at most.
-        max_retries: times a request is sent again before the run stops.
-        pace: keeps the run below a rate.
-        backoff: the waits between attempts.
-        clock: the time.
+        endpoints: by the name that pieces give.
+        requests: sends the pieces of one request until they are decided.
+        listener: learns which pieces are through.
+        max_in_flight: requests in flight at once, at most.
         linger: seconds that a request may wait for more events before it leaves as it is.
-        held_bytes: how much may be undecided at once: see `lanes.HELD_BYTES`.
+
+    Attributes:
+        spread: into how many groups of lanes the next block's events are to be packed. One group
+            makes full requests, one after the other; it grows while the service is so slow that
+            more requests must be in flight.
+        undecided: how many pieces are not decided.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is made of, by name
+    def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
-        sender: Sender,
-        listener: Listener,
+        requests: Requests,
+        listener: Finished,
         *,
         max_in_flight: int,
-        max_retries: int,
-        pace: Pace,
-        backoff: Backoff,
-        clock: Clock,
         linger: float = LINGER,
-        held_bytes: int = HELD_BYTES,
     ) -> None:
-        self._endpoints = dict(endpoints)
-        self._sender = sender
+        self._endpoints = endpoints
+        self._requests = requests
         self._listener = listener
-        self._max_retries = max_retries
-        self._pace = pace
-        self._backoff = backoff
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._progress = threading.Condition(self._lock)
         self._linger = linger
-        self._lanes = Lanes(max_in_flight, self._lock, self._endpoints, held_bytes)
-        self._undecided = 0
-        self._flushing = False
-        self._stopping = False
+        self._lock = threading.RLock()
+        self._ready = threading.Condition(self._lock)
+        self._progress = threading.Condition(self._lock)
+        self._lanes = {name: Lanes() for name in endpoints}
+        self.undecided = 0
+        self._in_flight = 0
+        self._most = max_in_flight
+        self.spread = 1
+        self._hurried = -1.0
         self._exit_code: int | None = None
         self._failure: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._work, args=(lane,), name=f"lane-{number}", daemon=True)
-            for number, lane in enumerate(self._lanes.lanes)
+            threading.Thread(target=self._work, name=f"sender-{number}", daemon=True)
+            for number in range(max_in_flight)
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, queued: Iterable[Queued]) -> None:
-        """Queue events in their order; blocks while the lane of one or the memory is full.
+    def submit(self, pieces: Iterable[Piece]) -> None:
+        """Queue pieces in their order.
 
         Raises:
             DeliveryError: an earlier event stopped the run.
             Interrupted: the run was told to stop.
         """
-        lanes = self._lanes
+        now = time.monotonic()
         with self._lock:
             self.raise_if_over()
-            for each in queued:
-                lane = lanes.place(each.event)
-                if not lanes.has_room(lane):
-                    lane = self._wait_for_room(each.event)
-                self._undecided += 1
-                lanes.put(lane, each)
+            for piece in pieces:
+                piece.since = now
+                self._lanes[piece.endpoint].add(piece)
+                self.undecided += 1
+            self._ready.notify()
 
-    def drain(self) -> None:
-        """Return when every submitted event is decided. Raises as `submit` does."""
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return when something is so that progress brings about. Raises as `submit` does.
+
+        What waits for more events leaves meanwhile: nothing more comes.
+        """
         with self._lock:
-            self._flushing = True
-            self._wake_lanes()
-            while self._undecided:
+            while not is_so():
                 self.raise_if_over()
+                self._widen()
+                self.hurry()
                 self._progress.wait(SLICE)
             self.raise_if_over()
-            self._flushing = False
+
+    def drain(self) -> None:
+        """Return when every piece is decided. Raises as `submit` does."""
+        self.wait_until(lambda: not self.undecided)
 
     def hurry(self) -> None:
-        """Let what waits leave now: nothing more may come before it is decided."""
+        """Let what waits leave now, without waiting for more."""
         with self._lock:
-            self._lanes.hurry()
+            self._hurried = time.monotonic()
+            self._ready.notify_all()
 
     def interrupt(self, exit_code: int) -> None:
         """Make `submit` and `drain` raise `Interrupted` from now on. Safe in a signal handler."""
@@ -140,149 +142,75 @@ class Dispatcher:
             raise Interrupted(self._exit_code)
 
     def stop(self, within: float) -> None:
-        """Let requests in the air finish for `within` seconds at most; nothing new is sent."""
+        """Let requests in flight finish for `within` seconds at most; nothing new is sent."""
+        self._requests.stop()
         with self._lock:
-            self._stopping = True
-            self._wake_lanes()
+            self._ready.notify_all()
         deadline = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _wait_for_room(self, event: Event) -> Lane:
-        while not self._lanes.has_room(lane := self._lanes.place(event)):
-            self._lanes.spread()
-            self._wake_lanes()
-            self._progress.wait(SLICE)
-            self.raise_if_over()
-        return lane
+    def _widen(self) -> None:
+        """Spread people over more groups, when requests wait though more could be in flight."""
+        is_blocked = any(not lanes.is_empty for lanes in self._lanes.values())
+        if is_blocked and self.spread <= self._in_flight < self._most and self.spread < LANES:
+            self.spread *= WIDER
 
-    def _wake_lanes(self) -> None:
-        for lane in self._lanes.lanes:
-            lane.ready.notify()
-
-    def _work(self, lane: Lane) -> None:
+    def _work(self) -> None:
         try:
-            while (batch := self._next_batch(lane)) is not None:
-                self._deliver(batch)
+            while (found := self._next_load()) is not None:
+                endpoint, load = found
+                self._requests.deliver(endpoint, load.pieces)
+                self._listener.finished(load.pieces)
+                self._release(endpoint, load)
+        except Stopped:
+            pass
         except BaseException as error:  # noqa: BLE001 - the run must learn of it, whatever it is
             self._fail(error)
 
-    def _next_batch(self, lane: Lane) -> list[Queued] | None:
-        """Wait for the lane's next request; None when the run stops."""
+    def _next_load(self) -> tuple[str, Load] | None:
+        """Wait for the pieces of the next request; None when the run stops."""
         with self._lock:
-            lane.sending = False
-            while not self._stopping and not self._should_leave(lane):
-                lane.ready.wait(self._lanes.patience(lane, self._linger))
-            if self._stopping:
-                return None
-            lane.sending = True
-            batch = self._lanes.take(lane, self._linger)
-            self._progress.notify()
-            return batch
+            while not self._requests.is_stopping:
+                patience = self._linger
+                for name, lanes in self._lanes.items():
+                    if lanes.is_empty:
+                        continue
+                    load = lanes.next_load(self._endpoints[name].limits)
+                    wait = self._patience(load)
+                    if wait <= 0:
+                        lanes.take(load)
+                        self._in_flight += 1
+                        self._ready.notify()  # there may be more for another thread
+                        return name, load
+                    patience = min(patience, wait)
+                self._ready.wait(patience)
+        return None
 
-    def _should_leave(self, lane: Lane) -> bool:
-        if not lane.waiting or self._lanes.is_blocked(lane):
-            return False
-        return (
-            self._flushing
-            or self._lanes.is_due(lane)
-            or not self._lanes.patience(lane, self._linger)
-        )
+    def _patience(self, load: Load) -> float:
+        """Return the seconds that a load may still wait for more events."""
+        if not load.pieces:
+            return self._linger
+        since = load.pieces[0].since
+        if load.is_full or since <= self._hurried:
+            return 0.0
+        return since + self._linger - time.monotonic()
 
-    def _deliver(self, batch: list[Queued]) -> None:
-        """Send a batch, again and in halves as the replies ask, until each event is decided.
-
-        Its people are free to take another lane, and events that wait for them to leave, only when
-        the whole batch is through: an event may be decided before an earlier one of its person,
-        where the service took the one and asked for the other again.
-        """
-        parts = [Part(batch)]
-        while parts:
-            part = parts.pop()
-            if not self._sleep(part.pause):
-                return
-            self._listener.before_sending()
-            if not self._sleep(self._pace.wait_for(len(part.events))):
-                return
-            parts += self._attempt(part)
-        self._release(batch)
-
-    def _attempt(self, part: Part) -> list[Part]:
-        """Send a part once; return what must be sent again, the first of it at the end."""
-        endpoint = self._endpoints[part.events[0].event.endpoint]
-        request = part.request or endpoint.request([queued.encoded for queued in part.events])
-        reply = self._sender.send(request)
-        judgement = endpoint.judge(reply, len(part.events))
-        decided, again = sorted_out(part.events, judgement)
-        asked = next((each for _, each in again if each.verdict is Verdict.RETRIABLE), None)
-        self._listener.attempted(endpoint.name, len(request.body), asked.reason if asked else "")
-        part = replace(part, request=request, attempts=part.attempts + 1)
-        if decided:
-            self._listener.decided(decided, part.attempts)
-        _stop_if_refused(again)
-        rest = [queued for queued, _ in again]
-        if judgement.verdict is Verdict.REJECTED and len(rest) > 1:
-            left, right = halves(rest)
-            return [Part(right, attempts=part.attempts), Part(left, attempts=part.attempts)]
-        return [self._retry(part, rest, asked, reply)] if asked else []
-
-    def _retry(self, part: Part, rest: list[Queued], judgement: Judgement, reply: Reply) -> Part:
-        """Return what is left of a part, with the pause before it is sent again.
-
-        Raises:
-            ServiceUnavailable: the tries that decided nothing were too many.
-        """
-        whole = len(rest) == len(part.events)
-        failures = part.failures + 1 if whole else 1
-        if failures > self._max_retries:
-            msg = (
-                f"{judgement.detail} It was tried {part.attempts} times. Nothing is lost: start "
-                "the same run again when the service is back."
-            )
-            raise ServiceUnavailable(msg)
-        asked = retry_after_seconds(reply.headers, self._clock.now())
-        pause = self._backoff.wait(failures, asked)
-        logger.warning(
-            "%s Trying again in %.1f s (retry %d of %d).",
-            judgement.detail,
-            pause,
-            failures,
-            self._max_retries,
-        )
-        return Part(rest, part.request if whole else None, part.attempts, failures, pause)
-
-    def _release(self, batch: list[Queued]) -> None:
+    def _release(self, endpoint: str, load: Load) -> None:
         with self._lock:
-            self._lanes.decided(batch)
-            self._undecided -= len(batch)
-            for lane in self._lanes.lanes:
-                if lane.waiting:  # it may have waited for these
-                    lane.ready.notify()
+            self._lanes[endpoint].release(load.pieces)
+            self.undecided -= len(load.pieces)
+            self._in_flight -= 1
+            self._ready.notify()
             self._progress.notify()
-
-    def _sleep(self, seconds: float) -> bool:
-        """Return True when the time has passed, False as soon as the run stops."""
-        while not self._stopping:
-            if seconds <= 0:
-                return True
-            nap = min(seconds, SLICE)
-            self._clock.sleep(nap)
-            seconds -= nap
-        return False
 
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, DeliveryError):
             # Not the error's own text, which may quote a record.
             where = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("A lane stopped: %s.\n%s", type(error).__name__, where)
+            logger.error("A sending thread stopped: %s.\n%s", type(error).__name__, where)
+        self._requests.stop()
         with self._lock:
             self._failure = self._failure or error
-            self._stopping = True
-            self._wake_lanes()
+            self._ready.notify_all()
             self._progress.notify_all()
-
-
-def _stop_if_refused(outcomes: Iterable[Outcome]) -> None:
-    for _, judgement in outcomes:
-        if judgement.verdict is Verdict.FATAL:
-            raise ServiceRefused(judgement.detail)

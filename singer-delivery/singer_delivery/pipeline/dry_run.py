@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from singer_delivery.endpoint import Judgement, Verdict
-from singer_delivery.errors import StorageError
+from singer_delivery.errors import Interrupted, StorageError
 from singer_delivery.io.files import create_private
-from singer_delivery.pipeline.dispatcher import Interrupted
-from singer_delivery.pipeline.queued import Listener, Queued
-
-WOULD_DELIVER = Judgement(Verdict.DELIVERED)
+from singer_delivery.pipeline.checkpoints import Checkpoints
+from singer_delivery.pipeline.outcomes import Outcomes
+from singer_delivery.pipeline.pieces import Piece
 
 
 class DryRun:
-    """Stands in for the dispatcher: every event is taken for delivered once it is written.
+    """Stands in for the dispatcher: every event counts as delivered once it is written.
+
+    Attributes:
+        spread: one group: nothing travels.
+        undecided: never any.
 
     Raises:
         StorageError: `path` cannot be written.
     """
 
-    def __init__(self, path: Path, listener: Listener) -> None:
+    spread = 1
+    undecided = 0
+
+    def __init__(self, path: Path, outcomes: Outcomes, checkpoints: Checkpoints) -> None:
         self._path = path
-        self._listener = listener
+        self._outcomes = outcomes
+        self._checkpoints = checkpoints
         self._exit_code: int | None = None
         self._file = self._open()
 
-    def submit(self, queued: Iterable[Queued]) -> None:
+    def submit(self, pieces: Iterable[Piece]) -> None:
         """Write each event: `{"endpoint": …, "kind": …, "event": …}`."""
         self.raise_if_over()
-        for each in queued:
-            self._write(each)
+        for piece in pieces:
+            self._write(piece)
+            self._outcomes.delivered(piece.endpoint, [piece])
+            self._checkpoints.finished([piece])
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return: whatever progress brings about is so already."""
 
     def drain(self) -> None:
         """Return when everything is written."""
@@ -55,19 +66,19 @@ class DryRun:
         """Make `raise_if_over` raise from now on."""
         self._exit_code = exit_code
 
-    def stop(self, within: float) -> None:  # noqa: ARG002 - nothing is ever in the air
+    def stop(self, within: float) -> None:  # noqa: ARG002 - nothing is ever in flight
         """Close the file."""
-        with suppress(OSError):  # `drain` has told of it, if the run came so far
+        with suppress(OSError):  # `drain` has said so, if the run came so far
             self._file.close()
 
-    def _write(self, queued: Queued) -> None:
-        event = queued.event
-        head = f'{{"endpoint":"{event.endpoint}","kind":"{event.kind}","event":'.encode()
+    def _write(self, piece: Piece) -> None:
+        single = piece.single
+        assert single is not None, "a dry run packs nothing"
+        head = f'{{"endpoint":"{piece.endpoint}","kind":"{single.kind}","event":'.encode()
         try:
-            self._file.write(head + queued.encoded + b"}\n")
+            self._file.write(head + single.encoded + b"}\n")
         except OSError as error:
             raise _unwritable(self._path, error) from error
-        self._listener.decided([(queued, WOULD_DELIVER)], 0)
 
     def _open(self) -> BinaryIO:
         try:

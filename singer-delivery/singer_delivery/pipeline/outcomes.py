@@ -1,37 +1,34 @@
-"""What outcomes mean: for the report, the dead letters, the ledger and the chapters."""
+"""What becomes of records and events: for the run report, the dead letters and the ledger."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+
+import orjson
 
 from singer_delivery.endpoint import Judgement, Verdict
-from singer_delivery.io.compression import grown
-from singer_delivery.ledger.facts import Ledger
-from singer_delivery.ledger.updates import Update
-from singer_delivery.model import Event, Note
-from singer_delivery.pipeline.chapters import Chapter, Chapters, State
+from singer_delivery.io.compression import grown, shrunk
+from singer_delivery.ledger.ledger import Ledger
+from singer_delivery.ledger.update import Update
+from singer_delivery.model import Note
+from singer_delivery.pipeline.blocks import Block, Input
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
-from singer_delivery.pipeline.queued import Queued
+from singer_delivery.pipeline.packing import Apart
+from singer_delivery.pipeline.pieces import Held, Piece, Place, Single
 from singer_delivery.pipeline.report import RunReport
-from singer_delivery.pipeline.tickets import HeldBack, Receipt, Waiting
 
 
 class Outcomes:
-    """Takes note of what became of records and events. Called from any thread.
+    """Takes note of what becomes of records and events. Called from any thread.
 
     Args:
         ledger: what is remembered.
         dead_letters: where records go that no retry can save.
         report: what is counted.
-        emit_state: receives each STATE value whose records are all decided, in order. Called from
-            any thread, one at a time.
-        max_dead_letters: how many make the run stop.
-
-    Attributes:
-        chapters: which records a STATE covers.
+        most: how many dead letters stop the run.
     """
 
     def __init__(
@@ -39,62 +36,72 @@ class Outcomes:
         ledger: Ledger,
         dead_letters: DeadLetters,
         report: RunReport,
-        emit_state: Callable[[State], None],
-        max_dead_letters: DeadLetterLimit | None = None,
+        most: DeadLetterLimit | None = None,
     ) -> None:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._report = report
-        self._max_dead_letters = max_dead_letters
-        self._held: dict[str, list[Chapter]] = {}
+        self._most = most
+        self._held: Counter[str] = Counter()
         self._lock = threading.RLock()
-        self.chapters = Chapters(self._lock, self.save, emit_state)
-
-    def open(self, stream: str, message: bytes) -> Receipt:
-        """Count a record, and return what its outcome is written on. One thread calls it."""
-        chapter = self.chapters.last
-        chapter.read += 1
-        self._report.stream(stream).read += 1
-        return Receipt(message, stream, chapter)
 
     def save(self) -> None:
         """Put on disk what is decided, in the order that the promise asks for."""
         self._dead_letters.flush()
         self._ledger.save()
 
-    def note(self, notes: Iterable[Note]) -> None:
+    # Records ----------------------------------------------------------------------------------
+
+    def note(self, notes: Iterable[Note], count: int = 1) -> None:
         """Count notes."""
         with self._lock:
             for note in notes:
-                self._report.note(note)
+                self._report.note(note, count)
 
-    def hold(self, receipt: Receipt) -> None:
-        """Keep a record's outcome open until its stream's whole is decided."""
-        self._held.setdefault(receipt.stream, []).append(receipt.chapter)
+    def hold(self, of: Input) -> None:
+        """Count a record that is sent with the others of its stream when the run ends."""
+        self._held[of.stream] += 1
 
-    def nothing_to_send(self, receipt: Receipt) -> None:
-        """Take note of a record that is decided without an event."""
-        with self._lock:
-            self._close(receipt)
-        self.chapters.settle()
-
-    def unmappable(self, receipt: Receipt, reason: str, detail: str) -> None:
+    def unmappable(self, of: Input, message: bytes, reason: str, detail: str) -> None:
         """Put a record of which nothing can be made among the dead letters.
 
         Raises:
             DeliveryError: they are too many.
         """
         with self._lock:
-            self._die(receipt, reason, detail, 0, "")
-            self._close(receipt)
-        self.chapters.settle()
+            self._die(of, DeadLetter(of.stream, message, reason, detail, 0, ""))
+
+    def unmappable_after_all(self, block: Block, record: int, reason: str, detail: str) -> None:
+        """Do the same for a record that had been decided: its facts are forgotten.
+
+        Raises:
+            DeliveryError: they are too many.
+        """
+        self._ledger.forget((block.number, record), kept=True)
+        self._refuse(block, record, (reason, detail, 0, ""))
+
+    def settle(self, block: Block) -> None:
+        """Let what a block says last, and count its records: all of it is delivered or dead."""
+        self.count(block)
+        self._ledger.settle(block.number)
+
+    def count(self, block: Block, undecided: Iterable[int] = ()) -> None:
+        """Count the records of a block that are decided."""
+        with self._lock:
+            for (of, skipped), count in block.outcomes(undecided).items():
+                if skipped is None:
+                    of.counts.delivered += count
+                else:
+                    of.counts.skipped[skipped] += count
+
+    # Events -----------------------------------------------------------------------------------
 
     def before_sending(self) -> None:
-        """Put every claim on disk: see `Listener`."""
+        """Put every claim on disk: see `requests.Listener`."""
         self._ledger.save_claims()
 
     def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
-        """Count a request: see `Listener`."""
+        """Count a request: see `requests.Listener`."""
         with self._lock:
             counts = self._report.endpoint(endpoint)
             counts.requests += 1
@@ -102,86 +109,84 @@ class Outcomes:
             if retry_reason:
                 counts.retries[retry_reason] += 1
 
-    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
-        """Take note of outcomes: see `Listener`."""
+    def delivered(self, endpoint: str, pieces: Sequence[Piece]) -> None:
+        """Count what was delivered: see `requests.Listener`."""
         with self._lock:
-            self._count(batch)
-            for queued, judgement in batch:
-                ticket = queued.ticket
-                if isinstance(ticket, Receipt):
-                    self._event_decided(queued.event, ticket, judgement, attempts)
-                elif isinstance(ticket, Waiting):
-                    self._update_decided(ticket.update, judgement, attempts)
-                elif isinstance(ticket, HeldBack):
-                    self._release(ticket.stream)
-        self.chapters.settle()
+            for piece in pieces:
+                self._report.delivered(endpoint, piece.tallies)
+                if piece.single is not None:
+                    self._single_delivered(piece.single)
 
-    def _count(self, batch: Sequence[tuple[Queued, Judgement]]) -> None:
-        delivered = [each.event for each, of in batch if of.verdict is Verdict.DELIVERED]
-        if delivered:
-            self._report.delivered(delivered)
-        if len(delivered) < len(batch):
-            for queued, judgement in batch:
-                if judgement.verdict is not Verdict.DELIVERED:
-                    self._report.rejected(queued.event, judgement.reason)
-
-    def _event_decided(
-        self, event: Event, receipt: Receipt, judgement: Judgement, attempts: int
+    def decided(
+        self, endpoint: str, events: Sequence[tuple[Single, Judgement]], attempts: int
     ) -> None:
-        if judgement.verdict is not Verdict.DELIVERED:
-            self._ledger.retract(event.facts)
-            self._die(receipt, judgement.reason, judgement.detail, attempts, event.endpoint)
-        elif event.facts:
-            self._ledger.confirm(event.facts)
-        receipt.undecided -= 1
-        if not receipt.undecided:
-            self._close(receipt)
+        """Act on verdicts: see `requests.Listener`.
 
-    def _release(self, stream: str) -> None:
-        chapters = self._held.pop(stream, [])
-        self._report.stream(stream).delivered += len(chapters)
-        for chapter in chapters:
-            chapter.decided += 1
+        Raises:
+            DeliveryError: the dead letters are too many.
+        """
+        with self._lock:
+            for single, judgement in events:
+                if judgement.verdict is Verdict.DELIVERED:
+                    self._report.delivered(endpoint, {(single.kind, single.name): 1})
+                    self._single_delivered(single)
+                else:
+                    self._report.rejected(endpoint, judgement.reason)
+                    self._rejected(endpoint, single, judgement, attempts)
 
-    def _update_decided(self, update: Update, judgement: Judgement, attempts: int) -> None:
-        if judgement.verdict is not Verdict.DELIVERED:
-            counts = self._report.endpoint(update.endpoint)
-            self._check(counts.delivered + counts.dead.total(), counts.dead)
-            # Its record was counted when its event was decided; the endpoint's counts tell of this.
-            self._dead_letters.add(
-                DeadLetter(
-                    update.stream,
-                    grown(update.message),
-                    judgement.reason,
-                    judgement.detail,
-                    attempts,
-                    update.endpoint,
-                )
+    def keep(self, block: Block, event: Apart) -> None:
+        """Keep a deferred update in the outbox until the run ends."""
+        record = event.place >> 16
+        self._ledger.keep_update(
+            Update(
+                event.endpoint,
+                event.order,
+                event.at or 0,
+                event.kind,
+                event.name,
+                block.inputs[record].stream,
+                event.encoded,
+                shrunk(block.message(record)),
+                orjson.dumps(event.facts).decode(),
             )
-            self._ledger.refused(update)
-        else:
-            self._ledger.sent(update)
+        )
 
-    def _die(
-        self, receipt: Receipt, reason: str, detail: str, attempts: int, endpoint: str
-    ) -> None:
-        if receipt.dead is None:
-            letter = DeadLetter(receipt.stream, receipt.message, reason, detail, attempts, endpoint)
-            self._dead_letters.add(letter)
-            receipt.dead = reason
+    def _single_delivered(self, single: Single) -> None:
+        if isinstance(single.origin, Update):
+            self._ledger.sent(single.origin)
+        elif isinstance(single.origin, Held):
+            stream = single.origin.stream
+            self._report.stream(stream).delivered += self._held.pop(stream, 0)
 
-    def _close(self, receipt: Receipt) -> None:
-        counts = self._report.stream(receipt.stream)
-        if receipt.dead is not None:
-            counts.dead[receipt.dead] += 1
-            self._check(counts.read, counts.dead)
-        elif receipt.skipped is not None:
-            counts.skipped[receipt.skipped] += 1
-        else:
-            counts.delivered += 1
-        receipt.chapter.decided += 1
+    def _rejected(self, endpoint: str, single: Single, of: Judgement, attempts: int) -> None:
+        why = (of.reason, of.detail, attempts, endpoint)
+        if isinstance(single.origin, Update):
+            self._update_refused(single.origin, why)
+        elif isinstance(single.origin, Place):
+            block, record, _ = single.origin
+            self._ledger.forget((block.number, record), kept=False)
+            self._refuse(block, record, why)
+
+    def _refuse(self, block: Block, record: int, why: tuple[str, str, int, str]) -> None:
+        with self._lock:
+            if record not in block.dead:
+                block.dead.add(record)
+                of = block.inputs[record]
+                self._die(of, DeadLetter(of.stream, block.message(record), *why))
+
+    def _update_refused(self, update: Update, why: tuple[str, str, int, str]) -> None:
+        # Its record was counted when its event was decided; the endpoint's counts tell of this.
+        counts = self._report.endpoint(update.endpoint)
+        self._check(counts.delivered + counts.dead.total(), counts.dead)
+        self._dead_letters.add(DeadLetter(update.stream, grown(update.message), *why))
+        self._ledger.refused(update)
+
+    def _die(self, of: Input, letter: DeadLetter) -> None:
+        self._dead_letters.add(letter)
+        of.counts.dead[letter.reason] += 1
+        self._check(of.counts.read, of.counts.dead)
 
     def _check(self, read: int, dead: Counter[str]) -> None:
-        # Before the chapter is told: STATE must not pass what stops the run.
-        if self._max_dead_letters is not None:
-            self._max_dead_letters.check(read, dead)
+        # Before the block is complete: STATE must not pass what stops the run.
+        if self._most is not None:
+            self._most.check(read, dead)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from singer_delivery.errors import StorageError
 from singer_delivery.io.files import write_private
-from singer_delivery.model import Event, Note
+from singer_delivery.model import Note
 
 EXAMPLES = 100
 """Examples kept of each note: enough to look into, however long the run."""
@@ -70,7 +70,7 @@ class EndpointCounts:
 
 
 class RunReport:
-    """Counts of one run. Not safe for threads by itself: `Delivery` guards it."""
+    """Counts of one run. Not safe for threads by itself: `Outcomes` guards it."""
 
     def __init__(self, started: float) -> None:
         self.started = started
@@ -97,25 +97,26 @@ class RunReport:
             counts = self.endpoints[name] = EndpointCounts()
         return counts
 
-    def note(self, note: Note) -> None:
+    def note(self, note: Note, count: int = 1) -> None:
         """Count a note and keep its example among the first."""
-        self.notes[note.name] += 1
+        self.notes[note.name] += count
         if note.example is not None:
             examples = self.examples.setdefault(note.name, [])
             if len(examples) < EXAMPLES and note.example not in examples:
                 examples.append(note.example)
 
-    def delivered(self, events: Sequence[Event]) -> None:
-        """Count events of one endpoint that the destination took."""
-        self.endpoint(events[0].endpoint).delivered += len(events)
-        self.kinds.update([event.kind for event in events])
-        for name, count in Counter([event.name for event in events]).items():
+    def delivered(self, endpoint: str, tallies: Mapping[tuple[str, str], int]) -> None:
+        """Count events that the destination took, by kind and name."""
+        counts = self.endpoint(endpoint)
+        for (kind, name), count in tallies.items():
+            counts.delivered += count
+            self.kinds[kind] += count
             known = name in self.names or len(self.names) < NAMES
             self.names[name if known else OTHER] += count
 
-    def rejected(self, event: Event, reason: str) -> None:
+    def rejected(self, endpoint: str, reason: str) -> None:
         """Count an event the destination refused for good."""
-        self.endpoint(event.endpoint).dead[reason] += 1
+        self.endpoint(endpoint).dead[reason] += 1
 
     @property
     def _events_per_second(self) -> float:

@@ -1,4 +1,15 @@
-"""One run of a target: its parts put together, and its end, however it comes."""
+"""One run of a target: its parts put together, and its end, however it comes.
+
+A record passes through them in this order:
+
+    Decider.take       observe, decide: ask the ledger and change it
+    Delivery           close the block
+    Workers            map, encode, compress: in another process or here
+    Dispatcher         lanes: what leaves together, and when
+    Requests           request, reply, verdict; again, or in halves
+    Outcomes           run report, dead letters, ledger
+    Checkpoints        STATE
+"""
 
 from __future__ import annotations
 
@@ -7,32 +18,36 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from singer_delivery.ahead.worker import LedgerAddress
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError
+from singer_delivery.errors import DeliveryError, Interrupted
 from singer_delivery.io.retry import Backoff, Clock
 from singer_delivery.io.transport import Transport
-from singer_delivery.ledger.facts import Ledger
+from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
-from singer_delivery.pipeline.chapters import State
+from singer_delivery.model import Event, RecordMapping
+from singer_delivery.pipeline.blocks import Input, State
+from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.dead_letters import DeadLetters
+from singer_delivery.pipeline.decide import Decider
 from singer_delivery.pipeline.delivery import Delivery
-from singer_delivery.pipeline.dispatcher import Dispatcher, Interrupted
+from singer_delivery.pipeline.dispatcher import Dispatcher
 from singer_delivery.pipeline.dry_run import DryRun
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.pace import Pace
+from singer_delivery.pipeline.packing import Tasks
 from singer_delivery.pipeline.report import RunReport
-from singer_delivery.pipeline.run_settings import RunSettings
-from singer_delivery.pipeline.tickets import Whole
+from singer_delivery.pipeline.requests import Requests
+from singer_delivery.pipeline.settings import RunSettings
+from singer_delivery.pipeline.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 GRACE = 10.0
-"""Seconds that requests in the air may take when a run is stopped: what a container is given."""
+"""Seconds that requests in flight may take when a run is stopped: what a container is given."""
 
 
 class Run:
-    """Opens what a run needs; `delivery` takes the records, `ledger` knows the past.
+    """Opens what a run needs, and takes its records.
 
     Args:
         settings: the user's.
@@ -41,6 +56,12 @@ class Run:
         emit_state: receives STATE values that are safe to store. A dry run gives none back, so that
             the real run after it starts where it should.
         clock: the time.
+
+    Attributes:
+        report: what the run counts.
+        dead_letters: where records go that no retry can save.
+        ledger: what is remembered.
+        workers: the processes that map.
 
     Raises:
         DeliveryError: something cannot be opened; nothing was sent.
@@ -54,88 +75,129 @@ class Run:
         emit_state: Callable[[State], None],
         clock: Clock | None = None,
     ) -> None:
-        self.endpoints = endpoints
         self._settings = settings
-        self._scope = scope
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
         with ExitStack() as opened:
-            self._open(emit_state, opened)
+            self._open(endpoints, scope, emit_state, opened)
             self._opened = opened.pop_all()
 
-    @property
-    def ledger_address(self) -> LedgerAddress:
-        """Where another process finds the ledger."""
-        settings = self._settings
-        return LedgerAddress(settings.ledger_url, self._scope, not settings.dry_run)
+    def input(self, stream: str, mapping: RecordMapping, *, are_messages: bool) -> Input:
+        """Return what `take` needs to know of the records of a stream, in one of their forms."""
+        counts = self.report.stream(stream)
+        return Input(stream, mapping, counts, are_messages, self._settings.service)
+
+    def take(self, of: Input, line: bytes, original: bytes | None = None) -> None:
+        """Take a record: see `Decider.take`."""
+        self._decider.take(of, line, original)
+
+    def checkpoint(self, state: State) -> None:
+        """Give `state` back when every record taken before is decided and on disk."""
+        self._checkpoints.last.states.append(state)
+        self._close_if_empty()
+
+    def end_of_file(self, path: Path) -> None:
+        """Remove a file when every record taken before is decided and on disk."""
+        self._checkpoints.last.files.append(path)
+        self._close_if_empty()
+
+    def rest(self, *, hurry: bool = False) -> None:
+        """Send what has come, since nothing comes for a while; give back at once what is decided.
+
+        Args:
+            hurry: whether whoever sends the records waits for these to be decided.
+        """
+        self._delivery.flush()
+        if hurry:
+            self._dispatch.hurry()
+        self._checkpoints.rest()
 
     def interrupt(self, exit_code: int) -> None:
-        """Make the next call on `delivery` raise `Interrupted`. Safe in a signal handler."""
-        self._dispatcher.interrupt(exit_code)
+        """Make the next call raise `Interrupted`. Safe in a signal handler."""
+        self._dispatch.interrupt(exit_code)
 
-    def finish(self, wholes: Iterable[Whole] = ()) -> None:
+    def finish(self, last: Iterable[tuple[str, Event]] = ()) -> None:
         """Return when everything taken is decided, on disk and reported.
 
-        `wholes` are sent last: see `Delivery.finish`.
+        `last` are sent last: see `Delivery.finish`.
 
         Raises:
             DeliveryError: the run could not be brought to its end; `abandon` is still to be called.
             Interrupted: the run was told to stop.
         """
-        self.delivery.finish(wholes)
+        self._delivery.finish(last)
         self._close("complete")
 
     def abandon(self, cause: BaseException) -> None:
-        """End a run that failed or was stopped: what is in the air is waited for, for a while.
+        """End a run that failed or was stopped: what is in flight is waited for, for a while.
 
         Whatever is decided by then is on disk and its STATE given back; the rest is read again by
         the next run.
         """
-        self._dispatcher.stop(GRACE)
+        self._dispatch.stop(GRACE)
         with _logged():
-            self.delivery.rest()
+            self._checkpoints.rest()
         with _logged():
             self._outcomes.save()
+        for block in self._checkpoints.unsettled():
+            self._outcomes.count(block, block.undecided_records())
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
-    def _open(self, emit_state: Callable[[State], None], opened: ExitStack) -> None:
+    def _open(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        scope: str,
+        emit_state: Callable[[State], None],
+        opened: ExitStack,
+    ) -> None:
         settings, is_dry = self._settings, self._settings.dry_run
         if not is_dry:
-            opened.callback(SoleUse(settings.ledger_url, self._scope).release)
+            opened.callback(SoleUse(settings.ledger_url, scope).release)
         self._write_report()
-        ledger = Ledger(settings.ledger_url, self._scope, keep=not is_dry)
-        self.ledger = opened.enter_context(closing(ledger))
-        dead_letters = DeadLetters(_dead_letter_path(settings))
-        self.dead_letters = opened.enter_context(closing(dead_letters))
-        self._outcomes = Outcomes(
-            ledger,
-            dead_letters,
-            self.report,
-            _keep_back if is_dry else emit_state,
-            None if is_dry else settings.max_dead_letters,
+        self.ledger = opened.enter_context(
+            closing(Ledger(settings.ledger_url, scope, keep=not is_dry))
         )
-        self.delivery = Delivery(self.endpoints, ledger, self._outcomes)
-        self._transport = opened.enter_context(closing(Transport(settings.user_agent)))
-        self._dispatcher = self._connect()
-        self.delivery.dispatch = self._dispatcher
+        self.dead_letters = opened.enter_context(closing(DeadLetters(_dead_letter_path(settings))))
+        most = None if is_dry else settings.max_dead_letters
+        self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most)
+        self._checkpoints = Checkpoints(
+            self._outcomes.settle, self._outcomes.save, _keep_back if is_dry else emit_state
+        )
+        self._dispatch = self._dry_run() if is_dry else self._dispatcher(endpoints, opened)
+        tasks = Tasks(endpoints, packs=not is_dry)
+        self.workers = opened.enter_context(closing(Workers(settings.processes, tasks)))
+        self._delivery = Delivery(
+            endpoints, self.ledger, self._checkpoints, self._outcomes, self.workers, self._dispatch
+        )
+        self._decider = Decider(
+            self.ledger, self._checkpoints, self._outcomes, self._delivery, tasks
+        )
 
-    def _connect(self) -> Dispatcher | DryRun:
-        if self._settings.dry_run:
-            return DryRun(self._settings.output_path, self._outcomes)
-        return Dispatcher(
-            self.endpoints,
-            self._transport,
+    def _dry_run(self) -> DryRun:
+        return DryRun(self._settings.output_path, self._outcomes, self._checkpoints)
+
+    def _dispatcher(self, endpoints: Mapping[str, Endpoint], opened: ExitStack) -> Dispatcher:
+        settings, clock = self._settings, self._clock
+        requests = Requests(
+            endpoints,
+            opened.enter_context(closing(Transport(settings.user_agent))),
             self._outcomes,
-            max_in_flight=self._settings.max_in_flight,
-            max_retries=self._settings.max_retries,
-            pace=Pace(self._settings.max_events_per_second, self._clock),
-            backoff=Backoff(self._settings.first_wait),
-            clock=self._clock,
+            max_retries=settings.max_retries,
+            pace=Pace(settings.max_events_per_second, clock),
+            backoff=Backoff(settings.first_wait),
+            clock=clock,
         )
+        return Dispatcher(
+            endpoints, requests, self._checkpoints, max_in_flight=settings.max_in_flight
+        )
+
+    def _close_if_empty(self) -> None:
+        if self._checkpoints.last.is_empty:
+            self._delivery.close_block()
 
     def _close(self, outcome: str) -> None:
-        self._dispatcher.stop(GRACE)
+        self._dispatch.stop(GRACE)
         self._opened.close()
         self.report.finished = self._clock.now()
         self.report.outcome = outcome

@@ -16,33 +16,22 @@ from singer_delivery.io.json_lines import read_json
 from singer_delivery.io.stdin import stdin_lines
 
 Guard = Callable[[], AbstractContextManager[object]]
-Taker = Callable[[dict[str, Any], bytes], None]
-
-
-MANY = 1_000
-"""Records after which it is worth to start a process that maps the others."""
-
-
-def record_head(stream: str) -> bytes:
-    """Return what stands before the record in the RECORD messages of a stream."""
-    return b'{"type":"RECORD","stream":%b,"record":' % orjson.dumps(stream)
+Taker = Callable[[bytes], None]
 
 
 class LineReader(GenericSingerReader[bytes]):
-    """Decodes each line once and hands it to the callback of its type.
+    """Hands the lines of records to who takes them, and other messages to the SDK's callbacks.
 
     What the SDK's reader does otherwise: numbers are plain floats instead of Decimals; blank lines
     are passed over; a line that cannot be read is named by its number and never quoted, since it
-    holds people's data.
+    holds people's data. A RECORD line of a stream with a taker is not decoded here.
 
     Attributes:
-        line: the line being processed.
-        busy: whether a message is being processed, as opposed to waited for.
-        guard: surrounds the reading; it is told of whatever ends it early.
-        takers: what takes the records of a stream, and their lines, past the SDK's callback.
+        line: the line that is processed.
+        busy: whether a message is processed, as opposed to waited for.
+        guard: surrounds the reading; it sees whatever ends it early.
+        takers: what takes the RECORD lines of a stream, by the stream's name.
         before_waiting: called when all that has come is processed, and more is waited for.
-        after_many: called once, with their stream, when so many records were taken that their
-            lines might be collected from now on; see `collect`.
     """
 
     def __init__(self) -> None:
@@ -52,10 +41,6 @@ class LineReader(GenericSingerReader[bytes]):
         self.guard: Guard = nullcontext
         self.takers: dict[str, Taker] = {}
         self.before_waiting: Callable[[], None] = _nothing
-        self.after_many: Callable[[str], None] | None = None
-        self._taken = 0
-        self._head = b""
-        self._collect: Callable[[bytes], None] = _nothing_of
         self._number = 0
 
     @property
@@ -82,26 +67,11 @@ class LineReader(GenericSingerReader[bytes]):
                 self._number = number
                 self.line = line
                 self.busy = True
-                if self._head and line.startswith(self._head):
-                    self._collect(line)
-                    counts["RECORD"] += 1
-                elif line and not line.isspace():
+                if line and not line.isspace():
                     counts[self._process(line, callbacks)] += 1
                 self.busy = False
             self.busy = True  # nothing is waited for any more
         return counts
-
-    def collect(self, stream: str, collect: Callable[[bytes], None]) -> None:
-        """Hand the lines of a stream's records to `collect` from now on, without reading them.
-
-        Of those only that begin as `tap-amplitude` writes them; others are read as before.
-        """
-        self._head = record_head(stream)
-        self._collect = collect
-
-    def collect_no_more(self) -> None:
-        """Read every line again, until there were many records."""
-        self._head, self._taken = b"", 0
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """Return the message of a line.
@@ -113,10 +83,10 @@ class LineReader(GenericSingerReader[bytes]):
             message = read_json(line)
         except orjson.JSONDecodeError as error:
             what = f"is not valid JSON: {error.msg} at column {error.colno}"
-            raise self._invalid(what) from None
+            raise self.invalid(what) from None
         if not isinstance(message, dict):
             what = "is no JSON object"
-            raise self._invalid(what)
+            raise self.invalid(what)
         return message
 
     def assert_line_requires(  # type: ignore[override] # static in the SDK, which needs no number
@@ -130,24 +100,32 @@ class LineReader(GenericSingerReader[bytes]):
         missing = requires - line_dict.keys()
         if missing:
             what = f"has no {' and no '.join(sorted(missing))}"
-            raise self._invalid(what)
+            raise self.invalid(what)
+
+    def invalid(self, what: str) -> InvalidInputLine:
+        """Return the error of the line that is processed; `what` goes on after its number."""
+        return InvalidInputLine(
+            f"Line {self._number} of the input {what}. Everything decided before it is kept; mend "
+            "the tap or its output and run again."
+        )
 
     def _process(self, line: bytes, callbacks: dict[str, Callable[[dict[str, Any]], None]]) -> str:
+        taker = self.takers.get(_stream_of(line))
+        if taker is not None:
+            taker(line)
+            return "RECORD"
         message = self.deserialize_json(line)
         kind, stream = message.get("type"), message.get("stream")
-        if kind == "RECORD" and isinstance(stream, str):
-            take, record = self.takers.get(stream), message.get("record")
-            if take is not None and isinstance(record, dict):
-                take(record, line)
-                self._taken += 1
-                if self._taken == MANY and self.after_many is not None:
-                    self.after_many(stream)
+        if kind == "RECORD" and isinstance(stream, str) and isinstance(message.get("record"), dict):
+            taker = self.takers.get(stream)
+            if taker is not None:
+                taker(line)
                 return "RECORD"
         self.assert_line_requires(message, {"type"})
         callback = callbacks.get(kind) if isinstance(kind, str) else None
         if callback is None:
             what = "is of no known message type"
-            raise self._invalid(what)
+            raise self.invalid(what)
         callback(message)
         return str(kind)
 
@@ -156,16 +134,18 @@ class LineReader(GenericSingerReader[bytes]):
         self.before_waiting()
         self.busy = False
 
-    def _invalid(self, what: str) -> InvalidInputLine:
-        return InvalidInputLine(
-            f"Line {self._number} of the input {what}. Everything decided before it is kept; mend "
-            "the tap or its output and run again."
-        )
+
+HEAD = b'{"type":"RECORD","stream":"'
+"""How RECORD messages begin as taps of the Singer SDK write them."""
+
+
+def _stream_of(line: bytes) -> str:
+    """Return the stream of a RECORD line that begins as most do; empty for every other line."""
+    if not line.startswith(HEAD):
+        return ""
+    end = line.find(b'","record":', len(HEAD), len(HEAD) + 256)
+    return line[len(HEAD) : end].decode("utf-8", "replace") if end > 0 else ""
 
 
 def _nothing() -> None:
-    return None
-
-
-def _nothing_of(_line: bytes) -> None:
     return None

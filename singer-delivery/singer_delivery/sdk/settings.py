@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 from singer_sdk import typing as th
 
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
-from singer_delivery.pipeline.run_settings import RunSettings
+from singer_delivery.pipeline.settings import RunSettings
 
 
 class ChosenEvents(TypedDict):
@@ -113,14 +113,13 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
             ),
         ),
         th.Property(
-            "map_ahead",
-            th.BooleanType,
-            title="Map ahead",
+            "processes",
+            th.IntegerType(minimum=0, maximum=64),
+            title="Processes",
             description=(
-                "Whether a second process maps the records of an Amplitude export, from 1,000 "
-                "records or the first BATCH message on, while the target sends. By default it does "
-                "where there are two cores or more, once it has come up; with true the target "
-                "waits for it."
+                "How many processes map records beside the one that sends them; 0: none. By "
+                "default as many as there are cores, less one, once a run proves long (1,000 "
+                "records or a BATCH message); if set, from the first record on."
             ),
         ),
         th.Property(
@@ -187,6 +186,7 @@ def run_settings(
     *,
     user_agent: str,
     max_events_per_second: int,
+    service: str,
     first_wait: float = 1.0,
 ) -> RunSettings:
     """Read the settings of delivery."""
@@ -200,6 +200,8 @@ def run_settings(
         report_path=Path(config["report_path"]) if config.get("report_path") else None,
         dry_run=config["dry_run"],
         output_path=Path(config["output_path"]),
+        service=service,
+        processes=config.get("processes"),
         first_wait=first_wait,
         max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
     )

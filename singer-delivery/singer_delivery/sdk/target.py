@@ -3,11 +3,11 @@
 Where it differs from the SDK's own target, and why:
 
 - STATE leaves as soon as everything before it is decided, not at the end of the input alone.
-- A signal does not drain half-finished batches: what is in the air is finished, STATE covers what
+- A signal does not drain half-finished batches: requests in flight are finished, STATE covers what
   was decided, and the exit code is 128 + signal, so that no one takes a truncated run for a whole
   one.
-- Records of streams without stream maps or flattening take a short way past the SDK's work on each
-  record.
+- The lines of streams without stream maps or flattening go to the run as they are. The records of
+  other streams go through the SDK's work first, and then the same way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from types import FrameType
@@ -29,25 +29,28 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError
+from singer_delivery.errors import BadMessage, DeliveryError, Interrupted
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.heaps import share_heaps
 from singer_delivery.io.stdout import write_to_stdout
-from singer_delivery.model import RecordMapping
-from singer_delivery.pipeline.chapters import State
-from singer_delivery.pipeline.dispatcher import Interrupted
-from singer_delivery.pipeline.run_settings import RunSettings
-from singer_delivery.pipeline.tickets import Whole
-from singer_delivery.sdk.batches import Batches, BatchStream
+from singer_delivery.mapping.lines import read_line
+from singer_delivery.model import Event, RecordMapping, Unmappable
+from singer_delivery.pipeline.blocks import Input, State, record_head
+from singer_delivery.pipeline.settings import RunSettings
+from singer_delivery.sdk.batches import files_of, lines_of
 from singer_delivery.sdk.reader import LineReader
-from singer_delivery.sdk.sink import DeliverySink, nothing_due
+from singer_delivery.sdk.sink import DeliverySink
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
 
 
 class DeliveryTarget(Target):
-    """Base of the targets. A subclass says how to open a run and what a stream's records become."""
+    """Base of the targets. A subclass says how to open a run and what a stream's records become.
+
+    Attributes:
+        original: the RECORD message of the record that the SDK works on, as it came.
+    """
 
     message_reader_class = LineReader
     message_reader: LineReader
@@ -64,10 +67,11 @@ class DeliveryTarget(Target):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.original: bytes | None = None
         self._signal: int | None = None
+        self._has_files = False
         self.message_reader.guard = self._until_the_end
         self.message_reader.before_waiting = self._before_waiting
-        self.message_reader.after_many = self._map_ahead
 
     @abstractmethod
     def open_run(self) -> Run:
@@ -94,8 +98,8 @@ class DeliveryTarget(Target):
             SettingsError: nothing says what they are.
         """
 
-    def wholes(self) -> Iterable[Whole]:
-        """Return what is sent when all else is: nothing, unless a subclass holds records back."""
+    def last_events(self) -> Iterable[tuple[str, Event]]:
+        """Return what is sent when all else is, each with the stream whose held records made it."""
         return ()
 
     def close(self) -> None:
@@ -109,10 +113,6 @@ class DeliveryTarget(Target):
     def run(self) -> Run:
         """The run, opened when it is first needed."""
         return self.open_run()
-
-    @cached_property
-    def _batches(self) -> Batches:
-        return Batches(self.run, map_ahead=self.config.get("map_ahead"))
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
@@ -138,9 +138,8 @@ class DeliveryTarget(Target):
         """Return when everything read is decided, on disk and reported."""
         with self._until_the_end():
             self.message_reader.busy = True
-            self._drain_batches()
-            self.run.finish(self.wholes())
-            self._close()
+            self.run.finish(self.last_events())
+            self.close()
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         errors = [
@@ -168,42 +167,29 @@ class DeliveryTarget(Target):
         except BaseException as error:
             if "run" in self.__dict__:
                 self.run.abandon(error)
-            self._close()
+            self.close()
             raise
 
-    def _close(self) -> None:
-        if "_batches" in self.__dict__:
-            self._batches.close()
-        self.close()
-
     def _before_waiting(self) -> None:
-        if "_batches" in self.__dict__:
-            self._batches.before_waiting()
-        elif "run" in self.__dict__:
-            self.run.delivery.rest()
-
-    def _drain_batches(self) -> None:
-        if "_batches" in self.__dict__:
-            self._batches.drain()
+        if "run" in self.__dict__:
+            # A tap that handed over files may wait until they are decided.
+            self.run.rest(hurry=self._has_files)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        self._drain_batches()
-        self.message_reader.collect_no_more()
         super()._process_schema_message(message_dict)
+        self.run.dead_letters.know_schema(message_dict)
         stream = message_dict["stream"]
         if self._passes_unchanged(stream):
-            self.message_reader.takers[stream] = self._sink_of(stream).take
+            self.message_reader.takers[stream] = partial(self._take, self._sink_of(stream).messages)
         else:
             self.message_reader.takers.pop(stream, None)
 
-    def _map_ahead(self, stream: str) -> None:
-        """Let another process map the records of the only stream there is."""
-        if len(self.message_reader.takers) > 1:
-            return
-        collect = self._batches.collector(self._sink_of(stream).as_batches)
-        if collect is not None:
-            self.message_reader.takers.clear()  # what is not collected must wait for what is
-            self.message_reader.collect(stream, collect)
+    def _take(self, of: Input, line: bytes) -> None:
+        try:
+            self.run.take(of, line)
+        except BadMessage as error:
+            what = f"cannot be read: {error}"
+            raise self.message_reader.invalid(what) from None
 
     def _passes_unchanged(self, stream: str) -> bool:
         """Tell whether neither stream maps nor flattening change the records of a stream."""
@@ -217,40 +203,46 @@ class DeliveryTarget(Target):
         return sink
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        self._drain_batches()
+        self.original = self.message_reader.line
         super()._process_record_message(message_dict)
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "encoding", "manifest"})
         stream = message_dict["stream"]
         self._assert_sink_exists(stream)
-        self.message_reader.takers.clear()  # a record that follows must wait for the batches
-        if self._passes_unchanged(stream):
-            self._batches.take(message_dict, self._sink_of(stream).as_batches)
-        else:
-            long_way = partial(self._take_the_long_way, stream)
-            self._batches.take(
-                message_dict, BatchStream(stream, long_way, None, nothing_due, self.name)
-            )
+        self._has_files = True
+        self.run.workers.start()
+        take = self._row_taker(stream)
+        for path in files_of(message_dict):
+            for line in lines_of(path):
+                take(line)
+            self.run.end_of_file(path)
 
-    def _take_the_long_way(self, stream: str, record: dict[str, Any], _message: bytes) -> None:
-        message = {"type": "RECORD", "stream": stream, "record": record}
-        super()._process_record_message(message)
+    def _row_taker(self, stream: str) -> Callable[[bytes], None]:
+        """Return what takes the lines of a file."""
+        if self._passes_unchanged(stream):
+            return partial(self.run.take, self._sink_of(stream).rows)
+        return partial(self._take_through_the_sdk, stream)
+
+    def _take_through_the_sdk(self, stream: str, line: bytes) -> None:
+        try:
+            record, better = read_line(line)
+        except Unmappable:  # the run finds the same, and keeps the line
+            self.run.take(self._sink_of(stream).rows, line)
+            return
+        self.original = b"%b%b}\n" % (record_head(stream), better)
+        super()._process_record_message({"type": "RECORD", "stream": stream, "record": record})
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
-        checkpoint = partial(self.run.delivery.checkpoint, message_dict["value"])
-        if "_batches" in self.__dict__:
-            self._batches.then(checkpoint)
-        else:
-            checkpoint()
+        self.run.checkpoint(message_dict["value"])
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
         if self._signal is not None:
             os._exit(128 + signum)  # the second signal: at once, even from a lane's request
         self._signal = signum
         self.logger.warning(
-            "Signal %d: finishing what is in the air. Again to stop at once.", signum
+            "Signal %d: finishing requests in flight. Again to stop at once.", signum
         )
         if self.message_reader.busy:
             self.run.interrupt(128 + signum)

@@ -13,7 +13,9 @@ class RunSettings:
     """What a user sets about delivery, the same for every target.
 
     `max_events_per_second` of 0 means no limit. `report_path` may be None. `first_wait` is the
-    pause in seconds before the first retry, which the service's documents may ask for.
+    pause in seconds before the first retry, which the service's documents may ask for. `service`
+    is what cannot read a record that is not clean, for people. `processes` is how many
+    processes map beside this one; None: cores less one, once a run proves long.
     """
 
     user_agent: str
@@ -25,5 +27,7 @@ class RunSettings:
     report_path: Path | None
     dry_run: bool
     output_path: Path
+    service: str = "the target"
+    processes: int | None = 0
     first_wait: float = 1.0
     max_dead_letters: DeadLetterLimit | None = None

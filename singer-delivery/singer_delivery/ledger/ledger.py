@@ -1,0 +1,133 @@
+"""The ledger: what must be remembered between runs, per person, device and group, never per event.
+
+It holds facts (`facts`) and the updates that wait for the end of a run (`outbox`). One save writes
+both in one transaction, so that a run that is cut off leaves either all of it or none.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+
+from singer_delivery.ledger.facts import Facts, Record
+from singer_delivery.ledger.outbox import Outbox
+from singer_delivery.ledger.store import Store
+from singer_delivery.ledger.update import Update
+from singer_delivery.model import Fact
+
+SAVE_AFTER = 5_000
+"""Facts that may wait in memory for the next save."""
+
+UPDATES_SAVE_AFTER = 1_000
+"""Updates that may wait in memory for the next save: each may hold tens of kilobytes."""
+
+
+class Ledger:
+    """The memory of one destination project, named by `scope`, in the database at `url`.
+
+    `recall` is called from one thread, and so is what says facts; the rest from any. With
+    `keep=False` nothing is ever written: what a dry run says is known to that run alone.
+
+    Raises:
+        SettingsError: the url is no database address, or the ledger is of another version.
+        StorageError: the database cannot be opened, read or written.
+    """
+
+    def __init__(self, url: str, scope: str, *, keep: bool = True) -> None:
+        self._store = Store(url, scope, keep=keep)
+        self._keep = keep
+        self._facts = Facts(self._store, keep=keep)
+        self._outbox = Outbox(self._store, keep=keep)
+        self._lock = threading.Lock()
+        self._saving = threading.Lock()
+        self.recall = self._facts.recall
+
+    def claim(self, facts: Iterable[Fact]) -> None:
+        """Say what holds from now on; `save_claims` puts it on disk."""
+        with self._lock:
+            self._facts.claim(facts)
+
+    def say(self, facts: Iterable[Fact], record: Record, *, is_kept: bool = False) -> None:
+        """Say what holds unless the event, or the kept update, of the record is refused."""
+        with self._lock:
+            self._facts.say(facts, record, is_kept=is_kept)
+
+    def renew(self, facts: Iterable[Fact], block: int) -> None:
+        """Say that known facts hold at a later time too, as a record of this block shows."""
+        with self._lock:
+            self._facts.renew(facts, block)
+
+    def settle(self, block: int) -> None:
+        """Let the facts of a block last. Blocks are settled in their order."""
+        with self._lock:
+            self._facts.settle(block)
+            is_due = self._facts.to_save >= SAVE_AFTER
+        if is_due:
+            self.save()
+
+    def forget(self, record: Record, *, kept: bool) -> None:
+        """Forget what a record said: it was refused. `kept` includes the facts of its updates."""
+        with self._lock:
+            self._facts.forget(record, kept=kept)
+
+    def keep_update(self, update: Update) -> None:
+        """Keep an update for the end of the run, in place of an older one of the same name."""
+        with self._lock:
+            self._outbox.put(update)
+            is_due = self._keep and self._outbox.to_save >= UPDATES_SAVE_AFTER
+        if is_due:
+            self.save()
+
+    def may_keep(self, endpoint: str) -> bool:
+        """Tell whether any update of this endpoint may wait."""
+        return self._outbox.may_hold(endpoint)
+
+    def take_update(self, endpoint: str, name: str) -> Update | None:
+        """Return the update of this name that waits and is not under way: to be sent now."""
+        with self._lock:
+            return self._outbox.take(endpoint, name)
+
+    def updates(self) -> Iterator[Update]:
+        """Yield every update that waits, from this run or one that was cut off."""
+        self.save()
+        yield from self._outbox.all()
+
+    def sent(self, update: Update) -> None:
+        """Say that an update needs no more sending; the next save deletes it."""
+        with self._lock:
+            self._outbox.sent(update)
+            is_due = self._outbox.to_save >= SAVE_AFTER
+        if is_due:
+            self.save()
+
+    def refused(self, update: Update) -> None:
+        """Say that an update was refused: neither it nor its facts stay."""
+        with self._lock:
+            self._facts.disown([Fact(*of) for of in json.loads(update.facts)])
+        self.sent(update)
+
+    def save_claims(self) -> None:
+        """Return when every claim made before this call is on disk."""
+        self._save(claims_only=True)
+
+    def save(self) -> None:
+        """Return when every claim, every lasting fact and every update is on disk."""
+        self._save(claims_only=False)
+
+    def close(self) -> None:
+        """Close the database. What was not saved is forgotten."""
+        self._store.close()
+
+    def _save(self, *, claims_only: bool) -> None:
+        """Write what waits. It goes on waiting when that fails: nobody may rely on it."""
+        with self._saving:
+            with self._lock:
+                facts, untrue = self._facts.unsaved(claims_only=claims_only)
+                kept, sent = ({}, []) if claims_only else self._outbox.unsaved()
+            if self._keep and (facts or kept or sent or untrue):
+                self._store.write(facts.values(), kept.values(), sent, untrue)
+            with self._lock:
+                self._facts.saved(facts, len(untrue))
+                if self._keep:
+                    self._outbox.saved(kept, len(sent))

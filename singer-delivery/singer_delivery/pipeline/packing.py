@@ -1,0 +1,223 @@
+"""Maps the records of a block and packs their events: what a process that maps does. Pure."""
+
+from __future__ import annotations
+
+import pickle
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zlib import crc32
+
+from singer_delivery.endpoint import Endpoint, Limits
+from singer_delivery.io.compression import Deflated, deflated
+from singer_delivery.mapping.lines import read
+from singer_delivery.model import Decision, Event, RecordMapping, Unmappable
+from singer_delivery.pipeline.blocks import Input
+from singer_delivery.pipeline.pieces import Tallies, place_of
+
+LANES = 256
+"""Among which people are dealt out; as many requests at most can be in flight."""
+
+PIECES_A_REQUEST = 8
+"""A piece is an eighth of a request at most, so that requests of whole pieces are nearly full."""
+
+
+def lane_of(order: str) -> int:
+    """Return the lane of a person, or of whatever keeps an order: the same in every process."""
+    return crc32(order.encode()) % LANES
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with the lines of a stream.
+
+    Attributes:
+        mapping: says what their records become.
+        endpoints: by the name that events give.
+        service: what cannot read a record that is not clean, for people.
+        are_messages: whether lines are RECORD messages, or records themselves.
+        packs: whether events may be packed at all; a dry run writes each by itself.
+    """
+
+    mapping: RecordMapping
+    endpoints: Mapping[str, Endpoint]
+    service: str
+    are_messages: bool
+    packs: bool
+
+
+class Tasks:
+    """The task of each input of a run.
+
+    Args:
+        endpoints: of the destination, by name.
+        packs: whether events may be packed.
+    """
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], *, packs: bool) -> None:
+        self._endpoints = endpoints
+        self._packs = packs
+        self._tasks: dict[Input, Task] = {}
+        self._pickled: dict[Input, bytes] = {}
+
+    def of(self, of: Input) -> Task:
+        """Return what is to be done with the records of an input."""
+        task = self._tasks.get(of)
+        if task is None:
+            task = Task(of.mapping, self._endpoints, of.service, of.are_messages, self._packs)
+            self._tasks[of] = task
+        return task
+
+    def pickled(self, of: Input) -> bytes:
+        """Return the same for another process."""
+        found = self._pickled.get(of)
+        if found is None:
+            found = self._pickled[of] = pickle.dumps(self.of(of))
+        return found
+
+
+class Packed(NamedTuple):
+    """Events of one endpoint and one group of lanes, compressed."""
+
+    endpoint: str
+    group: int
+    body: Deflated
+    tallies: Tallies
+    places: Sequence[int]
+
+
+class Apart(NamedTuple):
+    """One event that is not packed."""
+
+    endpoint: str
+    kind: str
+    name: str
+    at: int | None
+    encoded: bytes
+    place: int
+    lane: int
+    order: str
+    deferred: bool
+    facts: tuple[tuple[str, str, str, int], ...]
+
+
+class Result(NamedTuple):
+    """What the records of a block became.
+
+    Attributes:
+        packed: pieces, in the order of their records.
+        apart: events by themselves, in the order of their records.
+        notes: how often each note is due.
+        dead: place, reason and detail of records of which nothing can be made after all.
+    """
+
+    packed: list[Packed]
+    apart: list[Apart]
+    notes: dict[tuple[str, str | None], int]
+    dead: list[tuple[int, str, str]]
+
+
+def mapped_and_encoded(
+    line: bytes, task: Task, decision: Decision
+) -> tuple[Sequence[Event], list[bytes], Sequence[tuple[str, str | None]]]:
+    """Return the events of a line, each encoded, and its notes.
+
+    Raises:
+        Unmappable: nothing can be made of it.
+    """
+    record = read(line, is_message=task.are_messages, service=task.service)
+    events, notes = task.mapping.map(record, decision)
+    return events, [task.endpoints[event.endpoint].encode(event) for event in events], notes
+
+
+class Packer:
+    """Maps records one after the other and packs what they become.
+
+    Args:
+        spread: into how many groups lanes are dealt.
+    """
+
+    def __init__(self, spread: int) -> None:
+        self._spread = spread
+        self._place = 0
+        self._open: dict[tuple[str, int], _OpenPiece] = {}
+        self._result = Result([], [], Counter(), [])
+
+    def add_all(
+        self, task: Task, lines: Sequence[bytes], decisions: Sequence[Decision], lanes: bytes
+    ) -> None:
+        """Map the next records of the block."""
+        for line, decision, lane in zip(lines, decisions, lanes, strict=True):
+            self._add(line, task, decision, lane)
+            self._place += 1
+
+    def _add(self, line: bytes, task: Task, decision: Decision, lane: int) -> None:
+        try:
+            events, encoded, notes = mapped_and_encoded(line, task, decision)
+        except Unmappable as error:
+            self._result.dead.append((self._place, error.reason, error.detail))
+            return
+        for note in notes:
+            self._result.notes[note[0], note[1]] += 1
+        for number, (event, content) in enumerate(zip(events, encoded, strict=True)):
+            endpoint = task.endpoints[event.endpoint]
+            of = place_of(self._place, number)
+            its_lane = lane if event.order is None else lane_of(event.order)
+            if task.packs and endpoint.is_packed:
+                self._pack(endpoint, its_lane % self._spread, event, content, of)
+            else:
+                self._put_apart(event, content, of, its_lane, event.order or decision.person)
+
+    def result(self) -> Result:
+        """Return what all records became."""
+        for (endpoint, group), piece in self._open.items():
+            self._close(endpoint, group, piece)
+        self._open.clear()
+        return self._result
+
+    def _pack(self, endpoint: Endpoint, group: int, event: Event, content: bytes, of: int) -> None:
+        key = (endpoint.name, group)
+        piece = self._open.get(key)
+        if piece is None:
+            piece = self._open[key] = _OpenPiece(endpoint.limits)
+        elif not piece.has_room(len(content)):
+            self._close(*key, piece)
+            piece = self._open[key] = _OpenPiece(endpoint.limits)
+        piece.add(event.kind, event.name, content, of)
+
+    def _close(self, endpoint: str, group: int, piece: _OpenPiece) -> None:
+        body = deflated(b",".join(piece.encoded))
+        self._result.packed.append(Packed(endpoint, group, body, piece.tallies, piece.places))
+
+    def _put_apart(self, event: Event, content: bytes, of: int, lane: int, order: str) -> None:
+        facts = tuple([(kind, name, value, at) for kind, name, value, at in event.facts])
+        self._result.apart.append(
+            Apart(
+                event.endpoint, event.kind, event.name, event.at, content, of, lane, order,
+                event.deferred, facts,
+            )
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _OpenPiece:
+    """Events that will be one piece."""
+
+    limits: Limits
+    encoded: list[bytes] = field(default_factory=list)
+    size: int = 0
+    tallies: Tallies = field(default_factory=dict)
+    places: array[int] = field(default_factory=lambda: array("Q"))
+
+    def has_room(self, size: int) -> bool:
+        most = max(1, self.limits.max_events // PIECES_A_REQUEST)
+        most_bytes = self.limits.max_bytes // PIECES_A_REQUEST
+        return len(self.encoded) < most and self.size + size < most_bytes
+
+    def add(self, kind: str, name: str, content: bytes, of: int) -> None:
+        self.encoded.append(content)
+        self.size += len(content) + 1
+        self.tallies[kind, name] = self.tallies.get((kind, name), 0) + 1
+        self.places.append(of)

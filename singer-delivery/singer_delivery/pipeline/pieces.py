@@ -1,0 +1,164 @@
+"""Pieces: events of one endpoint and a few lanes that travel together, compressed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from singer_delivery.endpoint import Endpoint
+from singer_delivery.io.compression import Deflated, deflated, gzipped
+from singer_delivery.ledger.update import Update
+from singer_delivery.mapping.lines import read
+from singer_delivery.model import Event
+from singer_delivery.pipeline.blocks import Block
+
+EVENTS = 1 << 16
+"""More events than any record makes: see `place_of`."""
+
+Tallies = dict[tuple[str, str], int]
+"""How many events there are of each kind and name."""
+
+
+def place_of(record: int, event: int) -> int:
+    """Return as one number where an event comes from: its record and its number there."""
+    return record * EVENTS + event
+
+
+class Place(NamedTuple):
+    """Where an event comes from: a record of a block, and which of its events it is."""
+
+    block: Block
+    record: int
+    event: int
+
+
+class Held(NamedTuple):
+    """The records of a stream that are sent together."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One event by itself, encoded.
+
+    Attributes:
+        kind: of the event, for the report.
+        name: the event's name, for the report.
+        encoded: its JSON.
+        origin: what it was made of.
+    """
+
+    kind: str
+    name: str
+    encoded: bytes
+    origin: Place | Update | Held
+
+    @property
+    def size(self) -> int:
+        """Bytes of JSON."""
+        return len(self.encoded)
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """Events that travel in one request, with others of the same endpoint.
+
+    Attributes:
+        endpoint: that receives it.
+        lanes: that its events belong to, as bits.
+        needs: lanes, as bits, whose earlier pieces must be delivered before this one.
+        count: events.
+        size: bytes of their JSON.
+        tallies: its events by kind and name.
+        packed: the events, compressed; None for a single event.
+        places: where they come from, see `place_of`.
+        single: the event, if it is one by itself.
+        block: of the records; None for what comes from no block.
+        since: when it began to wait, in seconds of a monotonic clock.
+    """
+
+    endpoint: str
+    lanes: int
+    needs: int
+    count: int
+    size: int
+    tallies: Tallies
+    packed: Deflated | None = None
+    places: Sequence[int] = ()
+    single: Single | None = None
+    block: Block | None = None
+    since: float = 0.0
+
+    def records(self) -> Iterator[int]:
+        """Yield the places of the records that its events come from."""
+        if self.single is not None and isinstance(self.single.origin, Place):
+            yield self.single.origin.record
+        for place in self.places:
+            yield place // EVENTS
+
+    @classmethod
+    def of_single(
+        cls, endpoint: str, single: Single, lanes: int, block: Block | None = None
+    ) -> Piece:
+        """Return the piece of one event."""
+        tallies = {(single.kind, single.name): 1}
+        return cls(endpoint, lanes, 0, 1, single.size, tallies, single=single, block=block)
+
+
+COMMA = deflated(b",")
+
+
+def body_of_pieces(endpoint: Endpoint, pieces: list[Piece]) -> bytes:
+    """Return the body that carries pieces, in their order."""
+    if not endpoint.envelope.is_gzipped:
+        return _plain(endpoint, [each.single.encoded for each in pieces if each.single is not None])
+    before, after, _ = endpoint.envelope
+    parts = [deflated(before)]
+    for number, piece in enumerate(pieces):
+        if number:
+            parts.append(COMMA)
+        if piece.packed is not None:
+            parts.append(piece.packed)
+        elif piece.single is not None:
+            parts.append(deflated(endpoint.as_sent(piece.single.encoded)))
+    return gzipped([*parts, deflated(after)])
+
+
+def body_of_singles(endpoint: Endpoint, singles: list[Single]) -> bytes:
+    """Return the body that carries events, in their order."""
+    encoded = [single.encoded for single in singles]
+    if not endpoint.envelope.is_gzipped:
+        return _plain(endpoint, encoded)
+    before, after, _ = endpoint.envelope
+    return gzipped([deflated(before), deflated(b",".join(encoded)), deflated(after)])
+
+
+def singles_of(piece: Piece, endpoint: Endpoint) -> list[Single]:
+    """Return the events of a piece one by one; they are mapped again. Pure mappings make it so."""
+    if piece.single is not None:
+        return [piece.single]
+    assert piece.block is not None, "what is packed comes from a block"
+    found: list[Single] = []
+    known: tuple[int, list[Event]] = (-1, [])
+    for place in piece.places:
+        record, number = divmod(place, EVENTS)
+        if known[0] != record:
+            known = record, mapped_again(piece.block, record)
+        event = known[1][number]
+        encoded, origin = endpoint.encode(event), Place(piece.block, record, number)
+        found.append(Single(event.kind, event.name, encoded, origin))
+    return found
+
+
+def mapped_again(block: Block, record: int) -> list[Event]:
+    """Return the events of a record of a block."""
+    of = block.inputs[record]
+    clean = read(block.lines[record], is_message=of.are_messages, service=of.service)
+    return list(of.mapping.map(clean, block.decisions[record]).events)
+
+
+def _plain(endpoint: Endpoint, encoded: list[bytes]) -> bytes:
+    before, after, _ = endpoint.envelope
+    return before + b",".join(map(endpoint.as_sent, encoded)) + after

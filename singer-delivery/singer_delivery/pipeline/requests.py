@@ -1,0 +1,221 @@
+"""One request until each of its events is decided: sent again, in halves, event by event."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from singer_delivery.endpoint import Endpoint, Judgement, Reply, Request, Sender, Verdict
+from singer_delivery.errors import ServiceRefused, ServiceUnavailable
+from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
+from singer_delivery.pipeline.pace import Pace
+from singer_delivery.pipeline.pieces import (
+    Piece,
+    Single,
+    body_of_pieces,
+    body_of_singles,
+    singles_of,
+)
+from singer_delivery.pipeline.verdicts import halves, sorted_out
+
+logger = logging.getLogger(__name__)
+
+SLICE = 0.25
+"""Seconds between two looks at whether the run stops, while a pause lasts."""
+
+
+class Stopped(Exception):  # noqa: N818 - a signal between two modules
+    """The run stops: what is not decided is left for the next one."""
+
+
+class Listener(Protocol):
+    """Learns what became of events. Called from the threads that send."""
+
+    def before_sending(self) -> None:
+        """Return when everything that events about to be sent rely on is on disk."""
+
+    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
+        """Take note of a request; `retry_reason` is empty unless it must be sent again."""
+
+    def delivered(self, endpoint: str, pieces: Sequence[Piece]) -> None:
+        """Take note of pieces that were delivered with all of their events."""
+
+    def decided(
+        self, endpoint: str, events: Sequence[tuple[Single, Judgement]], attempts: int
+    ) -> None:
+        """Take note of events that were delivered or refused one by one."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Events that travel in one request: whole pieces, or single events.
+
+    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
+    them; `pause` is the wait in seconds before the next.
+    """
+
+    pieces: Sequence[Piece] = ()
+    singles: Sequence[Single] = ()
+    request: Request | None = None
+    attempts: int = 0
+    failures: int = 0
+    pause: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many events."""
+        return len(self.singles) + sum(piece.count for piece in self.pieces)
+
+
+class Requests:
+    """Sends the pieces of one request at a time, for each thread that asks.
+
+    Args:
+        endpoints: by name.
+        sender: makes one attempt.
+        listener: learns the outcomes.
+        max_retries: times a request is sent again before the run stops.
+        pace: keeps the run below a rate.
+        backoff: the waits between attempts.
+        clock: the time.
+
+    Attributes:
+        is_stopping: whether nothing new is sent.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        sender: Sender,
+        listener: Listener,
+        *,
+        max_retries: int,
+        pace: Pace,
+        backoff: Backoff,
+        clock: Clock,
+    ) -> None:
+        self._endpoints = endpoints
+        self._sender = sender
+        self._listener = listener
+        self._max_retries = max_retries
+        self._pace = pace
+        self._backoff = backoff
+        self._clock = clock
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        """Send nothing new from now on."""
+        self.is_stopping = True
+
+    def deliver(self, endpoint: str, pieces: Sequence[Piece]) -> None:
+        """Return when every event of the pieces is decided.
+
+        Raises:
+            ServiceRefused: the service takes nothing as things are.
+            ServiceUnavailable: the tries that decided nothing were too many.
+            Stopped: the run stops.
+        """
+        of = self._endpoints[endpoint]
+        parts = [Part(pieces=pieces)]
+        while parts:
+            part = parts.pop()
+            self._sleep(part.pause)
+            self._listener.before_sending()
+            self._sleep(self._pace.wait_for(part.count))
+            parts += self._attempt(of, part)
+
+    def _attempt(self, endpoint: Endpoint, part: Part) -> list[Part]:
+        """Send a part once; return what must be sent again, the first of it at the end."""
+        request = part.request or endpoint.request(_body(endpoint, part))
+        reply = self._sender.send(request)
+        judgement = endpoint.judge(reply, part.count)
+        again = _first_retriable(judgement)
+        self._listener.attempted(endpoint.name, len(request.body), again.reason if again else "")
+        part = replace(part, request=request, attempts=part.attempts + 1)
+        if judgement.verdict is Verdict.FATAL:
+            raise ServiceRefused(judgement.detail)
+        if judgement.exceptions or judgement.verdict is Verdict.REJECTED:
+            return self._one_by_one(endpoint, part, judgement, reply)
+        if again is not None:
+            return [self._again(part, again, reply)]
+        self._delivered(endpoint, part, judgement)
+        return []
+
+    def _delivered(self, endpoint: Endpoint, part: Part, judgement: Judgement) -> None:
+        if part.pieces:
+            self._listener.delivered(endpoint.name, part.pieces)
+        else:
+            decided = [(single, judgement) for single in part.singles]
+            self._listener.decided(endpoint.name, decided, part.attempts)
+
+    def _one_by_one(
+        self, endpoint: Endpoint, part: Part, judgement: Judgement, reply: Reply
+    ) -> list[Part]:
+        """Act on a reply that tells events apart, or that refuses some without saying which."""
+        singles = [
+            *part.singles,
+            *(single for piece in part.pieces for single in singles_of(piece, endpoint)),
+        ]
+        decided, open_still = sorted_out(singles, judgement)
+        if decided:
+            self._listener.decided(endpoint.name, decided, part.attempts)
+        rest = [single for single, _ in open_still]
+        if judgement.verdict is Verdict.REJECTED and len(rest) > 1:
+            left, right = halves(rest)
+            return [Part((), each, attempts=part.attempts) for each in (right, left)]
+        again = _first_retriable(judgement)
+        if again is None:
+            return []
+        part = Part(attempts=part.attempts) if decided else part
+        return [self._again(replace(part, pieces=(), singles=rest), again, reply)]
+
+    def _again(self, part: Part, judgement: Judgement, reply: Reply) -> Part:
+        """Return a part with the pause before it is sent again.
+
+        Raises:
+            ServiceUnavailable: the tries that decided nothing were too many.
+        """
+        failures = part.failures + 1
+        if failures > self._max_retries:
+            msg = (
+                f"{judgement.detail} It was tried {part.attempts} times. Nothing is lost: start "
+                "the same run again when the service is back."
+            )
+            raise ServiceUnavailable(msg)
+        asked = retry_after_seconds(reply.headers, self._clock.now())
+        pause = self._backoff.wait(failures, asked)
+        logger.warning(
+            "%s Trying again in %.1f s (retry %d of %d).",
+            judgement.detail,
+            pause,
+            failures,
+            self._max_retries,
+        )
+        return replace(part, failures=failures, pause=pause)
+
+    def _sleep(self, seconds: float) -> None:
+        """Return when the time has passed.
+
+        Raises:
+            Stopped: the run stops meanwhile.
+        """
+        while not self.is_stopping:
+            if seconds <= 0:
+                return
+            nap = min(seconds, SLICE)
+            self._clock.sleep(nap)
+            seconds -= nap
+        raise Stopped
+
+
+def _body(endpoint: Endpoint, part: Part) -> bytes:
+    if part.pieces:
+        return body_of_pieces(endpoint, list(part.pieces))
+    return body_of_singles(endpoint, list(part.singles))
+
+
+def _first_retriable(judgement: Judgement) -> Judgement | None:
+    each = (judgement, *judgement.exceptions.values())
+    return next((one for one in each if one.verdict is Verdict.RETRIABLE), None)
