@@ -101,6 +101,7 @@ class Dispatcher:
         now = time.monotonic()
         with self._lock:
             self.raise_if_over()
+            self._widen()
             for piece in pieces:
                 piece.since = now
                 self._lanes[piece.endpoint].add(piece)
