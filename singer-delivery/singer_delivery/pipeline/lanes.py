@@ -13,6 +13,7 @@ there is delivered. Both look only at earlier blocks, so no two pieces wait for 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from singer_delivery.endpoint import Limits
@@ -52,19 +53,27 @@ class Lanes:
     def next_load(self, limits: Limits) -> Load:
         """Return the pieces that may leave now in one request, in their order; they go on waiting.
 
-        A piece larger than a request travels alone: the service says whether it is too large.
+        Where more wait than a request takes, it takes those of as few lanes as fill it, so that
+        other requests find lanes that are free. A piece larger than a request travels alone: the
+        service says whether it is too large.
         """
-        blocked, load, count, size = self._busy, list[Piece](), 0, 0
+        free = self._free()
+        count = sum(piece.count for piece in free)
+        size = sum(piece.size + 1 for piece in free)
+        if count > limits.max_events or size > limits.max_bytes:
+            return Load(_first(free, _lanes_that_fill(free, limits), limits), is_full=True)
+        is_full = count >= limits.max_events * NEARLY or size >= limits.max_bytes * NEARLY
+        return Load(free, is_full)
+
+    def _free(self) -> list[Piece]:
+        """Return the pieces that wait for no other, in their order."""
+        blocked, free = self._busy, list[Piece]()
         for piece in self._waiting:
             if (piece.lanes | piece.needs) & blocked:
                 blocked |= piece.lanes
-                continue
-            count, size = count + piece.count, size + piece.size + 1
-            if load and (count > limits.max_events or size > limits.max_bytes):
-                return Load(load, is_full=True)
-            load.append(piece)
-        is_full = count >= limits.max_events * NEARLY or size >= limits.max_bytes * NEARLY
-        return Load(load, is_full)
+            else:
+                free.append(piece)
+        return free
 
     def take(self, load: Load) -> None:
         """Let the pieces of a load leave."""
@@ -77,6 +86,34 @@ class Lanes:
         """Take note that pieces which left are delivered or dead."""
         for piece in pieces:
             self._busy &= ~piece.lanes
+
+
+def _lanes_that_fill(free: list[Piece], limits: Limits) -> int:
+    """Return few lanes, as bits, with a request's worth of events; among them the oldest."""
+    events: dict[int, int] = {}
+    for piece in free:
+        events[piece.lanes] = events.get(piece.lanes, 0) + piece.count
+    (chosen, count), *others = events.items()
+    for lanes, more in sorted(others, key=itemgetter(1), reverse=True):
+        if count >= limits.max_events:
+            break
+        chosen, count = chosen | lanes, count + more
+    return chosen
+
+
+def _first(free: list[Piece], lanes: int, limits: Limits) -> list[Piece]:
+    """Return the first pieces of these lanes that fit one request; at least one."""
+    load: list[Piece] = []
+    passed_over = count = size = 0
+    for piece in free:
+        if piece.lanes & ~lanes or piece.lanes & passed_over:
+            passed_over |= piece.lanes
+            continue
+        count, size = count + piece.count, size + piece.size + 1
+        if load and (count > limits.max_events or size > limits.max_bytes):
+            break
+        load.append(piece)
+    return load
 
 
 def lanes_of_group(group: int, spread: int) -> int:
