@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.definitions import ROOT
+from tools.connectors import ROOT
 
 RESULTS = ROOT / "bench" / "results.md"
 SECTIONS = ("To PostHog", "To Mixpanel")
