@@ -44,8 +44,9 @@ def test_every_folder_with_a_pyproject_is_listed():
 
 
 def test_the_workspace_has_the_listed_folders():
-    workspace = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]
-    assert set(workspace["workspace"]["members"]) == PROJECTS.keys()
+    uv = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]
+    members = {path for each in uv["workspace"]["members"] for path in ROOT.glob(each)}
+    assert {path.name for path in members if path.is_dir()} == PROJECTS.keys()
 
 
 @each_project
