@@ -3,7 +3,10 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 MELTANO := .tools/meltano/bin/meltano
-PACKAGES := analytics-records singer-delivery tap-amplitude target-mixpanel target-posthog
+# connectors.toml lists what we publish; sed reads it, since nothing is installed yet.
+FOLDERS := $(shell sed -n 's/^\[\(.*\)\]$$/\1/p' connectors.toml)
+PACKAGES := $(shell sed -n 's/^package = "\(.*\)"$$/\1/p' connectors.toml)
+DISTRIBUTIONS := $(shell sed -n 's/^distribution = "\(.*\)"$$/\1/p' connectors.toml)
 
 export UV_PYTHON_DOWNLOADS := never
 # Compiled once, not at every start of every process of the tests.
@@ -13,7 +16,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench bench-growth soak audit lint types imports format docs docs-check lock clean
+.PHONY: help demo test test-slow bench bench-growth soak audit lint types imports format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,10 +44,10 @@ lint: .venv/.installed ## Check style
 	$(BIN)/ruff format --check .
 
 types: .venv/.installed ## Check types
-	$(BIN)/mypy
+	$(BIN)/mypy $(PACKAGES:%=--package %)
 
 imports: .venv/.installed ## Check that imports go one way
-	$(BIN)/lint-imports
+	$(BIN)/python -m tools.contracts
 
 format: .venv/.installed ## Mend style
 	$(BIN)/ruff check --fix .
@@ -57,8 +60,8 @@ docs: .venv/.installed ## Write the generated pages and settings tables anew
 
 lock: $(UV) ## Pin dependencies anew
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
-	  --no-emit-package analytics-records --no-emit-package singer-delivery --no-emit-package tap-amplitude-export --no-emit-package target-mixpanel --no-emit-package target-posthog \
-	  requirements-dev.in --output-file constraints.txt
+	  $(DISTRIBUTIONS:%=--no-emit-package %) \
+	  requirements-dev.in $(FOLDERS:%=%/pyproject.toml) --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
 	  requirements-tools.in --output-file constraints-tools.txt
 
@@ -74,9 +77,9 @@ $(UV): constraints-tools.txt
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-tools.txt uv
 	@touch $@
 
-.venv/.installed: $(UV) constraints.txt requirements-dev.in $(PACKAGES:%=%/pyproject.toml)
+.venv/.installed: $(UV) constraints.txt requirements-dev.in connectors.toml $(FOLDERS:%=%/pyproject.toml)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python .venv --constraint constraints.txt --requirement requirements-dev.in
+	$(UV) pip install --quiet --python .venv --constraint constraints.txt --requirement requirements-dev.in $(FOLDERS:%=--editable ./%)
 	@touch $@
 
 # A peer that cannot be installed is left out of the bench, which says so.

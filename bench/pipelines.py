@@ -20,11 +20,12 @@ from bench.export import Export
 from bench.processes import BIN, Command, Measured, Pipe, RunFailed
 from bench.running_sink import RunningSink
 from bench.sink import Counts
+from tools.connectors import targets
 
 
 @dataclass(frozen=True, eq=False)
 class Service:
-    """One of the two destinations.
+    """A destination.
 
     Attributes:
         name: for people.
@@ -50,23 +51,23 @@ class Service:
         }
 
 
-POSTHOG = Service(
-    "PostHog", "target-posthog", {"api_key": "phc_0123456789abcdefghijklmnopqrstuvwxyz"}, "host"
-)
-MIXPANEL = Service(
-    "Mixpanel",
-    "target-mixpanel",
-    {
-        "project_token": "0123456789abcdef-token",
-        "project_id": "2718281",
-        "service_account_username": "bench.0123ab.mp-service-account",
-        "service_account_secret": "0123456789abcdefghijklmnopqrstuv",
-        "max_events_per_second": 0,
-        "retention_years": 5,
-    },
-    "base_url",
-)
-SERVICES = (POSTHOG, MIXPANEL)
+SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "target-posthog": ({"api_key": "phc_0123456789abcdefghijklmnopqrstuvwxyz"}, "host"),
+    "target-mixpanel": (
+        {
+            "project_token": "0123456789abcdef-token",
+            "project_id": "2718281",
+            "service_account_username": "bench.0123ab.mp-service-account",
+            "service_account_secret": "0123456789abcdefghijklmnopqrstuv",
+            "max_events_per_second": 0,
+            "retention_years": 5,
+        },
+        "base_url",
+    ),
+}
+"""Settings and address of each service, by its target."""
+
+SERVICES = tuple(Service(each.vendor, each.name, *SETTINGS[each.name]) for each in targets())
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.export import SEED, Export, crowd, crowd_lines
-from bench.pipelines import MIXPANEL, POSTHOG, Ours
+from bench.pipelines import SERVICES, Ours
 from bench.processes import Measured, Pipe, RunFailed, memory_mb, tree
 from bench.stand_ins import CountingMixpanel, CountingPostHog, CountingService
 
@@ -26,7 +26,8 @@ PRINT_EVERY = 10.0
 """Seconds."""
 
 NAMES = ("tap", "target")
-TARGETS = {"posthog": (POSTHOG, CountingPostHog), "mixpanel": (MIXPANEL, CountingMixpanel)}
+STAND_INS = {"target-posthog": CountingPostHog, "target-mixpanel": CountingMixpanel}
+TARGETS = {each.name.lower(): (each, STAND_INS[each.target]) for each in SERVICES}
 
 
 def main() -> None:

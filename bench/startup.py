@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 
 from bench.processes import BIN
+from tools.connectors import plugins
 
-EXECUTABLES = ("tap-amplitude", "target-posthog", "target-mixpanel")
+EXECUTABLES = tuple(each.name for each in plugins())
 LIMIT = 0.5
 """Seconds that `--version` may take."""
 

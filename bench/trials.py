@@ -15,8 +15,6 @@ from pathlib import Path
 from bench.export import Export
 from bench.peers import pipelines as peers
 from bench.pipelines import (
-    MIXPANEL,
-    POSTHOG,
     SERVICES,
     Floor,
     MeltanoRun,
@@ -159,7 +157,7 @@ def floor(exports: Exports) -> Trial:
 
 
 def comparisons(exports: Exports, folder: Path) -> list[Comparison]:
-    """Return the trials of both destinations."""
+    """Return the trials of each destination."""
     batches = (False, True) if knows_batch() else (False,)
     return [_comparison(service, batches, exports, folder) for service in SERVICES]
 
@@ -179,8 +177,8 @@ def _comparison(
     if len(batches) == 1:
         found.left_out[Ours(service, batch=True).name] = "this tap writes no BATCH messages"
     _add_meltano(found, batches, exports, folder / service.target)
-    add_peer = {POSTHOG: _add_guide, MIXPANEL: _add_mixpanel_import}[service]
-    add_peer(found, exports)
+    if service.target in PEERS:
+        PEERS[service.target](found, exports)
     return found
 
 
@@ -214,6 +212,10 @@ def _add_mixpanel_import(found: Comparison, exports: Exports) -> None:
         return
     found.peers.append(Trial(peers.MixpanelImport(), exports.fifth))
     found.late_peers.append(Trial(peers.MixpanelImport(), exports.fifth, LATENCY, rounds=1))
+
+
+PEERS = {"target-posthog": _add_guide, "target-mixpanel": _add_mixpanel_import}
+"""What is there to compare a target with, by the target."""
 
 
 def warm_up(comparison: Comparison, folder: Path) -> None:

@@ -18,6 +18,7 @@ from demo import bundle, pipeline, summary
 from demo.mixpanel import Mixpanel
 from demo.posthog import PostHog
 from tests.fakes.amplitude import FakeAmplitude
+from tools.connectors import targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from demo.destination import Destination
 
 FILES = pipeline.ROOT / ".demo"
+DESTINATIONS: Mapping[str, type[Destination]] = {each.target: each for each in (PostHog, Mixpanel)}
 
 
 def main() -> int:
-    """Return the exit code: 0 when everything adds up at both destinations."""
+    """Return the exit code: 0 when everything adds up at every destination."""
     meltano = shutil.which(os.environ.get("MELTANO", "meltano"))
     if meltano is None:
         print("Meltano was not found. `make demo` installs it; or name it in MELTANO.")
         return 127
     shutil.rmtree(FILES, ignore_errors=True)
     hours = bundle.read(bundle.BUNDLE)
-    destinations: tuple[Destination, ...] = (PostHog(), Mixpanel())
-    codes = [move(meltano, hours, destination) for destination in destinations]
+    codes = [move(meltano, hours, DESTINATIONS[each.name]()) for each in targets()]
     return next((code for code in codes if code), 0)
 
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.connectors import plugins
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 TAP = "tap-amplitude"
-PLUGINS = ("TAP_AMPLITUDE", "TARGET_MIXPANEL", "TARGET_POSTHOG")
+PREFIXES = tuple(each.variable_prefix for each in plugins())
 
 
 def run(meltano: str, target: str, variables: Mapping[str, str]) -> int:
@@ -40,7 +42,7 @@ def environment(plugin_settings: Mapping[str, str], files: Path) -> dict[str, st
         plugin_settings: by the names of their variables.
         files: folder for what the run leaves.
     """
-    ambient = {name: value for name, value in os.environ.items() if not name.startswith(PLUGINS)}
+    ambient = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
     return {
         **ambient,
         **plugin_settings,

@@ -1,53 +1,23 @@
-"""Write the settings in meltano.yml and hub/ anew from the code: `python -m tools.definitions`.
+"""Write what the code knows of plugins into meltano.yml and hub/: `python -m tools.definitions`.
 
-Only the lists under `settings:` are written; all else in these files is kept as it stands.
+Only `pip_url` and the lists under `settings:` are written; all else in these files is kept as it
+stands.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-from tap_amplitude.tap import TapAmplitude
-from target_mixpanel.target import TargetMixpanel
-from target_posthog.target import TargetPostHog
+from singer_sdk import Tap, Target
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tools.connectors import ROOT, plugins
 
-ROOT = Path(__file__).resolve().parents[1]
-PLUGINS = {
-    "tap-amplitude": TapAmplitude,
-    "target-posthog": TargetPostHog,
-    "target-mixpanel": TargetMixpanel,
-}
-FILES = (
-    ROOT / "meltano.yml",
-    ROOT / "hub" / "extractors" / "tap-amplitude.yml",
-    ROOT / "hub" / "loaders" / "target-posthog.yml",
-    ROOT / "hub" / "loaders" / "target-mixpanel.yml",
-)
-# The SDK adds these to every plugin's settings when it is made; Meltano knows them by itself. One
-# that a plugin describes in words of its own is nevertheless shown as a setting of that plugin.
-BUILT_IN = {
-    "add_record_metadata",
-    "batch_config",
-    "batch_size_rows",
-    "emit_activate_version_messages",
-    "faker_config",
-    "flattening_enabled",
-    "flattening_max_depth",
-    "flattening_max_key_length",
-    "flattening_separator",
-    "load_method",
-    "process_activate_version_messages",
-    "stream_map_config",
-    "stream_maps",
-    "validate_records",
-}
-IN_OWN_WORDS = {("tap-amplitude", "batch_config")}
+PLUGINS = {each.name: each for each in plugins()}
+FILES = (ROOT / "meltano.yml", *(each.hub_file for each in PLUGINS.values()))
+SDK_CLASSES = {"tap": Tap, "target": Target}
 LABELS = {
     "us": "United States",
     "eu": "European Union",
@@ -62,8 +32,9 @@ LABELS = {
     "simplified": "Simplified ID Merge",
     "original": "Original ID Merge",
 }
-LIST = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re.MULTILINE)
-NAME = re.compile(r"^ *(?:- )?name: (tap-[a-z]+|target-[a-z]+)\n *namespace:", re.MULTILINE)
+SETTINGS = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re.MULTILINE)
+PIP_URL = re.compile(r"^(?P<indent> *)pip_url: >-\n(?:(?P=indent)  .*\n)*", re.MULTILINE)
+NAME = re.compile(r"^ *(?:- )?name: (tap-[a-z-]+|target-[a-z-]+)\n *namespace:", re.MULTILINE)
 
 
 def main() -> None:
@@ -73,29 +44,48 @@ def main() -> None:
 
 
 def rendered(text: str) -> str:
-    """Return a file's text with the settings of each plugin in it as the code has them."""
+    """Return a file's text with what the code knows of each plugin in it."""
 
-    def settings_of_plugin(found: re.Match[str]) -> str:
-        name = NAME.findall(text, 0, found.start())[-1]
-        lines = ["settings:", *(line for item in _settings(name) for line in item)]
+    def indented(found: re.Match[str], lines: Iterator[str]) -> str:
         return "".join(f"{found['indent']}{line}\n" for line in lines)
 
-    return LIST.sub(settings_of_plugin, text)
+    with_urls = PIP_URL.sub(lambda found: indented(found, _pip_url(_named_before(found))), text)
+    return SETTINGS.sub(lambda found: indented(found, _settings(_named_before(found))), with_urls)
+
+
+def _named_before(found: re.Match[str]) -> str:
+    """Return the name of the plugin whose definition this is a part of."""
+    return NAME.findall(found.string, 0, found.start())[-1]
 
 
 def properties(name: str) -> dict[str, dict[str, Any]]:
-    """Return the settings that a plugin's code declares, as JSON schemas."""
-    declared = PLUGINS[name].config_jsonschema["properties"]
+    """Return the settings that a plugin's code declares, as JSON schemas.
+
+    The SDK adds settings of its own, which Meltano knows by itself. One of these is a setting of
+    the plugin only if the plugin describes it in words of its own.
+    """
+    added: dict[str, Any] = {"properties": {}}
+    SDK_CLASSES[PLUGINS[name].kind].append_builtin_config(added)
+    of_sdk = added["properties"]
+    declared = PLUGINS[name].plugin_class().config_jsonschema["properties"]
     return {
         key: schema
         for key, schema in declared.items()
-        if key not in BUILT_IN or (name, key) in IN_OWN_WORDS
+        if key not in of_sdk or schema.get("description") != of_sdk[key].get("description")
     }
 
 
-def _settings(name: str) -> Iterator[list[str]]:
+def _pip_url(name: str) -> Iterator[str]:
+    yield "pip_url: >-"
+    for folder in (*PLUGINS[name].needs, name):
+        yield f"  -e '${{MELTANO_PROJECT_ROOT}}/{folder}'"
+    yield "  --constraint '${MELTANO_PROJECT_ROOT}/constraints.txt'"
+
+
+def _settings(name: str) -> Iterator[str]:
+    yield "settings:"
     for key, schema in properties(name).items():
-        yield [*_head(key, schema), *_options(schema), *_description(schema)]
+        yield from (*_head(key, schema), *_options(schema), *_description(schema))
 
 
 def _head(name: str, schema: dict[str, Any]) -> Iterator[str]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tools import speed
-from tools.definitions import PLUGINS, ROOT, properties
+from tools.connectors import ROOT, plugins
+from tools.definitions import properties
 
-FILES = (ROOT / "README.md", *(ROOT / name / "README.md" for name in PLUGINS))
+FILES = (ROOT / "README.md", *(each.folder / "README.md" for each in plugins()))
 MARKED = re.compile(r"(<!-- settings: (?P<name>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEASURED = re.compile(r"(<!-- speed -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.definitions import ROOT
+from tools.connectors import ROOT, targets
 
 RESULTS = ROOT / "bench" / "results.md"
-SECTIONS = ("To PostHog", "To Mixpanel")
+SECTIONS = tuple(f"To {each.vendor}" for each in targets())
 SHOWN = ("events/s", "MB, largest")
 
 

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tap_amplitude.tap import TapAmplitude
-from target_mixpanel.target import TargetMixpanel
-from target_posthog.target import TargetPostHog
 
 from tools import definitions
+from tools.connectors import ROOT, plugins, projects, targets
 from tools.definitions import properties
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
-PLUGINS = {
-    "tap-amplitude": (TapAmplitude, "extractors", "tap-amplitude"),
-    "target-posthog": (TargetPostHog, "loaders", "target-posthog"),
-    "target-mixpanel": (TargetMixpanel, "loaders", "target-mixpanel"),
-}
+PLUGINS = {each.name: each for each in plugins()}
 KEYS = {
     "tap-amplitude": {"api_key", "secret_key"},
     "target-posthog": {"api_key"},
@@ -62,8 +54,7 @@ def inline(name: str) -> dict[str, Any]:
 
 def hub(name: str) -> dict[str, Any]:
     """The plugin as other projects add it."""
-    path = ROOT / "hub" / PLUGINS[name][1] / f"{name}.yml"
-    return yaml.safe_load(path.read_text("utf-8"))
+    return yaml.safe_load(PLUGINS[name].hub_file.read_text("utf-8"))
 
 
 def fitting_kinds(schema: dict[str, Any]) -> set[str]:
@@ -136,16 +127,26 @@ def test_labels_and_descriptions_are_the_words_of_the_code(name):
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_capabilities_are_those_of_the_code(name):
-    plugin, kind, _ = PLUGINS[name]
+    plugin = PLUGINS[name]
     declared = set(inline(name)["capabilities"])
-    assert declared == {capability.value for capability in plugin.capabilities}
-    assert declared <= set(" ".join(HUB_CAPABILITIES[kind]).split())
+    assert declared == {capability.value for capability in plugin.plugin_class().capabilities}
+    assert declared <= set(" ".join(HUB_CAPABILITIES[plugin.meltano_type]).split())
 
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_the_hub_installs_the_distribution_by_its_name(name):
-    assert hub(name)["pip_url"] == PLUGINS[name][0].package_name
+    plugin = PLUGINS[name]
+    assert hub(name)["pip_url"] == plugin.plugin_class().package_name == plugin.distribution
     assert hub(name)["executable"] == inline(name)["executable"] == name
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_definitions_name_the_plugin_as_the_list_does(name):
+    plugin = PLUGINS[name]
+    assert plugin.plugin_class().name == name
+    assert inline(name)["namespace"] == plugin.package
+    assert inline(name)["label"] == plugin.vendor
+    assert name in {each["name"] for each in PROJECT["plugins"][plugin.meltano_type]}
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -155,22 +156,32 @@ def test_the_project_installs_from_anywhere(name):
     Quoted, since the folder of a project may have a space in its name.
     """
     assert inline(name)["pip_url"].count("'") == 8
-    folder = PLUGINS[name][2]
     assert shlex.split(inline(name)["pip_url"]) == [
         "-e",
-        "${MELTANO_PROJECT_ROOT}/analytics-records",
         "${MELTANO_PROJECT_ROOT}/singer-delivery[sdk]",
         "-e",
-        f"${{MELTANO_PROJECT_ROOT}}/{folder}",
+        "${MELTANO_PROJECT_ROOT}/analytics-records",
+        "-e",
+        f"${{MELTANO_PROJECT_ROOT}}/{name}",
         "--constraint",
         "${MELTANO_PROJECT_ROOT}/constraints.txt",
     ]
 
 
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_project_installs_every_folder_after_those_it_needs(name):
+    parts = shlex.split(inline(name)["pip_url"])
+    folders = [part.rpartition("/")[2].partition("[")[0] for part in parts[1:-2:2]]
+    needs = {each.name: {need.partition("[")[0] for need in each.needs} for each in projects()}
+    assert folders[-1] == name
+    for number, folder in enumerate(folders):
+        assert needs[folder] <= set(folders[:number])
+
+
 def test_no_plugin_is_left_out():
     found = {plugin["name"] for plugins in PROJECT["plugins"].values() for plugin in plugins}
     assert found == PLUGINS.keys()
-    assert {path.stem for path in (ROOT / "hub").rglob("*.yml")} == PLUGINS.keys()
+    assert set((ROOT / "hub").rglob("*.yml")) == {each.hub_file for each in plugins()}
 
 
 def test_the_project_sends_nothing_to_meltano():
@@ -185,22 +196,22 @@ def test_the_project_asks_for_the_meltano_it_was_tried_with():
 def test_environments_configure_settings_that_exist():
     assert [environment["name"] for environment in PROJECT["environments"]] == ["demo", "prod"]
     for environment in PROJECT["environments"]:
-        for plugins in environment["config"]["plugins"].values():
-            for plugin in plugins:
+        for configured in environment["config"]["plugins"].values():
+            for plugin in configured:
                 assert plugin["config"].keys() <= properties(plugin["name"]).keys()
 
 
 def test_no_key_stands_in_the_project():
     for environment in PROJECT["environments"]:
-        for plugins in environment["config"]["plugins"].values():
-            for plugin in plugins:
+        for configured in environment["config"]["plugins"].values():
+            for plugin in configured:
                 assert KEYS[plugin["name"]].isdisjoint(plugin["config"])
 
 
 def test_no_two_loaders_write_the_same_file_in_production():
     (production,) = (each for each in PROJECT["environments"] if each["name"] == "prod")
     loaders = production["config"]["plugins"]["loaders"]
-    assert [plugin["name"] for plugin in loaders] == ["target-posthog", "target-mixpanel"]
+    assert [plugin["name"] for plugin in loaders] == [each.name for each in targets()]
     paths = [plugin["config"][name] for plugin in loaders for name in FILES]
     assert all("${MELTANO_PROJECT_ROOT}/output/target-" in path for path in paths)
     assert len(set(paths)) == len(paths)

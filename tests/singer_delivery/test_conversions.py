@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.mapping import countries, languages
 from singer_delivery.mapping import values as conversions
 from singer_delivery.mapping.values import (
     NAMESPACE,
@@ -221,13 +220,6 @@ def test_two_long_texts_with_one_start_stay_two() -> None:
     assert shortened("x" * 300 + "a", 200, 150) != shortened("x" * 300 + "b", 200, 150)
 
 
-def test_every_iso_country_has_a_name_and_no_name_two_countries() -> None:
-    lines = [line.split(" ", 1) for line in countries._TABLE.strip().splitlines()]
-    pairs = {(countries._plain(name), code) for code, names in lines for name in names.split("|")}
-    assert len({code for _, code in pairs}) == 249
-    assert len({name for name, _ in pairs}) == len(pairs)
-
-
 @pytest.mark.parametrize(
     ("name", "code"),
     [
@@ -278,10 +270,6 @@ def test_a_country_is_known_by_its_english_names(name: str, code: str | None) ->
 )
 def test_a_language_is_its_code(name: str, code: str | None) -> None:
     assert language_code(name) == code
-
-
-def test_language_codes_are_two_letters() -> None:
-    assert all(len(code) == 2 and code.islower() for code in languages.CODES.values())
 
 
 def test_a_digest_ignores_the_order_of_keys() -> None:

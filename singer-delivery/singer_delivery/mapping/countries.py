@@ -1,293 +1,69 @@
 """English country names and their ISO 3166-1 alpha-2 codes.
 
-All 249 codes. A line is a code and names it goes by: the usual English one first, after it those of
-ISO, of MaxMind's GeoIP databases and of the news. Add a name where one is missing: the comparison
-ignores case, accents and punctuation, so only truly different words need an entry of their own.
+The names are those of ISO, as pycountry has them, and the names below: the short ones of MaxMind's
+GeoIP databases, of CLDR and of the news. Add a name where one is missing. The comparison ignores
+case, accents and punctuation, so only truly different words need an entry of their own.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import NamedTuple
 
-_TABLE = """
-AD Andorra
-AE United Arab Emirates|UAE
-AF Afghanistan
-AG Antigua and Barbuda|Antigua
-AI Anguilla
-AL Albania
-AM Armenia
-AO Angola
-AQ Antarctica
-AR Argentina
-AS American Samoa
-AT Austria
-AU Australia
-AW Aruba
-AX Åland Islands|Åland|Aland
-AZ Azerbaijan
-BA Bosnia and Herzegovina|Bosnia
-BB Barbados
-BD Bangladesh
-BE Belgium
-BF Burkina Faso
-BG Bulgaria
-BH Bahrain
-BI Burundi
-BJ Benin
-BL Saint Barthélemy|St Barthélemy|Saint Barth
-BM Bermuda
-BN Brunei|Brunei Darussalam
-BO Bolivia|Bolivia, Plurinational State of|Plurinational State of Bolivia
-BQ Bonaire, Sint Eustatius and Saba|Bonaire|Caribbean Netherlands
-BQ Bonaire, Saint Eustatius and Saba
-BR Brazil
-BS Bahamas
-BT Bhutan
-BV Bouvet Island
-BW Botswana
-BY Belarus
-BZ Belize
-CA Canada
-CC Cocos (Keeling) Islands|Cocos Islands|Keeling Islands
-CD Congo, The Democratic Republic of the|Democratic Republic of the Congo|DR Congo|DRC
-CD Congo, Democratic Republic of the|Congo - Kinshasa|Congo (Kinshasa)
-CF Central African Republic
-CG Congo|Republic of the Congo|Congo Republic|Congo - Brazzaville|Congo (Brazzaville)
-CG Republic of Congo
-CH Switzerland
-CI Côte d'Ivoire|Ivory Coast
-CK Cook Islands
-CL Chile
-CM Cameroon
-CN China|People's Republic of China|Mainland China
-CO Colombia
-CR Costa Rica
-CU Cuba
-CV Cabo Verde|Cape Verde
-CW Curaçao
-CX Christmas Island
-CY Cyprus
-CZ Czechia|Czech Republic
-DE Germany
-DJ Djibouti
-DK Denmark
-DM Dominica
-DO Dominican Republic
-DZ Algeria
-EC Ecuador
-EE Estonia
-EG Egypt
-EH Western Sahara
-ER Eritrea
-ES Spain
-ET Ethiopia
-FI Finland
-FJ Fiji
-FK Falkland Islands (Malvinas)|Falkland Islands|Malvinas
-FM Micronesia, Federated States of|Micronesia|Federated States of Micronesia
-FO Faroe Islands|Faeroe Islands|Faroes
-FR France|France, Metropolitan|Metropolitan France
-GA Gabon
-GB United Kingdom|UK|Great Britain|Britain|United Kingdom of Great Britain and Northern Ireland
-GB England|Scotland|Wales|Northern Ireland
-GD Grenada
-GE Georgia
-GF French Guiana
-GG Guernsey
-GH Ghana
-GI Gibraltar
-GL Greenland
-GM Gambia
-GN Guinea
-GP Guadeloupe
-GQ Equatorial Guinea
-GR Greece
-GS South Georgia and the South Sandwich Islands|South Georgia
-GT Guatemala
-GU Guam
-GW Guinea-Bissau
-GY Guyana
-HK Hong Kong|Hong Kong SAR China|Hong Kong SAR
-HM Heard Island and McDonald Islands|Heard and McDonald Islands
-HN Honduras
-HR Croatia
-HT Haiti
-HU Hungary
-ID Indonesia
-IE Ireland|Republic of Ireland
-IL Israel
-IM Isle of Man
-IN India
-IO British Indian Ocean Territory|Chagos Islands
-IQ Iraq
-IR Iran|Iran, Islamic Republic of|Islamic Republic of Iran
-IS Iceland
-IT Italy
-JE Jersey
-JM Jamaica
-JO Jordan|Hashemite Kingdom of Jordan
-JP Japan
-KE Kenya
-KG Kyrgyzstan|Kyrgyz Republic
-KH Cambodia
-KI Kiribati
-KM Comoros
-KN Saint Kitts and Nevis|St Kitts and Nevis|St Kitts & Nevis
-KP North Korea|Korea, Democratic People's Republic of|Democratic People's Republic of Korea|DPRK
-KR South Korea|Korea, Republic of|Republic of Korea|Korea
-KW Kuwait
-KY Cayman Islands
-KZ Kazakhstan
-LA Laos|Lao People's Democratic Republic|Lao PDR
-LB Lebanon
-LC Saint Lucia|St Lucia
-LI Liechtenstein
-LK Sri Lanka
-LR Liberia
-LS Lesotho
-LT Lithuania|Republic of Lithuania
-LU Luxembourg
-LV Latvia
-LY Libya|Libyan Arab Jamahiriya
-MA Morocco
-MC Monaco
-MD Moldova|Moldova, Republic of|Republic of Moldova
-ME Montenegro
-MF Saint Martin (French part)|Saint Martin|St Martin
-MG Madagascar
-MH Marshall Islands
-MK North Macedonia|Macedonia|Republic of North Macedonia|FYROM
-MK Macedonia, the former Yugoslav Republic of
-ML Mali
-MM Myanmar|Burma|Myanmar (Burma)
-MN Mongolia
-MO Macao|Macau|Macao SAR China
-MP Northern Mariana Islands
-MQ Martinique
-MR Mauritania
-MS Montserrat
-MT Malta
-MU Mauritius
-MV Maldives
-MW Malawi
-MX Mexico
-MY Malaysia
-MZ Mozambique
-NA Namibia
-NC New Caledonia
-NE Niger
-NF Norfolk Island
-NG Nigeria
-NI Nicaragua
-NL Netherlands|Holland|Kingdom of the Netherlands|Netherlands, Kingdom of the
-NO Norway
-NP Nepal|Federal Democratic Republic of Nepal
-NR Nauru
-NU Niue
-NZ New Zealand
-OM Oman
-PA Panama
-PE Peru
-PF French Polynesia|Tahiti
-PG Papua New Guinea
-PH Philippines
-PK Pakistan
-PL Poland
-PM Saint Pierre and Miquelon|St Pierre and Miquelon
-PN Pitcairn|Pitcairn Islands
-PR Puerto Rico
-PS Palestine, State of|Palestine|State of Palestine|Palestinian Territory
-PS Palestinian Territories|Palestinian Territory, Occupied
-PT Portugal
-PW Palau
-PY Paraguay
-QA Qatar
-RE Réunion
-RO Romania
-RS Serbia|Republic of Serbia
-RU Russia|Russian Federation
-RW Rwanda
-SA Saudi Arabia
-SB Solomon Islands
-SC Seychelles
-SD Sudan
-SE Sweden
-SG Singapore
-SH Saint Helena, Ascension and Tristan da Cunha|Saint Helena|St Helena
-SI Slovenia
-SJ Svalbard and Jan Mayen|Svalbard
-SK Slovakia|Slovak Republic
-SL Sierra Leone
-SM San Marino
-SN Senegal
-SO Somalia
-SR Suriname
-SS South Sudan
-ST São Tomé and Príncipe|Sao Tome
-SV El Salvador
-SX Sint Maarten (Dutch part)|Sint Maarten|St Maarten
-SY Syria|Syrian Arab Republic
-SZ Eswatini|Swaziland
-TC Turks and Caicos Islands|Turks and Caicos
-TD Chad
-TF French Southern Territories|French Southern and Antarctic Lands
-TG Togo
-TH Thailand
-TJ Tajikistan
-TK Tokelau
-TL Timor-Leste|East Timor|Democratic Republic of Timor-Leste
-TM Turkmenistan
-TN Tunisia
-TO Tonga
-TR Türkiye|Turkey
-TT Trinidad and Tobago|Trinidad
-TV Tuvalu
-TW Taiwan|Taiwan, Province of China
-TZ Tanzania|Tanzania, United Republic of|United Republic of Tanzania
-UA Ukraine
-UG Uganda
-UM United States Minor Outlying Islands|U.S. Minor Outlying Islands|U.S. Outlying Islands
-US United States|United States of America|USA|U.S.
-UY Uruguay
-UZ Uzbekistan
-VA Holy See (Vatican City State)|Vatican City|Holy See|Vatican|Vatican City State
-VC Saint Vincent and the Grenadines|St Vincent and the Grenadines|Saint Vincent
-VE Venezuela|Venezuela, Bolivarian Republic of|Bolivarian Republic of Venezuela
-VG Virgin Islands, British|British Virgin Islands
-VI Virgin Islands, U.S.|U.S. Virgin Islands|United States Virgin Islands|US Virgin Islands
-VN Vietnam|Viet Nam
-VU Vanuatu
-WF Wallis and Futuna
-WS Samoa|Western Samoa
-YE Yemen
-YT Mayotte
-ZA South Africa
-ZM Zambia
-ZW Zimbabwe
+_ALSO = """
+AE UAE
+AG Antigua
+AX Åland
+BA Bosnia
+BL Saint Barth
+BN Brunei
+BQ Caribbean Netherlands|Bonaire, Saint Eustatius and Saba
+CC Cocos Islands|Keeling Islands
+CD DR Congo|DRC|Congo - Kinshasa
+CG Congo Republic|Congo - Brazzaville
+CI Ivory Coast
+CN Mainland China
+CV Cape Verde
+FK Malvinas
+FO Faeroe Islands|Faroes
+FR France, Metropolitan|Metropolitan France
+GB UK|Great Britain|Britain|England|Scotland|Wales|Northern Ireland
+GS South Georgia
+HK Hong Kong SAR China|Hong Kong SAR
+HM Heard and McDonald Islands
+IE Republic of Ireland
+IO Chagos Islands
+KP DPRK
+KR Korea
+LA Lao PDR
+LY Libyan Arab Jamahiriya
+MK Macedonia|FYROM|Macedonia, the former Yugoslav Republic of
+MM Burma|Myanmar (Burma)
+MO Macau|Macao SAR China
+NL Holland|Netherlands, Kingdom of the
+PF Tahiti
+PN Pitcairn Islands
+PS Palestinian Territory|Palestinian Territories|Palestinian Territory, Occupied
+RU Russia
+SJ Svalbard
+ST Sao Tome
+SX St Maarten
+SZ Swaziland
+TC Turks and Caicos
+TF French Southern and Antarctic Lands
+TL East Timor
+TR Turkey
+TT Trinidad
+UM U.S. Minor Outlying Islands|U.S. Outlying Islands
+US USA|U.S.
+VA Vatican City|Vatican|Vatican City State
+VC Saint Vincent
+VI United States Virgin Islands
+WS Western Samoa
 """
-
-
-def _plain(name: str) -> str:
-    """Return the name as it is compared: lower case, without accents, punctuation or "the"."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
-    letters = (c for c in decomposed if not unicodedata.combining(c))
-    spaced = "".join(c if c.isalnum() else "" if c in "'.\u2019" else " " for c in letters)
-    return " ".join(word for word in spaced.split() if word != "the")
-
-
-def _read_table() -> dict[str, str]:
-    codes: dict[str, str] = {}
-    for line in _TABLE.strip().splitlines():
-        code, names = line.split(" ", 1)
-        for name in names.split("|"):
-            codes[_plain(name)] = code
-    return codes
-
-
-CODES = _read_table()
-"""Plain English name to code."""
 
 
 @lru_cache(maxsize=1024)
@@ -296,10 +72,64 @@ def country_code(name: str) -> str | None:
 
     A two-letter code is taken for itself when it is one.
     """
-    code = CODES.get(_plain(name))
-    if code is None and name.upper() in _ALL:
+    known = _known()
+    code = known.by_name.get(plain(name))
+    if code is None and name.upper() in known.codes:
         return name.upper()
     return code
 
 
-_ALL = frozenset(CODES.values())
+def plain(name: str) -> str:
+    """Return a name as it is compared: lower case, St as Saint, no accents, marks or "the"."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
+    letters = (c for c in decomposed if not unicodedata.combining(c))
+    spaced = "".join(c if c.isalnum() else "" if c in "'.\u2019" else " " for c in letters)
+    words = ("saint" if word == "st" else word for word in spaced.split())
+    return " ".join(word for word in words if word != "the")
+
+
+class _Known(NamedTuple):
+    by_name: dict[str, str]
+    codes: frozenset[str]
+
+
+@cache
+def _known() -> _Known:
+    """Read the names once a country is asked for: 10 ms and 1 MB (Python 3.11)."""
+    import pycountry  # noqa: PLC0415 - a command that maps nothing starts without it
+
+    names = [
+        (name, country.alpha_2)
+        for country in pycountry.countries
+        for field in ("name", "official_name", "common_name")
+        if (name := getattr(country, field, None))
+    ]
+    by_name = {
+        **_unambiguous(names),
+        **{plain(name): code for name, code in names},
+        **{plain(name): code for name, code in _also()},
+    }
+    return _Known(by_name, frozenset(code for _, code in names))
+
+
+def _unambiguous(names: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the other forms of names, but not those that two countries have, such as "Korea"."""
+    codes: dict[str, set[str]] = defaultdict(set)
+    for name, code in names:
+        for form in _other_forms(name):
+            codes[plain(form)].add(code)
+    return {form: found.pop() for form, found in codes.items() if len(found) == 1}
+
+
+def _other_forms(name: str) -> Iterator[str]:
+    """Yield "Saint Martin" for "Saint Martin (French part)", and ISO names in spoken order."""
+    yield name.partition(" (")[0]
+    head, comma, tail = name.partition(", ")
+    if comma:
+        yield from (head, f"{tail} {head}")
+
+
+def _also() -> Iterator[tuple[str, str]]:
+    for line in _ALSO.strip().splitlines():
+        code, names = line.split(" ", 1)
+        yield from ((name, code) for name in names.split("|"))
