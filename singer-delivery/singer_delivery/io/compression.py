@@ -15,9 +15,9 @@ from typing import NamedTuple
 try:
     from isal.isal_zlib import compress, compressobj, crc32, crc32_combine, decompress
 except ImportError:
-    from zlib import compress, compressobj, crc32, decompress  # type: ignore[assignment]
+    from zlib import compress, compressobj, crc32, decompress
 
-    from singer_delivery.io.checksums import crc32_combine  # type: ignore[assignment]
+    from singer_delivery.io.checksums import crc32_combine
 
 LEVEL = 1
 """On event JSON it shrinks nearly as much as the highest level, at a tenth of its time."""

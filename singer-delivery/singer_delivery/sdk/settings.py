@@ -186,10 +186,9 @@ def run_settings(
     *,
     user_agent: str,
     max_events_per_second: int,
-    service: str,
     first_wait: float = 1.0,
 ) -> RunSettings:
-    """Read the settings of delivery."""
+    """Read the settings of delivery; `user_agent` is the target's name, a slash and its version."""
     return RunSettings(
         user_agent=user_agent,
         max_in_flight=config["max_in_flight"],
@@ -200,7 +199,7 @@ def run_settings(
         report_path=Path(config["report_path"]) if config.get("report_path") else None,
         dry_run=config["dry_run"],
         output_path=Path(config["output_path"]),
-        service=service,
+        service=user_agent.partition("/")[0],
         processes=config.get("processes"),
         first_wait=first_wait,
         max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
