@@ -15,7 +15,7 @@ from typing import NamedTuple
 try:
     from isal.isal_zlib import compress, compressobj, crc32, crc32_combine, decompress
 except ImportError:
-    from zlib import compress, compressobj, crc32, decompress
+    from zlib import compress, compressobj, crc32, decompress  # type: ignore[assignment]
 
     from singer_delivery.io.checksums import crc32_combine
 
