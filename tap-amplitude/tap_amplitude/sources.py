@@ -15,7 +15,7 @@ from tap_amplitude.account import is_open_to_others
 from tap_amplitude.archive import UNDATED, Archive
 from tap_amplitude.client import ExportClient
 from tap_amplitude.days import Progress, by_day
-from tap_amplitude.downloads import Downloader, OneAhead
+from tap_amplitude.downloads import Downloader, one_ahead
 from tap_amplitude.errors import StateUnreadable
 from tap_amplitude.spool import run_folder
 from tap_amplitude.windows import Walk, read_time, settled_until, write_time
@@ -97,7 +97,7 @@ def from_api(
             backoff=Backoff(),
             clock=clock,
         )
-        with OneAhead(iter(downloader)) as downloads:
+        with closing(one_ahead(iter(downloader))) as downloads:
             for download in downloads:
                 yield _as_portion(download)
                 if download.path is not None:
