@@ -98,7 +98,7 @@ class Downloader:
                 raise HourTooLarge(_use_the_archive(window, str(error))) from error
             msg = (
                 f"The export of {window} failed {attempt} times: {error}. "
-                "What came before is done; run again later."
+                "The hours before it are done; run again later."
             )
             raise ServiceUnavailable(msg) from error
         asked = error.retry_after if isinstance(error, TryAgain) else None
@@ -123,7 +123,7 @@ class Downloader:
 
 def _use_the_archive(window: Window, why: str) -> str:
     return (
-        f"The hour {write_time(window.start)} alone is more than the Export API gives out: {why}. "
+        f"The hour {write_time(window.start)} alone is more than the Export API returns: {why}. "
         "Export it through Amplitude's Amazon S3 or Google Cloud Storage destination, which has no "
         "such limit, load those files with the setting archive_path, and go on here with "
         f"start_date {write_time(window.end)}."
