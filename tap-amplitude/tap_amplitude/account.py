@@ -1,4 +1,4 @@
-"""Whom to ask for the export, and in whose name."""
+"""The address of the Export API, and the keys of a project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOSTS = {"us": "https://amplitude.com", "eu": "https://analytics.eu.amplitude.co
 
 @dataclass(frozen=True)
 class Account:
-    """Whom to ask, and in whose name."""
+    """The address of the Export API, and the keys of a project."""
 
     base_url: str
     region: str
@@ -23,20 +23,20 @@ class Account:
         return f"Account({self.base_url!r})"  # keys never reach a log
 
     def without_keys(self, text: str) -> str:
-        """Return `text` with both keys blotted out, for a service may quote them."""
+        """Return `text` with `…` for both keys: a service may quote them."""
         for key in (self.secret_key, self.api_key):
             text = text.replace(key, "…")
         return text
 
 
 def has_login(base_url: str) -> bool:
-    """Tell whether an address holds a user name or password of its own."""
+    """Tell whether an address contains a user name or a password."""
     parts = _split(base_url)
     return parts is not None and "@" in parts.netloc
 
 
 def is_open_to_others(base_url: str) -> bool:
-    """Tell whether keys and data travel unencrypted: http to anywhere but this machine."""
+    """Tell whether keys and data travel unencrypted: over http to another machine."""
     parts = _split(base_url)
     return parts is not None and parts.scheme == "http" and not _is_this_machine(parts.hostname)
 

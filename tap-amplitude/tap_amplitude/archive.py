@@ -1,15 +1,15 @@
-"""Exported files on a disk or in a bucket, as raw lines, in constant memory.
+"""Reads exported files from a disk or a bucket, as raw lines, in constant memory.
 
-What is read: a folder, a single file, or a zip, local or behind an fsspec URL (`s3://…`, `gs://…`):
+An archive is a folder, a file or a zip, local or at an fsspec URL (`s3://…`, `gs://…`). It holds:
 
 - `{project}/{project}_{yyyy-MM-dd}_{H}#{part}.json.gz`, as the Export API's zip and Amplitude's S3
-  and GCS destinations name them (Amplitude docs, Export API; Amazon S3 export), plain or gzipped:
-  the content tells, not the name;
-- zips of such files, as the API and the "Export data" button of the web app give out.
+  and GCS destinations name them (Amplitude docs, Export API; Amazon S3 export). Their content says
+  whether they are gzipped, not their name;
+- zips of such files, as the API and the "Export data" button of the web app return.
 
-Left aside: marker files named `complete`, and `-{organisation}_….json.gz`, which hold merges of
-users and no events. Names inside a zip are names only: nothing is ever unpacked to a path. How far
-a file may swell is limited, see `singer_delivery.io.expansion`.
+It skips marker files named `complete`, and `-{organisation}_….json.gz`, which hold merges of users
+and no events. It never unpacks a member of a zip to a path, whatever the member's name.
+`singer_delivery.io.expansion` limits how far a file may expand.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ EXPORT_SUFFIXES = (".json.gz", ".json", ".gz")
 EXPORT_NAME = re.compile(r"_(?P<day>\d{4}-\d\d-\d\d)_(?P<hour>\d{1,2})(?:#(?P<part>\d+))?\.")
 MERGES_NAME = re.compile(r"(^|/)-\d+(_|/)")
 REPLACE_OR_REMOVE = (
-    "Put a whole copy in its place, or take it out of the archive to go on without it."
+    "Put a complete copy in its place, or take it out of the archive to go on without it."
 )
 LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 QUERY = re.compile(r"(://[^?\s]*\?)\S*")
 UNDATED = datetime.max.replace(tzinfo=timezone.utc)
-"""The hour of a file whose name tells none: such files come last."""
+"""The hour of a file whose name holds none: such files come last."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ExportFile:
-    """One file of JSON lines. Files order by hour, part and name.
+    """One file of JSON lines. Files are ordered by hour, part and name.
 
     Attributes:
         hour: the hour (UTC) in its name, or `UNDATED`.
-        part: the part number in its name; Amplitude deals them out in no order.
-        name: where it lies under the archive's root, as log and state call it.
+        part: the part number in its name; Amplitude numbers parts in no order.
+        name: its path below the archive's root; log and state use it.
         size: its bytes as stored.
-        path: where it, or the zip that holds it, lies in the file system.
-        member: its name in that zip; None when it is a file of its own.
+        path: its path in the file system, or that of the zip it is in.
+        member: its name in that zip; None when it is in none.
     """
 
     hour: datetime
@@ -78,7 +78,7 @@ class ExportFile:
 
 
 def hour_and_part(name: str) -> tuple[datetime, int]:
-    """Read hour and part from a file's name; `UNDATED` and 0 where it tells none."""
+    """Read hour and part from a file's name; `UNDATED` and 0 where it holds none."""
     found = EXPORT_NAME.search(name.rpartition("/")[2])
     if found is None:
         return UNDATED, 0
@@ -90,12 +90,12 @@ def hour_and_part(name: str) -> tuple[datetime, int]:
 
 
 def shown(text: str) -> str:
-    """Return the text with addresses that keep to themselves a login or a signed query."""
+    """Return the text without the login and the query of each address: both may be secret."""
     return QUERY.sub(r"\1…", LOGIN.sub("", text))
 
 
 def left_aside(name: str) -> str | None:
-    """Say why a file is not read, or None when it holds events by its name."""
+    """Return why a file is skipped; None when its name is that of a file of events."""
     parts = name.split("/")
     if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts):
         return "hidden"
@@ -111,10 +111,10 @@ class Archive:
 
     Args:
         url: a local path or an fsspec URL.
-        advice: what to do about a damaged file.
+        advice: a sentence for the user on what to do about a damaged file.
 
     Raises:
-        ArchiveUnreadable: There is nothing, or it cannot be reached.
+        ArchiveUnreadable: Nothing is there, or it cannot be reached.
     """
 
     def __init__(self, url: str, advice: str = REPLACE_OR_REMOVE) -> None:
@@ -134,16 +134,16 @@ class Archive:
             raise _unreachable(url, error) from error
 
     def close(self) -> None:
-        """Close the zip that was read last."""
+        """Close the zip that is open."""
         if self._zip is not None:
             self._zip[1].close()
             self._zip = None
 
     def files(self) -> list[ExportFile]:
-        """Return all files with events, ordered, and log what was left aside and why.
+        """Return all files of events, in order; log how many others are skipped, and why.
 
         Raises:
-            ArchiveUnreadable: There are none, a zip is damaged, or the storage fails.
+            ArchiveUnreadable: There is none, a zip is damaged, or the storage fails.
         """
         aside: Counter[str] = Counter()
         found = []
@@ -161,31 +161,31 @@ class Archive:
         return sorted(found)
 
     def blocks(self, file: ExportFile) -> Iterator[list[bytes]]:
-        """Yield the raw lines of a file, without their newlines, many at a time.
+        """Yield the raw lines of a file, many at a time, without their newlines.
 
         Raises:
             ArchiveUnreadable: The file is damaged, or the storage fails.
         """
-        with self._telling_of(file):
+        with self._errors_of(file):
             yield from blocks_of(self._open(file), file.size)
 
     def chunks(self, file: ExportFile) -> Iterator[bytes]:
-        """Yield the bytes of a file as they are stored, but for what its zip did to them.
+        """Yield the bytes of a file as they are stored; those of a member of a zip, unpacked.
 
         Raises:
-            ArchiveUnreadable: The zip is damaged there, or the storage fails.
+            ArchiveUnreadable: The member is damaged, or the storage fails.
         """
-        with self._telling_of(file), closing(self._open(file)) as stored:
+        with self._errors_of(file), closing(self._open(file)) as stored:
             yield from iter(partial(stored.read, CHUNK_BYTES), b"")
 
     def local_path(self, file: ExportFile) -> Path | None:
-        """Return where a file lies; None when it is in a zip, or not on this machine."""
+        """Return the path of a file; None when it is in a zip or on another machine."""
         is_local = isinstance(self._files, LocalFileSystem)
         return Path(file.path) if is_local and file.member is None else None
 
     @contextmanager
-    def _telling_of(self, file: ExportFile) -> Iterator[None]:
-        """Turn what goes wrong in reading a file into a sentence."""
+    def _errors_of(self, file: ExportFile) -> Iterator[None]:
+        """Turn an error while a file is read into a sentence that names the file."""
         try:
             yield
         except Unreadable as error:
@@ -226,7 +226,7 @@ class Archive:
         return cast("IO[bytes]", self._files.open(file.path, "rb"))
 
     def _open_zip(self, path: str) -> zipfile.ZipFile:
-        """Return the zip at `path`, open. One is kept open: its directory may be long to read."""
+        """Return the zip at `path`, open. The last one stays open: its directory may be long."""
         if self._zip is None or self._zip[0] != path:
             self.close()
             try:

@@ -1,8 +1,8 @@
-"""Lines of an export that are no JSON object: kept, counted, named once for each file.
+"""Keeps and counts the lines of an export that are no JSON object.
 
-Each is appended to `bad_lines.jsonl` as
-`{"file": …, "line": 17, "error": …, "text": …}`, or with `base64` in place of `text` when the bytes
-are no UTF-8. What the line holds goes there and nowhere else: never to the log.
+Each line is appended to `bad_lines.jsonl` as `{"file": …, "line": 17, "error": …, "text": …}`, with
+`base64` in place of `text` when its bytes are no UTF-8. Its content goes to no other place; the log
+names the first broken line of each file by its number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FILE_NAME = "bad_lines.jsonl"
 
 
 def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
-    """Return the entry of `bad_lines.jsonl` for one line, newline included."""
+    """Return the entry of `bad_lines.jsonl` for one line, with its newline."""
     entry: dict[str, str | int] = {"file": file, "line": number, "error": why}
     try:
         entry["text"] = line.decode()
@@ -37,20 +37,20 @@ def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
 
 
 def are_objects(lines: Sequence[bytes]) -> bool:
-    """Tell whether there surely is no reason to refuse any of these lines, each without blanks.
+    """Return True only if every line, stripped, is a JSON object; False may be wrong.
 
-    msgspec passes over a value in an eighth of the time that it takes to read it, and refuses what
+    msgspec skips a value in an eighth of the time that it takes to decode it. It refuses all that
     orjson refuses, but for numbers beyond a double and bytes that are no UTF-8.
     """
     try:
         for line in lines:
-            _pass_over(line)
+            _skip(line)
     except (msgspec.DecodeError, RecursionError):
         return False
     return all(line[:1] == b"{" and _is_utf8(line) for line in lines)
 
 
-_pass_over = msgspec.json.Decoder(msgspec.Raw).decode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -64,10 +64,10 @@ def _is_utf8(line: bytes) -> bool:
 
 
 class BadLines:
-    """Takes the broken lines of a run.
+    """The broken lines of a run.
 
     Attributes:
-        count: how many there were so far.
+        count: how many there are so far.
     """
 
     def __init__(self, spool_dir: Path, logger: logging.Logger) -> None:
@@ -96,22 +96,22 @@ class BadLines:
         """Keep line `number` of `file`.
 
         Raises:
-            SpoolUnwritable: It cannot be kept.
+            SpoolUnwritable: The line cannot be written.
         """
         with spool_errors(self._path.parent):
             if self._file is None:
                 make_private(self._path.parent)
                 self._file = open_private(self._path, append=True)
             self._file.write(as_evidence(file, number, why, line))
-            self._file.flush()  # a whole line at a time: another run may append to the same file
+            self._file.flush()  # a complete line at a time: another run may append to the same file
         self.count += 1
         self._name_once(file, number, why)
 
     def to_disk(self) -> None:
-        """Return when every line taken so far is on disk: before STATE passes it.
+        """Return when every line kept so far is on disk. Call it before STATE moves past them.
 
         Raises:
-            SpoolUnwritable: The disk does not take them.
+            SpoolUnwritable: They cannot be written.
         """
         if self._file is not None:
             with spool_errors(self._path.parent):
@@ -127,9 +127,9 @@ class BadLines:
         for number, raw in enumerate(block, before + 1):
             line = raw.strip()
             why = reason_to_refuse(line)
-            whole = line if why is None else mended(line)
-            if whole is not None:
-                yield whole
+            sound = line if why is None else mended(line)
+            if sound is not None:
+                yield sound
             elif line:
                 self.add(file, number, str(why), line)
 

@@ -1,7 +1,7 @@
-"""The setting `batch_config`: what it is called, what it must be, and what it means. Pure.
+"""The setting `batch_config`: its schema, its checks, and its meaning. Pure.
 
-It has the shape that every tap of the Singer SDK gives it. Here whole files are handed over as they
-are stored, so there is little to choose: the folder that they pass through.
+It has the shape that the Singer SDK gives it in every tap. This tap hands files over as they are
+stored, so the user chooses only the folder that they pass through.
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ BATCH_CONFIG: th.Property[Any] = th.Property(
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """The folder that files pass through, and how their names begin."""
+    """The folder that files pass through, and the prefix of their names."""
 
     root: Path
     prefix: str
 
     @classmethod
     def of_config(cls, config: Mapping[str, Any]) -> BatchSettings | None:
-        """Read a setting in which `batch_problems` found nothing; None when it is not there."""
+        """Read a setting in which `batch_problems` finds nothing; None when it is not set."""
         storage = _part(config.get("batch_config"), "storage")
         root = local_folder(storage.get("root"))
         return None if root is None else cls(root, str(storage.get("prefix") or ""))
 
 
 def batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the setting, a sentence for each."""
+    """Yield a sentence for each problem of the setting."""
     batch_config = config.get("batch_config")
     if not batch_config:
         return
@@ -87,7 +87,7 @@ def batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def local_folder(url: Any) -> Path | None:
-    """Return the folder of a `file://` URL; None when it names none of this machine."""
+    """Return the folder of a `file://` URL; None when it is no folder of this machine."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
     except ValueError:

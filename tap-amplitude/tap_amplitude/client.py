@@ -1,6 +1,6 @@
-"""One request to Amplitude's Export API, and what its answer means.
+"""Sends one request to Amplitude's Export API, and says what the answer means.
 
-Source of every status below: Amplitude docs, Export API, unless a comment names another.
+The statuses below are from Amplitude docs, Export API, unless a comment names another source.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 PATH = "/api/2/export"
 CONNECT_TIMEOUT = 30.0
 READ_TIMEOUT = 600.0
-"""Seconds. Amplitude gathers a large range for minutes before the first byte."""
+"""Seconds. Amplitude prepares a large range for minutes before the first byte."""
 
 CHUNK_BYTES = 1024 * 1024
-WORDS_BYTES = 65_536
-"""Of a refusal's body, more is not read."""
+REFUSAL_BYTES = 65_536
+"""No more of a refusal's body is read."""
 
 NOTHING_FOUND = "raw data files were not found"
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, REQUEST_TIMEOUT = 400, 401, 403, 404, 408
@@ -56,41 +56,40 @@ ABOUT_KEY = re.compile(r"api[ _]?key", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer other than 200: the status, what it says in words, and its headers."""
+    """An answer other than 200: its status, its text for people, and its headers."""
 
     status: int
-    words: str
+    text: str
     headers: Mapping[str, str]
 
 
 def meaning(refusal: Refusal, account: Account, now: float) -> TapError | AnswerNotUsable | None:
-    """Return what to raise for an answer other than 200; None when the window is simply empty."""
-    status, words = refusal.status, account.without_keys(refusal.words)
-    if status == NOT_FOUND and NOTHING_FOUND in words.lower():
+    """Return what to raise for an answer other than 200; None when the window has no data."""
+    status, text = refusal.status, account.without_keys(refusal.text)
+    if status == NOT_FOUND and NOTHING_FOUND in text.lower():
         return None
-    if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_KEY.search(words)):
-        return AccessRefused(_which_key(status, words, account))
+    if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_KEY.search(text)):
+        return AccessRefused(_which_key(status, text, account))
     if status == NOT_FOUND or 300 <= status < BAD_REQUEST:
         return AccessRefused(_which_address(refusal, account))
-    no_final_word = _no_final_word(status, words, retry_after_seconds(refusal.headers, now))
-    return no_final_word or RequestRefused(
-        f"Amplitude refused the export ({status}{_quoted(words)})."
-    )
+    passing = _ask_again(status, text, retry_after_seconds(refusal.headers, now))
+    return passing or RequestRefused(f"Amplitude refused the export ({status}{_quoted(text)}).")
 
 
-def _no_final_word(status: int, words: str, retry_after: float | None) -> AnswerNotUsable | None:
-    if status == BAD_REQUEST and (ABOUT_SIZE.search(words) or not words):
-        # Size is the only 400 that is documented, so one without words is taken for it.
-        return TooLarge(f"it is too large (400{_quoted(words)})")
+def _ask_again(status: int, text: str, retry_after: float | None) -> AnswerNotUsable | None:
+    """Return what to raise when another request may succeed; None when none does."""
+    if status == BAD_REQUEST and (ABOUT_SIZE.search(text) or not text):
+        # Size is the only documented reason of a 400, so a 400 without a text is about size.
+        return TooLarge(f"it is too large (400{_quoted(text)})")
     if status == GATEWAY_TIMEOUT:
         return TooSlow("Amplitude ran out of time (504)")
     if status in (REQUEST_TIMEOUT, TOO_MANY) or status >= 500:
-        return TryAgain(f"Amplitude answered {status}{_quoted(words)}", retry_after)
+        return TryAgain(f"Amplitude answered {status}{_quoted(text)}", retry_after)
     return None
 
 
-def in_words(body: bytes) -> str:
-    """Return what the body of a refusal says to people, on one line and cut short."""
+def text_of(body: bytes) -> str:
+    """Return the text for people in the body of a refusal: one line of at most 300 characters."""
     text = body.decode(errors="replace")
     try:
         text = ". ".join(_strings(orjson.loads(body))) or text
@@ -100,19 +99,19 @@ def in_words(body: bytes) -> str:
 
 
 class ExportClient:
-    """Asks for one window at a time. Not for two threads at once.
+    """Asks for one window at a time; two threads must not use it at once.
 
-    `REQUESTS_CA_BUNDLE` and the proxy variables are honoured. Redirects are not followed: keys must
-    not travel to an address the user did not name.
+    It obeys `REQUESTS_CA_BUNDLE` and the proxy variables. It follows no redirect: keys must not
+    travel to an address that the user did not name.
     """
 
     def __init__(self, account: Account, user_agent: str, clock: Clock) -> None:
         self._account = account
         self._clock = clock
         self._session = requests.Session()
-        # The zip holds compressed files already.
+        # The files in the zip are compressed already.
         self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
-        # Every attempt is counted and judged here; urllib3 must not repeat any by itself.
+        # `Downloader` counts the attempts; urllib3 must not repeat one by itself.
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=0))
 
@@ -121,11 +120,11 @@ class ExportClient:
         self._session.close()
 
     def fetch(self, window: Window, path: Path) -> bool:
-        """Write the zip of `window` to `path`, checked to the last byte; False: it has no data.
+        """Write the zip of `window` to `path`, and check it; return False when it has no data.
 
         Raises:
-            AnswerNotUsable: Ask again, for less or later.
-            TapError: There is no use in asking again.
+            AnswerNotUsable: Another request may succeed, for fewer hours or later.
+            TapError: No other request can succeed.
         """
         account = self._account
         try:
@@ -146,8 +145,8 @@ class ExportClient:
 
     def _receive(self, response: requests.Response, path: Path) -> bool:
         if response.status_code != requests.codes.ok:
-            body = next(response.iter_content(WORDS_BYTES), b"")
-            refusal = Refusal(response.status_code, in_words(body), response.headers)
+            body = next(response.iter_content(REFUSAL_BYTES), b"")
+            refusal = Refusal(response.status_code, text_of(body), response.headers)
             outcome = meaning(refusal, self._account, self._clock.now())
             if outcome is not None:
                 raise outcome
@@ -160,10 +159,10 @@ class ExportClient:
 
 
 def check_zip(path: Path) -> None:
-    """Read the zip through and compare every checksum: a spoilt download must not be half read.
+    """Read the zip to its end and compare every checksum, before the first row is written.
 
     Raises:
-        TryAgain: It is no zip, it is empty, or not the whole of it.
+        TryAgain: It is no zip, it is empty, damaged or incomplete.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -171,8 +170,8 @@ def check_zip(path: Path) -> None:
             _refuse_to_unpack(members, path.stat().st_size)
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        # Seen in the wild with 200: the text of a rate limit, an edge server's error page.
-        msg = "Amplitude answered 200 with something that is no whole zip file"
+        # Seen with 200: the text of a rate limit, the error page of an edge server.
+        msg = "Amplitude answered 200 with something that is no complete zip file"
         raise TryAgain(msg) from error
     if not members:
         msg = "Amplitude answered 200 with an empty zip file, where no data would be 404"
@@ -199,7 +198,7 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
 
 
 def _unanswered(error: requests.RequestException, account: Account) -> TapError | TryAgain:
-    if isinstance(error, ValueError):  # how requests calls what is no address at all
+    if isinstance(error, ValueError):  # requests raises one for a text that is no address
         return AccessRefused(f"{account.base_url} is no address to ask. Check base_url.")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return AccessRefused(
@@ -210,7 +209,7 @@ def _unanswered(error: requests.RequestException, account: Account) -> TapError 
 
 
 def _what_failed(error: requests.RequestException) -> str:
-    """Name the failure without its text, which quotes addresses."""
+    """Name the failure, without the text of the error: it quotes addresses."""
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS handshake failed"
     if isinstance(error, requests.exceptions.ProxyError):
@@ -224,10 +223,10 @@ def _what_failed(error: requests.RequestException) -> str:
     return type(error).__name__
 
 
-def _which_key(status: int, words: str, account: Account) -> str:
+def _which_key(status: int, text: str, account: Account) -> str:
     other = "us" if account.region == "eu" else "eu"
     return (
-        f"Amplitude refused api_key and secret_key ({status}{_quoted(words)}) at "
+        f"Amplitude refused api_key and secret_key ({status}{_quoted(text)}) at "
         f"{account.base_url}. Both must belong to the same project, and the project to the region: "
         f'if its data is kept in the {other.upper()}, set region to "{other}" (now '
         f'"{account.region}").'
@@ -243,12 +242,12 @@ def _which_address(refusal: Refusal, account: Account) -> str:
     )
 
 
-def _quoted(words: str) -> str:
-    return f': "{words}"' if words else ""
+def _quoted(text: str) -> str:
+    return f': "{text}"' if text else ""
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Walk through JSON for its texts, outermost first."""
+    """Yield the strings of a JSON value, outermost first."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

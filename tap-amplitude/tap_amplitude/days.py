@@ -1,14 +1,14 @@
-"""How far the reading of an archive has come, in a state of bounded size. Pure.
+"""Says in a state of bounded size which files of an archive are read. Pure.
 
-An archive of five years is 100,000 files; a list of them in every STATE would be megabytes. So a
-day that was read through is remembered by a digest of its files' names and sizes, and only the day
-read last by its files one by one:
+An archive of five years has 100,000 files; a list of them in every STATE would be megabytes. So the
+state has one digest for each day that is read to its end, of the names and sizes of its files, and
+lists the files of the last day only:
 
     {"days": {"2024-01-01": "9f…", …}, "day": "2024-01-02", "files": {"1/1_2024-01-02_0#1…": 1234}}
 
-A day whose digest is unchanged is skipped. A day that has changed is read again, which is harmless,
-as rows keep their ids; but of the day read last only the new files are, so that an archive that
-grows by the hour is read once.
+A day with the same digest is skipped. A day that has changed is read again, which is harmless since
+rows keep their ids; of the last day only new files are read, so an archive that grows by the hour
+is read once.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class Dated(Protocol):
-    """A file as far as this module knows it."""
+    """A file, as far as this module needs it."""
 
     @property
     def day(self) -> str:
-        """The day it is counted to."""
+        """The day it belongs to."""
 
     @property
     def name(self) -> str:
-        """What tells it from others."""
+        """Its name, unlike that of any other file."""
 
     @property
     def size(self) -> int:
@@ -43,7 +43,7 @@ File = TypeVar("File", bound=Dated)
 
 @dataclass(frozen=True)
 class Day(Generic[File]):
-    """A day's files, all of them, in order, and the digest of their names and sizes."""
+    """All files of a day, in order, and the digest of their names and sizes."""
 
     date: str
     digest: str
@@ -51,7 +51,7 @@ class Day(Generic[File]):
 
 
 def by_day(files: Iterable[File]) -> Iterator[Day[File]]:
-    """Group files by day; they come ordered by it."""
+    """Group files by day; `files` must be ordered by day."""
     for date, group in groupby(files, key=lambda file: file.day):
         members = tuple(group)
         text = "\n".join(sorted(f"{file.name}:{file.size}" for file in members))
@@ -60,7 +60,7 @@ def by_day(files: Iterable[File]) -> Iterator[Day[File]]:
 
 @dataclass
 class Progress:
-    """What has been read; `as_bookmark` and `of_bookmark` are its form in the state."""
+    """The days and files that are read; `as_bookmark` gives its form in the state."""
 
     days: dict[str, str] = field(default_factory=dict)
     day: str | None = None
@@ -68,7 +68,7 @@ class Progress:
 
     @classmethod
     def of_bookmark(cls, bookmark: Mapping[str, Any]) -> Progress:
-        """Read it from the state."""
+        """Read the progress from the state."""
         return cls(
             dict(bookmark.get("days") or {}),
             bookmark.get("day"),
@@ -76,22 +76,22 @@ class Progress:
         )
 
     def as_bookmark(self) -> dict[str, Any]:
-        """Write it for the state."""
+        """Return the progress as the state holds it."""
         return {"days": self.days, "day": self.day, "files": self.files}
 
     def to_read(self, day: Day[File]) -> list[File]:
-        """Return the files of a day that are still to be read, in order."""
+        """Return the files of a day that are not read yet, in order."""
         if self.days.get(day.date) == day.digest:
             return []
         done = self.files if self.day == day.date else {}
         return [file for file in day.files if done.get(file.name) != file.size]
 
     def read(self, day: Day[File], file: File) -> None:
-        """Note that one file of a day has been read."""
+        """Note that a file of a day is read."""
         if self.day != day.date:
             self.day, self.files = day.date, {}
         self.files[file.name] = file.size
 
     def read_through(self, day: Day[File]) -> None:
-        """Note that a day has been read to its end."""
+        """Note that a day is read to its end."""
         self.days[day.date] = day.digest

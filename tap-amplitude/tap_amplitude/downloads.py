@@ -1,16 +1,16 @@
-"""Windows of the export as files on disk, one ahead of the reader.
+"""Downloads the windows of the export to disk, one ahead of the reader.
 
-All requests are made by one thread, one after the other: Amplitude allows five at once across its
-REST APIs (Amplitude docs, Dashboard REST API), and other tools of the customer share them.
+There is one request at a time: Amplitude allows five at once across its REST APIs (Amplitude docs,
+Dashboard REST API), and other tools of the customer share them.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tap_amplitude.errors import (
     HourTooLarge,
@@ -22,7 +22,7 @@ from tap_amplitude.errors import (
 from tap_amplitude.windows import write_time
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from singer_delivery.io.retry import Backoff, Clock
@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Download:
-    """A window and the zip with its rows; `path` is None when it has none."""
+    """A window, and the path of the zip with its rows; None when it has no rows."""
 
     window: Window
     path: Path | None
@@ -45,10 +45,13 @@ class Download:
 
 @dataclass
 class Downloader:
-    """Walks through the hours, and asks for each until it is answered.
+    """Iterates over the hours of `walk`, and asks for each until Amplitude answers.
 
     A window that is too large or too slow is halved, down to one hour; after an answer windows grow
-    again. Passing failures are tried again, `max_retries` times each window.
+    again. A window that fails for another reason is asked for again, `max_retries` times.
+
+    Raises:
+        TapError: The export cannot go on.
     """
 
     client: ExportClient
@@ -68,7 +71,7 @@ class Downloader:
             self.client.close()
 
     def _ask_for(self, window: Window) -> Download | None:
-        """Return the answer, or None when the walk goes on with a smaller window."""
+        """Return the answer; None when the window is halved."""
         path = self.folder / f"{window.first_hour}-{window.last_hour}.zip"
         try:
             found = self._fetch(window, path)
@@ -92,10 +95,10 @@ class Downloader:
     def _wait_or_give_up(self, window: Window, attempt: int, error: TryAgain | TooSlow) -> None:
         if attempt > self.max_retries:
             if isinstance(error, TooSlow):
-                raise HourTooLarge(_archive_road(window, str(error))) from error
+                raise HourTooLarge(_use_the_archive(window, str(error))) from error
             msg = (
                 f"The export of {window} failed {attempt} times: {error}. "
-                "What came before is done; run again later."
+                "The hours before it are done; run again later."
             )
             raise ServiceUnavailable(msg) from error
         asked = error.retry_after if isinstance(error, TryAgain) else None
@@ -112,74 +115,48 @@ class Downloader:
 
     def _halved(self, window: Window, error: TooLarge | TooSlow) -> Walk:
         if window.hours == 1:
-            raise HourTooLarge(_archive_road(window, str(error))) from error
+            raise HourTooLarge(_use_the_archive(window, str(error))) from error
         walk = self.walk.halved(window)
         logger.info("Window %s: %s. Asking for %d h instead.", window, error, walk.size)
         return walk
 
 
-def _archive_road(window: Window, why: str) -> str:
+def _use_the_archive(window: Window, why: str) -> str:
     return (
-        f"The hour {write_time(window.start)} alone is more than the Export API gives out: {why}. "
+        f"The hour {write_time(window.start)} alone is more than the Export API returns: {why}. "
         "Export it through Amplitude's Amazon S3 or Google Cloud Storage destination, which has no "
         "such limit, load those files with the setting archive_path, and go on here with "
         f"start_date {write_time(window.end)}."
     )
 
 
-class _End:
-    """Marks the end of the items."""
+def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
+    """Yield `items`, none of them None; a thread makes the next one while one is in use.
 
+    What the making raises is raised here, in its turn. Close this generator to make no further
+    item; `items` are closed when the one under way is made.
 
-@dataclass(frozen=True)
-class _Failed:
-    """Carries an error from one thread to the other."""
-
-    error: BaseException
-
-
-class OneAhead(Generic[Item]):
-    """Iterates over `items` with the next one being made, in a thread, while one is in use.
-
-    What the making raises is raised here, in its turn. The thread never keeps the process alive; on
-    leaving the `with` block it makes no further item.
+    The thread never keeps the process alive, since a request may take `READ_TIMEOUT`. The threads
+    of a `ThreadPoolExecutor` would: the interpreter waits for them before it exits.
     """
+    coming = _next_in_a_thread(items)
+    try:
+        while (item := coming.result()) is not None:
+            coming = _next_in_a_thread(items)
+            yield item
+    finally:
+        coming.add_done_callback(lambda _: items.close())
 
-    def __init__(self, items: Generator[Item, None, None]) -> None:
-        self._items = items
-        self._made: queue.SimpleQueue[Item | _Failed | type[_End]] = queue.SimpleQueue()
-        self._wanted = threading.Semaphore(1)
-        self._is_over = False
-        self._thread = threading.Thread(target=self._make, name="downloads", daemon=True)
 
-    def __enter__(self) -> Iterator[Item]:
-        self._thread.start()
-        return self._take()
+def _next_in_a_thread(items: Generator[Item, None, None]) -> Future[Item | None]:
+    """Return the next item as a future; its result is None at the end of the items."""
+    future: Future[Item | None] = Future()
 
-    def __exit__(self, *_error: object) -> None:
-        self._is_over = True
-        self._wanted.release()
-
-    def _take(self) -> Iterator[Item]:
-        while True:
-            item = self._made.get()
-            if item is _End:
-                return
-            if isinstance(item, _Failed):
-                raise item.error
-            self._wanted.release()
-            yield item  # type: ignore[misc]  # neither the end nor a failure
-
-    def _make(self) -> None:
+    def make() -> None:
         try:
-            while True:
-                self._wanted.acquire()
-                if self._is_over:
-                    return
-                self._made.put(next(self._items))
-        except StopIteration:
-            self._made.put(_End)
-        except BaseException as error:  # noqa: BLE001 - it is raised by the thread that takes
-            self._made.put(_Failed(error))
-        finally:
-            self._items.close()
+            future.set_result(next(items, None))
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
+            future.set_exception(error)
+
+    threading.Thread(target=make, name="downloads", daemon=True).start()
+    return future

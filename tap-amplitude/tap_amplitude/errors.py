@@ -1,75 +1,75 @@
-"""What can stop the tap, grouped by what to do next.
+"""The errors that stop the tap, grouped by what to do next.
 
     TapError
-    ├── AccessRefused       keys, region or address are wrong: mend the settings
-    ├── RequestRefused      Amplitude refuses the request itself, with words of its own
-    ├── HourTooLarge        one hour is more than the Export API gives out: load it from an archive
-    ├── ServiceUnavailable  Amplitude did not recover within the tries allowed: start again later
-    ├── StateUnreadable     the bookmark is none of this tap's: mend the state
+    ├── AccessRefused       keys, region or address are wrong: correct the settings
+    ├── RequestRefused      Amplitude refuses the request, and its text says why
+    ├── HourTooLarge        one hour is more than the Export API returns: load it from an archive
+    ├── ServiceUnavailable  Amplitude fails after all retries: start again later
+    ├── StateUnreadable     the bookmark is not one of this tap: correct the state
     ├── ArchiveUnreadable   the archive is not there, or a file of it is damaged
-    └── SpoolUnwritable     the working folder cannot be written: free the disk, start again
+    └── SpoolUnwritable     the working folder cannot be written: free some space, start again
 
-    AnswerNotUsable         what one answer means for the walk; never leaves the tap
+    AnswerNotUsable         one answer brings no data; the tap handles it
     ├── TooLarge            ask for fewer hours
     ├── TooSlow             ask for fewer hours; a single hour, ask again
     └── TryAgain            ask again, later
 
-None of them loses anything: the state covers finished work only, and the same run can be started
-again. The text of a `TapError` is for the person who reads the log; it never holds a key.
+No error loses a row: the state covers finished work only, and the same run can start again. The
+text of a `TapError` is for the person who reads the log; it never contains a key.
 """
 
 from __future__ import annotations
 
 
 class TapError(Exception):
-    """Stops the run."""
+    """An error that stops the run."""
 
 
-class AccessRefused(TapError):  # noqa: N818 - what happened, as in the library
+class AccessRefused(TapError):  # noqa: N818 - named by what happened
     """Amplitude does not accept the keys, or the address is not Amplitude's."""
 
 
-class RequestRefused(TapError):  # noqa: N818 - what happened, as in the library
+class RequestRefused(TapError):  # noqa: N818 - named by what happened
     """Amplitude refuses the request, and not for its size."""
 
 
-class HourTooLarge(TapError):  # noqa: N818 - what happened, as in the library
-    """One hour exceeds what the Export API gives out."""
+class HourTooLarge(TapError):  # noqa: N818 - named by what happened
+    """One hour is more than the Export API returns."""
 
 
-class ServiceUnavailable(TapError):  # noqa: N818 - what happened, as in the library
-    """Amplitude kept failing until the tries ran out."""
+class ServiceUnavailable(TapError):  # noqa: N818 - named by what happened
+    """Amplitude fails after all retries."""
 
 
-class StateUnreadable(TapError):  # noqa: N818 - what happened, as in the library
-    """The state given to the tap holds no time where the bookmark should be."""
+class StateUnreadable(TapError):  # noqa: N818 - named by what happened
+    """The bookmark in the state is no time."""
 
 
-class ArchiveUnreadable(TapError):  # noqa: N818 - what happened, as in the library
+class ArchiveUnreadable(TapError):  # noqa: N818 - named by what happened
     """The archive, or a file of it, cannot be read."""
 
 
-class SpoolUnwritable(TapError):  # noqa: N818 - what happened, as in the library
+class SpoolUnwritable(TapError):  # noqa: N818 - named by what happened
     """The working folder cannot be written."""
 
 
 class AnswerNotUsable(Exception):  # noqa: N818 - a signal between two modules
-    """One answer brought no data and is no final word. Its text says what happened."""
+    """One answer brings no data, and another request may succeed. Its text says what happened."""
 
 
 class TooLarge(AnswerNotUsable):
-    """The window holds more than the service gives out at once."""
+    """The window holds more than Amplitude returns at once."""
 
 
 class TooSlow(AnswerNotUsable):
-    """The service ran out of time, as it does on large windows."""
+    """Amplitude ran out of time, as it does on large windows."""
 
 
 class TryAgain(AnswerNotUsable):
     """A passing failure.
 
     Attributes:
-        retry_after: seconds the service asked to be left alone, or None.
+        retry_after: the seconds that Amplitude asks to wait, or None.
     """
 
     def __init__(self, what: str, retry_after: float | None = None) -> None:

@@ -1,12 +1,12 @@
-"""Hands whole files over to the target, and clears up when it has taken them.
+"""Hands complete files over to the target, and waits until it has taken them.
 
-Files are put into a folder of this run, as they are stored: linked where archive and folder lie on
-one disk, else copied. From then on they belong to whoever reads them, and their reader deletes each
-one when all its rows are decided; that is how the tap learns of it. No more than `MOST_FILES` and
-`MOST_BYTES` wait at a time, so that a slow target fills no disk.
+The tap puts files into a folder of this run, as they are stored: it links them where archive and
+folder are on one disk, and copies them elsewhere. The target deletes each file when all its rows
+are decided; so the tap knows that it has taken the file. At most `MOST_FILES` and `MOST_BYTES` wait
+at a time, so that a slow target fills no disk.
 
-A linked file is the archive's own file under a second name: it may be deleted, but never written
-to, nor its mode be changed. The folder keeps others out.
+A linked file is the archive's own file under a second name: nobody may write to it or change its
+mode, but it may be deleted. Only the owner may enter the folder.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ A_WHILE = 0.2
 """Seconds of waiting after which the target may itself be waiting, for a STATE."""
 
 PATIENCE = 60.0
-"""Seconds of waiting after which the log says so, and again after as many."""
+"""Seconds between two log lines while the tap waits."""
 
 ROOT_SETTING = "batch_config's storage.root"
 OWN_FOLDER = ".tap-amplitude"
-"""Below the root, which may be a folder of everybody's: what is cleared in it was made by this tap.
-It is hidden, so that no file in it is taken for one of an archive around it."""
+"""Below the root, since others may use the root too, and the tap deletes only folders of its own.
+Its name is hidden, so that an archive around it does not include its files."""
 
 NO_PLAIN_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST_NAME = 100
 
 
 class Handover:
-    """The files that the target has been told of, and has not taken yet.
+    """The files that wait for the target.
 
     Args:
         folder: where to put them.
-        prefix: how their names begin.
-        clock: what waiting goes by.
-        reader_is_gone: tells whether nobody can take them any more.
+        prefix: the beginning of their names.
+        clock: used for every wait.
+        reader_is_gone: returns whether the target has ended.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Handover:
         self._waiting: dict[Path, int] = {}
 
     def put(self, archive: Archive, file: ExportFile) -> Path:
-        """Put a file of an archive where the target finds it.
+        """Link or copy a file of an archive into the folder, and return its path there.
 
         Raises:
-            ArchiveUnreadable: It is damaged as a member of its zip, or the storage fails.
-            SpoolUnwritable: It cannot be copied.
+            ArchiveUnreadable: The file is damaged in its zip, or the storage fails.
+            SpoolUnwritable: The copy cannot be written.
         """
         self._number += 1
         path = self._folder / file_name(self._prefix, self._number, file.name)
@@ -87,8 +87,8 @@ class Handover:
         return path
 
     def has_room(self, size: int) -> bool:
-        """Tell whether a file of `size` bytes may be put; one may always, whatever its size."""
-        self._waiting = {path: held for path, held in self._waiting.items() if path.exists()}
+        """Tell whether a file of `size` bytes may be put; a single one always may."""
+        self._waiting = {path: size for path, size in self._waiting.items() if path.exists()}
         few = len(self._waiting) < MOST_FILES
         return not self._waiting or (few and sum(self._waiting.values()) + size <= MOST_BYTES)
 
@@ -97,10 +97,10 @@ class Handover:
 
         Args:
             size: the bytes of the next file.
-            after_a_while: is called once if it takes long.
+            after_a_while: called once, when the wait exceeds `A_WHILE`.
 
         Raises:
-            BrokenPipeError: The target is gone.
+            BrokenPipeError: The target has ended.
         """
         if not self._has_come(lambda: self.has_room(size), within=A_WHILE):
             after_a_while()
@@ -110,12 +110,12 @@ class Handover:
         """Return when the target has taken every file.
 
         Raises:
-            BrokenPipeError: The target is gone.
+            BrokenPipeError: The target has ended.
         """
         self._has_come(lambda: not any(path.exists() for path in self._waiting))
 
     def _has_come(self, is_there: Callable[[], bool], within: float = math.inf) -> bool:
-        """Wait for something, and tell whether it came within so many seconds."""
+        """Wait until `is_there` returns True; return False after `within` seconds."""
         start = noted = self._clock.monotonic()
         while not is_there():
             now = self._clock.monotonic()
@@ -142,13 +142,13 @@ class Handover:
 def handing_over(
     settings: BatchSettings, clock: Clock, reader_is_gone: Callable[[], bool]
 ) -> Iterator[Handover]:
-    """Give a `Handover`, and wait on leaving until the target has taken all.
+    """Make a `Handover`; on leaving, wait until the target has taken every file.
 
-    It waits as well when the export cannot go on, since what was handed over is good. It does not
-    when the target is gone or a signal ends the run: then its folder is removed with all in it.
+    After an error of the export it waits too, since the files already handed over are good. When
+    the target has ended, or a signal ends the run, it deletes the folder with its files at once.
 
     Raises:
-        BrokenPipeError: The target is gone.
+        BrokenPipeError: The target has ended.
         SpoolUnwritable: The folder cannot be made.
     """
     with run_folder(settings.root / OWN_FOLDER, ROOT_SETTING) as folder:
@@ -165,16 +165,16 @@ def handing_over(
 
 
 def file_name(prefix: str, number: int, name: str) -> str:
-    """Return what a file is called in the folder: one of a kind, and plain in a path and a URL.
+    """Return a unique name for a file in the folder, safe in a path and in a URL.
 
-    Names in a zip are anybody's, so only letters, digits, dots and dashes of them are kept.
+    Anybody may choose the names in a zip; only their letters, digits, dots and dashes are kept.
     """
     last_part = name.replace("\\", "/").rpartition("/")[2]
     return NO_PLAIN_CHARACTERS.sub("-", f"{prefix}{number:06}-{last_part[-LONGEST_NAME:]}")
 
 
 def _linked(source: Path, path: Path) -> bool:
-    """Give a file a second name; False where that cannot be, or nobody could read it by that."""
+    """Give a file a second name; return False where that fails, or the name is not readable."""
     try:
         os.link(source.resolve(), path)
     except OSError:  # another disk, a disk without links, a file of somebody else

@@ -1,8 +1,8 @@
-"""Writes Singer messages to stdout: whole lines, many at a time, in one order.
+"""Writes Singer messages to stdout, many complete lines at a time.
 
-Every message of the run takes this road, so records that are spliced together as bytes and messages
-that the SDK builds keep their order. A line is never torn by a signal: one that arrives while bytes
-are on their way out is obeyed when they are.
+Every message of the run passes through one writer, so messages made of bytes and messages made by
+the SDK keep their order. A signal cuts no line: when it arrives during a write, the run ends after
+that write.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from singer_sdk.singerlib.encoding.simple import Message
 from singer_sdk.singerlib.json import serialize_json
 
 CHUNK_BYTES = 65_536
-"""What a Linux pipe holds; larger chunks gain nothing."""
+"""The size of a Linux pipe; larger chunks gain nothing."""
 
 
 class LineWriter(GenericSingerWriter[bytes, Message]):
-    """Collects lines and writes them to stdout in chunks; all but RECORD go out at once.
+    """Writes lines to stdout in chunks; messages other than RECORD at once.
 
     Attributes:
-        signum: the signal that asked the run to stop, or None.
+        signum: the number of the signal that asks the run to stop, or None.
     """
 
     def __init__(self) -> None:
@@ -48,18 +48,18 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             self.flush()
 
     def write_lines(self, lines: bytes) -> None:
-        """Write whole lines, newlines included. They may wait for others, in order."""
+        """Write complete lines, with their newlines. They may wait for more lines."""
         self._lines.append(lines)
         self._size += len(lines)
         if self._size >= CHUNK_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Hand all waiting lines to the reader.
+        """Write all waiting lines to stdout.
 
         Raises:
-            BrokenPipeError: The reader is gone. Waiting lines are dropped, then and later.
-            SystemExit: A signal came meanwhile; the lines are out, or their reader is gone.
+            BrokenPipeError: The reader has ended. The waiting lines are dropped, and later ones.
+            SystemExit: A signal arrived during the write.
         """
         self._is_writing = True
         try:
@@ -69,7 +69,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             write_to_stdout(chunk)
         except BrokenPipeError:
             _abandon_stdout()
-            if self.signum is not None:  # a Ctrl-C ended the reader as well, and a little sooner
+            if self.signum is not None:  # a Ctrl-C reaches both ends of a pipe
                 raise SystemExit(128 + self.signum) from None
             raise
         finally:
@@ -78,10 +78,10 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             raise SystemExit(128 + self.signum)
 
     def stop(self, signum: int) -> None:
-        """Obey a signal: end the program now, or as soon as the bytes under way are out.
+        """Obey a signal: end the run now, or after the write under way.
 
         Raises:
-            SystemExit: With 128 + `signum`, unless bytes are under way.
+            SystemExit: With 128 + `signum`, unless a write is under way.
         """
         self.signum = signum
         if not self._is_writing:
@@ -89,7 +89,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
 
 def has_a_live_reader() -> bool:
-    """Tell whether what stdout is given is read by another program at this time."""
+    """Tell whether stdout leads to another program."""
     try:
         mode = os.fstat(sys.stdout.fileno()).st_mode
     except OSError:  # a stdout without a file descriptor
@@ -98,17 +98,17 @@ def has_a_live_reader() -> bool:
 
 
 def reader_is_gone() -> bool:
-    """Tell whether nobody can read any more what stdout is given; False where nobody knows."""
+    """Tell whether the reader of stdout has ended; False where the system cannot say."""
     if not hasattr(select, "poll"):  # Windows
         return False
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)  # of itself it tells of errors and of ends
+    poll.register(sys.stdout.fileno(), 0)  # poll always reports errors and hang-ups
     return bool(poll.poll(0))
 
 
 def _abandon_stdout() -> None:
-    """Let what stdout still holds go nowhere: else the interpreter complains of it at exit."""
-    with suppress(OSError):  # a stdout without a file descriptor holds nothing back
+    """Send what stdout still buffers to nowhere: else the interpreter reports it at exit."""
+    with suppress(OSError):  # a stdout without a file descriptor buffers nothing
         descriptor = sys.stdout.fileno()
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, descriptor)

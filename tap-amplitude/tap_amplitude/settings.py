@@ -1,4 +1,4 @@
-"""The settings: what they are called, what they must be, and what they mean. Pure."""
+"""The settings: their schema, their checks, and their meaning. Pure."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, read. `account` and `start` are there whenever `archive_path` is not."""
+    """The settings. Without `archive_path`, `start` and the keys of `account` are set."""
 
     account: Account
     start: datetime | None
@@ -130,7 +130,7 @@ class Settings:
 
     @classmethod
     def of_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read settings in which `problems` found none."""
+        """Read settings in which `problems` finds nothing."""
         region = _text(config, "region") or "us"
         base_url = _text(config, "base_url") or HOSTS[region]
         return cls(
@@ -152,7 +152,7 @@ class Settings:
 
 
 def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
-    """Return what is wrong with settings that have the right types: a sentence for each."""
+    """Return a sentence for each problem of settings whose types are right."""
     found = [] if _text(config, "archive_path") else _missing(config)
     unreadable = [name for name in ("start_date", "end_date") if not _is_time(config, name)]
     found += [
@@ -169,7 +169,7 @@ def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
 
 
 def hide_secrets(sentence: str, config: Mapping[str, Any]) -> str:
-    """Blot out the keys in a validator's sentence, which quotes what it does not like."""
+    """Remove the keys from a validator's sentence, which quotes the value it refuses."""
     for name in SECRETS:
         if config.get(name) not in (None, ""):
             sentence = sentence.replace(repr(config[name]), f"the value of {name}")

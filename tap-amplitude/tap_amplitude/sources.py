@@ -1,4 +1,4 @@
-"""The two roads to the rows: the Export API, and an archive of exported files."""
+"""The two sources of rows: the Export API, and an archive of exported files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tap_amplitude.account import is_open_to_others
 from tap_amplitude.archive import UNDATED, Archive
 from tap_amplitude.client import ExportClient
 from tap_amplitude.days import Progress, by_day
-from tap_amplitude.downloads import Downloader, OneAhead
+from tap_amplitude.downloads import Downloader, one_ahead
 from tap_amplitude.errors import StateUnreadable
 from tap_amplitude.spool import run_folder
 from tap_amplitude.windows import Walk, read_time, settled_until, write_time
@@ -41,24 +41,24 @@ ASK_AGAIN = (
 
 @dataclass(frozen=True)
 class Portion:
-    """A piece of the export, and what may be said of it once all its lines are written.
+    """A part of the export after which the bookmark moves: a window, or a file of an archive.
 
     Attributes:
-        name: for the log.
-        files: the files and the archive that holds each; to be read in order, and each before the
-            next is asked for.
-        finish: call it when every line is written; it returns the changes to the bookmark.
-        is_whole: whether a STATE is due after it, however small it was.
+        name: its name in the log.
+        files: its files, each with the archive that holds it. Read each before you ask for the
+            next.
+        finish: returns the changes to the bookmark. Call it when every line is written.
+        state_is_due: whether STATE follows it, whatever its size: a window, or the end of a day.
     """
 
     name: str
     files: Iterator[tuple[Archive, ExportFile]]
     finish: Callable[[], dict[str, Any]]
-    is_whole: bool
+    state_is_due: bool
 
 
 def starting_hour(settings: Settings, bookmark: Mapping[str, Any]) -> datetime:
-    """Return the first hour to ask for: where the bookmark stands, not before `start_date`.
+    """Return the first hour to ask for: that of the bookmark, but not before `start_date`.
 
     Raises:
         StateUnreadable: The bookmark is no time.
@@ -97,7 +97,7 @@ def from_api(
             backoff=Backoff(),
             clock=clock,
         )
-        with OneAhead(iter(downloader)) as downloads:
+        with closing(one_ahead(iter(downloader))) as downloads:
             for download in downloads:
                 yield _as_portion(download)
                 if download.path is not None:
@@ -122,10 +122,10 @@ def _files_of(download: Download) -> Iterator[tuple[Archive, ExportFile]]:
 
 
 def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[Portion, None, None]:
-    """Yield the files of the archive that the bookmark does not know, one by one.
+    """Yield the files of the archive that the bookmark does not hold, one by one.
 
     Raises:
-        ArchiveUnreadable: It is not there, or a file of it is damaged.
+        ArchiveUnreadable: The archive is not there, or a file of it is damaged.
     """
     progress = Progress.of_bookmark(bookmark.get("archive") or {})
     with closing(Archive(settings.archive_path or "")) as archive:
@@ -148,7 +148,7 @@ def _note(
 
 
 def _in_range(files: list[ExportFile], settings: Settings) -> Iterator[ExportFile]:
-    """Leave out the files whose name tells an hour outside the range that was asked for."""
+    """Yield the files whose hour lies in the range of the settings, and those without an hour."""
     for file in files:
         too_early = settings.start is not None and file.hour < settings.start
         too_late = settings.end is not None and file.hour >= settings.end

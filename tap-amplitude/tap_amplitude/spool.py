@@ -1,77 +1,71 @@
 """The working folder: downloads of this run, and the broken lines of all runs.
 
-Files that are handed over as they are pass through a folder of the same make, see `handover`.
+Files of a batch pass through a folder that is made the same way, see `handover`.
 
     <spool_dir>/
         bad_lines.jsonl   see bad_lines.py
-        lock              held for a moment by whoever makes or clears run folders
-        run-*/            one for each live run, with a `lock` its run holds to its end
+        lock              locked while a run makes its folder or deletes those of dead runs
+        run-*/            one for each live run
+            lock          locked by that run until it ends, however it ends
 
-A run that was killed leaves its folder behind without a holder; the next run removes it, but no
-folder without a lock, which may be of somebody else. Everything is readable by its owner alone,
-since it holds what the export holds.
+A killed run leaves its folder behind, and the operating system unlocks it; the next run deletes the
+folder. A folder without a lock may be somebody else's, and stays. Only the owner may read any of
+it: it holds what the export holds.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from singer_delivery.io.files import make_private
+from filelock import FileLock
+from singer_delivery.io.files import PRIVATE, make_private
 
 from tap_amplitude.errors import SpoolUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-try:
-    import fcntl
-except ImportError:  # Windows: nobody can tell a live run's folder, so none is ever cleared
-    fcntl = None  # type: ignore[assignment]
+LOCK = "lock"
 
 
 @contextmanager
 def run_folder(spool_dir: Path, setting: str = "spool_dir") -> Iterator[Path]:
-    """Give a folder for the files of this run, below what `setting` names; remove it on leaving.
+    """Make a folder for the files of this run in `spool_dir`; delete it on leaving.
 
-    Folders of runs that were killed are removed first, those of live runs are left alone.
+    Folders of dead runs are deleted first, those of live runs stay.
+
+    Args:
+        spool_dir: where to make it; it is made as well when it is not there.
+        setting: the setting that says `spool_dir`, for the text of an error.
 
     Raises:
         SpoolUnwritable: `spool_dir` cannot be made or written.
     """
     with spool_errors(spool_dir, setting):
         make_private(spool_dir)
-        with _holding(spool_dir / "lock"):
-            _clear_folders_of_the_dead(spool_dir)
+        with _lock_of(spool_dir):
+            _delete_folders_of_dead_runs(spool_dir)
             folder = Path(tempfile.mkdtemp(prefix="run-", dir=spool_dir))
-            own_lock = _lock(folder / "lock", wait=False)
+            lock = _lock_of(folder)
+            lock.acquire()
     try:
         yield folder
     finally:
-        _remove(folder)
-        if own_lock is not None:
-            own_lock.close()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder under another name first, so that nobody writes into it any more.
-
-    A download that is under way after an error would else leave what nothing clears: a file, made
-    while the lock beside it is gone already.
-    """
-    over = folder.with_name(f"{folder.name}-over")
-    with suppress(OSError):  # Windows keeps the name of a folder in use
-        folder = folder.rename(over)
-    shutil.rmtree(folder, ignore_errors=True)
+        # After an error a download may still be under way. It finds no folder of this name, so it
+        # cannot write a file that nobody deletes.
+        with suppress(OSError):  # Windows renames no folder with an open file
+            folder = folder.rename(folder.with_name(f"{folder.name}-over"))
+        lock.release()
+        _delete(folder)
 
 
 @contextmanager
 def spool_errors(spool_dir: Path, setting: str = "spool_dir") -> Iterator[None]:
-    """Turn the operating system's refusal to write into a sentence.
+    """Turn an error of the disk into a sentence that names `setting`.
 
     Raises:
         SpoolUnwritable: Instead of any OSError.
@@ -87,40 +81,26 @@ def spool_errors(spool_dir: Path, setting: str = "spool_dir") -> Iterator[None]:
 
 
 def open_private(path: Path, *, append: bool = False) -> IO[bytes]:
-    """Open a file for writing that only its owner may read."""
+    """Open a file for writing; only its owner may read it."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
-def _clear_folders_of_the_dead(spool_dir: Path) -> None:
-    if fcntl is None:
-        return
-    for path in spool_dir.glob("run-*/lock"):
-        lock = None
-        with suppress(OSError):
-            lock = _lock(path, wait=False)
-        if lock is not None:
-            shutil.rmtree(path.parent, ignore_errors=True)
-            lock.close()
+def _lock_of(folder: Path) -> FileLock:
+    return FileLock(folder / LOCK, mode=PRIVATE)
 
 
-@contextmanager
-def _holding(path: Path) -> Iterator[None]:
-    lock = _lock(path, wait=True)
-    try:
-        yield
-    finally:
-        if lock is not None:
-            lock.close()
+def _delete_folders_of_dead_runs(spool_dir: Path) -> None:
+    for path in spool_dir.glob(f"run-*/{LOCK}"):
+        with suppress(OSError):  # among others filelock's Timeout: the run is alive
+            with _lock_of(path.parent).acquire(blocking=False):
+                pass  # nobody else takes it: that needs the lock of `spool_dir`
+            _delete(path.parent)  # Windows deletes no locked file
 
 
-def _lock(path: Path, *, wait: bool) -> IO[bytes] | None:
-    """Hold `path` until the file is closed or the process ends, however it ends."""
-    file = open_private(path)
-    if fcntl is not None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError:
-            file.close()
-            raise
-    return file
+def _delete(folder: Path) -> None:
+    """Delete a folder of files, its lock last: what cannot be deleted now, the next run deletes."""
+    with suppress(OSError):  # Windows deletes no open file
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == LOCK):
+            path.unlink()
+        folder.rmdir()

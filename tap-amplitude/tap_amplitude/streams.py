@@ -1,14 +1,13 @@
 """The stream `events`: the rows of the export, as Amplitude wrote them.
 
-A row takes one of three roads. Where nothing is deselected, mapped or flattened, the bytes of its
-line go into the RECORD message untouched: big integers, `1.0`, escapes and the order of keys arrive
-as they were. Otherwise it is parsed and takes the SDK's ordinary road. With `batch_config` no row
-is looked at here: whole files are handed over, and what is wrong in them is found by their reader.
+There are three ways to write a row. Where nothing is deselected, mapped or flattened, the bytes of
+its line go into the RECORD message unchanged: big integers, `1.0`, escapes and the order of keys
+stay. Otherwise the row is parsed, and the SDK writes it. With `batch_config` the tap reads no row:
+it hands files over, and the target finds the broken lines.
 
-STATE says only what is finished: a window of hours, or a file of an archive, all of which has been
-written or handed over before. The SDK's way, a bookmark that follows the records, does not fit rows
-that stand in no order within their hour; its increments and its signpost are therefore switched
-off.
+STATE covers only what is finished: windows, or files of an archive, that are written or handed over
+completely. The SDK moves its bookmark with each record; rows have no order within their hour, so
+its increments and its signpost are switched off.
 """
 
 from __future__ import annotations
@@ -47,27 +46,27 @@ if TYPE_CHECKING:
 RECORD_HEAD = b'{"type":"RECORD","stream":"events","record":'
 
 STATE_EVERY_BYTES = 2 * 1024 * 1024
-"""Of files as they are stored: ten thousand rows, at some 230 bytes each."""
+"""Bytes of files as they are stored: ten thousand rows, of some 230 bytes each."""
 
 
 def spliced(lines: list[bytes], tail: bytes) -> bytes:
-    """Return RECORD messages of rows as they are; `tail` ends each."""
+    """Return a RECORD message for each row, unchanged; `tail` ends each message."""
     return b"%b%b%b" % (RECORD_HEAD, (tail + RECORD_HEAD).join(lines), tail)
 
 
 def one_by_one(blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-    """Yield each line alone, where a record may be the last that is wanted."""
+    """Yield each line alone, so that a run may end after any record."""
     return ([line] for lines in blocks for line in lines)
 
 
 class EventsStream(Stream):
-    """Rows of the export, by the hour of their upload."""
+    """The rows of the export, by the hour of their upload."""
 
     name = "events"
     primary_keys = ("uuid",)
     replication_key = REPLICATION_KEY
     schema = EVENTS_SCHEMA
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # what was JSON is JSON
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # rows are JSON already
 
     def __init__(self, tap: Tap, clock: Clock, user_agent: str) -> None:
         super().__init__(tap)
@@ -82,16 +81,16 @@ class EventsStream(Stream):
     # What the SDK asks for --------------------------------------------------------------------
 
     def get_records(self, context: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
-        """Yield parsed rows for the SDK's ordinary road; the bookmark moves between portions."""
+        """Yield parsed rows for the SDK to write; the bookmark moves between portions."""
         del context  # the stream has no partitions
         with closing(self._blocks()) as blocks:
             for lines in blocks:
                 yield from map(deserialize_json, lines)
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Log a message, but for the SDK's notice of an "unhandled error".
+        """Log a message, unless it is an error.
 
-        The error itself is logged where the run ends, in a sentence that says what to do.
+        The SDK calls each of them "unhandled"; the run ends with a sentence on what to do instead.
         """
         if level < logging.ERROR:
             super().log(message, *args, level=level, **kwargs)
@@ -111,14 +110,14 @@ class EventsStream(Stream):
         self, context: Mapping[str, Any] | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         writer = self._tap.message_writer
-        with self._ending_in_whole_lines():
+        with self._flushing_at_the_end():
             if write_messages and isinstance(writer, LineWriter) and self._why_parsed() is None:
                 self._splice_records(writer)
             else:
                 yield from super()._sync_records(context, write_messages=write_messages)
 
     def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
-        """Return how files are handed over; None, and say why, where records must be written."""
+        """Return the SDK's batch settings; None, with a warning, where RECORDs are needed."""
         batch_config = super().get_batch_config(config)
         why = self._why_no_files() if batch_config else None
         if why is None:
@@ -129,27 +128,25 @@ class EventsStream(Stream):
     def _sync_batches(
         self, batch_config: BatchConfig, context: Mapping[str, Any] | None = None
     ) -> None:
-        del batch_config, context  # the settings say it, and the stream has no partitions
-        with self._ending_in_whole_lines():
+        del batch_config, context  # `Settings` has them, and the stream has no partitions
+        with self._flushing_at_the_end():
             self._hand_files_over()
 
     @contextmanager
-    def _ending_in_whole_lines(self) -> Iterator[None]:
+    def _flushing_at_the_end(self) -> Iterator[None]:
         try:
             yield
         finally:
             writer = self._tap.message_writer
             if isinstance(writer, LineWriter):
                 if writer.signum is not None:
-                    self.logger.warning(
-                        "Stopped by a signal. STATE covers what was finished before."
-                    )
+                    self.logger.warning("Stopped by a signal. STATE covers what is finished.")
                 writer.flush()
 
-    # Which road -------------------------------------------------------------------------------
+    # Which way --------------------------------------------------------------------------------
 
     def _why_parsed(self) -> str | None:
-        """Say why rows cannot pass as they are, or None when they can."""
+        """Return why rows must be parsed; None when they can pass unchanged."""
         first, *others = self.stream_maps
         if others or type(first) is not SameRecordTransform:
             return "stream maps are configured"
@@ -158,7 +155,7 @@ class EventsStream(Stream):
         return None if all(self.mask.values()) else "columns are deselected"
 
     def _why_no_files(self) -> str | None:
-        """Say why whole files must not be handed over, or None when they may."""
+        """Return why files must not be handed over; None when they may."""
         if self.ABORT_AT_RECORD_COUNT is not None:
             return "this run is to end after a few records"
         why = self._why_parsed()
@@ -168,7 +165,7 @@ class EventsStream(Stream):
             return "stdout is no pipe, and files are gone when this run has ended"
         return None
 
-    # The roads of our own ---------------------------------------------------------------------
+    # The ways that are not the SDK's ----------------------------------------------------------
 
     def _splice_records(self, writer: LineWriter) -> None:
         self.state_manager.is_flushed = False  # so that a run cut short by its limit writes STATE
@@ -217,11 +214,11 @@ class EventsStream(Stream):
                     self._hand_over(handover, archive, file)
                     counter.increment()
                 self._move_bookmark(portion, STATE_EVERY_BYTES)
-                if portion.is_whole:
+                if portion.state_is_due:
                     self._log_files(portion.name)
 
     def _hand_over(self, handover: Handover, archive: Archive, file: ExportFile) -> None:
-        # A target may decide what it holds when it is given a STATE, be it an unchanged one.
+        # A STATE, even an unchanged one, may make the target decide what it has read.
         handover.wait_for_room(file.size, self._write_state_message)
         path = handover.put(archive, file)
         compression = "gzip" if is_gzipped(path) else "none"
@@ -232,32 +229,32 @@ class EventsStream(Stream):
         self._write_batch_message(encoding, [path.as_uri()])
 
     def _portions(self, settings: Settings) -> Generator[Portion, None, None]:
-        # Not `replication_method`: a catalog that merely leaves the key out means no full reload.
-        is_afresh = self.forced_replication_method == REPLICATION_FULL_TABLE
-        bookmark = {} if is_afresh else dict(self.stream_state)
+        # Not `replication_method`: a catalog without that key must not cause a full reload.
+        is_full_reload = self.forced_replication_method == REPLICATION_FULL_TABLE
+        bookmark = {} if is_full_reload else dict(self.stream_state)
         if settings.archive_path:
             return from_archive(settings, bookmark)
         return from_api(settings, bookmark, self._clock, self._user_agent)
 
-    # What is finished -------------------------------------------------------------------------
+    # After a portion --------------------------------------------------------------------------
 
     def _finish(self, portion: Portion, bad_lines: BadLines) -> None:
-        """Say that all lines of a portion are written."""
+        """Note that every line of a portion is written."""
         bad_lines.to_disk()
         if bad_lines.count:
             self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
         self._move_bookmark(portion, self.STATE_MSG_FREQUENCY)
-        if portion.is_whole:
+        if portion.state_is_due:
             self._log_records(portion.name, bad_lines.count)
 
     def _move_bookmark(self, portion: Portion, enough: int) -> None:
-        """Move the bookmark behind a portion.
+        """Move the bookmark past a portion.
 
-        STATE follows at the end of a day or window, and else when `enough` came since the last.
+        STATE follows a portion where it is due, and where `enough` came since the last STATE.
         """
         self.stream_state.update(portion.finish())
         self.state_manager.is_flushed = False
-        if portion.is_whole or self._since_state >= enough:
+        if portion.state_is_due or self._since_state >= enough:
             self._write_state_message()
             self._since_state = 0
 

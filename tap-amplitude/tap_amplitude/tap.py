@@ -1,4 +1,4 @@
-"""The tap: its settings, its stream, and how it ends."""
+"""The tap: its settings, its stream, and its exit codes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class TapAmplitude(Tap):
     """Reads the event history of an Amplitude project, from the Export API or exported files.
 
-    Rows pass exactly as Amplitude wrote them, in constant memory, with one bookmark for each
-    finished window of hours: a run that was stopped at any moment is simply started again.
+    Rows pass exactly as Amplitude wrote them, in constant memory. The bookmark moves with each
+    finished window of hours: a run that stops at any moment is simply started again.
     """
 
     name = "tap-amplitude"
@@ -49,10 +49,14 @@ class TapAmplitude(Tap):
     ]
 
     def __init__(self, *, clock: Clock | None = None, **options: Any) -> None:
-        """Read the settings, as `singer_sdk.Tap` does; `clock` is for those who hold the time.
+        """Read the settings, as `singer_sdk.Tap` does.
+
+        Args:
+            clock: the clock of every wait; the machine's by default.
+            options: those of `singer_sdk.Tap`.
 
         Raises:
-            ConfigValidationError: Settings are missing or wrong; a sentence for each.
+            ConfigValidationError: Settings are missing or wrong; it has a sentence for each.
         """
         self._clock = clock or Clock()
         super().__init__(**options)
@@ -63,7 +67,7 @@ class TapAmplitude(Tap):
         return [EventsStream(self, self._clock, user_agent)]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Add to the SDK's checks what a JSON schema cannot say, and keep keys out of the text."""
+        """Add checks that a JSON schema cannot express, and keep the keys out of the sentences."""
         summary = "Config validation failed"
         try:
             errors = super()._validate_config(raise_errors=raise_errors)
@@ -78,9 +82,9 @@ class TapAmplitude(Tap):
         return errors
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """End with 128 + `signum`: after the bytes under way at the first signal, now at the next.
+        """End with 128 + `signum`: after the write under way, at a second signal at once.
 
-        The SDK would exit with 0, and a truncated run would pass for a whole one.
+        The SDK would exit with 0, and a run that was cut short would look complete.
         """
         del frame
         writer = self.message_writer
@@ -103,7 +107,7 @@ class TapAmplitude(Tap):
 
 @contextmanager
 def _ending_in_a_sentence(tap: type[TapAmplitude]) -> Iterator[None]:
-    """Log what stops the run as a sentence, without a traceback, and exit with 1."""
+    """Log the error that stops the run as a sentence, without a traceback, and exit with 1."""
     try:
         yield
     except TapError as error:

@@ -1,8 +1,8 @@
-"""Which hours to ask for: windows that tile a range exactly once, halve, and grow again. Pure.
+"""Divides a range of hours into windows, each hour in exactly one; they halve and grow. Pure.
 
-Amplitude's Export API filters by `server_upload_time`, in whole hours of UTC, and takes both ends
-as included (Amplitude docs, Export API). Here a range is half open, `[start, end)`, so that ranges
-laid side by side share no hour; only `first_hour` and `last_hour` of a window speak the other way.
+Amplitude's Export API filters by `server_upload_time`, by hours of UTC, and includes both ends of a
+range (Amplitude docs, Export API). Here a range is half open, `[start, end)`, so that neighbours
+share no hour; only `first_hour` and `last_hour` of a window follow Amplitude.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ LONGEST_WINDOW = 365 * 24
 
 @dataclass(frozen=True)
 class Window:
-    """The whole hours from `start` up to, not including, `end`. UTC."""
+    """The hours from `start` up to, not including, `end`. UTC."""
 
     start: datetime
     end: datetime
 
     @property
     def hours(self) -> int:
-        """How many hours it holds."""
+        """The number of its hours."""
         return (self.end - self.start) // HOUR
 
     @property
     def first_hour(self) -> str:
-        """The first hour, as the Export API's `start` wants it."""
+        """The first hour, in the format of the Export API's `start`."""
         return f"{self.start:%Y%m%dT%H}"
 
     @property
     def last_hour(self) -> str:
-        """The last hour, as the Export API's `end` wants it."""
+        """The last hour, in the format of the Export API's `end`."""
         return f"{self.end - HOUR:%Y%m%dT%H}"
 
     def __str__(self) -> str:
@@ -43,9 +43,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Walk:
-    """Where a walk from `position` to `end` stands, and how many hours its next window takes.
+    """The hours from `position` to `end` that are left, and the size of the next window in hours.
 
-    A walk is never changed: each answer of the service makes the next walk.
+    A walk never changes: each answer of the service makes a new walk.
     """
 
     position: datetime
@@ -67,16 +67,16 @@ class Walk:
         return Window(self.position, min(self.position + self.size * HOUR, self.end))
 
     def halved(self, window: Window) -> Walk:
-        """Return the walk after `window` proved too large: the same place, half as many hours."""
+        """Return the walk after `window` proves too large: at the same hour, with half the size."""
         return replace(self, size=max(1, window.hours // 2))
 
     def passed(self, window: Window) -> Walk:
-        """Return the walk after `window` was answered: behind it, with twice the size."""
+        """Return the walk after an answer for `window`: past it, with twice the size."""
         return replace(self, position=window.end, size=min(self.size * 2, self.largest))
 
 
 def full_hour(moment: datetime) -> datetime:
-    """Return the hour (UTC) that holds `moment`; a time without a zone is taken as UTC."""
+    """Return the hour (UTC) that holds `moment`; a time without a zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     return aware.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
@@ -85,10 +85,10 @@ def read_time(text: str) -> datetime:
     """Read a date or time in ISO 8601 as the hour (UTC) that holds it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no date or time.
     """
     stripped = text.strip()
-    # Python 3.10's fromisoformat does not know "Z".
+    # fromisoformat of Python 3.10 does not read "Z".
     zoned = f"{stripped[:-1]}+00:00" if stripped[-1:] in ("Z", "z") else stripped
     try:
         return full_hour(datetime.fromisoformat(zoned))
@@ -97,12 +97,12 @@ def read_time(text: str) -> datetime:
 
 
 def write_time(hour: datetime) -> str:
-    """Write an hour as bookmarks hold it: RFC 3339 with `Z`."""
+    """Return an hour as bookmarks hold it: RFC 3339 with `Z`."""
     return f"{hour:%Y-%m-%dT%H}:00:00Z"
 
 
 def settled_until(now: datetime, settle_hours: int) -> datetime:
-    """Return the end, exclusive, of the hours that are final by now.
+    """Return the end, exclusive, of the hours that are final `now`.
 
     An hour may still receive events for two hours after its end (Amplitude docs, Export API: what
     was uploaded from 8 to 9 PM can be exported at 11 PM).

@@ -1,8 +1,7 @@
-"""Zip files read with distrust: a bomb or a cipher is refused before it is unpacked.
+"""Reads zip files that may be hostile: a bomb or an encrypted member is refused before unpacking.
 
-How far a member may swell is what `singer_delivery.io.expansion` says of any file. Members of a zip
-that overlap add to it, so they are refused as well. Names of members are names only: nothing here
-unpacks to a path.
+`singer_delivery.io.expansion` limits how far a member may expand. Members that overlap would expand
+further together, so they are refused as well. Nothing here unpacks to the path that a member names.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Exports are stored in their zip, or deflated. Python unpacks the other methods in pieces of any
-size, which a bomb could fill."""
+"""Members of an export are stored or deflated. Python unpacks other methods in pieces of any size,
+which a bomb can make huge."""
 
 ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
-"""What reading a member raises when it is not whole."""
+"""The errors that reading a damaged or incomplete member raises."""
 
 ENCRYPTED = 0x1
 """Bit of a member's flags (PKWARE APPNOTE, 4.4.4)."""
 
 
 def reason_to_leave(member: zipfile.ZipInfo) -> str | None:
-    """Say why a member of a zip is not to be unpacked, going on after its name; None if it is."""
+    """Return why a member must not be unpacked, as the end of a sentence; None when it may."""
     if member.flag_bits & ENCRYPTED:
         return "is encrypted"
     if member.compress_type not in READABLE:
@@ -48,7 +47,7 @@ def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
     """Open a zip.
 
     Raises:
-        BadZipFile: It is none, not the whole of one, or its members overlap.
+        BadZipFile: It is no zip, it is incomplete, or its members overlap.
     """
     archive = zipfile.ZipFile(file)
     if overlap(archive.infolist(), file.seek(0, io.SEEK_END)):
@@ -59,10 +58,10 @@ def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 def open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """Open a member, whose checksum is compared when it has been read to its end.
+    """Open a member; its checksum is compared when it is read to its end.
 
     Raises:
-        BadZipFile: It is not to be unpacked.
+        BadZipFile: The member must not be unpacked.
     """
     why = reason_to_leave(archive.getinfo(name))
     if why is not None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import partial
 
 import pytest
 from hypothesis import example, given
@@ -14,32 +15,26 @@ from singer_delivery.io.retry import LONGEST_RETRY_AFTER, Backoff, Clock, retry_
 NOW = 1_800_000_000.0
 
 
-class Chance(random.Random):
-    """Chance that always says the same."""
-
-    def __init__(self, says: float) -> None:
-        super().__init__()
-        self._says = says
-
-    def random(self) -> float:
-        return self._says
+def share(of_the_most: float) -> Callable[[float], float]:
+    """A jitter that always returns the same share of what it may return at most."""
+    return lambda most: most * of_the_most
 
 
 def test_waits_double_up_to_the_cap():
-    backoff = Backoff(first=1.0, cap=60.0, chance=Chance(1.0))
+    backoff = Backoff(first=1.0, cap=60.0, jitter=share(1.0))
     waits = [backoff.wait(attempt) for attempt in range(1, 9)]
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_chance_shortens_a_wait_by_half_at_most():
-    assert Backoff(first=8.0, chance=Chance(0.0)).wait(1) == 4.0
-    assert Backoff(first=8.0, chance=Chance(0.5)).wait(1) == 6.0
+    assert Backoff(first=8.0, jitter=share(0.0)).wait(1) == 4.0
+    assert Backoff(first=8.0, jitter=share(0.5)).wait(1) == 6.0
 
 
 @given(st.integers(1, 10_000), st.integers())
-def test_every_wait_lies_between_half_and_the_whole(attempt: int, seed: int):
+def test_every_wait_lies_between_half_and_all_of_it(attempt: int, seed: int):
     longest = min(60.0, 2.0 ** min(attempt - 1, 100))
-    wait = Backoff(chance=random.Random(seed)).wait(attempt)
+    wait = Backoff(jitter=partial(random.Random(seed).uniform, 0)).wait(attempt)
     assert longest / 2 <= wait <= longest
 
 
@@ -50,7 +45,7 @@ def test_two_lanes_that_failed_together_come_back_apart():
 
 @pytest.mark.parametrize(("asked", "expected"), [(0.0, 1.0), (0.5, 1.0), (30.0, 30.0)])
 def test_what_the_service_asks_for_is_a_minimum(asked: float, expected: float):
-    assert Backoff(chance=Chance(1.0)).wait(1, asked) == expected
+    assert Backoff(jitter=share(1.0)).wait(1, asked) == expected
 
 
 @pytest.mark.parametrize(

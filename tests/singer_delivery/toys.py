@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -213,7 +214,7 @@ class Stage:
             "max_in_flight": 2,
             "max_retries": 3,
             "pace": Pace(0, self.clock),
-            "backoff": Backoff(chance=random.Random(7)),
+            "backoff": Backoff(jitter=partial(random.Random(7).uniform, 0)),
             "clock": self.clock,
             "linger": 1_000.0,
         }

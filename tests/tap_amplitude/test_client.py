@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from singer_delivery.io.retry import Clock
 from tap_amplitude.account import Account
-from tap_amplitude.client import ExportClient, in_words
+from tap_amplitude.client import ExportClient, text_of
 from tap_amplitude.errors import (
     AccessRefused,
     RequestRefused,
@@ -188,5 +188,5 @@ def test_an_account_shows_no_keys():
     assert repr(Account("https://a.example", "us", "k1", "s1")) == "Account('https://a.example')"
 
 
-def test_words_of_a_page_are_read_without_its_tags():
-    assert in_words(b"<html><h1>Bad\n Gateway</h1></html>") == "Bad Gateway"
+def test_the_text_of_a_page_is_read_without_its_tags():
+    assert text_of(b"<html><h1>Bad\n Gateway</h1></html>") == "Bad Gateway"

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
 import pytest
-from tap_amplitude.downloads import OneAhead
+from tap_amplitude.downloads import one_ahead
 
 
 class Items:
@@ -26,13 +27,13 @@ class Items:
 
 
 def test_all_items_arrive_in_order():
-    with OneAhead(Items()()) as items:
+    with closing(one_ahead(Items()())) as items:
         assert list(items) == list(range(1, 11))
 
 
 def test_one_item_is_made_ahead_and_no_more():
     source = Items()
-    with OneAhead(source()) as items:
+    with closing(one_ahead(source())) as items:
         assert next(items) == 1
         assert source.made[1].wait(10)
         assert not source.made[2].wait(0.05)
@@ -41,7 +42,7 @@ def test_one_item_is_made_ahead_and_no_more():
 
 
 def test_a_failure_is_raised_in_its_turn():
-    with OneAhead(Items(fails_at=3)()) as items:
+    with closing(one_ahead(Items(fails_at=3)())) as items:
         assert [next(items), next(items)] == [1, 2]
         with pytest.raises(LookupError):
             next(items)
@@ -49,7 +50,7 @@ def test_a_failure_is_raised_in_its_turn():
 
 def test_leaving_early_makes_no_further_item_and_closes_the_source():
     source = Items()
-    with OneAhead(source()) as items:
+    with closing(one_ahead(source())) as items:
         next(items)
         assert source.made[1].wait(10)
     assert source.is_closed.wait(10)

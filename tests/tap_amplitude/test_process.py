@@ -167,6 +167,19 @@ def test_a_reader_that_leaves_ends_the_run_with_one_sentence(stuck):
     assert "BrokenPipe" not in log
 
 
+def test_a_run_that_fails_waits_for_no_download_under_way(tmp_path):
+    with FakeAmplitude(hours_of_rows(MONDAY, *[100] * 48)) as amplitude:
+        amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
+        process = Sandbox(tmp_path, amplitude).start()
+        read_until(process, "RECORD")  # the pipe takes no more than a part of the first window
+        amplitude.wait_until_held()
+        process.stdout.close()
+        assert process.wait(timeout=SECONDS) == 1
+        amplitude.release()
+    with process.stderr:
+        assert process.stderr.read().count("ERROR") == 1
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_left_before_a_few_bytes_is_as_quiet(tmp_path, monkeypatch, unbuffered):
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)

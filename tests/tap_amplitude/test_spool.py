@@ -75,6 +75,16 @@ def test_leftovers_of_a_killed_run_are_cleared_and_a_live_run_is_left_alone(tmp_
     assert not live_folder.exists()
 
 
+def test_what_cannot_be_deleted_at_the_end_is_deleted_by_the_next_run(tmp_path):
+    with run_folder(tmp_path) as folder:
+        (folder / "stuck").mkdir()  # `unlink` refuses it, as Windows does an open file
+    (left,) = tmp_path.glob("run-*")
+    (left / "stuck").rmdir()
+
+    with run_folder(tmp_path):
+        assert not left.exists()
+
+
 def test_other_files_of_the_folder_are_left_alone(tmp_path):
     (tmp_path / "bad_lines.jsonl").write_text("{}\n")
     for name in ("mine", "run-of-mine"):

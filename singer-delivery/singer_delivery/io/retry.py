@@ -1,20 +1,23 @@
-"""How long to wait before trying again. Pure, but for the clock that is handed in."""
+"""How long to wait before trying again. Pure, but for the clock that a caller passes in."""
 
 from __future__ import annotations
 
-import random
+import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from itertools import islice
+
+from backoff import expo, full_jitter
 
 LONGEST_RETRY_AFTER = 600.0
 """Seconds. A service that asks for more than ten minutes is asked again after ten."""
 
 
 class Clock:
-    """The time and the passing of it; a test hands in one of its own."""
+    """The time and the passing of it; a test passes in one of its own."""
 
     def now(self) -> float:
         """Return seconds since 1970, UTC."""
@@ -31,26 +34,43 @@ class Clock:
 
 @dataclass(frozen=True)
 class Backoff:
-    """Waits that double from `first` to `cap` seconds, each shortened by chance by up to half.
+    """Waits that double from `first` to `cap` seconds, each shortened at random by up to half.
 
-    Chance keeps lanes that failed together from coming back together.
+    Lanes that fail together must not come back together; hence the random part.
+
+    Attributes:
+        first: the longest first wait, in seconds.
+        cap: the longest wait, in seconds.
+        jitter: returns a random number from 0 to its argument.
     """
 
     first: float = 1.0
     cap: float = 60.0
-    chance: random.Random = field(default_factory=random.Random)
+    jitter: Callable[[float], float] = full_jitter
 
     def wait(self, attempt: int, retry_after: float | None = None) -> float:
         """Return the seconds to wait after failed attempt number `attempt`, counted from 1.
 
-        What the service asked for in `retry_after` is a minimum, never shortened.
+        `retry_after`, the seconds that the service asks for, is a minimum and is never shortened.
         """
-        longest = min(self.cap, self.first * 2.0 ** min(attempt - 1, 32))
-        return max(longest * (0.5 + self.chance.random() / 2), retry_after or 0.0)
+        # Item 0 of `expo` is no wait: it starts the generator.
+        longest = next(islice(expo(factor=self.first, max_value=self.cap), attempt, None))
+        return max(longest / 2 + self.jitter(longest / 2), retry_after or 0.0)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """Read the `Retry-After` header, seconds or a date (RFC 9110, 10.2.3); None when unreadable."""
+    """Read the `Retry-After` header: seconds, or a date (RFC 9110, 10.2.3).
+
+    Fractions of a second count. urllib3's `Retry.parse_retry_after` does not fit: it refuses them,
+    and it compares a date with the time of the machine, not with `now`.
+
+    Args:
+        headers: of the reply; their names must be found in any case of letters.
+        now: seconds since 1970, UTC.
+
+    Returns:
+        Seconds from 0 to `LONGEST_RETRY_AFTER`; None when the header is absent or unreadable.
+    """
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
@@ -62,6 +82,4 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
         except (ValueError, OverflowError):
             return None
         seconds = date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() - now
-    if seconds != seconds:  # noqa: PLR0124 - "nan" is a float and orders with nothing
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
