@@ -1,4 +1,4 @@
-"""Who a record is of, who a device belongs to, and when that is still to be told.
+"""Who a record is of, whom a device belongs to, and when that is still to be sent.
 
 A device has one owner: the first user it was seen with. What merges devices and users cannot be
 undone, so a second user on the same device (a shared tablet, a logout and a login) is a conflict
@@ -8,16 +8,24 @@ that is counted and not linked.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from singer_delivery.mapping.ids import IdRules, known_id
-from singer_delivery.mapping.values import clean_id
-from singer_delivery.model import Fact, Note
-
-from analytics_records.amplitude.reading import Reading, Who
+from singer_delivery.model import Fact, Facts, Note
 
 PAIRS = 2048
 """Users on devices whose ids are remembered, since they come with many records: about 1 MB."""
+
+
+class Who(NamedTuple):
+    """The ids of a record as the destination gets them: trimmed, legal, fitted; None for no id.
+
+    `distinct_id` names who did it where there is one name only; empty when nobody is known.
+    """
+
+    user: str | None
+    device: str | None
+    distinct_id: str
 
 
 class Ids:
@@ -27,13 +35,11 @@ class Ids:
         self._rules = rules
         self._remembered = lru_cache(PAIRS)(self._read)
 
-    def who(self, user: Any, device: Any, notes: list[Note]) -> Who:
-        """Return the ids in the columns `user_id` and `device_id`, see `ids.known_id`."""
-        # Texts alone are remembered: of numbers, 1 would be taken for True.
-        if type(user) is not str and user is not None:
-            user = clean_id(user)
-        if type(device) is not str and device is not None:
-            device = clean_id(device)
+    def who(self, user: str | None, device: str | None, notes: list[Note]) -> Who:
+        """Return the ids of a user and a device, see `ids.known_id`.
+
+        Their notes are named by the columns `user_id` and `device_id`.
+        """
         who, found = self._remembered(user, device)
         if found:
             notes += found
@@ -47,11 +53,11 @@ class Ids:
 
 
 class Link(NamedTuple):
-    """A device's owner that the destination has yet to be told.
+    """A device's owner whom the destination does not know yet.
 
     Attributes:
         owner: the fact that says whose device it is, with the time since when.
-        claims: what must be on disk before it is told.
+        claims: what must be on disk before it is sent.
     """
 
     owner: Fact
@@ -68,30 +74,39 @@ class Link(NamedTuple):
         return self.owner.value
 
     @property
-    def told(self) -> Fact:
+    def sent(self) -> Fact:
         """The fact that holds once the destination knows."""
         return Fact("link", *self.owner[1:])
 
+    @property
+    def values(self) -> tuple[str, str, int]:
+        """Device, user and time: what a decision keeps of it."""
+        return self.owner[1:]
 
-def link_due(reading: Reading) -> Link | None:
-    """Return the link that this record lets tell, unless it was told before.
+
+def link_due(
+    who: Who,
+    own_device: str | None,
+    owner: Fact | None,
+    at: int,
+    facts: Facts,
+    notes: list[Note],
+) -> Link | None:
+    """Return the link that a record of this time sends, unless it was sent before.
 
     The first record with the pair claims the device, on disk before anything is sent; the link
-    itself is remembered once it has arrived. A run that was cut off between the two tells it again,
-    the same to the letter. A second user on the device is counted.
+    itself is a fact of its own. A run that was cut off between the two sends it again, the same to
+    the letter. A second user on the device is counted.
     """
-    user, device, owner = reading.who.user, reading.own_device, reading.owner
-    if user is None or device is None:
-        _count_conflict(reading)
+    user = who.user
+    if user is None:
+        return None
+    if own_device is None:
+        if owner is not None and owner.value != user:
+            words = f"device {who.device} belongs to {owner.value}, also seen with {user}"
+            notes.append(Note("identity_conflict", words))
         return None
     if owner is None:
-        claim = Fact("owner", device, user, reading.moment.at)
+        claim = Fact("owner", own_device, user, at)
         return Link(claim, (claim,))
-    return Link(owner, ()) if reading.known.recall("link", device) is None else None
-
-
-def _count_conflict(reading: Reading) -> None:
-    user, device = reading.who.user, reading.who.device
-    if user is not None and reading.owner is not None and reading.owner.value != user:
-        words = f"device {device} belongs to {reading.owner.value}, also seen with {user}"
-        reading.notes.append(Note("identity_conflict", words))
+    return Link(owner, ()) if facts.recall("link", own_device) is None else None
