@@ -94,7 +94,10 @@ def groups_of(groups: Any, properties: Any, content: bytes, *, is_call: bool) ->
 
 def _snapshots(by_group: Properties) -> Iterable[Snapshot]:
     for group, properties in by_group.items():
-        yield Snapshot(group, properties, _SEPARATOR.join(group), digest(properties))
+        is_partial = not OPERATIONS.isdisjoint(properties)
+        yield Snapshot(
+            group, properties, _SEPARATOR.join(group), digest(properties), is_partial=is_partial
+        )
 
 
 def groups_beside(column: Any, linked: Collection[str]) -> dict[str, Any]:

@@ -193,6 +193,7 @@ def _state(content: bytes) -> State:
         unsets=bool(change.unset),
         notes=tuple(notes),
         json=compact(orjson.dumps(told)),
+        beside=tuple(values[1:]),
     )
 
 

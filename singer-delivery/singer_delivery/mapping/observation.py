@@ -27,6 +27,7 @@ class State:
         unsets: whether it takes a property away.
         notes: what reading it counts.
         json: the properties, as the record has them.
+        beside: what else belongs to the person, column by column.
     """
 
     digest: str
@@ -36,6 +37,7 @@ class State:
     unsets: bool = False
     notes: tuple[Note, ...] = ()
     json: bytes = field(default=b"", compare=False)
+    beside: tuple[Any, ...] = ()
 
 
 NOTHING = State("")
@@ -55,12 +57,14 @@ class Snapshot:
         properties: what is known.
         name: of the fact that it was sent.
         digest: of the properties.
+        is_partial: whether it changes some properties and is not the complete state.
     """
 
     group: tuple[str, str]
     properties: Mapping[str, Any]
     name: str
     digest: str
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
