@@ -88,7 +88,9 @@ def id_text(value: Any) -> Any:
 
 def original_time(reading: Reading[PairDecision]) -> Any:
     """As it is, where it could not be used."""
-    return None if reading.decision.time_column == "event_time" else reading.record.get("event_time")
+    return (
+        None if reading.decision.time_column == "event_time" else reading.record.get("event_time")
+    )
 
 
 def original_if_no_object(value: Any) -> Any:

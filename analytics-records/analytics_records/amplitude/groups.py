@@ -101,7 +101,7 @@ def _snapshots(by_group: Properties) -> Iterable[Snapshot]:
 
 
 def groups_beside(column: Any, linked: Collection[str]) -> dict[str, Any]:
-    """Return the column `group_properties` without types that are linked, and without operations."""
+    """Return the column `group_properties` without operations and types that are linked."""
     if not isinstance(column, dict):
         return {}
     return {t: of for t, of in column.items() if t not in linked and t not in OPERATIONS}

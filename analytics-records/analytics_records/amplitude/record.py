@@ -64,7 +64,9 @@ def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]
     """
     text = record.get("event_time")
     time = usual_time(text, record.get("server_upload_time"))
-    return _believable(record, notes) if time is None else (exported_moment(time, text), "event_time")
+    return (
+        _believable(record, notes) if time is None else (exported_moment(time, text), "event_time")
+    )
 
 
 def usual_time(text: Any, uploaded: Any) -> datetime | None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 import orjson
-from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.memory import Memory, compact
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups, Observation, State
@@ -76,7 +75,6 @@ class Amplitude:
 
     name = "amplitude"
     name_column = "event_type"
-    id_columns = ("user_id", "device_id", "amplitude_id")
     calls: Mapping[str, str] = {IDENTIFY_RECORD: PERSON, GROUP_IDENTIFY_RECORD: GROUP}
     first_attribution = INITIAL_ATTRIBUTION
     event_name = staticmethod(event_name)

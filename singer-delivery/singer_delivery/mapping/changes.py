@@ -1,4 +1,4 @@
-"""What becomes of the properties of a person or a group, whatever the source and the destination."""
+"""What becomes of the properties of a person or a group, whatever the source."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from singer_delivery.mapping.memory import Memory
-from singer_delivery.mapping.table import Row, Values, OfReading, build
+from singer_delivery.mapping.table import OfReading, Row, Values, build
 
 Reader = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 

@@ -1,4 +1,4 @@
-"""What decisions need of a record, whatever its source, and what a record says of people and groups.
+"""What decisions need of a record, whatever its source: ids, time, people and groups.
 
 A source reads its records into these shapes: see `Source` in `pair.py`.
 """

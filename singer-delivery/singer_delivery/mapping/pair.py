@@ -21,7 +21,7 @@ from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.identity import Link, Who, link_due
 from singer_delivery.mapping.observation import Groups, Observation
-from singer_delivery.mapping.values import moment_text
+from singer_delivery.mapping.values import Moment, moment_text
 from singer_delivery.model import Decision, Effects, Facts, Mapped, Note, Unmappable
 
 PERSON, GROUP = "person", "group"
@@ -74,10 +74,10 @@ class Reading(Generic[D]):
     decision: D
     event_properties: Mapping[str, Any]
 
-    def time(self) -> str:
-        """Return when it happened, as RFC 3339 text."""
+    def moment(self) -> Moment:
+        """Return when it happened."""
         it = self.decision
-        return moment_text(self.record.get(it.time_column), it.at)
+        return Moment(it.at, moment_text(self.record.get(it.time_column), it.at))
 
 
 class Source(Protocol):
@@ -86,14 +86,12 @@ class Source(Protocol):
     Attributes:
         name: of the vendor, for the names of what is put aside.
         name_column: holds the name of the event.
-        id_columns: hold its ids: of the user, of the device, and the source's own of the person.
         calls: names of records that are no events, to the call they are.
         first_attribution: names of properties that say where a person came from at first.
     """
 
     name: str
     name_column: str
-    id_columns: tuple[str, ...]
     calls: Mapping[str, str]
     first_attribution: frozenset[str]
 
@@ -164,7 +162,7 @@ class Destination(Protocol[D]):
             Unmappable: it does not.
         """
 
-    def leave_out(self, it: D, due: Link | None, effects: Effects) -> None:
+    def leave_out(self, it: D, due: Link | None, facts: Facts, effects: Effects) -> None:
         """Decide what is sent of a record that `it.skipped` leaves out: its link, if it is due.
 
         Whatever it adds to the effects counts.
@@ -246,16 +244,14 @@ class Pair(Generic[D]):
         except Unmappable as error:
             return _Named(refused=(error.reason, error.detail))
 
-    def _left_out(
-        self, seen: Observation, named: _Named, facts: Facts, effects: Effects
-    ) -> D:
+    def _left_out(self, seen: Observation, named: _Named, facts: Facts, effects: Effects) -> D:
         notes: list[Note] = []
         try:
             it, due = self._placed(seen, named, facts, notes)
         except Unmappable:  # it would not have travelled anyway
             return self._new(skipped=named.skipped, sends=False)
         effects.notes += notes
-        self.destination.leave_out(it, due, effects)
+        self.destination.leave_out(it, due, facts, effects)
         return it
 
     def _placed(
@@ -282,7 +278,7 @@ class Pair(Generic[D]):
         person = user or (owner.value if owner is not None else distinct_id)
         # By place: names would make it slower, and there is one for every record.
         it = self._new(
-            person, named.skipped, True, None,
+            person, named.skipped, True, None,  # noqa: FBT003
             named.sent_as, named.call, user, device, distinct_id, own_device, at, seen.time_column,
         )  # fmt: skip
         return it, due

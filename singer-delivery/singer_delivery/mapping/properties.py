@@ -92,7 +92,7 @@ class PropertyTable:
         written: names that the mapping writes; an event property that has one is put aside.
     """
 
-    def __init__(  # noqa: PLR0913 - what a destination asks of properties, by name
+    def __init__(
         self,
         properties: tuple[Row, ...],
         of_event_properties: tuple[Row, ...],
@@ -218,14 +218,8 @@ class PropertyTable:
         return guarded + replaced
 
 
-def _is_steady(row: Row, rows: Sequence[Row]) -> bool:
-    """Tell whether a row reads steady columns alone, and nothing hangs on its place."""
-    is_alone = [other.to for other in rows].count(row.to) == 1
-    return is_alone and not isinstance(row.source, OfSubject) and STEADY.issuperset(row.columns)
-
-
 def _narrowed(row: Row, names: Collection[str]) -> Row:
     """Leave out columns that are not there, of those whose first counts."""
-    if isinstance(row.source, (str, Values, OfSubject)):
+    if isinstance(row.source, (str, Values, OfReading)):
         return row
     return row._replace(source=tuple(column for column in row.columns if column in names))

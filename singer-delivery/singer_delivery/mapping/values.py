@@ -131,9 +131,9 @@ def moment_text(value: Any, at: int) -> str:
         value: what the time was read from.
         at: the time in microseconds since 1970 (UTC).
     """
-    if type(value) is str and len(value) == 26 and value[4:20:3] in _EXPORTED:
-        if value[20:].isdigit():  # else it ends with an offset
-            return f"{value.replace(' ', 'T')}Z"
+    is_exported = type(value) is str and len(value) == 26 and value[4:20:3] in _EXPORTED
+    if is_exported and value[20:].isdigit():  # else it ends with an offset
+        return f"{value.replace(' ', 'T')}Z"
     return rfc3339(at)
 
 

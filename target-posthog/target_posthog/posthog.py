@@ -15,15 +15,11 @@ from singer_delivery.model import Event
 
 if TYPE_CHECKING:
     from singer_delivery.mapping.values import Moment
-    from singer_delivery.model import Fact
 
 Kind = Literal["event", "link", "group", "person"]
 
 SERVICE = "PostHog"
 ENDPOINT = "/batch/"
-
-PREFIX = "amplitude_"
-"""Before names that are unknown here, or that PostHog would act on."""
 
 ALIAS, IDENTIFY = "$create_alias", "$identify"
 SET, GROUP_IDENTIFY = "$set", "$groupidentify"
@@ -84,25 +80,44 @@ IDS = IdRules(is_illegal_id, fitted_id)
 """What PostHog makes of ids."""
 
 
-def harmless_name(name: str) -> str:
+def harmless_name(name: str, prefix: str) -> str:
     """Return an event name that triggers nothing: itself, or without `$` behind the prefix."""
-    return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, PREFIX)
+    return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, prefix)
+
+
+def base_properties(version: str, source: str) -> dict[str, Any]:
+    """Return what every event carries: what sent it, where it is from, not to locate the sender."""
+    return {
+        "$geoip_disable": True,
+        "$lib": "target-posthog",
+        "$lib_version": version,
+        "analytics_source": source,
+    }
 
 
 def make_event(
     kind: Kind,
     name: str,
-    person: str,
     distinct_id: str,
     uuid: str,
     when: Moment | None,
     properties: dict[str, Any],
-    facts: tuple[Fact, ...] = (),
+    order: str | None = None,
 ) -> Event:
-    """Return an event for `/batch/`. Without a time PostHog takes the time of arrival."""
+    """Return an event for `/batch/`. Without a time PostHog takes the time of arrival.
+
+    Args:
+        kind: of the event, for the report.
+        name: of the event.
+        distinct_id: whose it is.
+        uuid: its id.
+        when: it happened.
+        properties: of the event.
+        order: whose order it keeps, where that is not the record's person.
+    """
     body: dict[str, Any] = {"event": name, "distinct_id": distinct_id, "uuid": uuid}
     at = None
     if when is not None:
         at, body["timestamp"] = when.at, when.text
     body["properties"] = properties
-    return Event(ENDPOINT, kind, name, person, at, body, None, (), facts)
+    return Event(ENDPOINT, kind, name, at, body, order)

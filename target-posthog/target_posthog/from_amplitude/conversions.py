@@ -1,7 +1,9 @@
-"""Amplitude's automatic events in PostHog's words: clicked elements, revenue.
+"""Fields of PostHog that are derived from several of Amplitude, or in a form of its own.
 
-Sources: Amplitude docs, Autocapture and Revenue events; PostHog docs, Autocapture, and its
-ingestion, which reads `$elements`.
+The first line of each docstring is printed beside its row, for the analyst who reviews the mapping.
+
+Sources: Amplitude docs, Autocapture and Revenue events; PostHog docs, Autocapture, Sessions, and
+its ingestion, which reads `$elements`.
 """
 
 from __future__ import annotations
@@ -9,9 +11,85 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analytics_records.amplitude.reading import Reading
+from analytics_records.amplitude.fields import system_of, words_in
+from singer_delivery.mapping.identity import Who
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.mapping.pair import PairDecision
+from singer_delivery.mapping.pair import Reading as AnyReading
 from singer_delivery.mapping.table import is_absent
-from singer_delivery.mapping.values import as_text
+from singer_delivery.mapping.values import (
+    as_text,
+    clean_id,
+    is_language_code,
+    language_code,
+    session_uuid,
+)
+from singer_delivery.model import Note
+
+from target_posthog import links
+
+Reading = AnyReading[PairDecision]
+
+NO_ID = "neither `user_id` nor `device_id` nor `amplitude_id` says whose event it is"
+_DAY = 86_400_000_000  # microseconds
+_TOO_LATE = 10**14  # milliseconds: the year 5138
+
+
+def who_is(seen: Observation, notes: list[Note]) -> Who:
+    """`user_id`, else `device_id`, else `amplitude:` and `amplitude_id`: trimmed, never illegal.
+
+    Ids over 200 bytes become their first 150 bytes, a dash and a hash: PostHog would cut them.
+
+    Raises:
+        Unmappable: none of the three is an id (`no_identity`).
+    """
+    who = links.known(seen.user, seen.device, notes)
+    return who if who.distinct_id else links.of_source("amplitude", seen.source_id, NO_ID)
+
+
+def device_class(*device_and_system: Any) -> str | None:
+    """`Desktop`, `Mobile` or `Tablet`, told from the device and the system."""
+    words = words_in(*device_and_system)
+    if "ipad" in words or "tablet" in words or "galaxy tab" in words or "kindle" in words:
+        return "Tablet"
+    system = system_of(words)
+    if system in {"iOS", "Android", "Windows Phone"}:
+        return "Mobile"
+    return "Desktop" if system is not None else None
+
+
+def locale(value: Any) -> str | None:
+    """The language code: a code as it is, an English name as ISO 639-1."""
+    return language_code(value) if isinstance(value, str) else None
+
+
+def language_name(value: Any) -> Any:
+    """The language's name, unless it is a code."""
+    return None if isinstance(value, str) and is_language_code(value) else value
+
+
+def session(reading: Reading) -> str | None:
+    """A UUIDv7 of its start and of the device; none when the event is not in the 24 h after it."""
+    start_ms = reading.record.get("session_id")
+    if type(start_ms) is not int:
+        start_ms = _whole_number(start_ms)
+    if not 0 < start_ms < _TOO_LATE or not 0 <= reading.decision.at - start_ms * 1000 < _DAY:
+        return None
+    it = reading.decision
+    return session_uuid(start_ms, it.device or it.distinct_id)
+
+
+def _whole_number(value: Any) -> int:
+    """Return what a text or a float has digits for, else -1."""
+    text = clean_id(value) or ""
+    is_number = text.isascii() and text.isdigit() and len(text) <= 14
+    return int(text) if is_number else -1
+
+
+def device(reading: Reading) -> str | None:
+    """Trimmed, as the link and `distinct_id` have it."""
+    return reading.decision.device
+
 
 ELEMENT_ACTIONS = {
     "[Amplitude] Element Clicked": "click",
@@ -87,10 +165,10 @@ def revenue(reading: Reading) -> float | None:
     if reading.name not in REVENUE_EVENTS:
         return None
     properties = reading.event_properties
-    whole_sum = _number(properties.get("$revenue"))
+    total = _number(properties.get("$revenue"))
     price, quantity = _number(properties.get("$price")), _number(properties.get("$quantity"))
-    if whole_sum is not None or price is None:
-        return whole_sum
+    if total is not None or price is None:
+        return total
     product = price * (1 if quantity is None else quantity)
     return product if abs(product) < _MORE_THAN_ALL_MONEY else None
 

@@ -10,6 +10,9 @@ LinkIdentities = Literal["alias", "identify", "none"]
 PersonProperties = Literal["set", "set_once", "none"]
 PersonProfiles = Literal["always", "identified_only"]
 
+LIVE_HOURS = 48
+"""Younger events are billed and treated as live ones (PostHog docs, "Migrate to PostHog")."""
+
 MAX_GROUP_TYPES = 5
 """A PostHog project has five group types; a sixth is accepted and linked to nothing.
 
@@ -34,6 +37,8 @@ class MappingSettings:
         send_ip: whether `ip_address` travels, as `$ip`.
         send_advertising_ids: whether `idfa` and `adid` travel.
         version: of this software, for `$lib_version`.
+        live_from: since when PostHog takes events for live ones, in microseconds since 1970; they
+            are counted. None counts none.
 
     Raises:
         ValueError: more than five group types.
@@ -49,6 +54,7 @@ class MappingSettings:
     send_ip: bool = True
     send_advertising_ids: bool = True
     version: str = "unknown"
+    live_from: int | None = None
 
     def __post_init__(self) -> None:
         if self.group_types is not None and len(self.group_types) > MAX_GROUP_TYPES:
