@@ -169,4 +169,4 @@ class PostHog:
 
 def base_of(settings: MappingSettings, source: str) -> dict[str, Any]:
     """Return what every event of a source's history carries."""
-    return {**base_properties(settings.version, source), "historical_migration": True}
+    return base_properties(settings.version, source, historical_migration=True)

@@ -85,14 +85,10 @@ def harmless_name(name: str, prefix: str) -> str:
     return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, prefix)
 
 
-def base_properties(version: str, source: str) -> dict[str, Any]:
+def base_properties(version: str, source: str, **more: Any) -> dict[str, Any]:
     """Return what every event carries: what sent it, where it is from, not to locate the sender."""
-    return {
-        "$geoip_disable": True,
-        "$lib": "target-posthog",
-        "$lib_version": version,
-        "analytics_source": source,
-    }
+    base = {"$geoip_disable": True, "$lib": "target-posthog", "$lib_version": version}
+    return {**base, **more, "analytics_source": source}
 
 
 def make_event(
