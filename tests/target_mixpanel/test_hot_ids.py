@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.model import Event, Known, Mapped, Note
-from target_mixpanel.hot_ids import COUNTED, LIMIT, HotIds, WatchingIds
+from singer_delivery.model import Note
+from target_mixpanel.hot_ids import COUNTED, LIMIT, TOO_MANY, HotIds
 
 DAY = 24 * 3600 * 1_000_000
 PAIRS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), max_size=120)
@@ -70,40 +68,18 @@ def test_forgetting_makes_room_for_many_new_pairs_at_once():
     assert len(hot_ids._counts) == 50
 
 
-class Making:
-    """A mapping that makes what it is told to."""
-
-    needs_keys = True
-
-    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        events = tuple(
-            Event("/import", kind, "Played", "ann", at, {}) for kind, at in record["events"]
-        )
-        return Mapped(events, notes=(Note("other"),))
+def counted(hot_ids: HotIds, *people: str) -> list[Note]:
+    notes: list[Note] = [Note("other")]
+    for person in people:
+        hot_ids.count(person, 5, notes)
+    return notes
 
 
-def test_a_mapping_is_watched_and_its_own_notes_stay():
-    watching = WatchingIds(Making(), HotIds(limit=1))
-    assert watching.needs_keys
-    record = {"events": [("event", 5)]}
-    known: Any = None
-    assert watching(record, known).notes == (Note("other"),)
-    assert watching(record, known).notes == (
-        Note("other"),
-        Note("over_200000_events_of_one_id_and_day", "ann"),
-    )
-    assert watching(record, known).notes == (Note("other"),)
+def test_the_first_event_too_many_is_noted_and_other_notes_stay():
+    assert counted(HotIds(limit=1), "ann") == [Note("other")]
+    assert counted(HotIds(limit=1), "ann", "ann", "ann") == [Note("other"), Note(TOO_MANY, "ann")]
+    assert TOO_MANY == "over_200000_events_of_one_id_and_day"
 
 
-def test_neither_updates_nor_what_has_no_time_is_counted():
-    watching = WatchingIds(Making(), HotIds(limit=1))
-    record = {"events": [("person", 5), ("event", None)] * 5}
-    assert watching(record, None).notes == (Note("other"),)
-
-
-def test_two_streams_are_counted_together():
-    hot_ids = HotIds(limit=1)
-    first, second = WatchingIds(Making(), hot_ids), WatchingIds(Making(), hot_ids)
-    record = {"events": [("event", 5)]}
-    first(record, None)
-    assert len(second(record, None).notes) == 2
+def test_events_of_nobody_are_not_counted():
+    assert counted(HotIds(limit=1), "", "", "") == [Note("other")]

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.io.compression import gzip_list
+from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
 
 from target_mixpanel.account import Account
+from target_mixpanel.mixpanel import GROUPS, IMPORT
 from target_mixpanel.replies import answer_of, passing_or_fatal, refused, rows_at_fault
 
 logger = logging.getLogger(__name__)
 
-IMPORT, ENGAGE, GROUPS, LOOKUP_TABLES = "/import", "/engage", "/groups", "/lookup-tables"
+LOOKUP_TABLES = "/lookup-tables"
 
 MAX_EVENTS = 2_000
 MAX_BYTES = 10 * 1024 * 1024 - 64 * 1024
@@ -62,6 +62,8 @@ class ImportEndpoint:
     """
 
     name = IMPORT
+    envelope = Envelope(b"[", b"]", is_gzipped=True)
+    is_packed = True
 
     def __init__(self, account: Account, limits: Limits) -> None:
         self.limits = replace(limits, max_bytes=limits.max_bytes - OPENING)
@@ -77,15 +79,19 @@ class ImportEndpoint:
         _check_size(len(encoded), "event_too_large")
         return encoded
 
-    def request(self, encoded: Sequence[bytes]) -> Request:
-        """Return the request that carries these events, compressed."""
+    def as_sent(self, encoded: bytes) -> bytes:
+        """Return the event as it is."""
+        return encoded
+
+    def request(self, body: bytes) -> Request:
+        """Return the request that carries a compressed list of events."""
         headers = {
             "Authorization": self._account.authorization,
             "Content-Type": "application/json",
             "Content-Encoding": "gzip",
         }
         url = self._account.address(IMPORT, strict="1")
-        return Request(url, gzip_list(b"[", encoded, b"]"), headers)
+        return Request(url, body, headers)
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the events."""
@@ -120,6 +126,8 @@ class ProfileEndpoint:
     """
 
     limits = Limits(MAX_UPDATES, MAX_UPDATE_BYTES)
+    envelope = Envelope(b"[", b"]", is_gzipped=False)
+    is_packed = False
 
     def __init__(self, name: str, account: Account) -> None:
         self.name = name
@@ -134,13 +142,16 @@ class ProfileEndpoint:
             Unmappable: it is larger than Mixpanel takes, or holds what JSON cannot say.
         """
         encoded = encoded_json(event.body)
-        _check_size(len(self._with_token(encoded)), "update_too_large")
+        _check_size(len(self.as_sent(encoded)), "update_too_large")
         return encoded
 
-    def request(self, encoded: Sequence[bytes]) -> Request:
-        """Return the request that carries these updates."""
+    def as_sent(self, encoded: bytes) -> bytes:
+        """Return the update with the project's token."""
+        return self._token + encoded[1:]
+
+    def request(self, body: bytes) -> Request:
+        """Return the request that carries a list of updates."""
         url = f"{self._account.base_url}{self.name}?ip=0&strict=1&verbose=1"
-        body = b"[" + b",".join(map(self._with_token, encoded)) + b"]"
         return Request(url, body, {"Content-Type": "application/json"})
 
     def judge(self, reply: Reply, count: int) -> Judgement:
@@ -172,12 +183,9 @@ class ProfileEndpoint:
         detail = f"{self._account.host} answered 200 without saying that all {count} were taken."
         return Judgement(Verdict.RETRIABLE, "not all taken", detail)
 
-    def _with_token(self, encoded: bytes) -> bytes:
-        return self._token + encoded[1:]
-
 
 class LookupTableEndpoint:
-    """`PUT /lookup-tables/{id}`: one table, replaced as a whole, or the run stops.
+    """`PUT /lookup-tables/{id}`: one table, entirely replaced, or the run stops.
 
     Args:
         account: of the project; it must be a service account.
@@ -186,6 +194,8 @@ class LookupTableEndpoint:
     """
 
     limits = Limits(max_events=1, max_bytes=MAX_UPDATE_BYTES)
+    envelope = Envelope(b"", b"", is_gzipped=False)
+    is_packed = False
 
     def __init__(self, account: Account, table_id: str, path: Path) -> None:
         self.name = f"{LOOKUP_TABLES}/{table_id}"
@@ -197,7 +207,11 @@ class LookupTableEndpoint:
         """Return what is said of the table; its rows stay on disk."""
         return encoded_json(event.body)
 
-    def request(self, encoded: Sequence[bytes]) -> Request:  # noqa: ARG002 - the rows are on disk
+    def as_sent(self, encoded: bytes) -> bytes:
+        """Return what is said of the table, which is not sent: see `request`."""
+        return encoded
+
+    def request(self, body: bytes) -> Request:  # noqa: ARG002 - the rows are on disk
         """Return the request that replaces the table."""
         headers = {
             "Authorization": self._account.authorization,

@@ -14,12 +14,11 @@ from singer_delivery.mapping.records import put_aside
 from singer_delivery.mapping.values import as_text
 from singer_delivery.model import Note
 
-from target_mixpanel.mappings.mixpanel import (
+from target_mixpanel.mixpanel import (
     MAX_DEPTH,
     MAX_ELEMENTS,
     MAX_PROPERTIES,
     MAX_TEXT_BYTES,
-    PREFIX,
 )
 
 LONG_TEXT = "values_over_255_bytes"
@@ -35,24 +34,26 @@ def fit(
     properties: dict[str, Any],
     notes: list[Note],
     keep: Collection[str],
-    rather_keep: Collection[str] = (),
+    rather_keep: Collection[str],
+    prefix: str,
 ) -> None:
     """Bring the properties of an event within the limits, in place.
 
     Lists and objects keep their first 254 elements; what nests deeper than three levels becomes
-    JSON text; texts stay whole, for Mixpanel to cut. Of too many properties the last ones move into
-    objects of their own: `amplitude_overflow`, `amplitude_overflow_2` …
+    JSON text; texts stay complete, for Mixpanel to cut. Of too many properties the last ones move
+    into objects of their own: `overflow`, `overflow_2` …, behind the prefix.
 
     Args:
         properties: of the event.
         notes: what happened is added, each thing once.
         keep: names that stay where they are.
         rather_keep: names that move last.
+        prefix: before the names of those objects.
     """
     found = fit_values(properties)
     if len(properties) > MAX_PROPERTIES:
         found.add(TOO_MANY)
-        _move(properties, keep, rather_keep, found)
+        _move(properties, keep, rather_keep, found, prefix)
     notes.extend(Note(name) for name in sorted(found))
 
 
@@ -117,6 +118,7 @@ def _move(
     keep: Collection[str],
     rather_keep: Collection[str],
     found: set[str],
+    prefix: str,
 ) -> None:
     """Move the last properties into as few objects as hold them."""
     objects = 1
@@ -129,4 +131,4 @@ def _move(
         chunk = names[number * MAX_ELEMENTS : (number + 1) * MAX_ELEMENTS]
         moved = {name: properties.pop(name) for name in chunk}
         name = "overflow" if number == 0 else f"overflow_{number + 1}"
-        put_aside(properties, name, _fitted(moved, 1, found, None), PREFIX)
+        put_aside(properties, name, _fitted(moved, 1, found, None), prefix)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from target_mixpanel.mappings.mixpanel import GUARDED_KEYS, IDENTITY_EVENTS
+from target_mixpanel.mixpanel import GUARDED_KEYS, IDENTITY_EVENTS
 
 IdentityMerge = Literal["simplified", "original"]
 

@@ -9,6 +9,7 @@ import base64
 import gzip
 import json
 import logging
+import pickle
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +20,7 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.io.transport import Transport
 from singer_delivery.model import Event, Unmappable
 from target_mixpanel.account import HOSTS, Account, base_address
-from target_mixpanel.endpoints import (
+from target_mixpanel.endpoint import (
     EVENTS_PER_SECOND,
     MAX_BYTES,
     MAX_EVENTS,
@@ -31,6 +32,7 @@ from tests.fakes.mixpanel import FORBIDDEN, RATE_LIMITED, UNAUTHORIZED, FakeMixp
 from tests.fakes.mixpanel_events import GEO_FROM_REQUEST
 from tests.fakes.server import DropConnection, LoseReply, TruncateBody
 from tests.fakes.server import Reply as Answer
+from tests.target_mixpanel.sending import body_of, request_of
 
 LIMITS = Limits(2_000, 10 * 1024 * 1024)
 TIME_MS = 1_709_294_400_123  # 2024-03-01T12:00:00.123Z
@@ -39,18 +41,18 @@ DELIVERED = Judgement(Verdict.DELIVERED)
 MIXPANEL = "https://api.mixpanel.com"
 BY_TOKEN = Account(MIXPANEL, TOKEN)
 BY_ACCOUNT = Account(MIXPANEL, TOKEN, "2195193", "importer.mp-service-account", SECRET)
-VERB = Event("/import", "event", "$identify", "ann", None, {"event": "$identify", "properties": {}})
+VERB = Event("/import", "event", "$identify", None, {"event": "$identify", "properties": {}})
 
 
 def event(number: int = 1, **properties: Any) -> Event:
     base = {"time": TIME_MS, "$insert_id": f"event-{number}", "$user_id": "ann", "ip": 0}
     body = {"event": "Played", "properties": {**base, **properties}}
-    return Event("/import", "event", "Played", "ann", None, body)
+    return Event("/import", "event", "Played", None, body)
 
 
 def update(person: str = "ann", **properties: Any) -> Event:
     body = {"$distinct_id": person, "$ip": 0, "$ignore_time": True, "$set": properties}
-    return Event("/engage", "person", "$set", person, None, body)
+    return Event("/engage", "person", "$set", None, body)
 
 
 def group_update(key: str = "company") -> Event:
@@ -61,7 +63,7 @@ def group_update(key: str = "company") -> Event:
         "$ignore_time": True,
         "$set": {"a": 1},
     }
-    return Event("/groups", "group", "$set", "acme", None, body)
+    return Event("/groups", "group", "$set", None, body)
 
 
 def account_at(mixpanel: FakeMixpanel, *, service: bool = False) -> Account:
@@ -100,8 +102,8 @@ def transport() -> Iterator[Transport]:
 
 def judged(endpoint: Any, transport: Transport, *events: Event) -> Judgement:
     """Send events over HTTP and return what the endpoint makes of the reply."""
-    encoded = [endpoint.encode(each) for each in events]
-    judgement: Judgement = endpoint.judge(transport.send(endpoint.request(encoded)), len(events))
+    reply = transport.send(request_of(endpoint, *events))
+    judgement: Judgement = endpoint.judge(reply, len(events))
     return judgement
 
 
@@ -146,7 +148,7 @@ def test_the_hosts_are_those_of_the_regions():
     ids=["by token", "by service account"],
 )
 def test_events_are_sent_in_the_name_of_the_project_or_of_a_service_account(account, pair, query):
-    request = ImportEndpoint(account, LIMITS).request([b"{}"])
+    request = ImportEndpoint(account, LIMITS).request(b"{}")
     scheme, _, encoded = request.headers["Authorization"].partition(" ")
     assert (scheme, base64.b64decode(encoded).decode()) == ("Basic", pair)
     assert parse_qs(urlsplit(request.url).query) == query
@@ -155,10 +157,11 @@ def test_events_are_sent_in_the_name_of_the_project_or_of_a_service_account(acco
 
 def test_events_are_a_compressed_list_as_they_were_encoded(endpoint):
     first, second = event(1), event(2)
-    request = endpoint.request([endpoint.encode(first), endpoint.encode(second)])
+    request = request_of(endpoint, first, second)
+    assert endpoint.is_packed
     assert json.loads(gzip.decompress(request.body)) == [first.body, second.body]
     assert request.headers["Content-Encoding"] == "gzip"
-    assert request == endpoint.request([endpoint.encode(first), endpoint.encode(second)])
+    assert request == request_of(endpoint, first, second)
 
 
 @pytest.mark.parametrize("name", ["/engage", "/groups"])
@@ -166,7 +169,8 @@ def test_events_are_a_compressed_list_as_they_were_encoded(endpoint):
 def test_updates_are_not_compressed_and_carry_the_token_and_no_login(name, account):
     endpoint = ProfileEndpoint(name, account)
     sent = [update("ann"), update("bob")]
-    request = endpoint.request([endpoint.encode(each) for each in sent])
+    request = request_of(endpoint, *sent)
+    assert not endpoint.is_packed
     assert json.loads(request.body) == [{"$token": TOKEN, **each.body} for each in sent]
     assert set(request.headers) == {"Content-Type"}
     url = urlsplit(request.url)
@@ -178,9 +182,18 @@ def test_the_token_stays_out_of_what_is_kept_on_disk(profiles):
     assert TOKEN.encode() not in profiles.encode(update())
 
 
+@pytest.mark.parametrize(
+    "of", [ImportEndpoint(BY_TOKEN, LIMITS), ProfileEndpoint("/engage", BY_TOKEN)]
+)
+def test_another_process_encodes_as_this_one_does(of):
+    elsewhere = pickle.loads(pickle.dumps(of))
+    assert (elsewhere.name, elsewhere.limits) == (of.name, of.limits)
+    assert request_of(elsewhere, update()) == request_of(of, update())
+
+
 def test_a_token_of_odd_characters_is_written_as_json():
     endpoint = ProfileEndpoint("/engage", Account(MIXPANEL, 'to"ken\\é'))
-    request = endpoint.request([endpoint.encode(update())])
+    request = request_of(endpoint, update())
     assert json.loads(request.body)[0]["$token"] == 'to"ken\\é'
 
 
@@ -245,7 +258,7 @@ def test_the_updates_of_a_request_stay_below_two_megabytes_tokens_included():
     empty = len(endpoint.encode(update(x="")))
     each = endpoint.encode(update(x="x" * (limits.max_bytes // limits.max_events - empty - 1)))
     assert len(each) * limits.max_events > limits.max_bytes - 2 * limits.max_events
-    assert len(endpoint.request([each] * limits.max_events).body) <= 2_097_152
+    assert len(body_of(endpoint, [each] * limits.max_events)) <= 2_097_152
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", {"x": 2**70, "y": float("nan")}])

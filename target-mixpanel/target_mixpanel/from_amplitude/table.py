@@ -1,7 +1,7 @@
 """The table: which column of an Amplitude export becomes what in Mixpanel. Data only.
 
 Left: Mixpanel's name. Then Amplitude's column, or several: the first that has a value, or, where
-the conversion needs all of them, `values(...)`; or `whole(...)`, where it needs what is known
+the conversion needs all of them, `values(...)`; or `of_reading(...)`, where it needs what is known
 besides. Then the conversion, and the condition if there is one.
 
 Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
@@ -10,11 +10,12 @@ Names: Mixpanel docs, Import Events, Default properties; its web library's page 
 
 from __future__ import annotations
 
-from analytics_records.amplitude import fields, groups, outcomes, reading
-from singer_delivery.mapping.table import Row, values, whole
+from analytics_records.amplitude import fields, groups, outcomes, record
+from singer_delivery.mapping.table import Row, of_reading, values
 
-from target_mixpanel.mappings import derived, identity, profiles
-from target_mixpanel.mappings.groups import GroupKeys
+from target_mixpanel.from_amplitude import conversions
+from target_mixpanel.groups import GroupKeys
+from target_mixpanel.people import People
 
 EVENT_NAMES = {
     "[Amplitude] Page Viewed": "$mp_web_page_view",
@@ -32,28 +33,28 @@ CONDITIONS = {
 
 # fmt: off
 ENVELOPE = (
-    Row("event",                     "event_type",                  reading.event_name),
-    Row("$user_id, $device_id",      whole("user_id", "device_id"), identity.who_is),
-    Row("time",                      whole(*reading.TIME_COLUMNS),  reading.when_was),
-    Row("$insert_id",                whole("uuid", "$insert_id", "app", "device_id"),
-                                                                    identity.insert_id),
+    Row("event",                     "event_type",                  record.event_name),
+    Row("$user_id, $device_id",      of_reading("user_id", "device_id"), conversions.ids),
+    Row("time",                      of_reading(*record.TIME_COLUMNS), record.when_was),
+    Row("$insert_id",                of_reading("uuid", "$insert_id", "app", "device_id"),
+                                                                    conversions.insert_id),
 )
 """What makes an event one. These can refuse the record, so the mapping calls them itself."""
 
 PROFILES = (
-    Row("$set, $set_once, $unset",   "user_properties",             profiles.profile_changes),
+    Row("$set, $set_once, $unset",   "user_properties",             People.changes),
     Row("<group key>",               "groups",                      GroupKeys.properties),
-    Row("$set (/groups)",            whole("group_properties", "groups"),
+    Row("$set (/groups)",            of_reading("group_properties", "groups"),
                                                                     groups.properties_by_group),
 )
-"""What is told of people and groups, when it is news: see `profiles.py` and `groups.py`."""
+"""What is sent of people and groups, when it is news: see `people.py` and `groups.py`."""
 
 PROPERTIES = (
     # Who
-    Row("amplitude_user_id",         whole("user_id"),              identity.other_user),
-    Row("amplitude_device_id",       whole("device_id"),            identity.other_device,
+    Row("amplitude_user_id",         of_reading("user_id"),         conversions.other_user),
+    Row("amplitude_device_id",       of_reading("device_id"),       conversions.other_device,
                                                                     "simplified"),
-    Row("amplitude_device_id",       whole("device_id"),            identity.device_beside_user,
+    Row("amplitude_device_id",       of_reading("device_id"),       conversions.device_beside_user,
                                                                     "original"),
     Row("amplitude_id",              "amplitude_id"),
     Row("amplitude_user_creation_time", "user_creation_time"),
@@ -75,7 +76,7 @@ PROPERTIES = (
     Row("amplitude_is_attribution_event", "is_attribution_event"),
     Row("amplitude_attribution_ids", "amplitude_attribution_ids"),
     # When
-    Row("amplitude_event_time",      whole("event_time"),           fields.original_time),
+    Row("amplitude_event_time",      of_reading("event_time"),      fields.original_time),
     Row("amplitude_client_event_time", "client_event_time"),
     Row("amplitude_server_received_time", "server_received_time"),
     Row("amplitude_server_upload_time", "server_upload_time"),
@@ -98,10 +99,10 @@ PROPERTIES = (
     Row("amplitude_start_version",   "start_version"),
     Row("amplitude_language",        "language"),
     # Where
-    Row("ip",                        values("ip_address", "city"),  derived.address_to_locate,
+    Row("ip",                        values("ip_address", "city"),  conversions.address_to_locate,
                                                                     "geolocate_ip"),
     Row("mp_country_code",           "country",                     fields.country),
-    Row("amplitude_country",         "country",                     derived.country_without_code),
+    Row("amplitude_country",         "country",                     conversions.codeless_country),
     Row("$region",                   "region"),
     Row("$city",                     "city"),
     Row("$latitude",                 "location_lat"),
@@ -125,7 +126,33 @@ EVENT_PROPERTY_ROWS = (
     Row("$referring_domain",  "referring_domain",                   fields.attribution),
 )
 """Keys of `event_properties` that Mixpanel knows by another name; the originals stay as well."""
+
+# Reserved and default properties of profiles: for Mixpanel's reports and messages. The profile has
+# the same under the source's own names.
+OF_THE_PERSON = (
+    Row("$email",        ("email", "Email")),
+    Row("$name",         ("name", "Name")),
+    Row("$first_name",   "first_name"),
+    Row("$last_name",    "last_name"),
+    Row("$phone",        ("phone", "Phone")),
+    Row("$avatar",       "avatar"),
+)
+"""Keys of `user_properties` that Mixpanel knows by a name of its own."""
+
+OF_THE_RECORD = (
+    Row("$city",         "city"),
+    Row("$region",       "region"),
+    Row("$country_code", "country",             fields.country),
+    Row("$created",      "user_creation_time",  conversions.date),
+)
+"""Columns that say something of the person."""
 # fmt: on
+
+RENAMED_ATTRIBUTION = {
+    "initial_referrer": "$initial_referrer",
+    "initial_referring_domain": "$initial_referring_domain",
+}
+"""First attribution that Mixpanel has by another name; all other keeps its own."""
 
 ROWS = ENVELOPE + PROPERTIES + PROFILES
 """Every row that reads a column."""

@@ -1,11 +1,13 @@
-"""The time of a record as Mixpanel takes it, and whether Mixpanel still keeps what is so old."""
+"""Events for `/import`: their time as Mixpanel takes it, what all of them carry, their body."""
 
 from __future__ import annotations
 
-from singer_delivery.model import Note, Unmappable
+from typing import Any
 
-from target_mixpanel.mappings.mixpanel import EARLIEST, HOUR
-from target_mixpanel.mappings.settings import MappingSettings
+from singer_delivery.model import Event, Note, Unmappable
+
+from target_mixpanel.mixpanel import EARLIEST, HOUR, IMPORT
+from target_mixpanel.settings import MappingSettings
 
 EXPIRED = "expired"
 
@@ -34,3 +36,14 @@ def leaves_out(at: int, settings: MappingSettings, notes: list[Note]) -> str | N
         return EXPIRED
     notes.append(Note("older_than_retention"))
     return None
+
+
+def import_event(name: str, at: int, properties: dict[str, Any]) -> Event:
+    """Return an event.
+
+    Args:
+        name: of the event.
+        at: when it happened, in microseconds since 1970.
+        properties: of the event, its ids and time among them.
+    """
+    return Event(IMPORT, "event", name, at, {"event": name, "properties": properties})

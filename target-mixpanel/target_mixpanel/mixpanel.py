@@ -11,14 +11,13 @@ from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.values import shortened
 
 SERVICE = "Mixpanel"
+READER = "target-mixpanel"
+"""What reads records, for people."""
 IMPORT, ENGAGE, GROUPS = "/import", "/engage", "/groups"
 MERGE = "$merge"
 
 DEVICE = "$device:"
 """What Mixpanel puts before a device, and takes off it once, to tell it from a user."""
-
-PREFIX = "amplitude_"
-"""Before names that are unknown here, or that Mixpanel would act on."""
 
 MAX_NAME_CHARACTERS = 255
 """Longer event names are cut, which can make one event of two."""
@@ -75,7 +74,7 @@ GUARDED_PROFILE_KEYS = frozenset({
 """Properties of a person or a group that Mixpanel writes itself, or that would steer an update."""
 
 IDENTITY_EVENTS = frozenset({"$identify", "$create_alias", MERGE})
-"""Under Simplified ID Merge one of them makes Mixpanel refuse the whole request."""
+"""Under Simplified ID Merge one of them makes Mixpanel refuse all of the request."""
 
 MEANINGFUL_NAMES = IDENTITY_EVENTS | {
     "$session_start", "$session_end", "$hotshard_events", "$experiment_started",
@@ -98,9 +97,9 @@ IDS = IdRules(is_illegal_id, fitted_id)
 """What Mixpanel makes of ids."""
 
 
-def harmless_name(name: str) -> str:
+def harmless_name(name: str, prefix: str) -> str:
     """Return an event name that triggers nothing: itself, or without `$` behind the prefix."""
-    return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, PREFIX)
+    return records.harmless_name(name, MEANINGFUL_NAMES, MEANINGFUL_PREFIXES, prefix)
 
 
 def base_properties(version: str, source: str) -> dict[str, str]:
