@@ -6,13 +6,10 @@ PostHog's capture service (rust/capture: router, payload, v0 endpoints), as publ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import orjson
-from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict, passing
+from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict, passing
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.addresses import host_of, http_address
-from singer_delivery.io.compression import gzip_list
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
 
@@ -73,6 +70,7 @@ class BatchEndpoint:
     """
 
     name = BATCH
+    is_packed = True
 
     def __init__(
         self, host: str, api_key: str, *, historical_migration: bool, limits: Limits
@@ -80,8 +78,9 @@ class BatchEndpoint:
         self.limits = limits
         self._url = ingestion_host(host) + BATCH
         self._host = host_of(self._url)
-        envelope = {"api_key": api_key, "historical_migration": historical_migration}
-        self._head = orjson.dumps(envelope)[:-1] + b',"batch":['
+        head = {"api_key": api_key, "historical_migration": historical_migration}
+        before = orjson.dumps(head)[:-1] + b',"batch":['
+        self.envelope = Envelope(before, b"]}", is_gzipped=True)
 
     def encode(self, event: Event) -> bytes:
         """Return the event's JSON.
@@ -99,9 +98,12 @@ class BatchEndpoint:
             raise Unmappable(reason, detail)
         return encoded
 
-    def request(self, encoded: Sequence[bytes]) -> Request:
-        """Return the request that carries these events, compressed."""
-        body = gzip_list(self._head, encoded, b"]}")
+    def as_sent(self, encoded: bytes) -> bytes:
+        """Return the event as it is."""
+        return encoded
+
+    def request(self, body: bytes) -> Request:
+        """Return the request that carries a compressed body."""
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         return Request(self._url, body, headers)
 

@@ -7,7 +7,7 @@ of the person or of groups instead).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from singer_delivery.mapping.identity import Link, Who
@@ -71,7 +71,6 @@ class PostHog:
         self._name_kept = f"${source.name}_event_name"
         self._groups_kept = f"${source.name}_group_properties"
         self._of_groups: Memory[dict[str, Any]] = Memory(1024)  # about 1 MB
-        self._live_from = settings.live_from
 
     def event_name(self, name: str, call: str) -> str:
         """Return the name an event is sent under."""
@@ -116,8 +115,7 @@ class PostHog:
             events += self._updates(reading, of_groups, notes)
         if it.skipped is None and it.call != GROUP:
             events.append(self._main(reading, of_groups))
-        if self._live_from is not None:
-            notes += [YOUNG for each in events if each.at and each.at >= self._live_from]
+        notes += young(events, self._settings.live_from)
         return Mapped(events, notes)
 
     def _updates(
@@ -165,6 +163,13 @@ class PostHog:
         beside = self._source.groups_beside(reading.record, types)
         made = groups.properties(of_groups.keys, types, beside, self._groups_kept)
         return self._of_groups.keep(of_groups.content, made) if linked is None else made
+
+
+def young(events: Sequence[Event], live_from: int | None) -> list[Note]:
+    """Return a note for every event at or after this time, in microseconds since 1970."""
+    if live_from is None:
+        return []
+    return [YOUNG for each in events if each.at is not None and each.at >= live_from]
 
 
 def base_of(settings: MappingSettings, source: str) -> dict[str, Any]:

@@ -145,6 +145,11 @@ def update(
     return group_event(snapshot.group, content, uuid=uuid, moment=moment, base=base)
 
 
+def order_of(group: tuple[str, str]) -> str:
+    """Return whose order the updates of a group keep."""
+    return f"group:{group[0]}:{group[1]}"
+
+
 def group_event(
     group: tuple[str, str],
     content: Mapping[str, Any],
@@ -170,5 +175,5 @@ def group_event(
             "$group_key": key,
             "$group_set": content,
         },
-        order=f"group:{group_type}:{key}",
+        order=order_of(group),
     )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Kind = Literal["event", "link", "group", "person"]
 
 SERVICE = "PostHog"
+READER = "target-posthog"
+"""What cannot read what nests too deep, for people."""
+
 ENDPOINT = "/batch/"
 
 ALIAS, IDENTIFY = "$create_alias", "$identify"

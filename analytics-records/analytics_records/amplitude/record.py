@@ -62,7 +62,7 @@ def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]
     Raises:
         Unmappable: no column has a time (`no_time`), or only impossible ones (`time_out_of_range`).
     """
-    text = record.get("event_time")
+    text: Any = record.get("event_time")
     time = usual_time(text, record.get("server_upload_time"))
     return (
         _believable(record, notes) if time is None else (exported_moment(time, text), "event_time")

@@ -84,7 +84,7 @@ class Amplitude:
 
     def __init__(self, service: str, of_person: Sequence[str] = ()) -> None:
         self._service, self._of_person = service, ("user_properties", *of_person)
-        self._of = attrgetter(*self._of_person) if of_person else _user_properties
+        self._of_person_in = _joined(self._of_person)
         more = [(name, msgspec.Raw, NULL) for name in of_person]
         row = msgspec.defstruct("Row", [*_COLUMNS, *more], gc=False)
         message = msgspec.defstruct("Message", [("record", row)], gc=False)
@@ -125,14 +125,11 @@ class Amplitude:
         return groups_beside(record.get("group_properties"), linked)
 
     def _observed(self, row: Any) -> Observation:
-        name, column, notes, refused = row.event_type or "", "event_time", (), None
+        name = row.event_type or ""
         time = usual_time(row.event_time, row.server_upload_time)
-        if time is not None:
-            at = micros(time)
-        else:
-            at, column, notes, refused = _unusual_time(row)
-        raws = self._of(row)
-        person = raws if type(raws) is bytes else b",".join(raws)
+        when = (micros(time), "event_time", (), None) if time is not None else _unusual_time(row)
+        at, column, notes, refused = when
+        person = self._of_person_in(row)
         state = self._states.get(person) or self._states.keep(person, _state(person))
         content = b",".join((row.groups, row.group_properties))
         if name == GROUP_IDENTIFY_RECORD:
@@ -158,15 +155,22 @@ class Amplitude:
         return self._observed(self._usual(**ids, **texts, **raws))
 
 
-def _user_properties(row: Any) -> bytes:
-    return bytes(row.user_properties)
+def _joined(columns: Sequence[str]) -> Callable[[Any], bytes]:
+    """Return a function that returns what columns of a row hold, with commas between."""
+    if len(columns) == 1:
+        return lambda row: bytes(row.user_properties)
+    get = attrgetter(*columns)
+    return lambda row: b",".join(get(row))
 
 
 def _id(value: Any) -> str | int | None:
     return value if type(value) in (str, int) else clean_id(value)
 
 
-def _unusual_time(row: Any) -> tuple[int, str, tuple[Note, ...], tuple[str, str] | None]:
+_When = tuple[int, str, tuple[Note, ...], tuple[str, str] | None]
+
+
+def _unusual_time(row: Any) -> _When:
     """Return when it happened, the column that says so, what is counted, or why it has no time."""
     notes: list[Note] = []
     try:

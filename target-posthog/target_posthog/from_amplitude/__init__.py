@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from analytics_records.amplitude.source import Amplitude, layout
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.pair import Pair
 from singer_delivery.mapping.properties import PropertyTable
+from singer_delivery.model import Decision as AnyDecision
 
 from target_posthog.events import Decision, PostHog, base_of
 from target_posthog.from_amplitude.conversions import who_is
@@ -18,10 +21,10 @@ from target_posthog.from_amplitude.table import (
     PROPERTIES,
     ROWS,
 )
-from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, SERVICE, harmless_name
+from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
 
-__all__ = ["DROPPED", "ROWS", "AmplitudeMapping"]
+__all__ = ["DROPPED", "ROWS", "FromAmplitude"]
 
 PREFIX = "amplitude_"
 """Before names that are unknown here, or that PostHog would act on."""
@@ -30,19 +33,19 @@ ALSO_WRITTEN = ("$amplitude_event_name",)
 """Properties of an event that no row writes, beside those that every event has."""
 
 
-class AmplitudeMapping(Pair[Decision]):
+class FromAmplitude(Pair[Decision]):
     """Makes PostHog events of Amplitude export records."""
 
-    decision_type = Decision
+    decision_type: ClassVar[type[AnyDecision]] = Decision
 
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings
-        source, names, self.table = Amplitude(SERVICE), event_names(settings), table(settings)
+        source, names, self.table = Amplitude(READER), event_names(settings), table(settings)
         destination = PostHog(settings, source, names, self.table, who_is)
         choice = Choice(settings.include_events, settings.exclude_events)
         super().__init__(source, destination, choice)
 
-    def __reduce__(self) -> tuple[type[AmplitudeMapping], tuple[MappingSettings]]:
+    def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings]]:
         """Let another process make the same: what is compiled cannot travel."""
         return type(self), (self._settings,)
 
