@@ -14,65 +14,19 @@ age is treated alike, but that it updates profiles: they have no age.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-import orjson
-from singer_delivery.mapping.compiled import Made
 from singer_delivery.mapping.identity import Ids, Link, Who
-from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.observation import Observation
-from singer_delivery.mapping.pair import PERSON, Reading, Source
-from singer_delivery.mapping.properties import Aside, Layout, PropertyTable
-from singer_delivery.mapping.table import Row
+from singer_delivery.mapping.pair import PERSON, Reading
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
 
-from target_mixpanel import events, limits
-from target_mixpanel.decision import MixpanelDecision
-from target_mixpanel.groups import GroupKeys, GroupProfiles, NamedGroups
+from target_mixpanel.events import Events, SourceTables, check_time, leaves_out
+from target_mixpanel.groups import GroupKeys, GroupProfiles
 from target_mixpanel.hot_ids import HotIds
-from target_mixpanel.links import bare_device, merge_event, simplified_ids
-from target_mixpanel.mixpanel import (
-    GUARDED_KEYS,
-    IDS,
-    MAX_NAME_CHARACTERS,
-    MAX_PROPERTIES,
-    SERVICE,
-    base_properties,
-    harmless_name,
-)
-from target_mixpanel.people import People, PersonTable
+from target_mixpanel.links import bare_device, merge_event
+from target_mixpanel.mixpanel import IDS, MAX_NAME_CHARACTERS, SERVICE, harmless_name
+from target_mixpanel.people import MixpanelDecision, People
 from target_mixpanel.settings import MappingSettings
-
-OF_THE_USER = "user."
-"""Before what was true of the person at the time."""
-
-NO_PROPERTIES = Made({}, fit=True)
-
-
-@dataclass(frozen=True)
-class SourceTables:
-    """What of a source's records becomes which property in Mixpanel.
-
-    Attributes:
-        source: of the records.
-        layout: of its records.
-        event_names: the source's names of events to Mixpanel's.
-        properties: rows that read columns.
-        of_event_properties: rows that read keys of the event's own properties.
-        people: rows of the properties of people.
-        insert_id: makes the id of an event.
-    """
-
-    source: Source
-    layout: Layout
-    event_names: Mapping[str, str]
-    properties: tuple[Row, ...]
-    of_event_properties: tuple[Row, ...]
-    people: PersonTable
-    insert_id: Callable[[Mapping[str, Any]], str]
 
 
 class Mixpanel:
@@ -91,24 +45,20 @@ class Mixpanel:
 
     def __init__(self, settings: MappingSettings, tables: SourceTables, hot_ids: HotIds) -> None:
         self._settings, self._hot_ids = settings, hot_ids
-        self._source, self._insert_id = tables.source, tables.insert_id
+        self._source, prefix = tables.source, tables.layout.prefix
         self.devices_apart = self._simplified = settings.identity_merge == "simplified"
-        self._ids, self._prefix = Ids(IDS), tables.layout.prefix
+        self._ids = Ids(IDS)
         self._names = EventNames(
             settings.rename_events,
             tables.event_names,
-            lambda name: harmless_name(name, self._prefix),
+            lambda name: harmless_name(name, prefix),
             MAX_NAME_CHARACTERS,
             SERVICE,
         )
-        self._own_name = f"{self._prefix}event_name"
-        self._table = _property_table(settings, tables)
-        self._taken = self._table.written | GUARDED_KEYS
-        self._something = tables.layout.empty.something
-        self._of_users: Memory[Made] = Memory(1024)  # about 2 MB
-        self._group_keys = GroupKeys(settings.group_keys, self._taken, self._prefix)
-        self._people = People(self._source, tables.people, self._prefix)
-        self._groups = GroupProfiles(self._source, self._group_keys, self._prefix)
+        self._events = Events(settings, tables)
+        self._group_keys = GroupKeys(settings.group_keys, self._events.taken, prefix)
+        self._people = People(self._source, tables.people, prefix)
+        self._groups = GroupProfiles(self._source, self._group_keys, prefix)
 
     def event_name(self, name: str, call: str) -> str:
         """Return the name that an event is sent under, empty for a call.
@@ -128,7 +78,7 @@ class Mixpanel:
 
     def check_time(self, at: int) -> None:
         """Refuse a time that Mixpanel refuses: see `events.check_time`."""
-        events.check_time(at, self._settings)
+        check_time(at, self._settings)
 
     def leave_out(
         self,
@@ -158,7 +108,7 @@ class Mixpanel:
         if it.call:
             it.skipped = (no_person if it.call == PERSON else no_group) or None
         else:
-            it.skipped = events.leaves_out(it.at, self._settings, effects.notes)
+            it.skipped = leaves_out(it.at, self._settings, effects.notes)
             it.sends_event = it.skipped is None
         if due is not None:
             self._link(it, due, effects)
@@ -175,7 +125,7 @@ class Mixpanel:
             insert_id = self._source.link_uuid(record, user, device)
             made.append(merge_event(user, device, at, insert_id))
         if it.sends_event:
-            made.append(self._event(reading, self._group_keys.named(groups), notes))
+            made.append(self._events.event(reading, self._group_keys.named(groups), notes))
         made += self._people.updates(it, record, notes)
         made += self._groups.updates(it, groups, notes)
         return Mapped(made, notes)
@@ -207,68 +157,6 @@ class Mixpanel:
         it.link = due.values
         _send_link(it, due, effects)
 
-    def _event(
-        self, reading: Reading[MixpanelDecision], groups: NamedGroups, notes: list[Note]
-    ) -> Event:
-        it = reading.decision
-        properties, fit = self._properties(reading, groups)
-        properties["time"] = it.at // 1000
-        properties["$insert_id"] = self._insert_id(reading.record)
-        if self._simplified:
-            device = it.device if it.user is None else it.own_device
-            properties.update(simplified_ids(it.user, device))
-        else:
-            properties["distinct_id"] = it.distinct_id
-        if not fit or len(properties) > MAX_PROPERTIES:
-            limits.fit(properties, notes, self._taken, groups.keys, self._prefix)
-        return events.import_event(it.sent_as, it.at, properties)
-
-    def _properties(
-        self, reading: Reading[MixpanelDecision], groups: NamedGroups
-    ) -> tuple[dict[str, Any], bool]:
-        """Return the properties, and whether Mixpanel surely takes each as it is."""
-        properties, aside, unknown, fit = self._table.read(reading)
-        if reading.decision.sent_as != reading.name:
-            properties[self._own_name] = reading.name
-            fit = fit and limits.fit_as_they_are([reading.name])
-        _add(properties, groups.keys, aside)
-        fit = fit and groups.fit
-        if self._settings.user_properties_on_events:
-            of_user = self._of_the_user(self._source.person_properties(reading.record))
-            _add(properties, of_user.properties, aside)
-            fit = fit and of_user.fit
-        if aside or unknown:
-            self._table.put_aside(aside, unknown, properties)
-            fit = False
-        return properties, fit
-
-    def _of_the_user(self, of_user: Mapping[str, Any]) -> Made:
-        """Return what was true of the person at the time, as properties of the event."""
-        if not of_user:
-            return NO_PROPERTIES
-        content = orjson.dumps(of_user)
-        found = self._of_users.get(content)
-        if found is None:
-            named = {f"{OF_THE_USER}{k}": v for k, v in self._something(of_user).items()}
-            made = Made(named, limits.fit_as_they_are(named.values()))
-            found = self._of_users.keep(content, made)
-        return found
-
-
-def _property_table(settings: MappingSettings, tables: SourceTables) -> PropertyTable:
-    conditions = [settings.identity_merge, *(["geolocate_ip"] if settings.geolocate_ip else [])]
-    prefix, source = tables.layout.prefix, tables.source.name
-    return PropertyTable(
-        tables.properties,
-        tables.of_event_properties,
-        base={**base_properties(settings.version, source), "ip": 0},
-        conditions=conditions,
-        also_written=(f"{prefix}event_name", f"{prefix}overflow"),
-        guarded=GUARDED_KEYS,
-        layout=tables.layout,
-        fit=limits.fit_as_they_are,
-    )
-
 
 def _updates_profiles(it: MixpanelDecision) -> bool:
     return bool(it.state or it.first or it.groups)
@@ -278,10 +166,3 @@ def _send_link(it: MixpanelDecision, due: Link, effects: Effects) -> None:
     it.merges = due.device
     effects.claims += due.claims
     effects.facts.insert(0, due.sent)
-
-
-def _add(properties: dict[str, Any], more: Mapping[str, Any], aside: Aside) -> None:
-    """Add properties; those they replace are put aside."""
-    if not properties.keys().isdisjoint(more):
-        aside += [(key, properties[key]) for key in more if key in properties]
-    properties.update(more)

@@ -15,10 +15,16 @@ from singer_delivery.mapping.observation import NO_GROUPS, Groups, Keys, Snapsho
 from singer_delivery.mapping.pair import Source
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
-from target_mixpanel.decision import MixpanelDecision
 from target_mixpanel.limits import fit_as_they_are
 from target_mixpanel.mixpanel import fitted_id
-from target_mixpanel.people import NOTHING, SUPERSEDED, group_profile, harmless, updates
+from target_mixpanel.people import (
+    NOTHING,
+    SUPERSEDED,
+    MixpanelDecision,
+    group_profile,
+    harmless,
+    updates,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,12 @@ import orjson
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.news import news
 from singer_delivery.mapping.observation import State
-from singer_delivery.mapping.pair import Source
+from singer_delivery.mapping.pair import PairDecision, Source
 from singer_delivery.mapping.records import put_aside
 from singer_delivery.mapping.table import Row, build
 from singer_delivery.mapping.values import digest
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
-from target_mixpanel.decision import MixpanelDecision
 from target_mixpanel.limits import fit_values
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, GUARDED_PROFILE_KEYS
 
@@ -31,6 +30,24 @@ _UNLOCATED = {"$ip": 0, "$ignore_time": True}
 
 NOTHING, SUPERSEDED = "nothing to set", "superseded"
 """Why a record that is about a profile alone updates none."""
+
+
+class MixpanelDecision(PairDecision, array_like=True, gc=False):
+    """What is decided of a record; an update is sent only when it is news.
+
+    Attributes:
+        sends_event: whether an event is sent.
+        state: digest of the state of the person that is sent; empty when none is.
+        first: digest of the first attribution that is sent; empty when none is.
+        is_partial: whether the state is a part, to be laid over what was sent before.
+        groups: which of the record's snapshots of groups are sent, by their number.
+    """
+
+    sends_event: bool = False
+    state: str = ""
+    first: str = ""
+    is_partial: bool = False
+    groups: tuple[int, ...] = ()
 
 
 class Profile(NamedTuple):

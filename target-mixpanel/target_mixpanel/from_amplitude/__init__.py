@@ -9,8 +9,8 @@ from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.pair import Pair
 from singer_delivery.model import Decision
 
-from target_mixpanel.decision import MixpanelDecision
-from target_mixpanel.destination import Mixpanel, SourceTables
+from target_mixpanel.destination import Mixpanel
+from target_mixpanel.events import SourceTables
 from target_mixpanel.from_amplitude.conversions import insert_id
 from target_mixpanel.from_amplitude.table import (
     COLUMNS,
@@ -23,7 +23,7 @@ from target_mixpanel.from_amplitude.table import (
 )
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.mixpanel import READER
-from target_mixpanel.people import PersonTable
+from target_mixpanel.people import MixpanelDecision, PersonTable
 from target_mixpanel.settings import MappingSettings
 
 PEOPLE = PersonTable(OF_THE_PERSON, OF_THE_RECORD, RENAMED_ATTRIBUTION)
