@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
-from singer_delivery.mapping.cleaning import readable
-from singer_delivery.model import Event, Mapped, RecordMapping, Unmappable
+from singer_delivery.model import Event, RecordMapping, Unmappable
 
-from tests.singer_delivery.sources.columns import COLUMNS
-from tests.singer_delivery.sources.remembering import Remembering
+from tests.analytics_records.columns import COLUMNS
+from tests.pairs.walk import KnownFacts, Outcome, walked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 thorough = settings(deadline=None, max_examples=200)
 
@@ -83,26 +82,26 @@ def records(keys: Collection[str]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def outcome(mapping: RecordMapping, record: dict) -> Mapped | tuple[str, str]:
+def outcome(mapping: RecordMapping, record: dict) -> Outcome | tuple[str, str]:
     """Return what becomes of a record that is not clean yet, or why nothing does."""
     try:
-        return mapping(readable(record, "Elsewhere"), Remembering())
+        return walked(mapping, record, KnownFacts())
     except Unmappable as error:
         return (error.reason, error.detail)
 
 
-def made_twice(mapping: RecordMapping, record: dict) -> tuple[Event, ...]:
+def made_twice(mapping: RecordMapping, record: dict) -> Sequence[Event]:
     """Return what becomes of a record, after seeing that it is the same twice and harms nothing."""
     before = copy.deepcopy(record)
     result, again = outcome(mapping, record), outcome(mapping, record)
     assert repr(record) == repr(before)
     assert repr(result) == repr(again)
-    return result.events if isinstance(result, Mapped) else ()
+    return result.events if isinstance(result, Outcome) else ()
 
 
 def ordered(result: Any) -> Any:
     """Forget the order of keys, which is that of the record."""
-    if not isinstance(result, Mapped):
+    if not isinstance(result, Outcome):
         return result
     sent = [orjson.dumps(made.body, option=orjson.OPT_SORT_KEYS) for made in result.events]
     return sent, result.skipped, sorted(map(repr, result.notes))
