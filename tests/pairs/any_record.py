@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
-from singer_delivery.model import Event, RecordMapping, Unmappable
+from singer_delivery.model import Event, Unmappable
 
 from tests.analytics_records.columns import COLUMNS
-from tests.pairs.walk import KnownFacts, Outcome, walked
+from tests.pairs.walk import Walk, Walked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
 thorough = settings(deadline=None, max_examples=200)
 
@@ -82,26 +82,26 @@ def records(keys: Collection[str]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def outcome(mapping: RecordMapping, record: dict) -> Outcome | tuple[str, str]:
+def outcome(walk: Walk, record: dict) -> Walked | tuple[str, str]:
     """Return what becomes of a record that is not clean yet, or why nothing does."""
     try:
-        return walked(mapping, record, KnownFacts())
+        return walk.walks(record)
     except Unmappable as error:
         return (error.reason, error.detail)
 
 
-def made_twice(mapping: RecordMapping, record: dict) -> Sequence[Event]:
+def made_twice(walk: Walk, record: dict) -> tuple[Event, ...]:
     """Return what becomes of a record, after seeing that it is the same twice and harms nothing."""
     before = copy.deepcopy(record)
-    result, again = outcome(mapping, record), outcome(mapping, record)
+    result, again = outcome(walk, record), outcome(walk, record)
     assert repr(record) == repr(before)
     assert repr(result) == repr(again)
-    return result.events if isinstance(result, Outcome) else ()
+    return result.events if isinstance(result, Walked) else ()
 
 
 def ordered(result: Any) -> Any:
     """Forget the order of keys, which is that of the record."""
-    if not isinstance(result, Outcome):
+    if not isinstance(result, Walked):
         return result
     sent = [orjson.dumps(made.body, option=orjson.OPT_SORT_KEYS) for made in result.events]
     return sent, result.skipped, sorted(map(repr, result.notes))

@@ -23,6 +23,7 @@ from singer_delivery.model import (
     Mapped,
     Note,
     RecordMapping,
+    Unmappable,
 )
 
 UUID = "5a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a"
@@ -112,10 +113,14 @@ class Walk:
         return self.walks_line(orjson.dumps(readable(row, "Elsewhere")))
 
     def walks_line(self, line: bytes, *, is_message: bool = False) -> Walked:
-        """Walk the record of a line and learn nothing."""
-        effects = Effects()
-        observation = self.mapping.observe(line, is_message=is_message)
-        decision: Decision = self.mapping.decide(observation, self.known, effects)
+        """Walk the record of a line and learn nothing. A message comes to the same."""
+        if not is_message:
+            message = b'{"type":"RECORD","stream":"events","record":%b}' % line
+            assert repr(self._decides(line)) == repr(self._decides(message, is_message=True))
+        decided = self._decides(line, is_message=is_message)
+        if isinstance(decided, Unmappable):
+            raise decided
+        decision, effects = decided
         if not decision.sends:
             assert [*effects.claims, *effects.facts, *effects.kept] == [], "nothing tells of it"
             return Walked(decision, effects)
@@ -125,6 +130,16 @@ class Walk:
         assert deferred == effects.kept
         assert all(event.deferred for event in mapped.events if event.facts)
         return Walked(decision, effects, tuple(mapped.events), tuple(mapped.notes))
+
+    def _decides(
+        self, line: bytes, *, is_message: bool = False
+    ) -> tuple[Decision, Effects] | Unmappable:
+        effects = Effects()
+        try:
+            observation = self.mapping.observe(line, is_message=is_message)
+            return self.mapping.decide(observation, self.known, effects), effects
+        except Unmappable as error:
+            return error
 
     def _maps(self, record: Mapping[str, Any], decision: Decision) -> Mapped:
         travelled = msgspec.msgpack.decode(

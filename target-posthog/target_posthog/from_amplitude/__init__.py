@@ -40,7 +40,11 @@ class FromAmplitude(Pair[Decision]):
 
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings
-        source, names, self.table = Amplitude(READER), event_names(settings), table(settings)
+        source, names, self.table = (
+            Amplitude(READER),
+            event_names(settings),
+            property_table(settings),
+        )
         destination = PostHog(settings, source, names, self.table, who_is)
         choice = Choice(settings.include_events, settings.exclude_events)
         super().__init__(source, destination, choice)
@@ -59,7 +63,7 @@ def event_names(settings: MappingSettings) -> EventNames:
     return EventNames(settings.rename_events, EVENT_NAMES, harmless, MAX_NAME_CHARACTERS, SERVICE)
 
 
-def table(settings: MappingSettings) -> PropertyTable:
+def property_table(settings: MappingSettings) -> PropertyTable:
     """Return the table of properties, compiled."""
     return PropertyTable(
         PROPERTIES,

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from target_posthog.mappings import amplitude_table, outcomes, posthog
-from target_posthog.mappings.amplitude import DROPPED, ROWS
+from target_posthog import posthog
+from target_posthog.from_amplitude.table import (
+    CONDITIONS,
+    COUNTED,
+    DEAD_LETTERS,
+    DROPPED,
+    EVENT_PROPERTY_ROWS,
+    ROWS,
+)
 
-from tests.singer_delivery.sources.columns import COLUMNS
-from tests.singer_delivery.sources.remembering import the
-from tests.target_posthog.mappings.remembering import Importing
+from tests.analytics_records.columns import COLUMNS
+from tests.pairs.walk import the
+from tests.target_posthog.from_amplitude.remembering import Importing
 from tools import posthog_page
 
 
@@ -36,7 +43,7 @@ def _names(value: object) -> set[str]:
 
 def test_every_condition_is_explained() -> None:
     used = {row.when for row in ROWS if row.when is not None}
-    assert used == amplitude_table.CONDITIONS.keys()
+    assert used == CONDITIONS.keys()
 
 
 @pytest.mark.parametrize("key", sorted(posthog.GUARDED_KEYS))
@@ -77,7 +84,7 @@ def test_the_page_is_the_table() -> None:
 
 def test_the_page_names_every_row_every_column_and_every_outcome() -> None:
     text = posthog_page.render()
-    rows = ROWS + amplitude_table.EVENT_PROPERTY_ROWS
+    rows = ROWS + EVENT_PROPERTY_ROWS
     words = [row.to for row in rows] + [column for row in rows for column in row.columns]
-    words += [*DROPPED, *posthog.GUARDED_KEYS, *outcomes.COUNTED, *outcomes.DEAD_LETTERS]
+    words += [*DROPPED, *posthog.GUARDED_KEYS, *COUNTED, *DEAD_LETTERS]
     assert [word for word in words if f"`{word}`" not in text] == []

@@ -12,16 +12,16 @@ import orjson
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.model import Mapped, Unmappable
-from target_posthog.mappings import outcomes, posthog
-from target_posthog.mappings.amplitude import AmplitudeMapping
-from target_posthog.mappings.amplitude_table import COLUMNS, DROPPED
-from target_posthog.mappings.plain import PlainMapping
-from target_posthog.mappings.settings import MappingSettings
+from singer_delivery.model import Unmappable
+from target_posthog import posthog
+from target_posthog.from_amplitude import FromAmplitude
+from target_posthog.from_amplitude.table import COLUMNS, COUNTED, DEAD_LETTERS, DROPPED
+from target_posthog.from_columns import FromColumns
+from target_posthog.settings import MappingSettings
 
 from tests.fakes.company import Company
-from tests.singer_delivery.sources import any_record
-from tests.singer_delivery.sources.any_record import (
+from tests.pairs import any_record
+from tests.pairs.any_record import (
     FORMS,
     MEANINGFUL,
     assert_is_json,
@@ -32,15 +32,15 @@ from tests.singer_delivery.sources.any_record import (
     outcome,
     thorough,
 )
-from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row, the
-from tests.target_posthog.mappings.remembering import Importing
+from tests.pairs.walk import Walk, Walked, a_record, bodies, the
+from tests.target_posthog.from_amplitude.remembering import Importing
 
 keys = sorted({
-    *posthog.GUARDED_KEYS, *AmplitudeMapping(MappingSettings())._table.written, "amplitude_ip",
+    *posthog.GUARDED_KEYS, *FromAmplitude(MappingSettings()).table.written, "amplitude_ip",
     "amplitude_title", "amplitude_amplitude_ip", "[Amplitude] Element Hierarchy", "$revenue",
     "[Amplitude] Element Attributes", "$price", "$quantity", "$currency",
 })  # fmt: skip
-LONG_IN_USE = AmplitudeMapping(MappingSettings())
+LONG_IN_USE = Importing()
 records = any_record.records(keys)
 choices = st.builds(
     MappingSettings,
@@ -52,16 +52,20 @@ choices = st.builds(
 )
 
 
+def walk_of(chosen: MappingSettings) -> Walk:
+    return Walk(lambda: FromAmplitude(chosen))
+
+
 @thorough
 @given(records, choices)
 @example({"event_type": "Played", "user_id": "u", "event_time": "2024-03-01"}, MappingSettings())
 def test_any_record_becomes_events_or_says_why_not(record: dict, chosen: MappingSettings) -> None:
-    result = outcome(AmplitudeMapping(chosen), record)
-    event("an event" if isinstance(result, Mapped) else result[0])
-    if not isinstance(result, Mapped):
-        assert result[0] in outcomes.DEAD_LETTERS
+    result = outcome(walk_of(chosen), record)
+    event("an event" if isinstance(result, Walked) else result[0])
+    if not isinstance(result, Walked):
+        assert result[0] in DEAD_LETTERS
         return
-    assert {note.name for note in result.notes} <= outcomes.COUNTED.keys()
+    assert {note.name for note in result.notes} <= COUNTED.keys()
     assert result.events or result.skipped
     for made in result.events:
         assert_posthog_takes(made.body)
@@ -83,8 +87,8 @@ def test_the_same_record_gives_the_same_events_and_is_not_changed(
     record: dict, chosen: MappingSettings
 ) -> None:
     before = copy.deepcopy(record)
-    first = outcome(AmplitudeMapping(chosen), record)
-    again = outcome(AmplitudeMapping(chosen), dict(reversed(list(before.items()))))
+    first = outcome(walk_of(chosen), record)
+    again = outcome(walk_of(chosen), dict(reversed(list(before.items()))))
     assert repr(record) == repr(before)
     assert repr(ordered(first)) == repr(ordered(again))
 
@@ -94,15 +98,13 @@ def test_the_same_record_gives_the_same_events_and_is_not_changed(
 def test_compiled_tables_make_what_they_make_row_by_row(
     record: dict, chosen: MappingSettings
 ) -> None:
-    compiled = outcome(AmplitudeMapping(chosen), record)
-    assert repr(compiled) == repr(outcome(row_by_row(lambda: AmplitudeMapping(chosen)), record))
+    outcome(walk_of(chosen), record)  # which holds one against the other
 
 
 @thorough
 @given(records)
 def test_what_is_remembered_is_not_taken_for_another_value(record: dict) -> None:
-    fresh = AmplitudeMapping(MappingSettings())
-    assert repr(outcome(LONG_IN_USE, record)) == repr(outcome(fresh, record))
+    assert repr(outcome(LONG_IN_USE, record)) == repr(outcome(Importing(), record))
 
 
 def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
@@ -121,9 +123,9 @@ def test_what_nests_deep_is_encoded_or_refused_at_every_depth(column: str) -> No
     results = set()
     for _ in range(270):
         deep = deeper(deep, column)
-        result = outcome(AmplitudeMapping(MappingSettings()), a_record(**{column: deep}))
-        results.add(isinstance(result, Mapped))
-        for made in result.events if isinstance(result, Mapped) else ():
+        result = outcome(Importing(), a_record(**{column: deep}))
+        results.add(isinstance(result, Walked))
+        for made in result.events if isinstance(result, Walked) else ():
             orjson.dumps(made.body)
     assert results == {True, False}
 
@@ -181,6 +183,6 @@ def test_every_column_that_is_dropped_changes_nothing(column: str) -> None:
 @thorough
 @given(records, st.sampled_from(FORMS))
 def test_any_row_of_a_plain_stream_becomes_events_or_says_why_not(record: dict, form: dict) -> None:
-    mapping = PlainMapping("orders", form, ["uuid"], MappingSettings())
-    for made in made_twice(mapping, record):
+    walk = Walk(lambda: FromColumns("orders", form, ["uuid"], MappingSettings()))
+    for made in made_twice(walk, {"uuid": None, **record}):
         assert_posthog_takes(made.body)

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.endpoint import Judgement, Limits, Reply, Verdict
+from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.transport import Transport
 from singer_delivery.model import Event, Unmappable
-from target_posthog.endpoints import (
+from target_posthog.endpoint import (
     CLOUD_EVENTS_PER_SECOND,
     MAX_BYTES,
     MAX_EVENTS,
@@ -46,7 +46,7 @@ def event(name: Any = "Played", distinct_id: Any = "ann", **properties: Any) -> 
         "timestamp": "2024-05-01T10:00:00.123456Z",
         "properties": properties,
     }
-    return Event("/batch/", "event", "Played", "ann", None, body)
+    return Event("/batch/", "event", "Played", None, body)
 
 
 def endpoint_at(url: str, key: str = KEY, *, historical: bool = True) -> BatchEndpoint:
@@ -71,14 +71,22 @@ def transport() -> Iterator[Transport]:
     transport.close()
 
 
+def request_of(endpoint: BatchEndpoint, *encoded: bytes) -> Request:
+    """Return the request that carries these events, as the pipeline makes it."""
+    before, after, is_gzipped = endpoint.envelope
+    assert is_gzipped
+    body = before + b",".join(map(endpoint.as_sent, encoded)) + after
+    return endpoint.request(gzip.compress(body, mtime=0))
+
+
 def judged(endpoint: BatchEndpoint, transport: Transport, *events: Event) -> Judgement:
     """Send events over HTTP and return what the endpoint makes of the reply."""
     encoded = [json.dumps(each.body).encode() for each in events]
-    return endpoint.judge(transport.send(endpoint.request(encoded)), len(events))
+    return endpoint.judge(transport.send(request_of(endpoint, *encoded)), len(events))
 
 
 def unpacked(endpoint: BatchEndpoint, *events: Event) -> dict[str, Any]:
-    request = endpoint.request([endpoint.encode(each) for each in events])
+    request = request_of(endpoint, *map(endpoint.encode, events))
     envelope: dict[str, Any] = json.loads(gzip.decompress(request.body))
     return envelope
 
@@ -103,14 +111,14 @@ def test_the_envelope_holds_the_key_the_lane_and_the_events_and_nothing_else(his
 
 
 def test_no_time_of_sending_is_ever_said(endpoint):
-    request = endpoint.request([endpoint.encode(event())])
+    request = request_of(endpoint, endpoint.encode(event()))
     assert b"sent_at" not in gzip.decompress(request.body)
     assert "?" not in request.url
     assert {name.lower() for name in request.headers} == {"content-type", "content-encoding"}
 
 
 def test_the_key_travels_in_the_body_alone(endpoint):
-    request = endpoint.request([endpoint.encode(event())])
+    request = request_of(endpoint, endpoint.encode(event()))
     assert KEY not in request.url
     assert KEY not in str(request.headers)
     assert KEY in gzip.decompress(request.body).decode()
@@ -118,7 +126,7 @@ def test_the_key_travels_in_the_body_alone(endpoint):
 
 def test_the_same_events_make_the_same_bytes(endpoint):
     encoded = [endpoint.encode(event(str(n))) for n in range(5)]
-    assert endpoint.request(encoded) == endpoint.request(encoded)
+    assert request_of(endpoint, *encoded) == request_of(endpoint, *encoded)
 
 
 def test_what_is_sent_is_stored_unmoved_on_the_historical_lane(posthog, transport):
@@ -375,7 +383,7 @@ def test_no_verdict_quotes_the_login_of_an_address():
 )
 def test_the_host_is_taken_as_it_is_meant(given, meant):
     assert ingestion_host(given) == meant
-    assert endpoint_at(given).request([]).url == f"{meant}/batch/"
+    assert endpoint_at(given).request(b"").url == f"{meant}/batch/"
 
 
 @pytest.mark.parametrize(

@@ -3,27 +3,25 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from singer_delivery.errors import KeyMissing
 from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import Mapped, Unmappable
-from target_posthog.mappings.plain import PlainMapping
-from target_posthog.mappings.settings import MappingSettings
+from singer_delivery.model import Unmappable
+from target_posthog.from_columns import FromColumns
+from target_posthog.settings import MappingSettings
 
-from tests.singer_delivery.sources.remembering import UUID, Remembering
+from tests.pairs.walk import UUID, Walk, Walked
 
 ORDERS = {"event": "Order Placed", "distinct_id": "customer_id", "timestamp": "created_at"}
 AT_10 = 1_709_287_200_000_000
 ORDER = {"id": 7, "customer_id": 42, "created_at": "2024-03-01T10:00:00Z", "total": 9.5}
 
 
-class Loading:
+class Loading(Walk):
     def __init__(self, stream: str, columns: dict[str, str], *keys: str, **settings: Any) -> None:
-        self.known = Remembering()
-        self.mapping = PlainMapping(stream, columns, keys, MappingSettings(**settings))
+        super().__init__(lambda: FromColumns(stream, columns, keys, MappingSettings(**settings)))
 
-    def reads(self, **row: Any) -> Mapped:
-        mapped = self.mapping(row, self.known)
-        self.known.learn(mapped)
-        return mapped
+    def reads(self, **row: Any) -> Walked:
+        return self.reads_row(row)
 
 
 def order(**row: Any) -> dict[str, Any]:
@@ -32,7 +30,8 @@ def order(**row: Any) -> dict[str, Any]:
 
 
 def test_a_row_becomes_an_event() -> None:
-    (event,) = Loading("orders", ORDERS, "id", version="1").reads(**ORDER).events
+    mapped = Loading("orders", ORDERS, "id", version="1").reads(**ORDER)
+    (event,) = mapped.events
     assert event.body == {
         "event": "Order Placed",
         "distinct_id": "42",
@@ -47,7 +46,7 @@ def test_a_row_becomes_an_event() -> None:
             "analytics_source": "orders",
         },
     }
-    assert (event.kind, event.person, event.at) == ("event", "42", AT_10)
+    assert (event.kind, mapped.order_of(event), event.at) == ("event", "42", AT_10)
 
 
 def test_the_uuid_column_wins_when_it_holds_one() -> None:
@@ -61,7 +60,9 @@ def test_the_uuid_column_wins_when_it_holds_one() -> None:
 
 @pytest.mark.parametrize("keys", [(), ("missing",)])
 def test_without_a_key_the_uuid_is_of_the_whole_row(keys: tuple[str, ...]) -> None:
-    reads = Loading("orders", ORDERS, *keys).reads
+    def reads(**row: Any) -> Walked:
+        return Loading("orders", ORDERS, *keys).reads(**row, **dict.fromkeys(keys))
+
     one, same, other = (
         reads(**ORDER).events[0].body["uuid"],
         reads(**dict(reversed(ORDER.items())), _dead_letter={"x": 1}).events[0].body["uuid"],
@@ -96,6 +97,12 @@ def test_a_long_id_stays_readable() -> None:
     assert body["properties"]["customer_id"] == "x" * 300
 
 
+def test_a_row_without_a_column_of_its_key_ends_the_run_with_words() -> None:
+    with pytest.raises(KeyMissing, match="`id`") as caught:
+        Loading("orders", ORDERS, "id").reads(customer_id=42, created_at="2024")
+    assert "orders" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("row", "reason", "column"),
     [
@@ -116,8 +123,10 @@ USERS = {"person": "user_id"}
 
 
 def test_a_row_becomes_a_person_without_a_time_of_its_own() -> None:
-    (event,) = Loading("users", USERS).reads(user_id="u1", plan="pro", none=None).events
-    assert (event.kind, event.name, event.person, event.at) == ("person", "$set", "u1", None)
+    mapped = Loading("users", USERS).reads(user_id="u1", plan="pro", none=None)
+    (event,) = mapped.events
+    assert (event.kind, event.name, event.at) == ("person", "$set", None)
+    assert mapped.order_of(event) == "u1"
     assert event.body["properties"]["$set"] == {"plan": "pro"}
     assert "timestamp" not in event.body
 
@@ -125,7 +134,8 @@ def test_a_row_becomes_a_person_without_a_time_of_its_own() -> None:
 def test_a_person_goes_only_when_it_changed() -> None:
     users = Loading("users", USERS)
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
-    assert users.reads(user_id="u1", plan="pro") == Mapped((), "unchanged")
+    again = users.reads(user_id="u1", plan="pro")
+    assert (again.events, again.skipped, again.notes) == ((), "unchanged", ())
     assert len(users.reads(user_id="u1", plan="free").events) == 1
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
     assert len(users.reads(user_id="u2", plan="pro").events) == 1
@@ -161,14 +171,16 @@ FIRMS = {"group": "firm", "key": "firm_id"}
 
 def test_a_row_becomes_a_group() -> None:
     firms = Loading("firms", FIRMS)
-    (event,) = firms.reads(firm_id=5, size=3).events
-    assert (event.kind, event.name, event.person) == ("group", "$groupidentify", "group:firm:5")
+    mapped = firms.reads(firm_id=5, size=3)
+    (event,) = mapped.events
+    assert (event.kind, event.name) == ("group", "$groupidentify")
+    assert mapped.order_of(event) == "group:firm:5"
     assert event.body["distinct_id"] == "$firm_5"
     assert event.body["properties"]["$group_key"] == "5"
     assert event.body["properties"]["$group_set"] == {"size": 3}
-    assert [claim.kind for claim in event.claims] == ["group_type", "group_types"]
+    assert [claim.kind for claim in mapped.effects.claims] == ["group_type", "group_types"]
     assert firms.reads(firm_id=5, size=3).skipped == "unchanged"
-    assert firms.reads(firm_id=5, size=4).events[0].claims == ()
+    assert firms.reads(firm_id=5, size=4).effects.claims == []
 
 
 def test_a_group_of_a_type_that_is_not_linked_is_left_out() -> None:
@@ -191,5 +203,5 @@ def test_a_group_of_a_type_that_is_not_linked_is_left_out() -> None:
 )
 def test_a_stream_that_is_not_described_is_refused_with_words(columns: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        PlainMapping("orders", columns, [], MappingSettings())
+        FromColumns("orders", columns, [], MappingSettings())
     assert "`orders`" in str(caught.value)

@@ -4,15 +4,16 @@ import pytest
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Fact
 
-from tests.singer_delivery.sources.remembering import Remembering, a_record, kinds, note_names, the
-from tests.target_posthog.mappings.remembering import Importing
+from tests.pairs.walk import Remembering, a_record, kinds, note_names, the
+from tests.target_posthog.from_amplitude.remembering import Importing
 
 AT_10 = 1_709_287_200_000_000
 LATER = "2024-03-01 11:00:00.000000"
 
 
 def test_the_device_is_merged_into_the_user_by_an_alias() -> None:
-    link = the("link", Importing(version="1.2").reads(device_id="d1"))
+    mapped = Importing(version="1.2").reads(device_id="d1")
+    link = the("link", mapped)
     assert link.body == {
         "event": "$create_alias",
         "distinct_id": "u1",
@@ -27,7 +28,7 @@ def test_the_device_is_merged_into_the_user_by_an_alias() -> None:
             "alias": "d1",
         },
     }
-    assert (link.person, link.merges, link.at) == ("u1", "d1", AT_10)
+    assert (mapped.order_of(link), mapped.merges, link.at) == ("u1", "d1", AT_10)
 
 
 def test_the_device_is_merged_into_the_user_by_an_identify() -> None:
@@ -47,9 +48,9 @@ def test_the_link_comes_before_the_event_and_has_the_same_ids() -> None:
 
 
 def test_the_owner_is_a_claim_and_the_link_a_fact() -> None:
-    link = the("link", Importing().reads(device_id="d1"))
-    assert link.claims == (Fact("owner", "d1", "u1", AT_10),)
-    assert link.facts == (Fact("link", "d1", "u1", AT_10),)
+    effects = Importing().reads(device_id="d1").effects
+    assert effects.claims == [Fact("owner", "d1", "u1", AT_10)]
+    assert effects.facts == [Fact("link", "d1", "u1", AT_10)]
 
 
 def test_a_pair_is_linked_once() -> None:
@@ -61,17 +62,18 @@ def test_a_pair_is_linked_once() -> None:
 def test_a_second_device_of_the_user_is_linked_too() -> None:
     importing = Importing()
     importing.reads(device_id="d1")
-    assert the("link", importing.reads(device_id="d2")).merges == "d2"
+    second = importing.reads(device_id="d2")
+    assert kinds(second) == ["link", "event"]
+    assert second.merges == "d2"
 
 
 def test_a_link_that_was_cut_off_is_sent_again_the_same_to_the_letter() -> None:
     importing = Importing()
-    first = importing.mapping(a_record(device_id="d1"), importing.known)
-    importing.known.cut_off(first)
-    again = importing.mapping(a_record(device_id="d1", event_time=LATER), importing.known)
+    first = importing.cut_off(device_id="d1")
+    again = importing.walks(a_record(device_id="d1", event_time=LATER))
     assert the("link", again).body == the("link", first).body
-    assert the("link", again).facts == the("link", first).facts
-    assert the("link", again).claims == ()
+    assert again.effects.facts == first.effects.facts
+    assert again.effects.claims == []
     assert the("link", again).at == the("link", first).at == AT_10
 
 
@@ -80,7 +82,7 @@ def test_a_second_user_on_a_device_is_a_conflict_and_not_linked() -> None:
     importing.reads(device_id="d1")
     mapped = importing.reads(user_id="u2", device_id="d1")
     assert kinds(mapped) == ["event"]
-    assert mapped.events[0].body["distinct_id"] == mapped.events[0].person == "u2"
+    assert mapped.events[0].body["distinct_id"] == mapped.order_of(mapped.events[0]) == "u2"
     (note,) = mapped.notes
     assert note.name == "identity_conflict"
     assert note.example == "device d1 belongs to u1, also seen with u2"
@@ -92,7 +94,7 @@ def test_a_device_alone_is_its_own_person_before_it_is_linked_and_its_owners_aft
     before = importing.reads(user_id=None, device_id="d1")
     importing.reads(device_id="d1")
     after = importing.reads(user_id=None, device_id="d1")
-    assert (before.events[0].person, after.events[0].person) == ("d1", "u1")
+    assert (before.decision.person, after.decision.person) == ("d1", "u1")
     assert before.events[0].body["distinct_id"] == after.events[0].body["distinct_id"] == "d1"
 
 
@@ -103,7 +105,7 @@ def test_a_device_alone_is_its_own_person_before_it_is_linked_and_its_owners_aft
 def test_there_is_no_link_without_two_ids(user: str | None, device: str | None) -> None:
     mapped = Importing().reads(user_id=user, device_id=device)
     assert kinds(mapped) == ["event"]
-    assert mapped.events[0].claims == ()
+    assert mapped.effects.claims == []
 
 
 def test_without_links_nobody_owns_a_device() -> None:
@@ -117,7 +119,7 @@ def test_without_links_nobody_owns_a_device() -> None:
 def test_without_links_an_owner_of_an_earlier_run_does_not_count() -> None:
     importing = Importing(link_identities="none")
     importing.known.facts["owner", "d1"] = Fact("owner", "d1", "u1", AT_10)
-    assert importing.reads(user_id=None, device_id="d1").events[0].person == "d1"
+    assert importing.reads(user_id=None, device_id="d1").decision.person == "d1"
 
 
 def test_an_excluded_record_still_sends_its_link_and_nothing_else() -> None:
@@ -175,4 +177,5 @@ def test_an_event_is_renamed(old: str, new: str) -> None:
 def test_nothing_is_known_to_a_mapping_but_what_it_is_told() -> None:
     importing = Importing()
     importing.reads(device_id="d1")
-    assert kinds(importing.mapping(a_record(device_id="d1"), Remembering())) == ["link", "event"]
+    importing.known = Remembering()
+    assert kinds(importing.walks(a_record(device_id="d1"))) == ["link", "event"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.singer_delivery.sources.remembering import note_names
-from tests.target_posthog.mappings.remembering import Importing
+from tests.pairs.walk import note_names
+from tests.target_posthog.from_amplitude.remembering import Importing
 
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
 FREE, PRO = {"plan": "free"}, {"plan": "pro"}
@@ -114,7 +114,7 @@ def test_a_snapshot_that_sets_nothing_is_not_remembered() -> None:
     importing = Importing()
     mapped = importing.reads(user_properties={"a": None})
     assert told(mapped) == {}
-    assert mapped.events[0].facts == ()
+    assert mapped.effects.facts == []
 
 
 def test_set_once_never_overwrites() -> None:
@@ -126,7 +126,7 @@ def test_set_once_never_overwrites() -> None:
 def test_none_sends_none_and_remembers_none() -> None:
     mapped = Importing(person_properties="none").reads(user_properties=PRO)
     assert told(mapped) == {}
-    assert mapped.events[0].facts == ()
+    assert mapped.effects.facts == []
 
 
 def test_an_anonymous_event_makes_no_profile_when_only_the_identified_have_one() -> None:
@@ -134,7 +134,7 @@ def test_an_anonymous_event_makes_no_profile_when_only_the_identified_have_one()
     mapped = importing.reads(user_id=None, device_id="d1", user_properties=PRO)
     assert mapped.events[0].body["properties"]["$process_person_profile"] is False
     assert told(mapped) == {}
-    assert mapped.events[0].facts == ()
+    assert mapped.effects.facts == []
     known = importing.reads(device_id="d1", user_properties=PRO)
     assert "$process_person_profile" not in known.events[-1].body["properties"]
     assert told(known) == {"$set": PRO}

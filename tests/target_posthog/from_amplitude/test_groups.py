@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from singer_delivery.mapping.values import digest, stable_uuid
 from singer_delivery.model import Fact
-from target_posthog.mappings.settings import MappingSettings
+from target_posthog.settings import MappingSettings
 
-from tests.singer_delivery.sources.remembering import kinds, note_names, the
-from tests.target_posthog.mappings.remembering import Importing
+from tests.pairs.walk import kinds, note_names, the
+from tests.target_posthog.from_amplitude.remembering import Importing
 
 AT_10 = 1_709_287_200_000_000
 T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (11, 12))
@@ -65,8 +65,8 @@ def test_a_group_update_comes_before_the_event() -> None:
             "$group_set": {"size": 3},
         },
     }
-    assert update.person == "group:firm:f1"
-    assert update.facts == (Fact("group", "firm\x1ff1", digest(content), AT_10),)
+    assert mapped.order_of(update) == "group:firm:f1"
+    assert mapped.effects.facts == [Fact("group", "firm\x1ff1", digest(content), AT_10)]
 
 
 def size(importing: Importing, size: int, event_time: str) -> Any:
@@ -93,16 +93,16 @@ def test_what_names_no_group_updates_none(of_groups: dict) -> None:
 def test_the_first_five_types_are_claimed_and_linked() -> None:
     importing = Importing()
     mapped = importing.reads(groups={"a": ["1"], "b": ["1"]})
-    assert mapped.events[0].claims == (
+    assert mapped.effects.claims == [
         Fact("group_type", "a", "0", AT_10),
         Fact("group_type", "b", "1", AT_10),
         Fact("group_types", "count", "2", AT_10),
-    )
+    ]
     again = importing.reads(groups={"b": ["1"], "c": ["1"]})
-    assert again.events[0].claims == (
+    assert again.effects.claims == [
         Fact("group_type", "c", "2", AT_10),
         Fact("group_types", "count", "3", AT_10),
-    )
+    ]
 
 
 def test_a_sixth_type_is_kept_and_counted_and_not_linked() -> None:
@@ -117,12 +117,13 @@ def test_a_sixth_type_is_kept_and_counted_and_not_linked() -> None:
     assert [(n.name, n.example) for n in mapped.notes] == [("group_type_beyond_five", "type5")]
 
 
-def test_the_claims_are_on_the_first_event_that_needs_them() -> None:
+def test_the_claims_are_made_before_anything_that_needs_them() -> None:
     mapped = Importing().reads(
         device_id="d1", groups={"a": ["1"]}, group_properties={"a": {"1": {"x": 1}}}
     )
     assert kinds(mapped) == ["link", "group", "event"]
-    assert [len(event.claims) for event in mapped.events] == [1, 2, 0]
+    claimed = [fact.kind for fact in mapped.effects.claims]
+    assert claimed == ["owner", "group_type", "group_types"]
 
 
 def test_the_types_of_the_setting_win() -> None:

@@ -9,8 +9,8 @@ import pytest
 from singer_delivery.mapping.values import session_uuid, stable_uuid
 from singer_delivery.model import Unmappable
 
-from tests.singer_delivery.sources.remembering import UUID, a_record, note_names
-from tests.target_posthog.mappings.remembering import Importing
+from tests.pairs.walk import UUID, a_record, note_names
+from tests.target_posthog.from_amplitude.remembering import Importing
 
 MISSING = object()
 HOUR_10 = 1_709_287_200_000  # 2024-03-01 10:00:00 UTC in milliseconds
@@ -297,7 +297,7 @@ def test_a_long_id_is_shortened_and_whole_beside_it() -> None:
     cut = "ü" * 75 + "-" + hashlib.sha256(whole.encode()).hexdigest()[:16]
     mapped = Importing().reads(user_id=whole, device_id="d1")
     link, event = mapped.events
-    assert event.body["distinct_id"] == link.body["distinct_id"] == event.person == cut
+    assert event.body["distinct_id"] == link.body["distinct_id"] == mapped.decision.person == cut
     assert event.body["properties"]["$amplitude_user_id"] == whole
     assert note_names(mapped) == ["long_id"]
 
@@ -344,8 +344,9 @@ def test_the_reason_quotes_no_value() -> None:
 
 
 def test_an_event_goes_to_batch_with_what_the_report_needs() -> None:
-    (event,) = Importing().reads().events
-    assert (event.endpoint, event.kind, event.name, event.person) == (
+    mapped = Importing().reads()
+    (event,) = mapped.events
+    assert (event.endpoint, event.kind, event.name, mapped.order_of(event)) == (
         "/batch/",
         "event",
         "Played",
