@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from singer_delivery.errors import KeyMissing
 from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import Fact, Mapped, Unmappable
-from target_mixpanel.mappings.plain import PlainMapping
+from singer_delivery.model import Fact, Unmappable
+from target_mixpanel.from_columns import FromColumns
 
-from tests.singer_delivery.sources.remembering import AT_10, UUID, Remembering, note_names
-from tests.target_mixpanel.mappings.remembering import (
+from tests.pairs.walk import AT_10, UUID, Walk, Walked, note_names
+from tests.target_mixpanel.importing import (
     HOUR,
     assert_mixpanel_takes,
     settings,
@@ -21,17 +22,15 @@ ORDERS = {"event": "Order Placed", "distinct_id": "customer_id", "timestamp": "c
 ORDER = {"id": 7, "customer_id": 42, "created_at": "2024-03-01T10:00:00Z", "total": 9.5}
 
 
-class Loading:
+class Loading(Walk):
     def __init__(self, stream: str, columns: dict[str, str], *keys: str, **chosen: Any) -> None:
-        self.known = Remembering()
-        self.mapping = PlainMapping(stream, columns, keys, settings(**chosen))
+        super().__init__(lambda: FromColumns(stream, columns, keys, settings(**chosen)))
 
-    def reads(self, **row: Any) -> Mapped:
-        mapped = self.mapping(row, self.known)
-        self.known.learn(mapped)
-        for event in mapped.events:
+    def reads(self, **row: Any) -> Walked:
+        walked = self.reads_row(row)
+        for event in walked.events:
             assert_mixpanel_takes(event)
-        return mapped
+        return walked
 
 
 def order(**row: Any) -> dict[str, Any]:
@@ -40,7 +39,8 @@ def order(**row: Any) -> dict[str, Any]:
 
 
 def test_a_row_becomes_an_event() -> None:
-    (event,) = Loading("orders", ORDERS, "id", version="1").reads(**ORDER).events
+    mapped = Loading("orders", ORDERS, "id", version="1").reads(**ORDER)
+    (event,) = mapped.events
     assert event.body == {
         "event": "Order Placed",
         "properties": {
@@ -55,7 +55,7 @@ def test_a_row_becomes_an_event() -> None:
             "analytics_source": "orders",
         },
     }
-    assert (event.endpoint, event.kind, event.person) == ("/import", "event", "42")
+    assert (event.endpoint, event.kind, mapped.order_of(event)) == ("/import", "event", "42")
     assert (event.at, event.deferred) == (AT_10, False)
 
 
@@ -137,6 +137,13 @@ def test_what_is_older_than_the_retention_is_counted_or_left_out() -> None:
     assert (left_out.events, left_out.skipped) == ((), "expired")
 
 
+def test_a_row_without_its_key_ends_the_run() -> None:
+    orders = Loading("orders", ORDERS, "id", "line")
+    with pytest.raises(KeyMissing, match="of stream 'orders' lacks its key property `line`"):
+        orders.reads(**ORDER)
+    assert orders.reads(**ORDER, line=None).skipped is None
+
+
 USERS = {"person": "user_id"}
 
 
@@ -155,7 +162,7 @@ def test_a_row_becomes_a_profile() -> None:
 def test_two_streams_of_the_same_people_do_not_take_each_others_place() -> None:
     (one,) = Loading("users", USERS).reads(user_id="u1", plan="pro").events
     (other,) = Loading("scores", USERS).reads(user_id="u1", score=3).events
-    assert one.person != other.person
+    assert one.order != other.order
     assert {one.body["$distinct_id"], other.body["$distinct_id"]} == {"u1"}
     assert {fact.name for fact in one.facts}.isdisjoint(fact.name for fact in other.facts)
 
@@ -163,7 +170,9 @@ def test_two_streams_of_the_same_people_do_not_take_each_others_place() -> None:
 def test_a_person_goes_only_when_it_changed() -> None:
     users = Loading("users", USERS)
     assert len(users.reads(user_id="u1", plan="pro").events) == 1
-    assert users.reads(user_id="u1", plan="pro") == Mapped((), "unchanged")
+    again = users.reads(user_id="u1", plan="pro")
+    assert (again.events, again.skipped, again.notes) == ((), "unchanged", ())
+    assert again.effects.renewed == []
     assert len(users.reads(user_id="u1", plan="free").events) == 1
     assert len(users.reads(user_id="u2", plan="pro").events) == 1
 
@@ -216,7 +225,8 @@ def test_the_settings_that_send_none_count_here_too(
     columns: dict, chosen: dict, skipped: str
 ) -> None:
     loading = Loading("users", columns, **chosen)
-    assert loading.reads(user_id="u1", plan="pro") == Mapped((), skipped)
+    mapped = loading.reads(user_id="u1", plan="pro")
+    assert (mapped.events, mapped.skipped, mapped.notes) == ((), skipped, ())
     assert loading.known.facts == {}
 
 
@@ -234,5 +244,5 @@ def test_the_settings_that_send_none_count_here_too(
 )
 def test_a_stream_that_is_not_described_is_refused_with_words(columns: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        PlainMapping("orders", columns, [], settings())
+        FromColumns("orders", columns, [], settings())
     assert "`orders`" in str(caught.value)

@@ -11,15 +11,15 @@ import orjson
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
-from singer_delivery.model import Mapped, Unmappable
-from target_mixpanel.mappings import mixpanel, outcomes
-from target_mixpanel.mappings.amplitude import AmplitudeMapping
-from target_mixpanel.mappings.amplitude_table import COLUMNS, DROPPED
-from target_mixpanel.mappings.plain import PlainMapping
+from singer_delivery.model import Unmappable
+from target_mixpanel import mixpanel
+from target_mixpanel.from_amplitude import FromAmplitude, table
+from target_mixpanel.from_amplitude.table import COLUMNS, DROPPED
+from target_mixpanel.from_columns import FromColumns
 
 from tests.fakes.company import Company
-from tests.singer_delivery.sources import any_record
-from tests.singer_delivery.sources.any_record import (
+from tests.pairs import any_record
+from tests.pairs.any_record import (
     FORMS,
     MEANINGFUL,
     assert_is_json,
@@ -30,8 +30,8 @@ from tests.singer_delivery.sources.any_record import (
     outcome,
     thorough,
 )
-from tests.singer_delivery.sources.remembering import a_record, bodies, row_by_row, the
-from tests.target_mixpanel.mappings.remembering import (
+from tests.pairs.walk import Walk, Walked, a_record, bodies, the
+from tests.target_mixpanel.importing import (
     Importing,
     assert_mixpanel_takes,
     settings,
@@ -39,14 +39,14 @@ from tests.target_mixpanel.mappings.remembering import (
 )
 
 if TYPE_CHECKING:
-    from target_mixpanel.mappings.settings import MappingSettings
+    from target_mixpanel.settings import MappingSettings
 
+TAKEN = FromAmplitude(settings()).destination._events.taken
 keys = sorted({
-    *mixpanel.GUARDED_KEYS, *AmplitudeMapping(settings())._table.written, "amplitude_ip", "firm",
-    "amplitude_time", "amplitude_amplitude_ip", "user.plan", "referrer", "amplitude_overflow",
-    "[Amplitude] Page URL",
+    *TAKEN, "amplitude_ip", "firm", "amplitude_time", "amplitude_amplitude_ip", "user.plan",
+    "referrer", "amplitude_overflow", "[Amplitude] Page URL",
 })  # fmt: skip
-LONG_IN_USE = AmplitudeMapping(settings())
+LONG_IN_USE = Importing()
 records = any_record.records([*keys, *mixpanel.GUARDED_PROFILE_KEYS, "email", "initial_gclid"])
 choices = st.builds(
     settings,
@@ -66,12 +66,12 @@ choices = st.builds(
 @given(records, choices)
 @example({"event_type": "Played", "user_id": "u", "event_time": "2024-03-01"}, settings())
 def test_any_record_becomes_events_or_says_why_not(record: dict, chosen: MappingSettings) -> None:
-    result = outcome(AmplitudeMapping(chosen), record)
-    event("an event" if isinstance(result, Mapped) else result[0])
-    if not isinstance(result, Mapped):
-        assert result[0] in outcomes.DEAD_LETTERS
+    result = outcome(walk(chosen), record)
+    event("an event" if isinstance(result, Walked) else result[0])
+    if not isinstance(result, Walked):
+        assert result[0] in table.DEAD_LETTERS
         return
-    assert {note.name for note in result.notes} <= outcomes.COUNTED.keys()
+    assert {note.name for note in result.notes} <= table.COUNTED.keys()
     assert result.events or result.skipped
     assert_rule_is_named(result.skipped)
     for made in result.events:
@@ -79,9 +79,13 @@ def test_any_record_becomes_events_or_says_why_not(record: dict, chosen: Mapping
         assert_mixpanel_takes(made, chosen.identity_merge)
 
 
+def walk(chosen: MappingSettings) -> Walk:
+    return Walk(lambda: FromAmplitude(chosen))
+
+
 def assert_rule_is_named(skipped: str | None) -> None:
     rule = (skipped or "expired").partition(": ")[0]
-    assert any(named.partition(": ")[0] == rule for named in outcomes.SKIPPED)
+    assert any(named.partition(": ")[0] == rule for named in table.SKIPPED)
 
 
 @thorough
@@ -90,27 +94,18 @@ def test_the_same_record_gives_the_same_events_and_is_not_changed(
     record: dict, chosen: MappingSettings
 ) -> None:
     before = copy.deepcopy(record)
-    first = outcome(AmplitudeMapping(chosen), record)
-    again = outcome(AmplitudeMapping(chosen), copy.deepcopy(before))
-    turned = outcome(AmplitudeMapping(chosen), dict(reversed(list(before.items()))))
+    first = outcome(walk(chosen), record)
+    again = outcome(walk(chosen), copy.deepcopy(before))
+    turned = outcome(walk(chosen), dict(reversed(list(before.items()))))
     assert repr(record) == repr(before)
     assert repr(first) == repr(again)
     assert repr(ordered(first)) == repr(ordered(turned))
 
 
 @thorough
-@given(records, choices)
-def test_compiled_tables_make_what_they_make_row_by_row(
-    record: dict, chosen: MappingSettings
-) -> None:
-    compiled = outcome(AmplitudeMapping(chosen), record)
-    assert repr(compiled) == repr(outcome(row_by_row(lambda: AmplitudeMapping(chosen)), record))
-
-
-@thorough
 @given(records)
 def test_what_is_remembered_is_not_taken_for_another_value(record: dict) -> None:
-    fresh = AmplitudeMapping(settings())
+    fresh = Importing()
     assert repr(outcome(LONG_IN_USE, record)) == repr(outcome(fresh, record))
 
 
@@ -118,7 +113,7 @@ def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
     importing = Importing()
     for row in chain.from_iterable(Company(events=2_000).hours().values()):
         with suppress(Unmappable):
-            importing.reads_row(orjson.loads(row))  # which holds one against the other
+            importing.reads_row(orjson.loads(row))  # a walk holds one against the other
     assert len(importing.known.facts) > 100
 
 
@@ -127,9 +122,9 @@ def test_compiled_tables_make_of_a_company_what_they_make_row_by_row() -> None:
 def test_updates_of_one_record_never_take_each_others_place(
     record: dict, chosen: MappingSettings
 ) -> None:
-    result = outcome(AmplitudeMapping(chosen), record)
-    made = result.events if isinstance(result, Mapped) else ()
-    places = [(update.endpoint, update.person) for update in made if update.deferred]
+    result = outcome(walk(chosen), record)
+    made = result.events if isinstance(result, Walked) else ()
+    places = [(update.endpoint, update.order) for update in made if update.deferred]
     assert len(set(places)) == len(places)
 
 
@@ -141,9 +136,9 @@ def test_what_nests_deep_is_fitted_or_refused_at_every_depth(column: str) -> Non
     results = set()
     for _ in range(270):
         deep = deeper(deep, column)
-        result = outcome(AmplitudeMapping(settings()), a_record(**{column: deep}))
-        results.add(isinstance(result, Mapped))
-        for made in result.events if isinstance(result, Mapped) else ():
+        result = outcome(Importing(), a_record(**{column: deep}))
+        results.add(isinstance(result, Walked))
+        for made in result.events if isinstance(result, Walked) else ():
             assert_mixpanel_takes(made)
     assert results == {True, False}
 
@@ -207,7 +202,8 @@ def test_every_column_that_is_dropped_changes_nothing(column: str) -> None:
 @thorough
 @given(records, st.sampled_from(FORMS))
 def test_any_row_of_a_plain_stream_becomes_events_or_says_why_not(record: dict, form: dict) -> None:
-    mapping = PlainMapping("orders", form, ["uuid"], settings())
-    for made in made_twice(mapping, record):
+    record = {"uuid": None, **record}
+    walk = Walk(lambda: FromColumns("orders", form, ["uuid"], settings()))
+    for made in made_twice(walk, record):
         assert_is_json(made.body)
         assert_mixpanel_takes(made)

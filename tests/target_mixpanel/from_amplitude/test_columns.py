@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from target_mixpanel.mappings import amplitude_table, mixpanel, outcomes, profile_table
-from target_mixpanel.mappings.amplitude import DROPPED, ROWS
+from target_mixpanel import mixpanel
+from target_mixpanel.from_amplitude import table
+from target_mixpanel.from_amplitude.table import DROPPED, ROWS
 
+from tests.analytics_records.columns import COLUMNS
 from tests.fakes import mixpanel_events
-from tests.singer_delivery.sources.columns import COLUMNS
-from tests.singer_delivery.sources.remembering import note_names, the
-from tests.target_mixpanel.mappings.remembering import (
+from tests.pairs.walk import note_names, the
+from tests.target_mixpanel.importing import (
     Importing,
     assert_mixpanel_takes,
     settings,
@@ -25,12 +26,12 @@ def test_every_column_has_a_row_or_a_reason_and_none_has_both() -> None:
 
 
 def test_the_columns_that_say_something_of_a_person_are_columns() -> None:
-    assert {column for row in profile_table.OF_THE_RECORD for column in row.columns} <= COLUMNS
+    assert {column for row in table.OF_THE_RECORD for column in row.columns} <= COLUMNS
 
 
 def test_every_condition_is_explained() -> None:
     used = {row.when for row in ROWS if row.when is not None}
-    assert used == amplitude_table.CONDITIONS.keys()
+    assert used == table.CONDITIONS.keys()
 
 
 # Restated on purpose: Mixpanel docs, Reserved properties and Import Events; what would change
@@ -98,7 +99,7 @@ def test_an_id_of_nobody_is_no_id(name: str, identity_merge: str) -> None:
     mapped = importing.reads(user_id=f" {name.upper()}", device_id="d1")
     (event,) = mapped.events
     assert_mixpanel_takes(event, identity_merge)
-    assert event.person == "d1"
+    assert mapped.order_of(event) == "d1"
     assert note_names(mapped) == ["illegal_user_id"]
     alone = importing.reads(user_id=None, device_id=name)
     assert note_names(alone) == ["illegal_device_id", "no_identity"]
@@ -125,11 +126,11 @@ def test_the_page_names_every_row_every_column_and_every_outcome() -> None:
     text = mixpanel_page.render()
     rows = (
         *ROWS,
-        *amplitude_table.EVENT_PROPERTY_ROWS,
-        *profile_table.OF_THE_PERSON,
-        *profile_table.OF_THE_RECORD,
+        *table.EVENT_PROPERTY_ROWS,
+        *table.OF_THE_PERSON,
+        *table.OF_THE_RECORD,
     )
     words = [row.to for row in rows] + [column for row in rows for column in row.columns]
-    words += [*DROPPED, *mixpanel.GUARDED_KEYS, *outcomes.COUNTED, *outcomes.DEAD_LETTERS]
-    words += [*outcomes.SKIPPED, *mixpanel.MEANINGFUL_NAMES]
+    words += [*DROPPED, *mixpanel.GUARDED_KEYS, *table.COUNTED, *table.DEAD_LETTERS]
+    words += [*table.SKIPPED, *mixpanel.MEANINGFUL_NAMES]
     assert [word for word in words if f"`{word}`" not in text] == []

@@ -10,8 +10,8 @@ import pytest
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Unmappable
 
-from tests.singer_delivery.sources.remembering import AT_10, UUID, a_record, note_names, the
-from tests.target_mixpanel.mappings.remembering import (
+from tests.pairs.walk import AT_10, UUID, a_record, note_names, the
+from tests.target_mixpanel.importing import (
     DAY,
     HOUR,
     NOW,
@@ -225,8 +225,9 @@ def test_an_address_is_never_stored() -> None:
 def test_a_long_id_is_shortened_and_whole_beside_it() -> None:
     whole = "ü" * 150
     cut = "ü" * 100 + "-" + hashlib.sha256(whole.encode()).hexdigest()[:16]
-    event = the("event", Importing().reads(user_id=whole, device_id="d1"))
-    assert event.body["properties"]["$user_id"] == event.person == cut
+    mapped = Importing().reads(user_id=whole, device_id="d1")
+    event = the("event", mapped)
+    assert event.body["properties"]["$user_id"] == mapped.order_of(event) == cut
     assert event.body["properties"]["amplitude_user_id"] == whole
 
 
@@ -290,9 +291,10 @@ def test_the_reason_quotes_no_value_and_names_the_service() -> None:
 
 
 def test_an_event_goes_to_import_with_what_the_report_needs() -> None:
-    (event,) = Importing().reads().events
+    mapped = Importing().reads()
+    (event,) = mapped.events
     assert (event.endpoint, event.kind, event.name) == ("/import", "event", "Played")
-    assert (event.person, event.at, event.deferred) == ("u1", AT_10, False)
+    assert (mapped.order_of(event), event.at, event.deferred) == ("u1", AT_10, False)
     assert set(event.body) == {"event", "properties"}
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from singer_delivery.mapping.values import digest
-from singer_delivery.model import Fact, Mapped
+from singer_delivery.model import Fact
 
-from tests.singer_delivery.sources.remembering import AT_10, T11, T12, kinds, note_names, the
-from tests.target_mixpanel.mappings.remembering import (
+from tests.pairs.walk import AT_10, T11, T12, Walked, kinds, note_names, the
+from tests.target_mixpanel.importing import (
     Importing,
     assert_mixpanel_takes,
     settings,
@@ -19,7 +19,7 @@ from tests.target_mixpanel.mappings.remembering import (
 SIZE = {"size": 3}
 
 
-def properties(mapped: Mapped) -> dict[str, Any]:
+def properties(mapped: Walked) -> dict[str, Any]:
     event = the("event", mapped)
     assert_mixpanel_takes(event)
     return event.body["properties"]
@@ -90,7 +90,7 @@ def test_what_is_known_of_a_group_is_an_update_for_the_end_of_the_run() -> None:
         "$ignore_time": True,
         "$set": {"size": 3},
     }
-    assert (update.endpoint, update.name, update.person) == ("/groups", "$set", "group:firm\x1ff1")
+    assert (update.endpoint, update.name, update.order) == ("/groups", "$set", "group:firm\x1ff1")
     assert (update.at, update.deferred) == (AT_10, True)
     assert update.facts == (Fact("group", "firm\x1ff1", digest(content), AT_10),)
 
@@ -116,7 +116,7 @@ def test_groups_do_not_share_what_was_told() -> None:
     )
     found = [(u.body["$group_key"], u.body["$group_id"]) for u in mapped.events[1:]]
     assert found == [("firm", "f1"), ("firm", "f2"), ("team", "f1")]
-    assert len({update.person for update in mapped.events}) == 4
+    assert len({mapped.order_of(update) for update in mapped.events}) == 4
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_groups_do_not_share_what_was_told() -> None:
 )
 def test_no_group_takes_the_place_of_another(chosen: dict, of_groups: dict) -> None:
     mapped = Importing(group_keys=chosen).reads(group_properties=of_groups)
-    assert len({event.person for event in mapped.events if event.deferred}) == 2
+    assert len({event.order for event in mapped.events if event.deferred}) == 2
 
 
 def test_a_long_group_id_is_the_same_on_event_and_profile() -> None:
@@ -171,7 +171,7 @@ def test_without_groups_none_is_told_and_the_event_still_names_them() -> None:
 # Group Identify records ---------------------------------------------------------------------
 
 
-def group_identify(importing: Importing, **fields: Any) -> Mapped:
+def group_identify(importing: Importing, **fields: Any) -> Walked:
     return importing.reads(event_type="$groupidentify", **fields)
 
 
@@ -209,8 +209,9 @@ def test_the_operations_of_a_groupidentify_record_go_in_their_order() -> None:
     for event in mapped.events:
         assert_mixpanel_takes(event)
     assert updates(mapped) == [("$set", SIZE), ("$set_once", {"first": 1}), ("$unset", ["old"])]
-    assert {event.person for event in mapped.events} == {"group:firm\x1ff1"}
-    assert [len(event.facts) for event in mapped.events] == [0, 0, 1]
+    assert {event.order for event in mapped.events} == {"group:firm\x1ff1"}
+    assert [(fact.kind, fact.name) for fact in mapped.effects.facts] == [("group", "firm\x1ff1")]
+    assert [event.facts for event in mapped.events] == [(), (), ()]
     assert [note.example for note in mapped.notes] == ["$add", "$append"]
     assert set(note_names(mapped)) == {"operations_without_counterpart"}
 

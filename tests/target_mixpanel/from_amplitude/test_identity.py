@@ -13,18 +13,18 @@ from singer_delivery.model import Event, Fact
 
 from tests.fakes.mixpanel_events import Rules, accepted, merged_ids
 from tests.fakes.mixpanel_identity import Merge, OriginalPeople, SimplifiedPeople
-from tests.singer_delivery.sources.any_record import thorough
-from tests.singer_delivery.sources.remembering import (
+from tests.pairs.any_record import thorough
+from tests.pairs.walk import (
     AT_10,
     T11,
     T12,
     Remembering,
-    a_record,
+    Walked,
     kinds,
     note_names,
     the,
 )
-from tests.target_mixpanel.mappings.remembering import DAY, NOW, Importing, years_later
+from tests.target_mixpanel.importing import DAY, NOW, Importing, years_later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 PLAN = {"plan": "pro"}
 CLAIM = Fact("owner", "d1", "u1", AT_10)
 TOLD = Fact("link", "d1", "u1", AT_10)
+
+
+def said(walked: Walked) -> tuple[str | None, list[Fact], list[Fact]]:
+    """Return who is merged, what is claimed, and what holds once the event has arrived."""
+    return walked.merges, walked.effects.claims, walked.effects.facts
+
+
+NOTHING_SAID = (None, [], [])
 
 
 def ids(event: Event) -> dict[str, Any]:
@@ -48,25 +56,29 @@ def original(**chosen: Any) -> Importing:
 
 
 def test_the_first_event_of_a_user_on_a_device_brings_the_link() -> None:
-    event = the("event", Importing().reads(device_id="d1"))
+    mapped = Importing().reads(device_id="d1")
+    event = the("event", mapped)
     assert ids(event) == {"$user_id": "u1", "$device_id": "d1"}
-    assert (event.person, event.merges) == ("u1", "d1")
-    assert (event.claims, event.facts) == ((CLAIM,), (TOLD,))
+    assert mapped.order_of(event) == "u1"
+    assert said(mapped) == ("d1", [CLAIM], [TOLD])
 
 
 def test_later_events_carry_both_ids_and_link_nothing_new() -> None:
     importing = Importing()
     importing.reads(device_id="d1")
-    event = the("event", importing.reads(device_id="d1", event_time=T11))
+    mapped = importing.reads(device_id="d1", event_time=T11)
+    event = the("event", mapped)
     assert ids(event) == {"$user_id": "u1", "$device_id": "d1"}
-    assert (event.person, event.merges, event.claims, event.facts) == ("u1", None, (), ())
+    assert mapped.order_of(event) == "u1"
+    assert said(mapped) == NOTHING_SAID
 
 
 def test_a_second_device_of_the_user_is_linked_too() -> None:
     importing = Importing()
     importing.reads(device_id="d1")
-    event = the("event", importing.reads(device_id="d2"))
-    assert (event.merges, event.facts) == ("d2", (Fact("link", "d2", "u1", AT_10),))
+    mapped = importing.reads(device_id="d2")
+    assert kinds(mapped) == ["event"]
+    assert (mapped.merges, mapped.effects.facts) == ("d2", [Fact("link", "d2", "u1", AT_10)])
 
 
 def test_a_second_user_on_a_device_goes_without_it_and_is_counted() -> None:
@@ -75,7 +87,8 @@ def test_a_second_user_on_a_device_goes_without_it_and_is_counted() -> None:
     mapped = importing.reads(user_id="u2", device_id="d1")
     event = the("event", mapped)
     assert ids(event) == {"$user_id": "u2", "amplitude_device_id": "d1"}
-    assert (event.person, event.merges, event.claims, event.facts) == ("u2", None, (), ())
+    assert mapped.order_of(event) == "u2"
+    assert said(mapped) == NOTHING_SAID
     (note,) = mapped.notes
     assert note.name == "identity_conflict"
     assert note.example == "device d1 belongs to u1, also seen with u2"
@@ -84,29 +97,31 @@ def test_a_second_user_on_a_device_goes_without_it_and_is_counted() -> None:
 
 def test_a_device_alone_stays_a_device_and_queues_behind_its_owner() -> None:
     importing = Importing()
-    before = the("event", importing.reads(user_id=None, device_id="d1"))
+    before = importing.reads(user_id=None, device_id="d1")
     importing.reads(device_id="d1")
     importing.reads(user_id="u2", device_id="d1")
-    after = the("event", importing.reads(user_id=None, device_id="d1"))
-    assert ids(before) == ids(after) == {"$device_id": "d1"}
-    assert (before.person, after.person) == ("d1", "u1")
+    after = importing.reads(user_id=None, device_id="d1")
+    assert ids(the("event", before)) == ids(the("event", after)) == {"$device_id": "d1"}
+    assert [each.order_of(the("event", each)) for each in (before, after)] == ["d1", "u1"]
     assert before.merges is after.merges is None
 
 
 def test_what_waits_for_its_device_waits_in_the_lane_that_the_device_was_in() -> None:
     importing = Importing()
-    anonymous = the("event", importing.reads(user_id=None, device_id=" d1 "))
-    assert the("event", importing.reads(device_id="d1 ")).merges == anonymous.person == "d1"
+    anonymous = importing.reads(user_id=None, device_id=" d1 ")
+    order = anonymous.order_of(the("event", anonymous))
+    assert importing.reads(device_id="d1 ").merges == order == "d1"
 
 
 def test_a_link_that_was_cut_off_comes_with_the_next_event_of_both() -> None:
     importing = Importing()
-    importing.known.cut_off(importing.mapping(a_record(device_id="d1"), importing.known))
+    importing.cut_off(device_id="d1")
     assert importing.known.recall("link", "d1") is None
     stranger = the("event", importing.reads(user_id="u2", device_id="d1", event_time=T11))
     assert ids(stranger) == {"$user_id": "u2", "amplitude_device_id": "d1"}
-    again = the("event", importing.reads(device_id="d1", event_time=T12))
-    assert (again.merges, again.claims, again.facts) == ("d1", (), (TOLD,))
+    again = importing.reads(device_id="d1", event_time=T12)
+    assert kinds(again) == ["event"]
+    assert said(again) == ("d1", [], [TOLD])
 
 
 def test_the_same_record_is_the_same_event_before_and_after_its_link_is_known() -> None:
@@ -114,7 +129,7 @@ def test_the_same_record_is_the_same_event_before_and_after_its_link_is_known() 
     first = importing.reads(device_id="d1").events[0].body
     assert importing.reads(device_id="d1").events[0].body == first
     other = Importing()
-    other.known.cut_off(other.mapping(a_record(device_id="d1"), other.known))
+    other.cut_off(device_id="d1")
     assert other.reads(device_id="d1").events[0].body == first
 
 
@@ -130,24 +145,25 @@ def test_the_same_record_is_the_same_event_before_and_after_its_link_is_known() 
     ],
 )
 def test_without_two_ids_nothing_is_linked(user: Any, device: Any, sent: dict) -> None:
-    (event,) = Importing().reads(user_id=user, device_id=device).events
+    mapped = Importing().reads(user_id=user, device_id=device)
+    (event,) = mapped.events
     assert ids(event) == sent
-    assert (event.merges, event.claims, event.facts) == (None, (), ())
+    assert said(mapped) == NOTHING_SAID
 
 
 def test_a_device_that_has_its_users_very_id_is_linked_all_the_same() -> None:
     # Mixpanel keeps it apart, as `$device:same`.
-    event = the("event", Importing().reads(user_id="same", device_id="same"))
-    assert ids(event) == {"$user_id": "same", "$device_id": "same"}
-    assert event.claims == (Fact("owner", "same", "same", AT_10),)
+    mapped = Importing().reads(user_id="same", device_id="same")
+    assert ids(the("event", mapped)) == {"$user_id": "same", "$device_id": "same"}
+    assert mapped.effects.claims == [Fact("owner", "same", "same", AT_10)]
 
 
 def test_events_of_nobody_are_kept_counted_and_wait_for_nobody() -> None:
     importing = Importing()
     one = importing.reads(user_id=None)
     other = importing.reads(user_id=None, uuid="6a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a")
-    assert note_names(one) == ["no_identity"]
-    assert one.events[0].person != other.events[0].person
+    assert note_names(one) == note_names(other) == ["no_identity"]
+    assert [each.order_of(each.events[0]) for each in (one, other)] == ["", ""]
 
 
 def test_mixpanels_prefix_is_taken_off_a_device_as_mixpanel_does() -> None:
@@ -161,22 +177,25 @@ def test_mixpanels_prefix_is_taken_off_a_device_as_mixpanel_does() -> None:
 
 @pytest.mark.parametrize("device", ["$device:", "$device:null", "$device: "])
 def test_nothing_behind_the_prefix_is_no_device(device: str) -> None:
-    (event,) = Importing().reads(device_id=device).events
+    mapped = Importing().reads(device_id=device)
+    (event,) = mapped.events
     assert ids(event)["$user_id"] == "u1"
     assert "$device_id" not in ids(event)
-    assert event.claims == ()
+    assert mapped.effects.claims == []
 
 
 def test_an_identify_record_claims_the_device_and_the_next_event_links_it() -> None:
     importing = Importing()
     called = importing.reads(event_type="$identify", device_id="d1", user_properties=PLAN)
     assert kinds(called) == ["person"]
-    assert called.events[0].claims == (CLAIM,)
-    assert TOLD not in called.events[0].facts
+    assert called.effects.claims == [CLAIM]
+    assert TOLD not in called.effects.facts
+    assert called.merges is None
     stranger = the("event", importing.reads(user_id="u2", device_id="d1"))
     assert ids(stranger) == {"$user_id": "u2", "amplitude_device_id": "d1"}
-    event = the("event", importing.reads(device_id="d1", event_time=T11))
-    assert (event.merges, event.claims, event.facts) == ("d1", (), (TOLD,))
+    mapped = importing.reads(device_id="d1", event_time=T11)
+    assert kinds(mapped) == ["event"]
+    assert said(mapped) == ("d1", [], [TOLD])
 
 
 OUT = {"exclude_events": ("Played",)}
@@ -215,10 +234,9 @@ def test_a_merge_comes_before_the_event_and_has_the_same_ids() -> None:
             "time": AT_10 // 1000,
         },
     }
-    assert (merge.endpoint, merge.person, merge.merges, merge.at) == ("/import", "u1", "d1", AT_10)
-    assert (merge.claims, merge.facts) == ((CLAIM,), (TOLD,))
+    assert (merge.endpoint, mapped.order_of(merge), merge.at) == ("/import", "u1", AT_10)
+    assert said(mapped) == ("d1", [CLAIM], [TOLD])
     assert ids(event) == {"distinct_id": "u1", "amplitude_device_id": "d1"}
-    assert (event.merges, event.claims, event.facts) == (None, (), ())
 
 
 def test_a_pair_is_merged_once() -> None:
@@ -229,11 +247,10 @@ def test_a_pair_is_merged_once() -> None:
 
 def test_a_merge_that_was_cut_off_is_sent_again_the_same_to_the_letter() -> None:
     importing = original()
-    first = importing.mapping(a_record(device_id="d1"), importing.known)
-    importing.known.cut_off(first)
-    again = importing.mapping(a_record(device_id="d1", event_time=T11), importing.known)
+    first = importing.cut_off(device_id="d1")
+    again = importing.reads(device_id="d1", event_time=T11)
     assert the("link", again).body == the("link", first).body
-    assert (the("link", again).claims, the("link", again).at) == ((), AT_10)
+    assert (again.effects.claims, the("link", again).at) == ([], AT_10)
 
 
 def test_a_second_user_is_never_merged_with_the_first() -> None:
@@ -248,8 +265,9 @@ def test_a_second_user_is_never_merged_with_the_first() -> None:
 def test_a_device_alone_is_a_person_of_its_own_name() -> None:
     importing = original()
     importing.reads(device_id="d1")
-    event = the("event", importing.reads(user_id=None, device_id="d1"))
-    assert (ids(event), event.person) == ({"distinct_id": "d1"}, "u1")
+    mapped = importing.reads(user_id=None, device_id="d1")
+    event = the("event", mapped)
+    assert (ids(event), mapped.order_of(event)) == ({"distinct_id": "d1"}, "u1")
 
 
 @pytest.mark.parametrize(("user", "device"), [("same", "same"), ("u1", None), (None, "d1")])
@@ -290,18 +308,24 @@ histories = st.lists(
 )
 
 
-def sent_of(
-    history: list, importing: Importing, first: int, cuts: random.Random | None = None
-) -> list[Event]:
-    """Map a history; with `cuts`, some events are said and never reported as delivered."""
-    sent = []
-    for number, (user, device) in enumerate(history, first):
-        row = a_record(uuid=stable_uuid("test", str(number)), user_id=user, device_id=device)
-        mapped = importing.mapping(row, importing.known)
+def walked_through(
+    history: list, importing: Importing, cuts: random.Random | None = None
+) -> list[Walked]:
+    """Walk a history; with `cuts`, some events are said and never reported as delivered."""
+    walked = []
+    for number, (user, device) in enumerate(history):
+        fields = {
+            "uuid": stable_uuid("test", str(number)),
+            "user_id": user,
+            "device_id": device,
+        }
         lost = cuts is not None and cuts.random() < 0.5
-        (importing.known.cut_off if lost else importing.known.learn)(mapped)
-        sent += mapped.events
-    return sent
+        walked.append(importing.cut_off(**fields) if lost else importing.reads(**fields))
+    return walked
+
+
+def sent_of(history: list, importing: Importing, cuts: random.Random | None = None) -> list[Event]:
+    return [e for walked in walked_through(history, importing, cuts) for e in walked.events]
 
 
 def judged(events: Iterable[Event]) -> SimplifiedPeople:
@@ -316,8 +340,8 @@ def judged(events: Iterable[Event]) -> SimplifiedPeople:
 def test_every_order_of_arrival_ends_with_the_same_owners(history: list, seed: int) -> None:
     dice, importing = random.Random(seed), Importing()
     cut = dice.randrange(len(history) + 1)
-    events = sent_of(history[:cut], importing, 0, dice)
-    events += sent_of(history, importing, 0)  # the run is started again from the beginning
+    events = sent_of(history[:cut], importing, dice)
+    events += sent_of(history, importing)  # the run is started again from the beginning
     dice.shuffle(events)
     people = judged(events)
     assert people.conflicts == []
@@ -336,15 +360,17 @@ def first_users(history: list) -> dict[str, str]:
 @given(histories)
 def test_no_event_of_an_owned_device_precedes_its_link_in_its_lane(history: list) -> None:
     lanes: dict[str, list[str]] = {}
-    for event in sent_of(history, Importing(), 0):
+    for walked in walked_through(history, Importing()):
+        (event,) = walked.events
         device = ids(event).get("$device_id")
         if device is not None and "$user_id" in ids(event):
-            linked = lanes.setdefault(event.person, [])
+            linked = lanes.setdefault(walked.order_of(event), [])
             if device not in linked:
-                assert event.merges == device
+                assert walked.merges == device
                 linked.append(device)
         elif device is not None and device in first_known(lanes):
-            assert device in lanes.get(event.person, []), "it could overtake the link"
+            lane = lanes.get(walked.order_of(event), [])
+            assert device in lane, "it could overtake the link"
 
 
 def first_known(lanes: dict[str, list[str]]) -> set[str]:
@@ -357,7 +383,7 @@ def test_original_merges_never_join_two_users(history: list, seed: int) -> None:
     # There ids of users and devices are of one kind: no device may be called as another user is.
     history = [(user, None if device == "u1" != user else device) for user, device in history]
     dice, importing = random.Random(seed), original()
-    events = sent_of(history, importing, 0, dice) + sent_of(history, importing, 0)
+    events = sent_of(history, importing, dice) + sent_of(history, importing)
     people = OriginalPeople()
     links = [event.body for event in events if event.kind == "link"]
     for number, body in enumerate(links):
@@ -370,8 +396,8 @@ def test_original_merges_never_join_two_users(history: list, seed: int) -> None:
 def test_nothing_is_known_to_a_mapping_but_what_it_is_told() -> None:
     importing = Importing()
     importing.reads(device_id="d1")
-    fresh = importing.mapping(a_record(device_id="d1"), Remembering())
-    assert fresh.events[0].claims == (CLAIM,)
+    importing.known = Remembering()
+    assert importing.reads(device_id="d1").effects.claims == [CLAIM]
 
 
 def test_the_time_of_a_claim_is_that_of_its_record() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.singer_delivery.sources.remembering import note_names, the
-from tests.target_mixpanel.mappings.remembering import Importing, assert_mixpanel_takes
+from tests.pairs.walk import note_names, the
+from tests.target_mixpanel.importing import Importing, assert_mixpanel_takes
 
 
 def carried(given: Any) -> tuple[Any, list[str]]:

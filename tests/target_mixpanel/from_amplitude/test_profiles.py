@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 from singer_delivery.mapping.values import digest
-from singer_delivery.model import Fact, Mapped
+from singer_delivery.model import Fact
 
-from tests.singer_delivery.sources.remembering import (
+from tests.pairs.walk import (
     AT_10,
     T10,
     T11,
     T12,
+    Walked,
     kinds,
     note_names,
     the,
 )
-from tests.target_mixpanel.mappings.remembering import (
+from tests.target_mixpanel.importing import (
     Importing,
     assert_mixpanel_takes,
     updates,
@@ -29,7 +30,7 @@ HOUR = 3_600_000_000
 AT_11 = AT_10 + HOUR
 
 
-def told(mapped: Mapped) -> dict[str, Any]:
+def told(mapped: Walked) -> dict[str, Any]:
     """Return what a record says of its person, by operation."""
     for event in mapped.events:
         assert_mixpanel_takes(event)
@@ -37,15 +38,16 @@ def told(mapped: Mapped) -> dict[str, Any]:
 
 
 def test_the_first_snapshot_is_an_update_for_the_end_of_the_run() -> None:
-    update = the("person", Importing().reads(user_properties=PRO))
+    mapped = Importing().reads(user_properties=PRO)
+    update = the("person", mapped)
     assert update.body == {
         "$distinct_id": "u1",
         "$ip": 0,
         "$ignore_time": True,
         "$set": {"plan": "pro"},
     }
-    assert (update.endpoint, update.name, update.person) == ("/engage", "$set", "u1")
-    assert (update.at, update.deferred, update.claims) == (AT_10, True, ())
+    assert (update.endpoint, update.name, update.order) == ("/engage", "$set", "u1")
+    assert (update.at, update.deferred, mapped.effects.claims) == (AT_10, True, [])
 
 
 def test_the_event_comes_first() -> None:
@@ -57,7 +59,8 @@ def test_the_same_snapshot_is_said_once_and_renewed() -> None:
     importing.reads(user_properties=PRO)
     mapped = importing.reads(user_properties=PRO, event_time=T11)
     assert told(mapped) == {}
-    assert [(fact.kind, fact.name, fact.at) for fact in mapped.renewed] == [("person", "u1", AT_11)]
+    (fact,) = mapped.effects.renewed
+    assert (fact.kind, fact.name, fact.at) == ("person", "u1", AT_11)
 
 
 def test_a_newer_snapshot_takes_the_place_of_the_older() -> None:
@@ -65,7 +68,7 @@ def test_a_newer_snapshot_takes_the_place_of_the_older() -> None:
     first = the("person", importing.reads(user_properties=FREE))
     second = the("person", importing.reads(user_properties=PRO, event_time=T11))
     assert second.body["$set"] == PRO
-    assert (first.endpoint, first.person) == (second.endpoint, second.person)
+    assert (first.endpoint, first.order) == (second.endpoint, second.order)
     assert first.at < second.at
 
 
@@ -112,7 +115,7 @@ def test_people_do_not_share_what_was_told() -> None:
 def test_a_device_of_nobody_has_no_profile() -> None:
     mapped = Importing().reads(user_id=None, device_id="d1", user_properties=PRO)
     assert kinds(mapped) == ["event"]
-    assert mapped.events[0].facts == ()
+    assert (mapped.effects.facts, mapped.effects.kept) == ([], [])
 
 
 def test_what_a_device_says_without_a_user_does_not_replace_the_profile_of_its_owner() -> None:
@@ -120,7 +123,7 @@ def test_what_a_device_says_without_a_user_does_not_replace_the_profile_of_its_o
     importing.reads(device_id="d1", user_properties=PRO)
     mapped = importing.reads(user_id=None, device_id="d1", user_properties=FREE, event_time=T11)
     assert kinds(mapped) == ["event"]
-    assert mapped.events[0].facts == ()
+    assert (mapped.effects.facts, mapped.effects.kept) == ([], [])
 
 
 def test_a_second_user_on_a_device_has_a_profile_of_their_own() -> None:
@@ -175,7 +178,7 @@ def test_attribution_is_set_once_by_an_update_of_its_own() -> None:
     _, snapshot, once = mapped.events
     assert snapshot.deferred
     assert once.deferred
-    assert snapshot.person != once.person, "one would take the other's place"
+    assert snapshot.order != once.order, "one would take the other's place"
     assert [len(event.facts) for event in (snapshot, once)] == [1, 1]
 
 
@@ -184,7 +187,7 @@ def test_the_same_attribution_is_told_once_however_often_the_rest_changes() -> N
     importing.reads(user_properties={"initial_gclid": "g", **FREE})
     mapped = importing.reads(user_properties={"initial_gclid": "g", **PRO}, event_time=T11)
     assert told(mapped) == {"$set": PRO}
-    assert {fact.kind for fact in mapped.renewed} == {"initial"}
+    assert {fact.kind for fact in mapped.effects.renewed} == {"initial"}
 
 
 def test_attribution_alone_is_told() -> None:
@@ -247,7 +250,7 @@ def test_an_excluded_event_tells_nothing_and_the_next_one_does() -> None:
 # Identify records ---------------------------------------------------------------------------
 
 
-def identify(importing: Importing, **fields: Any) -> Mapped:
+def identify(importing: Importing, **fields: Any) -> Walked:
     return importing.reads(event_type="$identify", **fields)
 
 
@@ -270,8 +273,9 @@ def test_the_operations_of_an_identify_record_go_at_once_in_their_order() -> Non
         "$set_once": {"first": 1, "initial_utm_source": "mail"},
         "$unset": ["name", "old", "$name"],
     }
-    assert {(event.person, event.deferred) for event in mapped.events} == {("u1", False)}
-    assert [len(event.facts) for event in mapped.events] == [0, 0, 1]
+    assert {(event.order, event.deferred) for event in mapped.events} == {("u1", False)}
+    assert [(fact.kind, fact.name) for fact in mapped.effects.facts] == [("person", "u1")]
+    assert [event.facts for event in mapped.events] == [(), (), ()]
 
 
 def test_operations_without_counterpart_are_counted() -> None:

@@ -1,12 +1,12 @@
-"""A mapping to Mixpanel under test, with a memory; and a judgement of what it sends."""
+"""Walks of records to Mixpanel, and a judgement of what is sent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from target_mixpanel.mappings.amplitude import AmplitudeMapping
-from target_mixpanel.mappings.settings import MappingSettings
+from target_mixpanel.from_amplitude import FromAmplitude
+from target_mixpanel.settings import MappingSettings
 
 from tests.fakes.mixpanel_events import (
     GEO_FROM_REQUEST,
@@ -23,10 +23,10 @@ from tests.fakes.mixpanel_profiles import (
     Kind,
     judged_updates,
 )
-from tests.singer_delivery.sources.remembering import AT_10, WithMemory
+from tests.pairs.walk import AT_10, Walk, Walked
 
 if TYPE_CHECKING:
-    from singer_delivery.model import Event, Mapped
+    from singer_delivery.model import Event
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 NOW = AT_10 + 30 * DAY
@@ -41,16 +41,16 @@ def years_later(years: int, days: int) -> int:
     return AT_10 + int((years * 365.25 + days) * DAY)
 
 
-class Importing(WithMemory):
+class Importing(Walk):
     """Reads records with these settings."""
 
     def __init__(self, **chosen: Any) -> None:
-        super().__init__(lambda: AmplitudeMapping(settings(**chosen)))
+        super().__init__(lambda: FromAmplitude(settings(**chosen)))
 
 
-def updates(mapped: Mapped) -> list[tuple[str, Any]]:
+def updates(walked: Walked) -> list[tuple[str, Any]]:
     """Return each profile update: its operation, and what it says."""
-    return [(event.name, event.body[event.name]) for event in mapped.events if event.name[0] == "$"]
+    return [(event.name, event.body[event.name]) for event in walked.events if event.name[0] == "$"]
 
 
 def assert_mixpanel_takes(event: Event, identity_merge: str = "simplified") -> None:
