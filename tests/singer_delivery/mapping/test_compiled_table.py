@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_delivery.mapping.compiled import compiled, remembered
-from singer_delivery.mapping.table import Row, build, values, whole
+from singer_delivery.mapping.table import Row, build, of_reading, values
 
 COLUMNS = st.sampled_from("abcd'\"")
 SEVERAL = st.lists(COLUMNS, min_size=1, max_size=3).map(tuple)
@@ -24,7 +24,7 @@ OF_COLUMNS = st.one_of(
         st.sampled_from([lambda *given: repr(given), lambda *given: given[0]]),
     ),
 )
-OF_THE_WHOLE = st.builds(Row, NAMES, st.builds(whole), CONVERSIONS)
+OF_THE_READING = st.builds(Row, NAMES, st.builds(of_reading), CONVERSIONS)
 VALUES = st.sampled_from(
     [None, "", [], {}, 0, 0.0, -0.0, False, True, 1, 1.0, "1", "text", [0], [False], {"a": 1}]
 )
@@ -33,7 +33,9 @@ thorough = settings(deadline=None, max_examples=500)
 
 
 @thorough
-@given(st.lists(OF_COLUMNS | OF_THE_WHOLE, max_size=12), RECORDS, st.sampled_from([None, 0, "it"]))
+@given(
+    st.lists(OF_COLUMNS | OF_THE_READING, max_size=12), RECORDS, st.sampled_from([None, 0, "it"])
+)
 def test_compiled_rows_write_what_plain_ones_write_in_their_order(
     rows: list[Row], record: dict, subject: Any
 ) -> None:
@@ -88,4 +90,4 @@ def test_what_rows_make_is_made_once_and_judged_once() -> None:
 
 def test_rows_that_need_more_than_columns_are_not_remembered() -> None:
     with pytest.raises(AssertionError):
-        remembered([Row("to", whole("a"), str)], {}, None)
+        remembered([Row("to", of_reading("a"), str)], {}, None)

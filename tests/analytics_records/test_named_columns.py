@@ -8,9 +8,9 @@ import pytest
 from analytics_records.named_columns import PlainStream, no_news
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.values import Moment, stable_uuid
-from singer_delivery.model import Fact, Mapped, Unmappable
+from singer_delivery.model import Fact, Unmappable
 
-from tests.singer_delivery.sources.remembering import UUID, Remembering
+from tests.pairs.walk import UUID, Remembering
 
 ORDERS = {"event": "Ordered", "distinct_id": "who", "timestamp": "at"}
 RULES = IdRules(is_illegal=lambda text: text == "nobody", fitted=lambda text: text[:5])
@@ -33,8 +33,7 @@ def stream(columns: dict[str, str] = ORDERS, *keys: str) -> PlainStream:
 def test_a_stream_is_loaded_in_one_of_three_ways(columns: dict, form: str) -> None:
     made = stream(columns)
     assert made.form == form
-    ways = {way: lambda *_, way=way: Mapped((), way) for way in ("event", "person", "group")}
-    assert made.choose(**ways)({}, Remembering()).skipped == form
+    assert made.choose(event="event", person="person", group="group") == form
 
 
 @pytest.mark.parametrize(
@@ -138,6 +137,6 @@ def test_only_what_changed_and_is_newer_is_news(
     known.facts["person", "u1"] = Fact("person", "u1", "old", 2)
     moment = None if when is None else Moment(when, "")
     fact = Fact("person", "u1", value, when or 0)
-    none = no_news(known, fact, moment)
-    assert (none and none.skipped) == skipped
-    assert (none.renewed if none else ()) == ((fact,) if renewed else ())
+    again: list[Fact] = []
+    assert no_news(known, fact, moment, again) == skipped
+    assert again == ([fact] if renewed else [])

@@ -20,6 +20,7 @@ from singer_delivery.mapping.values import (
     exported_time,
     language_code,
     moment,
+    moment_text,
     rfc3339,
     session_uuid,
     shortened,
@@ -104,6 +105,8 @@ def test_the_form_of_exports_is_told_from_all_that_is_near_it(
 ) -> None:
     text = when.isoformat(sep=" ", timespec="microseconds")
     for near in (text, text[:place] + letter + text[place + 1 :], text[:place] + text[place + 1 :]):
+        read = moment(near)
+        assert read is None or moment_text(near, read.at) == read.text
         if is_exported(near):
             assert exported_moment(exported_time(near), near) == moment(f" {near}")
         else:
@@ -121,7 +124,9 @@ def assert_not_exported(value: object) -> None:
 )
 def test_a_form_of_the_same_length_is_another(text: str) -> None:
     assert_not_exported(text)
-    assert moment(text) is not None
+    read = moment(text)
+    assert read is not None
+    assert moment_text(text, read.at) == read.text
 
 
 @pytest.mark.parametrize("value", [None, 7, ["2024"] * 26, dict.fromkeys(range(26)), b"x" * 26])

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 from singer_delivery.mapping.compiled import compiled
-from singer_delivery.mapping.table import Row, build, first_value, is_absent, select, values, whole
+from singer_delivery.mapping.table import (
+    Row,
+    build,
+    first_value,
+    is_absent,
+    of_reading,
+    select,
+    values,
+)
 
 
 def shout(value: object) -> str:
@@ -42,7 +50,7 @@ def built(rows: tuple[Row, ...], record: dict, subject: object = None) -> dict:
         ),
         pytest.param(Row("to", ("a", "b")), {"a": 0, "b": 2}, {"to": 0}, id="zero is a value"),
         pytest.param(
-            Row("to", whole("a", "b"), joined), {"a": 1, "b": 2}, {"to": "1-2"}, id="whole"
+            Row("to", of_reading("a", "b"), joined), {"a": 1, "b": 2}, {"to": "1-2"}, id="a reading"
         ),
         pytest.param(
             Row("to", values("b", "a", "c"), listed),
@@ -71,8 +79,8 @@ def test_a_later_row_without_a_value_leaves_the_earlier_one() -> None:
     assert built((Row("to", "a"), Row("to", "b")), {"a": 1}) == {"to": 1}
 
 
-def test_a_whole_row_gets_the_subject_when_there_is_one() -> None:
-    rows = (Row("to", whole("a"), lambda subject: subject["a"]),)
+def test_a_row_of_the_reading_gets_the_subject_when_there_is_one() -> None:
+    rows = (Row("to", of_reading("a"), lambda subject: subject["a"]),)
     assert built(rows, {"a": 1}, subject={"a": 9}) == {"to": 9}
 
 
@@ -92,7 +100,7 @@ def test_select_keeps_rows_whose_condition_holds_and_their_order() -> None:
     [
         ("a", ("a",)),
         (("a", "b"), ("a", "b")),
-        (whole("a", "b"), ("a", "b")),
+        (of_reading("a", "b"), ("a", "b")),
         (values("a", "b"), ("a", "b")),
     ],
 )

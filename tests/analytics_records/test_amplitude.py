@@ -7,27 +7,22 @@ from typing import Any
 import pytest
 from analytics_records.amplitude import fields
 from analytics_records.amplitude.groups import keys_by_type, properties_by_group
-from analytics_records.amplitude.identity import Link, link_due
-from analytics_records.amplitude.operations import Changes, changes
-from analytics_records.amplitude.reading import (
+from analytics_records.amplitude.operations import changes
+from analytics_records.amplitude.record import (
     TIME_COLUMNS,
-    Reading,
-    Who,
     _believable,
     event_uuid,
     is_web,
     link_uuid,
-    read,
     when_was,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.mapping.choice import Choice
-from singer_delivery.mapping.names import EventNames
+from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import Fact, Note, Unmappable
+from singer_delivery.model import Note, Unmappable
 
-from tests.singer_delivery.sources.remembering import AT_10, T10, T11, UUID, Remembering, a_record
+from tests.pairs.walk import AT_10, T10, T11, UUID
 
 SECOND, HOUR = 1_000_000, 3_600_000_000
 UPLOADED = {"server_upload_time": "2024-03-01 10:00:05.000000"}
@@ -118,118 +113,8 @@ def test_only_the_web_is_the_web(platform: object, web: object) -> None:
     assert is_web({"platform": platform}) == web
 
 
-# Whose device it is -------------------------------------------------------------------------
-
-
-def reading(
-    user: str | None,
-    device: str | None,
-    *known: Fact,
-    links: bool = True,
-    devices_apart: bool = False,
-) -> Reading:
-    past = Remembering()
-    past.facts = {(fact.kind, fact.name): fact for fact in known}
-    return read(
-        a_record(event_time=T11),
-        "Played",
-        past,
-        lambda *_: Who(user, device, user or device or ""),
-        links=links,
-        devices_apart=devices_apart,
-    )
-
-
-OWNER = Fact("owner", "d1", "u1", AT_10)
-
-
-@pytest.mark.parametrize(
-    ("it", "person", "own_device"),
-    [
-        (reading("u1", "d1"), "u1", "d1"),
-        (reading("u1", "d1", OWNER), "u1", "d1"),
-        (reading("u2", "d1", OWNER), "u2", None),
-        (reading(None, "d1", OWNER), "u1", None),
-        (reading(None, "d1"), "d1", None),
-        (reading(None, "d1", OWNER, links=False), "d1", None),
-        (reading("u1", "d1", links=False), "u1", None),
-        (reading("same", "same"), "same", None),
-        (reading("same", "same", devices_apart=True), "same", "same"),
-        (reading(None, None), "", None),
-    ],
-)
-def test_a_record_keeps_the_order_of_its_user_or_of_the_owner_of_its_device(
-    it: Reading, person: str, own_device: str | None
-) -> None:
-    assert (it.person, it.own_device) == (person, own_device)
-
-
-def test_the_first_record_with_a_pair_claims_the_device() -> None:
-    claim = OWNER._replace(at=AT_10 + HOUR)
-    due = link_due(reading("u1", "d1"))
-    assert due == Link(claim, (claim,))
-    assert (due.device, due.user, due.told) == ("d1", "u1", claim._replace(kind="link"))
-
-
-def test_a_link_that_was_not_told_is_due_as_it_was_claimed() -> None:
-    assert link_due(reading("u1", "d1", OWNER)) == Link(OWNER, ())
-
-
-@pytest.mark.parametrize(
-    "it",
-    [
-        reading("u1", "d1", OWNER, OWNER._replace(kind="link")),
-        reading(None, "d1", OWNER),
-        reading("u1", None),
-        reading("u2", "d1", OWNER),
-        reading("u1", "d1", links=False),
-    ],
-)
-def test_otherwise_no_link_is_due(it: Reading) -> None:
-    assert link_due(it) is None
-    is_conflict = (it.who.user, it.who.device) == ("u2", "d1")
-    assert [note.name for note in it.notes] == ["identity_conflict"] * is_conflict
-
-
 def test_the_uuid_of_a_link_is_of_its_app_user_and_device() -> None:
     assert link_uuid({"app": 1}, "u", "d") == stable_uuid("link", "1", "u", "d")
-
-
-# Names, choice, properties ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "sent_as"),
-    [("Old", "New"), ("Page", "Mine"), ("Theirs", "$theirs"), ("$x", "p_x"), ("Any", "Any")],
-)
-def test_an_event_is_called_as_the_user_says_else_as_there_else_as_it_is(
-    name: str, sent_as: str
-) -> None:
-    renamed, theirs = {"Old": "New", "Page": "Mine"}, {"Page": "$page", "Theirs": "$theirs"}
-    names = EventNames(renamed, theirs, lambda name: name.replace("$", "p_"), 10, "Elsewhere")
-    assert names.sent_as(name) == sent_as
-    with pytest.raises(Unmappable, match="has 11 characters, Elsewhere takes 10") as caught:
-        names.sent_as("n" * 11)
-    assert caught.value.reason == "event_name_too_long"
-
-
-@pytest.mark.parametrize(
-    ("include", "exclude", "name", "rule"),
-    [
-        ((), (), "Paused", None),
-        (("Play*",), (), "Played", None),
-        (("Play*",), (), "Paused", "not included: Paused"),
-        (("played",), (), "Played", "not included: Played"),
-        ((), ("[Amplitude] *",), "[Amplitude] Page", None),
-        ((), ("[Amplitude] Page",), "[Amplitude] Page", "excluded: [Amplitude] Page"),
-        ((), ("P?used", "Other"), "Other", "excluded: Other"),
-        (("P*",), ("Pa*",), "Paused", "excluded: Paused"),
-    ],
-)
-def test_events_are_chosen_by_name(
-    include: tuple, exclude: tuple, name: str, rule: str | None
-) -> None:
-    assert Choice(include, exclude).leaves_out(name) == rule
 
 
 def test_operations_are_read_and_those_without_counterpart_counted() -> None:
