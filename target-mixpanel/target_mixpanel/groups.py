@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.news import news
-from singer_delivery.mapping.observation import NO_GROUPS, Groups, Keys, Snapshot
+from singer_delivery.mapping.observation import Groups, Keys, Snapshot
 from singer_delivery.mapping.pair import Source
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
@@ -89,7 +89,7 @@ class GroupProfiles:
 
     def decide(self, it: MixpanelDecision, groups: Groups, facts: Facts, effects: Effects) -> str:
         """Decide what is sent of the record's groups; return why nothing is, or an empty text."""
-        if groups is NO_GROUPS:
+        if not groups.snapshots:  # mostly
             return NOTHING
         reason, sent = NOTHING, list[int]()
         for number, snapshot in enumerate(groups.snapshots):

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from analytics_records import streams
 from singer_delivery.errors import SettingsError, StorageError
+from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import Event, RecordMapping
 
-from target_mixpanel.from_amplitude import FromAmplitude
+from target_mixpanel import from_amplitude
 from target_mixpanel.from_columns import FromColumns
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.lookup_tables import LookupTable
@@ -101,13 +101,12 @@ class Streams:
             table.expect(list(schema.get("properties", {})), key_properties)
             return table
         settings, hot_ids = self._settings, self._hot_ids
-        return streams.mapping_for(
-            stream,
-            schema,
-            self._named,
-            amplitude=lambda: FromAmplitude(settings, hot_ids),
-            plain=lambda columns: FromColumns(stream, columns, key_properties, settings, hot_ids),
-        )
+
+        def from_columns(columns: Mapping[str, str]) -> RecordMapping:
+            return FromColumns(stream, columns, key_properties, settings, hot_ids)
+
+        exports = [from_amplitude.export(settings, hot_ids)]
+        return mapping_for(stream, schema, self._named, exports, from_columns)
 
     def last_events(self) -> Iterator[tuple[str, Event]]:
         """Return the lookup tables that got rows, each written when it is asked for.

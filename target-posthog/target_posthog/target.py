@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from analytics_records.streams import mapping_for
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
+from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
     chosen_events,
@@ -22,8 +22,7 @@ from singer_delivery.sdk.settings import (
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_posthog import endpoint
-from target_posthog.from_amplitude import FromAmplitude
+from target_posthog import endpoint, from_amplitude
 from target_posthog.from_columns import FromColumns
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 
@@ -177,8 +176,8 @@ class TargetPostHog(DeliveryTarget):
             stream,
             schema,
             named_streams(self.config),
-            amplitude=lambda: FromAmplitude(settings),
-            plain=lambda columns: FromColumns(stream, columns, key_properties, settings),
+            [from_amplitude.export(settings)],
+            lambda columns: FromColumns(stream, columns, key_properties, settings),
         )
 
     def config_errors(self) -> list[str]:

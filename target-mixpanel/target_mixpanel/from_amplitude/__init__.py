@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from analytics_records.amplitude.columns import EXPORT_COLUMNS
 from analytics_records.amplitude.source import Amplitude, layout
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.pair import Pair
+from singer_delivery.mapping.selection import Export
 from singer_delivery.model import Decision
 
 from target_mixpanel.destination import Mixpanel
@@ -59,3 +61,8 @@ class FromAmplitude(Pair[MixpanelDecision]):
     def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings]]:
         """Let another process make the same: what is compiled cannot travel."""
         return type(self), (self._settings,)
+
+
+def export(settings: MappingSettings, hot_ids: HotIds) -> Export:
+    """Return how the export is known, and what makes the mapping of its records."""
+    return Export("Amplitude export", EXPORT_COLUMNS, lambda: FromAmplitude(settings, hot_ids))

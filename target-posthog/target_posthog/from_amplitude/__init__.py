@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from analytics_records.amplitude.columns import EXPORT_COLUMNS
 from analytics_records.amplitude.source import Amplitude, layout
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.pair import Pair
 from singer_delivery.mapping.properties import PropertyTable
+from singer_delivery.mapping.selection import Export
 from singer_delivery.model import Decision as AnyDecision
 
 from target_posthog.events import Decision, PostHog, base_of
@@ -74,3 +76,8 @@ def property_table(settings: MappingSettings) -> PropertyTable:
         guarded=GUARDED_KEYS,
         layout=layout(COLUMNS),
     )
+
+
+def export(settings: MappingSettings) -> Export:
+    """Return how the export is known, and what makes the mapping of its records."""
+    return Export("Amplitude export", EXPORT_COLUMNS, lambda: FromAmplitude(settings))
