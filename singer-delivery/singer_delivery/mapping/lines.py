@@ -28,22 +28,16 @@ def read(line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
     """
     if is_message:
         return clean(_of_message(line), line, service)
-    record, line = _of_line(line)
+    record, line = read_line(line)
     return clean(record, line, service)
 
 
-def _of_message(line: bytes) -> dict[str, Any]:
-    try:
-        record = read_json(line)["record"]
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        record = None
-    if type(record) is dict:
-        return record
-    raise Unmappable(BAD_LINE, reason_to_refuse(line) or "it has no record")
+def read_line(line: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the record of a line of a file, and the line as it can be read.
 
-
-def _of_line(line: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the record, and the line as it can be read."""
+    Raises:
+        Unmappable: it is no such JSON (`bad_line`).
+    """
     try:
         record = read_json(line)
     except orjson.JSONDecodeError:
@@ -54,3 +48,13 @@ def _of_line(line: bytes) -> tuple[dict[str, Any], bytes]:
     if better is None:
         raise Unmappable(BAD_LINE, str(reason_to_refuse(line)))
     return read_json(better), better
+
+
+def _of_message(line: bytes) -> dict[str, Any]:
+    try:
+        record = read_json(line)["record"]
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        record = None
+    if type(record) is dict:
+        return record
+    raise Unmappable(BAD_LINE, reason_to_refuse(line) or "it has no record")
