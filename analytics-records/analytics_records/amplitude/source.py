@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 from singer_delivery.mapping.lines import read
-from singer_delivery.mapping.memory import Memory, compact
+from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups, Observation, State
 from singer_delivery.mapping.pair import GROUP, PERSON
 from singer_delivery.mapping.properties import Layout
@@ -91,8 +91,8 @@ class Amplitude:
         self._usual = row
         self._row: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
         self._message: Callable[[bytes], Any] = msgspec.json.Decoder(message).decode
-        self._states: Memory[State] = Memory(4096)  # about 4 MB
-        self._groups: Memory[Groups] = Memory(1024)  # about 3 MB
+        self._states: Memory[State] = Memory(4096)  # about 3 MB
+        self._groups: Memory[Groups] = Memory(4096)  # about 8 MB
 
     def observe(self, line: bytes, *, is_message: bool) -> Observation:
         """Return what decisions need of a record: see `Source`."""
@@ -130,7 +130,9 @@ class Amplitude:
         when = (micros(time), "event_time", (), None) if time is not None else _unusual_time(row)
         at, column, notes, refused = when
         person = self._of_person_in(row)
-        state = self._states.get(person) or self._states.keep(person, _state(person))
+        state = self._states.get(person)
+        if state is None:
+            state = self._states.keep(person, _state(person, bytes(row.user_properties)))
         content = b",".join((row.groups, row.group_properties))
         if name == GROUP_IDENTIFY_RECORD:
             content += b"!"
@@ -180,22 +182,31 @@ def _unusual_time(row: Any) -> _When:
     return when.at, column, tuple(notes), None
 
 
-def _state(content: bytes) -> State:
-    """Return what `user_properties` and what else belongs to the person say."""
-    values = orjson.loads(b"[%b]" % content)
-    told, notes = values[0], list[Note]()
-    if not isinstance(told, dict) or not told:
+def _state(content: bytes, user_properties: bytes) -> State:
+    """Return what `user_properties` and what else belongs to the person say.
+
+    Args:
+        content: all of it, with commas between.
+        user_properties: the column.
+    """
+    properties, *beside = values = orjson.loads(b"[%b]" % content)
+    if not isinstance(properties, dict) or not properties:
         return NOTHING
-    change = changes(told, notes)
+    stands_for = digest(values if beside else properties)
+    if OPERATIONS.isdisjoint(properties):
+        sets = EMPTY.leaves_something(properties)
+        return State(stands_for, sets=sets, json=user_properties, beside=tuple(beside))
+    notes: list[Note] = []
+    change = changes(properties, notes)
     return State(
-        digest(told if len(values) == 1 else values),
-        is_partial=not OPERATIONS.isdisjoint(told),
+        stands_for,
+        is_partial=True,
         sets=bool(change.set),
         sets_once=bool(change.set_once),
         unsets=bool(change.unset),
         notes=tuple(notes),
-        json=compact(orjson.dumps(told)),
-        beside=tuple(values[1:]),
+        json=user_properties,
+        beside=tuple(beside),
     )
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from singer_delivery.mapping.ids import IdRules, known_id
 from singer_delivery.model import Fact, Facts, Note
 
-PAIRS = 2048
-"""Users on devices whose ids are remembered, since they come with many records: about 1 MB."""
+PAIRS = 8192
+"""Users on devices whose ids are remembered, since they come with many records: about 4 MB."""
 
 
 class Who(NamedTuple):
@@ -46,9 +46,9 @@ class Ids:
         return who
 
     def _read(self, user: str | None, device: str | None) -> tuple[Who, tuple[Note, ...]]:
-        ids, notes = {"user_id": user, "device_id": device}, list[Note]()
-        user = known_id(ids, "user_id", notes, self._rules)
-        device = known_id(ids, "device_id", notes, self._rules)
+        notes: list[Note] = []
+        user = known_id(user, "user_id", notes, self._rules)
+        device = known_id(device, "device_id", notes, self._rules)
         return Who(user, device, user or device or ""), tuple(notes)
 
 

@@ -6,7 +6,6 @@ A source reads its records into these shapes: see `Source` in `pair.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -14,9 +13,10 @@ import msgspec
 from singer_delivery.model import Note
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True, eq=False):
     """What a record says of its person. Records share it.
+
+    Two are equal when they say the same, however the records write it.
 
     Attributes:
         digest: of the person's properties and what else belongs to them; empty when the record
@@ -36,8 +36,21 @@ class State:
     sets_once: bool = False
     unsets: bool = False
     notes: tuple[Note, ...] = ()
-    json: bytes = field(default=b"", compare=False)
+    json: bytes = b""
     beside: tuple[Any, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another says the same."""
+        return isinstance(other, State) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        """Return a number that is the same for what says the same."""
+        return hash(self.digest)
+
+    def _said(self) -> tuple[Any, ...]:
+        of = self
+        changes = (of.is_partial, of.sets, of.sets_once, of.unsets)
+        return (of.digest, changes, of.notes, of.beside)
 
 
 NOTHING = State("")
@@ -48,8 +61,7 @@ Keys = dict[str, list[str]]
 """To each group type the keys of its groups."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What is known about a group.
 
     Attributes:
@@ -67,9 +79,10 @@ class Snapshot:
     is_partial: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(msgspec.Struct, frozen=True, eq=False):
     """What a record says of groups. Records share it: it must not be changed.
+
+    Two are equal when they say the same, however the records write it.
 
     Attributes:
         content: what it was read from, the same for the same.
@@ -78,10 +91,21 @@ class Groups:
         types: of both, in their order.
     """
 
-    content: bytes = field(compare=False)
+    content: bytes
     keys: Keys
     snapshots: tuple[Snapshot, ...]
     types: tuple[str, ...]
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether others say the same."""
+        return isinstance(other, Groups) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        """Return a number that is the same for those that say the same."""
+        return hash(self.types)
+
+    def _said(self) -> tuple[Any, ...]:
+        return (self.keys, self.snapshots, self.types)
 
 
 NO_GROUPS = Groups(b"", {}, (), ())

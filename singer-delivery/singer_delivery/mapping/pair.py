@@ -209,6 +209,10 @@ class Pair(Generic[D]):
         self._choice = choice
         self._named = lru_cache(1024)(self._look_at_name)
         self._new: Callable[..., D] = destination.decision_type
+        # Asked for every record: looked up once.
+        self._who, self._check_time = destination.who, destination.check_time
+        self._links, self._devices_apart = destination.links, destination.devices_apart
+        self._rest = destination.decide
 
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> D:
         """Return the decision of a record, and fill in its effects.
@@ -222,7 +226,7 @@ class Pair(Generic[D]):
         if named.skipped is not None:
             return self._left_out(observation, named, facts, effects)
         it, due = self._placed(observation, named, facts, effects.notes)
-        self.destination.decide(it, observation, due, facts, effects)
+        self._rest(it, observation, due, facts, effects)
         return it
 
     def map(self, record: Mapping[str, Any], decision: D) -> Mapped:
@@ -258,20 +262,19 @@ class Pair(Generic[D]):
         self, seen: Observation, named: _Named, facts: Facts, notes: list[Note]
     ) -> tuple[D, Link | None]:
         """Return the decision with the ids and the time of a record, and the link that is due."""
-        destination = self.destination
-        who = destination.who(seen, notes)
+        who = self._who(seen, notes)
         if seen.refused is not None:
             raise Unmappable(*seen.refused)
         if seen.notes:
             notes += seen.notes
         at = seen.at
-        destination.check_time(at)
+        self._check_time(at)
         user, device, distinct_id = who
         owner = own_device = due = None
-        if device is not None and destination.links:
+        if device is not None and self._links:
             owner = facts.recall("owner", device)
             if user is not None:
-                is_other = user != device or destination.devices_apart
+                is_other = user != device or self._devices_apart
                 is_own = is_other and (owner is None or owner.value == user)
                 own_device = device if is_own else None
                 due = link_due(who, own_device, owner, at, facts, notes)

@@ -18,7 +18,6 @@ import orjson
 
 from singer_delivery.mapping.countries import country_code
 from singer_delivery.mapping.languages import is_language_code, language_code
-from singer_delivery.mapping.memory import Memory
 
 __all__ = [
     "NAMESPACE",
@@ -221,9 +220,4 @@ def canonical_json(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
-    content = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)  # canonical_json
-    # What is known of a person comes with each of their events.
-    return _digests.get(content) or _digests.keep(content, sha256(content).hexdigest()[:32])
-
-
-_digests: Memory[str] = Memory(4096)  # about 2 MB
+    return sha256(canonical_json(value)).hexdigest()[:32]

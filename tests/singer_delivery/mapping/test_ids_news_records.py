@@ -34,7 +34,7 @@ RULES = IdRules(is_illegal=lambda text: text == "nobody", fitted=lambda text: te
 )
 def test_an_id_is_as_the_destination_takes_it(value: Any, found: Any, notes: list) -> None:
     counted: list[Note] = []
-    assert known_id({"user_id": value}, "user_id", counted, RULES) == found
+    assert known_id(value, "user_id", counted, RULES) == found
     assert counted == notes
 
 
