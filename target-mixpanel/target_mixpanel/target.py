@@ -138,9 +138,10 @@ SETTINGS = [
         title="Skip expired events",
         description="Leave events out that are older than the retention, counted in the report.",
     ),
-    *chosen_events_settings(),
+    *chosen_events_settings("Amplitude"),
     streams_setting(
-        "; or the rows of a lookup table, all of them in every run: {lookup_table: <id>}"
+        "Amplitude export",
+        "; or the rows of a lookup table, all of them in every run: {lookup_table: <id>}",
     ),
     th.Property(
         "max_events_per_second",

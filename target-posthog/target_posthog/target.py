@@ -13,11 +13,13 @@ from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
     chosen_events,
+    chosen_events_settings,
     delivery_settings,
     named_streams,
     request_settings,
     run_settings,
     scope,
+    streams_setting,
 )
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
@@ -91,24 +93,7 @@ SETTINGS = [
         title="Group types",
         description="Up to five group types to link; by default the first five met.",
     ),
-    th.Property(
-        "include_events",
-        th.ArrayType(th.StringType),
-        title="Include events",
-        description="Shell patterns of the Amplitude event names to load; by default all.",
-    ),
-    th.Property(
-        "exclude_events",
-        th.ArrayType(th.StringType),
-        title="Exclude events",
-        description="Shell patterns of Amplitude event names to leave out, counted in the report.",
-    ),
-    th.Property(
-        "rename_events",
-        th.ObjectType(additional_properties=th.StringType),
-        title="Rename events",
-        description="New names of events, by their old names.",
-    ),
+    *chosen_events_settings("Amplitude"),
     th.Property(
         "send_ip",
         th.BooleanType,
@@ -123,15 +108,7 @@ SETTINGS = [
         title="Send advertising ids",
         description="Whether idfa and adid travel.",
     ),
-    th.Property(
-        "streams",
-        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
-        title="Streams",
-        description=(
-            "What streams that are no Amplitude export hold, by their columns: an event, a person "
-            "or a group a record."
-        ),
-    ),
+    streams_setting("Amplitude export"),
     th.Property(
         "max_events_per_second",
         th.IntegerType(minimum=0),

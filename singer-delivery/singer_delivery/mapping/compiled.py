@@ -34,7 +34,7 @@ def compiled(rows: Sequence[Row], columns: Collection[str] = ()) -> Fill:
         def fill(record, into, subject):
             c0, c1, _, = read(record)
             if c0 is not None and (c0 or c0 == 0):
-                into['$amplitude_event_id'] = c0
+                into['$event_id'] = c0
             if c1 is not None and (c1 or c1 == 0):
                 value = convert1(c1)
                 if value is not None:

@@ -1,6 +1,6 @@
 """English language names and their ISO 639-1 codes.
 
-The languages people set their devices to, by the names Amplitude exports ("English", "Chinese").
+The languages people set their devices to, by the names that exports have ("English", "Chinese").
 A name that is missing costs nothing: it travels under its own name instead of as a code.
 """
 
