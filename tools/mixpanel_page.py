@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from singer_delivery.mapping.table import Row
-from target_mixpanel.mappings import amplitude_table as table
-from target_mixpanel.mappings import mixpanel, outcomes
-from target_mixpanel.mappings.profile_table import ATTRIBUTION, OF_THE_PERSON, OF_THE_RECORD
-from target_mixpanel.mappings.settings import MappingSettings
+from target_mixpanel import mixpanel
+from target_mixpanel.from_amplitude import table
+from target_mixpanel.settings import MappingSettings
 
 from tools import pages
-from tools.definitions import ROOT
 from tools.pages import listed, pairs, section
 
-PATH = ROOT / "docs" / "mappings" / "amplitude-to-mixpanel.md"
+PATH = pages.FOLDER / "amplitude-to-mixpanel.md"
 
 _OPENING = """\
 # Amplitude export to Mixpanel
@@ -29,11 +27,11 @@ and neither is the `EMPTY` of Amplitude's web attribution.
 One record becomes, in this order:
 
 1. the **event**, for `/import`;
-2. an **update of the profile** of its user, for `/engage`, when it is newer than what was told;
+2. an **update of the profile** of its user, for `/engage`, when it is newer than the last;
 3. an **update of each group** whose properties changed and are newer, for `/groups`.
 
 `$identify` and `$groupidentify` records become updates only and are never sent as events:
-one event of such a name makes Mixpanel refuse the whole request.
+one event of such a name makes Mixpanel refuse all of its request.
 All of them carry ids made of the record alone, so that sending twice is harmless:
 Mixpanel tells events apart by `event`, `time`, `distinct_id` and `$insert_id`,
 and the same record always gives the same four.
@@ -69,7 +67,7 @@ A value that a table above replaces is kept in the same way.
 _PROFILES = """\
 A profile has no time in Mixpanel: the last update to arrive wins.
 So one snapshot of each profile is sent when the run ends, the one of the newest event,
-and never one that is older than what an earlier run told.
+and never one that is older than what an earlier run sent.
 Only people with a `user_id` have a profile; what a device of theirs says counts for them.
 Attribution of the first visit (`initial_utm_source` and its like) is set once.
 The operations of an Identify call (`$set`, `$setOnce`, `$unset`) are sent at once, in their order.
@@ -114,9 +112,9 @@ def render() -> str:
         section("Columns that do not travel", pairs("Column", "Reason", table.DROPPED)),
         section("Limits", _LIMITS),
         section("Guarded keys", _GUARDED + "\n" + listed(mixpanel.GUARDED_KEYS)),
-        section("Counted in the report", pairs("Name", "Meaning", outcomes.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", outcomes.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", outcomes.DEAD_LETTERS)),
+        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
+        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
+        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
         section("Settings", pages.settings(MappingSettings, "version", "now")),
     ])  # fmt: skip
 
@@ -134,8 +132,10 @@ def _names() -> str:
 
 
 def _profiles() -> str:
-    named = "".join(f"`{old}` is `{new}` there.\n" for old, new in ATTRIBUTION.items())
-    return f"{_PROFILES}\n{_rows(OF_THE_PERSON + OF_THE_RECORD)}\n{named}"
+    named = "".join(
+        f"`{old}` is `{new}` there.\n" for old, new in table.RENAMED_ATTRIBUTION.items()
+    )
+    return f"{_PROFILES}\n{_rows(table.OF_THE_PERSON + table.OF_THE_RECORD)}\n{named}"
 
 
 def _of_event_properties() -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import fields as dataclass_fields
+from pathlib import Path
 from typing import Any
 
-from singer_delivery.mapping.table import Row, Values, Whole
+from singer_delivery.mapping.table import OfReading, Row, Values
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "mappings"
+"""Where the pages are."""
 
 
 def section(title: str, body: str) -> str:
@@ -39,7 +43,7 @@ def mapping_rows(service: str, rows: Iterable[Row], conditions: Mapping[str, str
 
 
 def _source(row: Row) -> str:
-    joint = ", " if isinstance(row.source, (Values, Whole)) else ", else "
+    joint = ", " if isinstance(row.source, (Values, OfReading)) else ", else "
     return joint.join(code(column) for column in row.columns)
 
 

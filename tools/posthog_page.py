@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from singer_delivery.mapping.table import Row
-from target_posthog.mappings import amplitude_table as table
-from target_posthog.mappings import outcomes, posthog
-from target_posthog.mappings.amplitude import base_properties
-from target_posthog.mappings.settings import MappingSettings
+from target_posthog import posthog
+from target_posthog.events import base_of
+from target_posthog.from_amplitude import table
+from target_posthog.settings import MappingSettings
 
 from tools import pages
-from tools.definitions import ROOT
 from tools.pages import listed, pairs, section
 
-PATH = ROOT / "docs" / "mappings" / "amplitude-to-posthog.md"
+PATH = pages.FOLDER / "amplitude-to-posthog.md"
 
 _OPENING = """\
 # Amplitude export to PostHog
@@ -30,7 +29,7 @@ One record becomes, in this order:
 
 1. at most one **link**, the first time a user is seen on a device that belongs to nobody yet:
    the device is merged into the user, never the other way round;
-2. an **update of each group** whose properties changed and are newer than those last told;
+2. an **update of each group** whose properties changed and are newer than those last sent;
 3. the **event**; or, for a `$identify` record, an update of the person (`$set`).
    A `$groupidentify` record is updates of groups only.
 
@@ -65,10 +64,10 @@ def render() -> str:
         section("On every event", pairs("Property", "Value", _base())),
         section("Columns that do not travel", pairs("Column", "Reason", table.DROPPED)),
         section("Guarded keys", _GUARDED + "\n" + listed(posthog.GUARDED_KEYS)),
-        section("Counted in the report", pairs("Name", "Meaning", outcomes.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", outcomes.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", outcomes.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, "version")),
+        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
+        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
+        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
+        section("Settings", pages.settings(MappingSettings, "version", "live_from")),
     ]
     return "\n".join(parts)
 
@@ -86,7 +85,7 @@ def _of_event_properties() -> str:
 
 
 def _base() -> dict[str, str]:
-    values = base_properties("the version of this software")
+    values = base_of(MappingSettings(version="the version of this software"), "amplitude")
     return {key: "true" if value is True else str(value) for key, value in values.items()}
 
 

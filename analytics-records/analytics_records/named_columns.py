@@ -12,8 +12,8 @@ and do not touch these streams.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.news import is_news
@@ -28,10 +28,9 @@ from singer_delivery.mapping.values import (
     moment,
     stable_uuid,
 )
-from singer_delivery.model import Fact, Known, Mapped, Unmappable
+from singer_delivery.model import Fact, Facts, Unmappable
 
-Make = Callable[[Mapping[str, Any], Known], Mapped]
-"""What makes events, or updates, of a record."""
+T = TypeVar("T")
 
 # What a stream is loaded as, and the columns it then needs and may have.
 _FORMS = {
@@ -77,8 +76,8 @@ class PlainStream:
         fixed = {"event"} if self.form == "event" else {"group"}
         self._named = {column for word, column in self.columns.items() if word not in fixed}
 
-    def choose(self, event: Make, person: Make, group: Make) -> Make:
-        """Return the one that makes what this stream is loaded as."""
+    def choose(self, event: T, person: T, group: T) -> T:
+        """Return the one for what this stream is loaded as."""
         return {"event": event, "person": person, "group": group}[self.form]
 
     def others(self, record: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -156,13 +155,13 @@ class PlainStream:
         return stable_uuid("row", self.name, digest(content))
 
     def person_fact(self, person: str, content: Mapping[str, Any], when: Moment | None) -> Fact:
-        """Return the fact that this was told of a person."""
+        """Return the fact that this was sent of a person."""
         return Fact("person", f"{self.name}\x1f{person}", digest(content), at(when))
 
     def group_fact(
         self, group: tuple[str, str], content: Mapping[str, Any], when: Moment | None
     ) -> Fact:
-        """Return the fact that this was told of a group, named by its type and key."""
+        """Return the fact that this was sent of a group, named by its type and key."""
         return Fact("group", "\x1f".join((self.name, *group)), digest(content), at(when))
 
 
@@ -171,17 +170,22 @@ def at(when: Moment | None) -> int:
     return when.at if when is not None else 0
 
 
-def no_news(known: Known, fact: Fact, when: Moment | None) -> Mapped | None:
-    """Return what becomes of a row that is no news; None when it is."""
-    last = known.recall(fact.kind, fact.name)
-    renewed: list[Fact] = []
+def no_news(facts: Facts, fact: Fact, when: Moment | None, renewed: list[Fact]) -> str | None:
+    """Return why a row is no news, "unchanged" or "superseded"; None when it is.
+
+    Args:
+        facts: of the past.
+        fact: that the row was sent.
+        when: its time; without one every other content is news.
+        renewed: gets the fact when it says again what was sent.
+    """
+    last = facts.recall(fact.kind, fact.name)
+    is_same = last is not None and last.value == fact.value
     if when is None:
-        is_told = last is not None and last.value == fact.value
-        return Mapped((), "unchanged") if is_told else None
+        return "unchanged" if is_same else None
     if is_news(last, fact, renewed):
         return None
-    is_same = last is not None and last.value == fact.value
-    return Mapped((), "unchanged" if is_same else "superseded", renewed=tuple(renewed))
+    return "unchanged" if is_same else "superseded"
 
 
 def _form_of(stream: str, columns: Mapping[str, str], longest_name: int) -> str:

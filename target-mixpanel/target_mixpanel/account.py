@@ -68,6 +68,30 @@ class Account:
             "of the project, that `project_id` is the project's and `region` is where it lives"
         )
 
+    def missing(self, *, updates_profiles: bool) -> list[str]:
+        """Return a sentence for each credential that is missing, or does not go with the others.
+
+        Args:
+            updates_profiles: whether profiles of people or groups are updated.
+        """
+        errors = []
+        service_account = (self.username, self.secret)
+        if any(service_account) and not (all(service_account) and self.project_id):
+            errors.append(
+                "A service account needs `service_account_username`, `service_account_secret` and "
+                "`project_id`: set all three, or none to import by `project_token` alone."
+            )
+        if not self.token and not self.username:
+            errors.append(
+                "Set `project_token`, the token of the Mixpanel project (Settings > Project)."
+            )
+        elif not self.token and updates_profiles:
+            errors.append(
+                "Set `project_token`: profiles and groups need it even with a service account (or "
+                "set `profiles` and `groups` to false)."
+            )
+        return errors
+
     def address(self, path: str, **query: str) -> str:
         """Return the URL of a path, with the project where a service account must name it."""
         if self.username:

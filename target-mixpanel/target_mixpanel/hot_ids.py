@@ -6,10 +6,9 @@ from then on (Mixpanel docs, "Hot shard limits").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from operator import itemgetter
 
-from singer_delivery.model import Event, Note, Noting, RecordMapping
+from singer_delivery.model import Note
 
 LIMIT = 200_000
 DAY = 86_400_000_000
@@ -40,13 +39,19 @@ class HotIds:
         self._counts: dict[tuple[str, int], int] = {}
         self._noted: set[tuple[str, int]] = set()  # few: each stands for `limit` events
 
-    def is_one_too_many(self, person: str, at: int) -> bool:
-        """Count an event; tell whether it is the first beyond the limit of its id and day.
+    def count(self, person: str, at: int, notes: list[Note]) -> None:
+        """Count an event; note the first one beyond the limit of its id and day.
 
         Args:
-            person: the id.
+            person: the id; empty when nobody is known.
             at: time of the event in microseconds since 1970.
+            notes: gets the note.
         """
+        if person and self.is_one_too_many(person, at):
+            notes.append(Note(TOO_MANY, person))
+
+    def is_one_too_many(self, person: str, at: int) -> bool:
+        """Count an event; tell whether it is the first beyond the limit of its id and day."""
         counts, pair = self._counts, (person, at // DAY)
         count = counts[pair] = counts.get(pair, 0) + 1
         if len(counts) > self._counted:
@@ -59,20 +64,3 @@ class HotIds:
     def _forget(self) -> None:
         by_count = sorted(self._counts.items(), key=itemgetter(1))
         self._counts = dict(by_count[len(by_count) - self._counted // 2 :])
-
-
-class WatchingIds(Noting):
-    """A mapping that also notes the first event beyond the limit of each id and day."""
-
-    def __init__(self, mapping: RecordMapping, hot_ids: HotIds) -> None:
-        super().__init__(mapping)
-        self._hot_ids = hot_ids
-
-    def due(self, events: Sequence[Event]) -> list[Note]:
-        """Return a note for each event that is the first beyond the limit."""
-        one_too_many = self._hot_ids.is_one_too_many
-        return [
-            Note(TOO_MANY, each.person)
-            for each in events
-            if each.kind == "event" and each.at is not None and one_too_many(each.person, each.at)
-        ]

@@ -1,6 +1,6 @@
-"""Lookup tables: a stream that replaces one, row by row on disk until it is whole.
+"""Lookup tables: a stream that replaces one, whose rows wait on disk for each other.
 
-Mixpanel replaces a lookup table as a whole or not at all (Mixpanel docs, "Replace Lookup Table").
+Mixpanel replaces a lookup table entirely or not at all (Mixpanel docs, "Replace Lookup Table").
 Rows wait in a temporary database, so that a row which comes twice takes the place of the first and
 a table of any size needs no memory.
 """
@@ -14,16 +14,17 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.mapping.cleaning import readable
 from singer_delivery.mapping.encoding import encoded_json
-from singer_delivery.mapping.records import is_of_singer
-from singer_delivery.model import Event, Known, Mapped, Unmappable
+from singer_delivery.mapping.lines import read
+from singer_delivery.mapping.records import check_keys, is_of_singer
+from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Unmappable
 
-from target_mixpanel.endpoints import LOOKUP_TABLES
+from target_mixpanel.endpoint import LOOKUP_TABLES
+from target_mixpanel.mixpanel import SERVICE
 
 MAX_TABLE_BYTES = 100 * 1000 * 1000
 """Of the CSV, before compression: "100MB", in the stricter reading."""
@@ -31,9 +32,11 @@ MAX_TABLE_BYTES = 100 * 1000 * 1000
 KEEP = "INSERT INTO row VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET cells = excluded.cells"
 """The last of a key wins, in the place of the first."""
 
+HELD = Decision(sends=False)
+
 
 class LookupTable:
-    """Takes the records of one stream; in the place of a mapping, which it is not.
+    """Keeps the records of one stream until the run ends; no event is made of any.
 
     Args:
         stream: its name.
@@ -45,7 +48,7 @@ class LookupTable:
         StorageError: the folder cannot be written.
     """
 
-    needs_keys = True
+    decision_type: ClassVar[type[Decision]] = Decision
 
     def __init__(
         self, stream: str, table_id: str, path: Path, limit: int = MAX_TABLE_BYTES
@@ -85,23 +88,38 @@ class LookupTable:
         named = [key, *(name for name in columns if not is_of_singer(name))]
         self._columns = list(dict.fromkeys([*self._columns, *named]))
 
-    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:  # noqa: ARG002 - as mappings are called
-        """Keep a row; it is decided with its table.
+    def observe(self, line: bytes, *, is_message: bool) -> list[str]:
+        """Return the cells of a row, its key first.
 
         Raises:
             Unmappable: it has no key, or holds what Mixpanel cannot read.
-            StorageError: the disk does not take it.
+            KeyMissing: it lacks its key property.
         """
-        record = readable(record, "Mixpanel")
+        record = read(line, is_message=is_message, service=SERVICE)
+        column = self._columns[0]
+        check_keys(self._stream, record, [column])
         key, *others = (cell(record.get(name)) for name in self._columns)
         if not key:
-            reason, detail = "no_key", f"column `{self._columns[0]}` is empty"
+            reason, detail = "no_key", f"column `{column}` is empty"
             raise Unmappable(reason, detail)
-        with self._on_disk():
-            self._rows.execute(KEEP, (key, orjson.dumps([key, *others])))
-        return Mapped((), held=True)
+        return [key, *others]
 
-    def whole(self) -> Event | None:
+    def decide(self, observation: list[str], facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - no fact is asked for
+        """Keep a row; it is delivered with its table.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        with self._on_disk():
+            self._rows.execute(KEEP, (observation[0], orjson.dumps(observation)))
+        effects.is_held = True
+        return HELD
+
+    def map(self, record: Mapping[str, Any], decision: Decision) -> Mapped:  # noqa: ARG002 - as mappings are asked
+        """Return no event: the rows are sent with their table."""
+        return Mapped(())
+
+    def event(self) -> Event | None:
         """Return the event that replaces the table; None when no row came.
 
         Raises:
@@ -121,7 +139,7 @@ class LookupTable:
             raise SettingsError(msg)
         body = {"lookup_table": self._table_id, "columns": self._columns, "rows": rows}
         endpoint = f"{LOOKUP_TABLES}/{self._table_id}"
-        return Event(endpoint, "lookup table", self._table_id, endpoint, None, body)
+        return Event(endpoint, "lookup table", self._table_id, None, body, order=endpoint)
 
     def close(self) -> None:
         """Forget the rows."""

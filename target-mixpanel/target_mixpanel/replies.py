@@ -35,7 +35,7 @@ def answer_of(reply: Reply, account: Account) -> Mapping[str, Any]:
 def refused(answer: Mapping[str, Any], count: int, taken: str, hint: str = "") -> Judgement:
     """Return who of a request was refused; all others were taken, if the numbers say so too.
 
-    `failed_records` that are bare texts speak of the whole request, and nothing of it was taken:
+    `failed_records` that are bare texts speak of all of the request, and nothing of it was taken:
     it is sent again in halves until the culprit stands alone.
 
     Args:

@@ -8,16 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from analytics_records import streams
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.model import RecordMapping
-from singer_delivery.pipeline.tickets import Whole
+from singer_delivery.mapping.selection import mapping_for
+from singer_delivery.model import Event, RecordMapping
 
-from target_mixpanel.hot_ids import HotIds, WatchingIds
+from target_mixpanel import from_amplitude
+from target_mixpanel.from_columns import FromColumns
+from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.lookup_tables import LookupTable
-from target_mixpanel.mappings.amplitude import AmplitudeMapping
-from target_mixpanel.mappings.plain import PlainMapping
-from target_mixpanel.mappings.settings import MappingSettings
+from target_mixpanel.settings import MappingSettings
 
 LOOKUP_TABLE = "lookup_table"
 TABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -47,7 +46,7 @@ def table_ids(named: Named) -> dict[str, str]:
         if other != stream:
             msg = (
                 f"Streams '{other}' and '{stream}' name the same lookup table {table_id}, which "
-                "is replaced as a whole: give each stream a table of its own."
+                "is replaced entirely: give each stream a table of its own."
             )
             raise SettingsError(msg)
     return {stream: table_id for table_id, stream in streams_of.items()}
@@ -63,7 +62,7 @@ def check(named: Named, settings: MappingSettings) -> None:
     tables = table_ids(named)
     for stream, columns in named.items():
         if stream not in tables:
-            PlainMapping(stream, columns, (), settings)
+            FromColumns(stream, columns, (), settings)
 
 
 class Streams:
@@ -101,26 +100,24 @@ class Streams:
             table = self._table(stream)
             table.expect(list(schema.get("properties", {})), key_properties)
             return table
-        settings = self._settings
-        mapping = streams.mapping_for(
-            stream,
-            schema,
-            self._named,
-            amplitude=lambda: AmplitudeMapping(settings),
-            plain=lambda columns: PlainMapping(stream, columns, key_properties, settings),
-        )
-        return WatchingIds(mapping, self._hot_ids)
+        settings, hot_ids = self._settings, self._hot_ids
 
-    def wholes(self) -> Iterator[Whole]:
+        def from_columns(columns: Mapping[str, str]) -> RecordMapping:
+            return FromColumns(stream, columns, key_properties, settings, hot_ids)
+
+        exports = [from_amplitude.export(settings, hot_ids)]
+        return mapping_for(stream, schema, self._named, exports, from_columns)
+
+    def last_events(self) -> Iterator[tuple[str, Event]]:
         """Return the lookup tables that got rows, each written when it is asked for.
 
         Raises:
             SettingsError: one is larger than Mixpanel takes.
         """
         for stream, table in self._tables.items():
-            event = table.whole()
+            event = table.event()
             if event is not None:
-                yield Whole(stream, event)
+                yield stream, event
 
     def close(self) -> None:
         """Remove what waited on disk."""

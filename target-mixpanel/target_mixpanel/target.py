@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
-from singer_delivery.model import RecordMapping
-from singer_delivery.pipeline.tickets import Whole
+from singer_delivery.model import Event, RecordMapping
 from singer_delivery.sdk.settings import (
     chosen_events,
     chosen_events_settings,
@@ -24,9 +23,10 @@ from singer_delivery.sdk.settings import (
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_mixpanel import endpoints
+from target_mixpanel import endpoint
 from target_mixpanel.account import HOSTS, Account, base_address
-from target_mixpanel.mappings.settings import MappingSettings
+from target_mixpanel.mixpanel import ENGAGE, GROUPS, IMPORT
+from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
 
 if TYPE_CHECKING:
@@ -138,19 +138,20 @@ SETTINGS = [
         title="Skip expired events",
         description="Leave events out that are older than the retention, counted in the report.",
     ),
-    *chosen_events_settings(),
+    *chosen_events_settings("Amplitude"),
     streams_setting(
-        "; or the rows of a lookup table, all of them in every run: {lookup_table: <id>}"
+        "Amplitude export",
+        "; or the rows of a lookup table, all of them in every run: {lookup_table: <id>}",
     ),
     th.Property(
         "max_events_per_second",
         th.IntegerType(minimum=0),
-        default=endpoints.EVENTS_PER_SECOND,
+        default=endpoint.EVENTS_PER_SECOND,
         title="Events a second",
         description="Upper limit, 0 for none. Mixpanel takes about 30,000 a second and project.",
     ),
     *request_settings(
-        endpoints.MAX_EVENTS, endpoints.MAX_BYTES, "Mixpanel takes 10 MB", at_most=True
+        endpoint.MAX_EVENTS, endpoint.MAX_BYTES, "Mixpanel takes 10 MB", at_most=True
     ),
     *delivery_settings("target-mixpanel", max_in_flight=12, max_retries=12),
 ]
@@ -188,9 +189,9 @@ class TargetMixpanel(DeliveryTarget):
         """Return what the records of a stream become; see `streams.Streams`."""
         return self._streams.mapping_for(stream, schema, key_properties)
 
-    def wholes(self) -> Iterable[Whole]:
-        """Return the lookup tables that got rows."""
-        return self._streams.wholes()
+    def last_events(self) -> Iterable[tuple[str, Event]]:
+        """Return the lookup tables that got rows, each with its stream."""
+        return self._streams.last_events()
 
     def close(self) -> None:
         """Remove what waited on disk."""
@@ -212,23 +213,8 @@ class TargetMixpanel(DeliveryTarget):
         return self._missing_credentials()
 
     def _missing_credentials(self) -> list[str]:
-        account = self._account
-        service_account = (account.username, account.secret)
-        errors = []
-        if any(service_account) and not (all(service_account) and account.project_id):
-            errors.append(
-                "A service account needs `service_account_username`, `service_account_secret` and "
-                "`project_id`: set all three, or none to import by `project_token` alone."
-            )
-        if not account.token and not account.username:
-            errors.append(
-                "Set `project_token`, the token of the Mixpanel project (Settings > Project)."
-            )
-        elif not account.token and (self.config["profiles"] or self.config["groups"]):
-            errors.append(
-                "Set `project_token`: profiles and groups need it even with a service account (or "
-                "set `profiles` and `groups` to false)."
-            )
+        account, config = self._account, self.config
+        errors = account.missing(updates_profiles=config["profiles"] or config["groups"])
         tables = table_ids(named_streams(self.config))
         if tables and not account.username:
             errors.append(
@@ -253,16 +239,15 @@ class TargetMixpanel(DeliveryTarget):
     def _endpoints(self) -> dict[str, Endpoint]:
         limits = Limits(self.config["max_batch_events"], self.config["max_batch_bytes"])
         account = self._account
+        tables = [
+            endpoint.LookupTableEndpoint(account, table_id, path)
+            for table_id, path in self._streams.table_paths().items()
+        ]
         return {
-            endpoints.IMPORT: endpoints.ImportEndpoint(account, limits),
-            endpoints.ENGAGE: endpoints.ProfileEndpoint(endpoints.ENGAGE, account),
-            endpoints.GROUPS: endpoints.ProfileEndpoint(endpoints.GROUPS, account),
-            **{
-                f"{endpoints.LOOKUP_TABLES}/{table_id}": endpoints.LookupTableEndpoint(
-                    account, table_id, path
-                )
-                for table_id, path in self._streams.table_paths().items()
-            },
+            IMPORT: endpoint.ImportEndpoint(account, limits),
+            ENGAGE: endpoint.ProfileEndpoint(ENGAGE, account),
+            GROUPS: endpoint.ProfileEndpoint(GROUPS, account),
+            **{table.name: table for table in tables},
         }
 
     @cached_property

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from analytics_records.streams import mapping_for
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
+from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
     chosen_events,
@@ -24,11 +24,9 @@ from singer_delivery.sdk.settings import (
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_posthog import endpoints
-from target_posthog.mappings.amplitude import AmplitudeMapping
-from target_posthog.mappings.plain import PlainMapping
-from target_posthog.mappings.settings import MappingSettings
-from target_posthog.recent import LIVE_HOURS, CountingRecent
+from target_posthog import endpoint, from_amplitude
+from target_posthog.from_columns import FromColumns
+from target_posthog.settings import LIVE_HOURS, MappingSettings
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
@@ -95,7 +93,7 @@ SETTINGS = [
         title="Group types",
         description="Up to five group types to link; by default the first five met.",
     ),
-    *chosen_events_settings(),
+    *chosen_events_settings("Amplitude"),
     th.Property(
         "send_ip",
         th.BooleanType,
@@ -110,7 +108,7 @@ SETTINGS = [
         title="Send advertising ids",
         description="Whether idfa and adid travel.",
     ),
-    streams_setting(),
+    streams_setting("Amplitude export"),
     th.Property(
         "max_events_per_second",
         th.IntegerType(minimum=0),
@@ -120,7 +118,7 @@ SETTINGS = [
             "a few thousand, and none elsewhere."
         ),
     ),
-    *request_settings(endpoints.MAX_EVENTS, endpoints.MAX_BYTES, "PostHog takes 20 MB"),
+    *request_settings(endpoint.MAX_EVENTS, endpoint.MAX_BYTES, "PostHog takes 20 MB"),
     *delivery_settings("target-posthog", max_in_flight=16, max_retries=12),
 ]
 
@@ -144,22 +142,20 @@ class TargetPostHog(DeliveryTarget):
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self._events_per_second,
         )
-        return self.run_with(settings, {endpoints.BATCH: self._endpoint()}, self._scope)
+        return self.run_with(settings, {endpoint.BATCH: self._endpoint()}, self._scope)
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
     ) -> RecordMapping:
         """Return what the records of a stream become."""
         settings = self._mapping_settings
-        mapping = mapping_for(
+        return mapping_for(
             stream,
             schema,
             named_streams(self.config),
-            amplitude=lambda: AmplitudeMapping(settings),
-            plain=lambda columns: PlainMapping(stream, columns, key_properties, settings),
+            [from_amplitude.export(settings)],
+            lambda columns: FromColumns(stream, columns, key_properties, settings),
         )
-        live_from = int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000)
-        return CountingRecent(mapping, live_from)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""
@@ -174,10 +170,10 @@ class TargetPostHog(DeliveryTarget):
         elif len(key) > LONGEST_KEY or not key.isascii():
             errors.append("`api_key` is no PostHog project key: such a key is at most 64 letters.")
         try:
-            endpoints.ingestion_host(self.config["host"])
+            endpoint.ingestion_host(self.config["host"])
             settings = self._mapping_settings
             for stream, columns in named_streams(self.config).items():
-                PlainMapping(stream, columns, (), settings)
+                FromColumns(stream, columns, (), settings)
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         return errors
@@ -195,6 +191,7 @@ class TargetPostHog(DeliveryTarget):
             send_ip=config["send_ip"],
             send_advertising_ids=config["send_advertising_ids"],
             version=self.plugin_version,
+            live_from=int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000),
         )
 
     @property
@@ -202,11 +199,11 @@ class TargetPostHog(DeliveryTarget):
         asked: int | None = self.config.get("max_events_per_second")
         if asked is not None:
             return asked
-        cloud = endpoints.is_cloud(self.config["host"])
-        return endpoints.CLOUD_EVENTS_PER_SECOND if cloud else 0
+        cloud = endpoint.is_cloud(self.config["host"])
+        return endpoint.CLOUD_EVENTS_PER_SECOND if cloud else 0
 
-    def _endpoint(self) -> endpoints.BatchEndpoint:
-        return endpoints.BatchEndpoint(
+    def _endpoint(self) -> endpoint.BatchEndpoint:
+        return endpoint.BatchEndpoint(
             self.config["host"],
             (self.config.get("api_key") or "").strip(),
             historical_migration=self.config["historical_migration"],
@@ -215,8 +212,8 @@ class TargetPostHog(DeliveryTarget):
 
     @property
     def _scope(self) -> str:
-        """Names the project in the ledger without its key: another project starts afresh."""
-        return scope(endpoints.ingestion_host(self.config["host"]), str(self.config.get("api_key")))
+        """Names the project in the ledger without its key: another project starts anew."""
+        return scope(endpoint.ingestion_host(self.config["host"]), str(self.config.get("api_key")))
 
 
 if __name__ == "__main__":

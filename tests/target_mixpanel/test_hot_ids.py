@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import given, settings
+import hypothesis
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.model import Event, Known, Mapped, Note
-from target_mixpanel.hot_ids import COUNTED, LIMIT, HotIds, WatchingIds
+from singer_delivery.model import Effects, Note, RecordMapping
+from target_mixpanel.from_amplitude import FromAmplitude
+from target_mixpanel.from_columns import FromColumns
+from target_mixpanel.hot_ids import COUNTED, LIMIT, TOO_MANY, HotIds
+
+from tests.pairs.walk import Remembering, a_record
+from tests.target_mixpanel.importing import settings, years_later
 
 DAY = 24 * 3600 * 1_000_000
 PAIRS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), max_size=120)
@@ -24,7 +32,7 @@ def test_the_limit_is_mixpanel_s():
     assert COUNTED >= 10_000
 
 
-@settings(max_examples=200, deadline=None)
+@hypothesis.settings(max_examples=200, deadline=None)
 @given(PAIRS, st.integers(1, 6))
 def test_with_room_for_all_the_notes_are_those_of_a_plain_count(pairs, limit):
     counts: Counter[tuple[str, int]] = Counter()
@@ -36,7 +44,7 @@ def test_with_room_for_all_the_notes_are_those_of_a_plain_count(pairs, limit):
     assert noted(HotIds(limit, counted=24), pairs) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@hypothesis.settings(max_examples=200, deadline=None)
 @given(PAIRS, st.integers(1, 6), st.integers(2, 8))
 def test_with_little_room_no_note_is_wrong_none_comes_twice_and_memory_is_bounded(
     pairs, limit, counted
@@ -70,40 +78,88 @@ def test_forgetting_makes_room_for_many_new_pairs_at_once():
     assert len(hot_ids._counts) == 50
 
 
-class Making:
-    """A mapping that makes what it is told to."""
-
-    needs_keys = True
-
-    def __call__(self, record: Mapping[str, Any], known: Known) -> Mapped:
-        events = tuple(
-            Event("/import", kind, "Played", "ann", at, {}) for kind, at in record["events"]
-        )
-        return Mapped(events, notes=(Note("other"),))
+def counted(hot_ids: HotIds, *people: str) -> list[Note]:
+    notes: list[Note] = [Note("other")]
+    for person in people:
+        hot_ids.count(person, 5, notes)
+    return notes
 
 
-def test_a_mapping_is_watched_and_its_own_notes_stay():
-    watching = WatchingIds(Making(), HotIds(limit=1))
-    assert watching.needs_keys
-    record = {"events": [("event", 5)]}
-    known: Any = None
-    assert watching(record, known).notes == (Note("other"),)
-    assert watching(record, known).notes == (
-        Note("other"),
-        Note("over_200000_events_of_one_id_and_day", "ann"),
-    )
-    assert watching(record, known).notes == (Note("other"),)
+def test_the_first_event_too_many_is_noted_and_other_notes_stay():
+    assert counted(HotIds(limit=1), "ann") == [Note("other")]
+    assert counted(HotIds(limit=1), "ann", "ann", "ann") == [Note("other"), Note(TOO_MANY, "ann")]
+    assert TOO_MANY == "over_200000_events_of_one_id_and_day"
 
 
-def test_neither_updates_nor_what_has_no_time_is_counted():
-    watching = WatchingIds(Making(), HotIds(limit=1))
-    record = {"events": [("person", 5), ("event", None)] * 5}
-    assert watching(record, None).notes == (Note("other"),)
+def test_events_of_nobody_are_not_counted():
+    assert counted(HotIds(limit=1), "", "", "") == [Note("other")]
+
+
+# Where records are decided ------------------------------------------------------------------
+
+ORDERS = {"event": "Order Placed", "distinct_id": "customer", "timestamp": "at"}
+
+
+def exports(hot_ids: HotIds, **chosen: Any) -> Deciding:
+    return Deciding(FromAmplitude(settings(**chosen), hot_ids))
+
+
+class Deciding:
+    """Decides records and does not map them: counting needs no map."""
+
+    def __init__(self, mapping: RecordMapping) -> None:
+        self.mapping = mapping
+
+    def notes(self, **fields: Any) -> list[Note]:
+        line = json.dumps(a_record(**fields)).encode()
+        effects = Effects()
+        self.mapping.decide(self.mapping.observe(line, is_message=False), Remembering(), effects)
+        return [note for note in effects.notes if note.name == TOO_MANY]
+
+
+def test_an_event_is_counted_for_the_person_decided():
+    events = exports(HotIds(limit=1))
+    assert [events.notes(user_id=" ann ") for _ in range(3)] == [[], [Note(TOO_MANY, "ann")], []]
+    assert events.notes(user_id="ann", event_time="2024-03-02 10:00:00.000000") == []
 
 
 def test_two_streams_are_counted_together():
     hot_ids = HotIds(limit=1)
-    first, second = WatchingIds(Making(), hot_ids), WatchingIds(Making(), hot_ids)
-    record = {"events": [("event", 5)]}
-    first(record, None)
-    assert len(second(record, None).notes) == 2
+    orders = Deciding(FromColumns("orders", ORDERS, (), settings(), hot_ids))
+    assert exports(hot_ids).notes(user_id="ann") == []
+    assert orders.notes(customer="ann", at="2024-03-01") == [Note(TOO_MANY, "ann")]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fields"),
+    [
+        ({}, {"event_type": "$identify", "user_properties": {"a": 1}}),
+        ({}, {"event_type": "$groupidentify"}),
+        ({}, {"user_id": None}),
+        ({"exclude_events": ("Played",)}, {}),
+        ({"now": years_later(3, 0), "skip_expired": True}, {}),
+    ],
+    ids=["a person", "a group", "nobody", "left out", "expired"],
+)
+def test_what_is_no_event_of_a_person_is_not_counted(chosen: dict, fields: dict):
+    hot_ids = HotIds(limit=1)
+    events = exports(hot_ids, **chosen)
+    assert [events.notes(**fields) for _ in range(3)] == [[], [], []]
+    assert hot_ids._counts == {}
+
+
+def test_rows_that_update_people_are_not_counted():
+    hot_ids = HotIds(limit=1)
+    people = Deciding(FromColumns("users", {"person": "customer"}, (), settings(), hot_ids))
+    assert [people.notes(customer="ann", plan=plan) for plan in "ab"] == [[], []]
+    assert hot_ids._counts == {}
+
+
+def test_mapping_counts_nothing():
+    hot_ids = HotIds(limit=1)
+    mapping = FromAmplitude(settings(), hot_ids)
+    observation = mapping.observe(json.dumps(a_record()).encode(), is_message=False)
+    decision = mapping.decide(observation, Remembering(), Effects())
+    for each in (mapping, pickle.loads(pickle.dumps(mapping))):
+        assert each.map(a_record(), decision) == each.map(a_record(), decision)
+    assert sum(hot_ids._counts.values()) == 1

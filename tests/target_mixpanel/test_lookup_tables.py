@@ -18,18 +18,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Judgement, Reply, Verdict
-from singer_delivery.errors import SettingsError, StorageError
+from singer_delivery.errors import KeyMissing, SettingsError, StorageError
 from singer_delivery.io.transport import Transport
-from singer_delivery.model import Unmappable
+from singer_delivery.model import Effects, RecordMapping, Unmappable
 from target_mixpanel.account import Account
-from target_mixpanel.endpoints import LookupTableEndpoint
-from target_mixpanel.lookup_tables import MAX_TABLE_BYTES, LookupTable, csv_line
-from target_mixpanel.mappings.settings import MappingSettings
+from target_mixpanel.endpoint import LookupTableEndpoint
+from target_mixpanel.lookup_tables import HELD, MAX_TABLE_BYTES, LookupTable, csv_line
+from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, table_ids
 
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 from tests.fakes.mixpanel_lookup import CALLS_LIMIT
 from tests.fakes.server import DropConnection, LoseReply
+from tests.target_mixpanel.sending import request_of
 
 TABLE = "1a2b3c4d-0000-4000-8000-00000000000a"
 SECRET = "service-secret-1"
@@ -49,14 +50,22 @@ def table(tmp_path: Path) -> Iterator[LookupTable]:
     table.close()
 
 
-def keep(table: LookupTable, *rows: Row) -> None:
+def take_line(table: RecordMapping, line: bytes, *, is_message: bool = False) -> None:
+    """Give a table a row as JSON, as a run does."""
+    effects = Effects()
+    observation = table.observe(line, is_message=is_message)
+    decision = table.decide(observation, {}, effects)
+    assert (decision.sends, decision.skipped, effects) == (False, None, Effects(is_held=True))
+
+
+def keep(table: RecordMapping, *rows: Row) -> None:
     for row in rows:
-        assert table(row, None).held
+        take_line(table, json.dumps(row).encode())
 
 
 def written(table: LookupTable) -> list[list[str]]:
     """The lines of the table's CSV, as Python reads them."""
-    assert table.whole() is not None
+    assert table.event() is not None
     text = gzip.decompress(table._path.read_bytes()).decode()
     return list(csv.reader(io.StringIO(text, newline=""), strict=True))
 
@@ -81,11 +90,11 @@ def transport() -> Iterator[Transport]:
 
 def replaced(mixpanel: FakeMixpanel, transport: Transport, table: LookupTable) -> Judgement:
     """Send a table over HTTP and return what the endpoint makes of the reply."""
-    event = table.whole()
+    event = table.event()
     assert event is not None
     endpoint = LookupTableEndpoint(service_account(mixpanel), TABLE, table._path)
     assert endpoint.name == event.endpoint
-    return endpoint.judge(transport.send(endpoint.request([endpoint.encode(event)])), 1)
+    return endpoint.judge(transport.send(request_of(endpoint, event)), 1)
 
 
 # The table ----------------------------------------------------------------------------------
@@ -149,29 +158,42 @@ def test_any_text_is_read_from_csv_as_it_was_written(rows):
     assert list(csv.reader(io.StringIO(text, newline=""), strict=True)) == rows
 
 
-@pytest.mark.parametrize("row", [{}, {"id": None}, {"id": ""}])
-def test_a_row_without_its_key_is_a_dead_letter(table, row):
+@pytest.mark.parametrize("row", [{"id": None}, {"id": ""}])
+def test_a_row_with_an_empty_key_is_a_dead_letter(table, row):
     with pytest.raises(Unmappable, match="no_key: column `id` is empty"):
-        table(row, None)
-    assert table.whole() is None
+        keep(table, row)
+    assert table.event() is None
+
+
+def test_a_row_without_its_key_ends_the_run(table):
+    with pytest.raises(KeyMissing, match="of stream 'songs' lacks its key property `id`"):
+        keep(table, {"title": "Rosebud"})
+    assert table.event() is None
 
 
 def test_a_row_that_nests_too_deep_is_a_dead_letter(table):
-    deep: list[Any] = []
-    for _ in range(100_000):
-        deep = [deep]
+    line = b'{"id":"k","title":' + b"[" * 250 + b"]" * 250 + b"}"
     with pytest.raises(Unmappable, match="nested_too_deep"):
-        table({"id": "k", "title": deep}, None)
+        take_line(table, line)
+
+
+def test_a_row_comes_in_its_message_too(table):
+    take_line(table, b'{"type":"RECORD","stream":"songs","record":{"id":"k"}}', is_message=True)
+    assert written(table) == [["id", "title"], ["k", ""]]
+
+
+def test_no_event_is_made_of_a_row(table):
+    assert table.map({"id": "k"}, HELD) == ((), ())
 
 
 def test_an_empty_table_is_not_sent(table, tmp_path):
-    assert table.whole() is None
+    assert table.event() is None
     assert not list(tmp_path.glob("*.gz"))
 
 
 def test_the_event_says_what_the_table_holds_and_quotes_no_row(table):
     keep(table, {"id": "k", "title": "Rosebud"}, {"id": "l"})
-    event = table.whole()
+    event = table.event()
     assert event.body == {"lookup_table": TABLE, "columns": ["id", "title"], "rows": 2}
 
 
@@ -209,11 +231,11 @@ def test_a_table_over_the_limit_is_refused_with_its_size(tmp_path):
     (tmp_path / "fits").mkdir()
     fits = table_in(tmp_path / "fits", limit=size)
     keep(fits, *rows)
-    assert fits.whole() is not None
+    assert fits.event() is not None
     table = table_in(tmp_path, limit=size - 1)
     keep(table, *rows)
     with pytest.raises(SettingsError) as caught:
-        table.whole()
+        table.event()
     assert f"{size:,} bytes" in str(caught.value)
     assert f"takes {size - 1:,}" in str(caught.value)
     assert TABLE in str(caught.value)
@@ -228,7 +250,7 @@ def test_a_disk_that_does_not_take_the_rows_is_told_in_a_sentence(tmp_path):
     table = table_in(tmp_path)
     table._rows.close()
     with pytest.raises(StorageError, match="free that disk, or set TMPDIR"):
-        table({"id": "k"}, None)
+        keep(table, {"id": "k"})
 
 
 # The request --------------------------------------------------------------------------------
@@ -238,7 +260,7 @@ def test_the_request_puts_compressed_csv_in_the_name_of_the_service_account(tmp_
     account = Account("https://api.mixpanel.com", "token", "2195193", "importer", SECRET)
     path = tmp_path / "table.csv.gz"
     path.write_bytes(b"what lies there")
-    request = LookupTableEndpoint(account, TABLE, path).request([b"{}"])
+    request = LookupTableEndpoint(account, TABLE, path).request(b"{}")
     assert request.method == "PUT"
     assert request.url == f"https://api.mixpanel.com/lookup-tables/{TABLE}?project_id=2195193"
     assert request.body == b"what lies there"
@@ -282,7 +304,7 @@ def test_refused_rows_are_named_by_their_number_in_the_order_they_came(
     bad = b"id,title\r\na,1\r\n,2\r\nb,3\r\na,4\r\n"
     (tmp_path / "bad.csv.gz").write_bytes(gzip.compress(bad))
     endpoint = LookupTableEndpoint(account, TABLE, tmp_path / "bad.csv.gz")
-    judgement = endpoint.judge(transport.send(endpoint.request([b"{}"])), 1)
+    judgement = endpoint.judge(transport.send(endpoint.request(b"{}")), 1)
     assert judgement.verdict is Verdict.FATAL
     assert TABLE in judgement.detail
     assert "row 2: primary key is required and cannot be blank" in judgement.detail
@@ -346,12 +368,12 @@ def streams() -> Iterator[Streams]:
 
 
 def test_rows_wait_in_a_folder_for_their_owner_alone_and_are_removed(streams):
-    mapping = streams.mapping_for("songs", SCHEMA, ["id"])
-    mapping({"id": "k"}, None)
-    (whole,) = streams.wholes()
+    keep(streams.mapping_for("songs", SCHEMA, ["id"]), {"id": "k"})
+    ((stream, event),) = streams.last_events()
     path = streams.table_paths()[TABLE]
     folder = path.parent
-    assert (whole.stream, whole.event.name) == ("songs", TABLE)
+    assert (stream, event.name) == ("songs", TABLE)
+    assert event.order == event.endpoint == f"/lookup-tables/{TABLE}"
     assert path.exists()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     streams.close()
@@ -365,24 +387,25 @@ def test_closing_twice_is_harmless(streams):
 
 def test_only_tables_that_got_rows_are_replaced(streams):
     streams.mapping_for("songs", SCHEMA, ["id"])
-    streams.mapping_for("bands", SCHEMA, ["id"])({"id": 1}, None)
-    assert [whole.stream for whole in streams.wholes()] == ["bands"]
+    keep(streams.mapping_for("bands", SCHEMA, ["id"]), {"id": 1})
+    assert [stream for stream, _ in streams.last_events()] == ["bands"]
 
 
 def test_a_second_schema_goes_on_with_the_same_table(streams):
-    streams.mapping_for("songs", SCHEMA, ["id"])({"id": 1, "title": "a"}, None)
+    keep(streams.mapping_for("songs", SCHEMA, ["id"]), {"id": 1, "title": "a"})
     wider = {"properties": {"id": {}, "title": {}, "year": {}}}
-    streams.mapping_for("songs", wider, ["id"])({"id": 2, "title": "b", "year": 1999}, None)
-    (whole,) = streams.wholes()
-    assert whole.event.body["columns"] == ["id", "title", "year"]
-    assert whole.event.body["rows"] == 2
+    later = {"id": 2, "title": "b", "year": 1999}
+    keep(streams.mapping_for("songs", wider, ["id"]), later)
+    ((_, event),) = streams.last_events()
+    assert event.body["columns"] == ["id", "title", "year"]
+    assert event.body["rows"] == 2
 
 
 def test_no_folder_is_made_where_no_table_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     streams = Streams({"orders": {"person": "id"}}, MappingSettings(now=0))
     assert streams.table_paths() == {}
-    assert list(streams.wholes()) == []
+    assert list(streams.last_events()) == []
     streams.close()
 
 

@@ -4,70 +4,98 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.endpoint import Judgement, Limits, Verdict
-from singer_delivery.io.transport import Transport
-from singer_delivery.model import Event
-from singer_delivery.pipeline.batcher import first_batch
-from singer_delivery.pipeline.queued import Queued, Ticket
+from singer_delivery.endpoint import Limits
+from singer_delivery.model import Decision, Effects, Event, Facts, Mapped
+from singer_delivery.pipeline.run import Run
+from singer_delivery.pipeline.settings import RunSettings
 from target_mixpanel.account import Account
-from target_mixpanel.endpoints import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
+from target_mixpanel.endpoint import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
 
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 from tests.fakes.server import LoseReply
-from tests.singer_delivery.toys import Stage
+from tests.target_mixpanel.sending import body_of
 
 TIME_MS = 1_709_294_400_123
 LIMITS = Limits(MAX_EVENTS, MAX_BYTES)
 
 
-class Outcomes:
-    """A listener that writes down what became of each event."""
+class AsGiven:
+    """Takes records that are the body of an event already."""
 
-    def __init__(self) -> None:
-        self.of: dict[str, list[Verdict]] = {}
-        self.details: list[str] = []
-        self.retries: Counter[str] = Counter()
+    decision_type: ClassVar[type[Decision]] = Decision
 
-    def before_sending(self) -> None:
-        return
+    def observe(self, line: bytes, *, is_message: bool) -> Any:
+        assert not is_message
+        return json.loads(line)
 
-    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
-        self.retries[retry_reason] += 1
+    def decide(self, observation: Any, facts: Facts, effects: Effects) -> Decision:
+        properties = observation.get("properties", observation)
+        return Decision(properties.get("$user_id") or properties["$distinct_id"])
 
-    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
-        for queued, judgement in batch:
-            self.of.setdefault(queued.event.name, []).append(judgement.verdict)
-            self.details += [judgement.detail] if judgement.detail else []
+    def map(self, record: Any, decision: Decision) -> Mapped:
+        is_event = "event" in record
+        endpoint, kind = ("/import", "event") if is_event else ("/engage", "person")
+        return Mapped((Event(endpoint, kind, record.get("event", "$set"), None, dict(record)),))
 
 
-def event(number: int, event_name: str = "Played", **properties: Any) -> Event:
-    base = {"time": TIME_MS, "$insert_id": f"event-{number}", "$user_id": "ann", "ip": 0}
-    body = {"event": event_name, "properties": {**base, **properties}}
-    return Event("/import", "event", f"event-{number}", f"person-{number % 7}", None, body)
+@dataclass(frozen=True)
+class Ended:
+    """What became of events: how many were delivered; of each other one the record and why."""
+
+    delivered: int
+    dead: list[tuple[Any, str]]
+
+
+def event(number: int, event_name: str = "Played", **properties: Any) -> dict[str, Any]:
+    user = f"person-{number % 7}"
+    base = {"time": TIME_MS, "$insert_id": f"event-{number}", "$user_id": user, "ip": 0}
+    return {"event": event_name, "properties": {**base, **properties}}
+
+
+def size_of(body: dict[str, Any]) -> int:
+    return len(json.dumps(body, separators=(",", ":")))
 
 
 def deliver(
-    mixpanel: FakeMixpanel, *events: Event, limits: Limits = LIMITS, lanes: int = 1
-) -> Outcomes:
-    """Send events over HTTP with all that delivery does; return what became of them."""
+    folder: Path, mixpanel: FakeMixpanel, *bodies: dict[str, Any], limits: Limits = LIMITS
+) -> Ended:
+    """Send events over HTTP with all that a run does; return what became of them."""
     account = Account(mixpanel.url, mixpanel.credentials.token)
     endpoints = {
         "/import": ImportEndpoint(account, limits),
         "/engage": ProfileEndpoint("/engage", account),
     }
-    outcomes, transport = Outcomes(), Transport("test")
-    options: dict[str, Any] = {"endpoints": endpoints, "listener": outcomes, "max_in_flight": lanes}
-    with Stage(transport, **options) as stage:
-        stage.deliver(*events)
-    transport.close()
-    return outcomes
+    dead = folder / "dead.singer"
+    options = RunSettings(
+        user_agent="test",
+        max_in_flight=1,
+        max_retries=3,
+        max_events_per_second=0,
+        ledger_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
+        dead_letter_path=dead,
+        report_path=None,
+        dry_run=False,
+        output_path=folder / "dry-run.jsonl",
+        first_wait=0.0,
+    )
+    run = Run(options, endpoints, "test", lambda _state: None)
+    given_events = run.input("given", AsGiven(), are_messages=False)
+    for body in bodies:
+        run.take(given_events, json.dumps(body).encode())
+    run.finish()
+    letters = dead.read_bytes().splitlines() if dead.exists() else []
+    records = [m["record"] for m in map(json.loads, letters) if m["type"] == "RECORD"]
+    refused = [(record, record["_dead_letter"]["detail"]) for record in records]
+    counts = run.report.stream("given")
+    assert counts.read == len(bodies) == counts.delivered + len(refused)
+    return Ended(counts.delivered, refused)
 
 
 def sizes(mixpanel: FakeMixpanel) -> list[int]:
@@ -80,88 +108,99 @@ def ids(mixpanel: FakeMixpanel) -> list[str]:
 
 
 @settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=20), st.integers(140, 5_000))
+def test_a_body_is_within_mixpanel_s_limit_when_its_events_and_commas_are_within_ours(
+    fillings: list[int], max_bytes: int
+):
+    endpoint = ImportEndpoint(Account("http://127.0.0.1", "t"), Limits(MAX_EVENTS, max_bytes))
+    encoded = [json.dumps(event(n, x="x" * f)).encode() for n, f in enumerate(fillings)]
+    counted = sum(len(each) + 1 for each in encoded)
+    body = gzip.decompress(body_of(endpoint, encoded))
+    assert (counted <= endpoint.limits.max_bytes) == (len(body) <= max_bytes)
+
+
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=1, max_size=20),
     st.integers(140, 700),
     st.integers(1, 6),
 )
-def test_no_request_is_larger_than_its_limit_and_none_leaves_room_for_one_more(
-    fillings, max_bytes, max_events
+def test_no_request_is_larger_than_its_limit(
+    tmp_path_factory: pytest.TempPathFactory,
+    fillings: list[int],
+    max_bytes: int,
+    max_events: int,
 ):
-    endpoint = ImportEndpoint(Account("http://127.0.0.1", "t"), Limits(max_events, max_bytes))
-    waiting = []
-    for number, filling in enumerate(fillings):
-        each = event(number, x="x" * filling)
-        waiting.append(Queued(each, endpoint.encode(each), Ticket(b"")))
-    while waiting:
-        batch = first_batch(waiting, endpoint.limits)
-        body = gzip.decompress(endpoint.request([queued.encoded for queued in batch]).body)
-        assert len(batch) == 1 or (len(body) <= max_bytes and len(batch) <= max_events)
-        waiting = waiting[len(batch) :]
-        if waiting and len(batch) < max_events:
-            assert len(body) + 1 + waiting[0].size > max_bytes
+    events = [event(number, x="x" * filling) for number, filling in enumerate(fillings)]
+    with FakeMixpanel(keep_bodies=True) as mixpanel:
+        folder = tmp_path_factory.mktemp("run")
+        ended = deliver(folder, mixpanel, *events, limits=Limits(max_events, max_bytes))
+        bodies = [json.loads(gzip.decompress(exchange.body)) for exchange in mixpanel.journal]
+        for body, size in zip(bodies, sizes(mixpanel), strict=True):
+            assert len(body) == 1 or (size <= max_bytes and len(body) <= max_events)
+    assert sum(map(len, bodies)) == ended.delivered == len(events)
 
 
-def test_two_thousand_events_of_exactly_the_limit_are_one_request():
-    each = len(json.dumps(event(1_000, x="").body, separators=(",", ":")))
+def test_two_thousand_events_of_exactly_the_limit_are_one_request(tmp_path):
+    each = size_of(event(1_000, x=""))
     room, rest = divmod(MAX_BYTES - 2_001 - 2_000 * each, 2_000)
     events = [event(1_000 + n, x="x" * (room + (n < rest))) for n in range(2_000)]
     with FakeMixpanel(max_body_bytes=MAX_BYTES, keep_bodies=True) as mixpanel:
-        deliver(mixpanel, *events)
+        deliver(tmp_path, mixpanel, *events)
         assert sizes(mixpanel) == [MAX_BYTES]
         assert len(mixpanel.arrivals) == 2_000
 
 
-def test_one_byte_more_is_two_requests():
-    each = len(json.dumps(event(1_000, x="").body, separators=(",", ":")))
-    events = [event(1_000 + n, x="x" * 400) for n in range(3)]
-    limit = 3 * (each + 400) + 4 - 1
+def test_one_byte_more_is_two_requests(tmp_path):
+    events = [event(1_000 + n, x="x" * 400, **{"$user_id": "ann"}) for n in range(3)]
+    limit = sum(map(size_of, events)) + 4 - 1
     with FakeMixpanel(max_body_bytes=limit, keep_bodies=True) as mixpanel:
-        outcomes = deliver(mixpanel, *events, limits=Limits(2_000, limit))
+        ended = deliver(tmp_path, mixpanel, *events, limits=Limits(2_000, limit))
         assert [exchange.status for exchange in mixpanel.journal] == [200, 200]
         assert ids(mixpanel) == [f"event-{1_000 + n}" for n in range(3)]
-    assert all(verdicts == [Verdict.DELIVERED] for verdicts in outcomes.of.values())
+    assert ended == Ended(3, [])
 
 
-def test_a_lower_limit_that_mixpanel_names_is_kept_to_from_then_on():
+def test_a_lower_limit_that_mixpanel_names_is_kept_to_from_then_on(tmp_path):
     with FakeMixpanel(max_body_bytes=50_000, keep_bodies=True) as mixpanel:
         limits = Limits(100, MAX_BYTES)  # the first request is of 100 events, some 110,000 bytes
-        deliver(mixpanel, *(event(n, x="x" * 1_000) for n in range(400)), limits=limits)
+        events = [event(n, x="x" * 1_000) for n in range(400)]
+        ended = deliver(tmp_path, mixpanel, *events, limits=limits)
         refused = [exchange.number for exchange in mixpanel.journal if exchange.status == 413]
-        assert len(refused) == 3  # the whole, and both of its halves
+        assert len(refused) == 3  # all of it, and both of its halves
         assert all(size <= 50_000 for size in sizes(mixpanel)[refused[-1] :])
         assert sorted(ids(mixpanel)) == sorted(f"event-{n}" for n in range(400))
+    assert ended == Ended(400, [])
 
 
-def test_the_culprit_of_a_refused_request_is_found_and_all_others_arrive():
+def test_the_culprit_of_a_refused_request_is_found_and_all_others_arrive(tmp_path):
     with FakeMixpanel() as mixpanel:
         events = [event(n, "$identify" if n == 37 else "Played") for n in range(100)]
-        outcomes = deliver(mixpanel, *events)
+        ended = deliver(tmp_path, mixpanel, *events)
     assert ids(mixpanel) == sorted(f"event-{n}" for n in range(100) if n != 37)
-    assert outcomes.of["event-37"] == [Verdict.REJECTED]
-    assert all(len(verdicts) == 1 for verdicts in outcomes.of.values())
-    (detail,) = outcomes.details
+    ((record, detail),) = ended.dead
+    assert record["properties"]["$insert_id"] == "event-37"
     assert "identity events are not allowed" in detail
 
 
 @pytest.mark.parametrize("act", [LoseReply(), RATE_LIMITED])
-def test_what_is_sent_again_keeps_its_ids_and_is_stored_once(act):
+def test_what_is_sent_again_keeps_its_ids_and_is_stored_once(tmp_path, act):
     with FakeMixpanel(keep_bodies=True) as mixpanel:
         mixpanel.misbehave(act)
-        outcomes = deliver(mixpanel, *(event(n) for n in range(5)))
+        ended = deliver(tmp_path, mixpanel, *(event(n) for n in range(5)))
         first, second = mixpanel.journal
         assert first.body == second.body
         assert len(mixpanel.stored()) == 5
-    assert all(verdicts == [Verdict.DELIVERED] for verdicts in outcomes.of.values())
+    assert ended == Ended(5, [])
 
 
-def test_updates_are_refused_one_by_one():
-    def update(number: int, person: str) -> Event:
-        body = {"$distinct_id": person, "$ip": 0, "$ignore_time": True, "$set": {"n": number}}
-        return Event("/engage", "person", f"update-{number}", person, None, body)
+def test_updates_are_refused_one_by_one(tmp_path):
+    def update(number: int, person: str) -> dict[str, Any]:
+        return {"$distinct_id": person, "$ip": 0, "$ignore_time": True, "$set": {"n": number}}
 
     with FakeMixpanel() as mixpanel:
-        outcomes = deliver(mixpanel, update(1, "ann"), update(2, "null"), update(3, "bob"))
+        sent = [update(1, "ann"), update(2, "null"), update(3, "bob")]
+        ended = deliver(tmp_path, mixpanel, *sent)
     assert mixpanel.profiles() == {"ann": {"n": 1}, "bob": {"n": 3}}
-    assert outcomes.of["update-2"] == [Verdict.REJECTED]
+    assert [record["$set"] for record, _ in ended.dead] == [{"n": 2}]
     assert len(mixpanel.journal) == 1

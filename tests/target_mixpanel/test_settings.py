@@ -101,9 +101,10 @@ def test_the_pace_and_the_first_wait_reach_the_lanes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = TargetMixpanel(config=dict(TOKEN)).open_run()
     try:
-        assert run._dispatcher._pace._per_second == 30_000
-        assert (run._dispatcher._backoff.first, run._dispatcher._backoff.cap) == (4.0, 60.0)
-        assert len(run._dispatcher._threads) == 12
+        requests = run._dispatch._requests
+        assert requests._pace._per_second == 30_000
+        assert (requests._backoff.first, requests._backoff.cap) == (4.0, 60.0)
+        assert len(run._dispatch._threads) == 12
     finally:
         run.abandon(KeyboardInterrupt())
 

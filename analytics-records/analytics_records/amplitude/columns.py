@@ -5,6 +5,8 @@ carry all 55 below in every row, null where there is nothing, and older rows car
 the union of what is documented and what rows of different years hold, and nothing is required.
 Unknown columns pass. Times are plain strings: Amplitude writes `2024-01-31 12:00:00.000000`, UTC
 without saying so, which is no RFC 3339 `date-time`: a target that trusted the format would stop.
+Texts are cut at 1,024 characters, even within an emoji (Amplitude docs, HTTP V2 API), and an upload
+is at most 20 MB of JSON (Amplitude docs, Batch Event Upload API).
 """
 
 from __future__ import annotations
@@ -86,6 +88,11 @@ COLUMNS = (
     Column("version_name",              TEXT,     "Version of the app."),
 )
 # fmt: on
+
+EXPORT_COLUMNS = frozenset(
+    {"event_type", "event_time", "user_id", "device_id", "amplitude_id", "server_upload_time"}
+)
+"""Columns that together only an Amplitude export has (Amplitude docs, Export API)."""
 
 
 def _json_schema(column: Column) -> dict[str, Any]:

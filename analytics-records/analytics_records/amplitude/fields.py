@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from singer_delivery.mapping.pair import PairDecision, Reading
 from singer_delivery.mapping.values import clean_id, country_code
 
-from analytics_records.amplitude.operations import is_empty_attribution
-from analytics_records.amplitude.reading import Reading
+from analytics_records.amplitude.operations import EMPTY
 
 DEVICE = ("device_type", "device_family", "device_model")
 """The columns that name a device; on the Web they name its system."""
@@ -76,7 +76,7 @@ def country(value: Any) -> str | None:
 
 def attribution(value: Any) -> Any:
     """As it is; `EMPTY` is none."""
-    return None if is_empty_attribution("referrer", value) else value
+    return None if EMPTY.is_said("referrer", value) else value
 
 
 def id_text(value: Any) -> Any:
@@ -86,9 +86,11 @@ def id_text(value: Any) -> Any:
     return clean_id(value) or value
 
 
-def original_time(reading: Reading) -> Any:
+def original_time(reading: Reading[PairDecision]) -> Any:
     """As it is, where it could not be used."""
-    return None if reading.time_column == "event_time" else reading.record.get("event_time")
+    return (
+        None if reading.decision.time_column == "event_time" else reading.record.get("event_time")
+    )
 
 
 def original_if_no_object(value: Any) -> Any:

@@ -6,9 +6,9 @@ Source: Amplitude docs, Identify API; the words of its web SDK where it found no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from singer_delivery.mapping.changes import Changes, EmptyWord
 from singer_delivery.model import Note
 
 OPERATIONS = frozenset({
@@ -28,34 +28,8 @@ INITIAL_ATTRIBUTION = frozenset(f"initial_{name}" for name in ATTRIBUTION)
 """Where a person came from, now and at first."""
 
 
-@dataclass(slots=True)
-class Changes:
-    """What becomes of some properties: set, set if missing, unset."""
-
-    set: dict[str, Any] = field(default_factory=dict)
-    set_once: dict[str, Any] = field(default_factory=dict)
-    unset: list[str] = field(default_factory=list)
-
-    def as_properties(self) -> dict[str, Any]:
-        """Return `$set`, `$set_once` and `$unset`, as far as there is something."""
-        named = (("$set", self.set), ("$set_once", self.set_once), ("$unset", self.unset))
-        return {key: value for key, value in named if value}
-
-
-def is_empty_attribution(key: str, value: Any) -> bool:
-    """Tell whether this is the "EMPTY" Amplitude's web SDK writes where it found no attribution."""
-    return value == "EMPTY" and (key in ATTRIBUTION or key in INITIAL_ATTRIBUTION)
-
-
-def something(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties that say something: no null, empty text or empty attribution."""
-    return {
-        key: value
-        for key, value in properties.items()
-        if value is not None
-        and value != ""
-        and not (value == "EMPTY" and is_empty_attribution(key, value))
-    }
+EMPTY = EmptyWord("EMPTY", ATTRIBUTION | INITIAL_ATTRIBUTION)
+"""What Amplitude's web SDK writes where it found no attribution."""
 
 
 def changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
@@ -65,15 +39,15 @@ def changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
     are counted; what they led to stands in the properties of the next event.
     """
     if OPERATIONS.isdisjoint(properties):
-        return Changes(something(properties))
+        return Changes(EMPTY.something(properties))
     result = Changes()
     for key, value in properties.items():
         if key not in OPERATIONS:
-            result.set.update(something({key: value}))
+            result.set.update(EMPTY.something({key: value}))
         elif key == "$set" and isinstance(value, dict):
-            result.set.update(something(value))
+            result.set.update(EMPTY.something(value))
         elif key == "$setOnce" and isinstance(value, dict):
-            result.set_once.update(something(value))
+            result.set_once.update(EMPTY.something(value))
         elif key == "$unset" and isinstance(value, (dict, list)):
             result.unset.extend(k for k in value if isinstance(k, str))
         else:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 
 LONGEST_LINE = 64 * MIB
-"""Bytes, without the newline. Amplitude takes at most 20 MB of JSON in one upload, however many
-events that is (Amplitude docs, Batch Event Upload API)."""
+"""Bytes, without the newline. A record holds one event, and of the vendors whose exports are read
+the most generous takes 20 MB of JSON in one upload, however many events that is."""
 
 MOST_RATIO = 500
 FREE_BYTES = 256 * MIB

@@ -67,9 +67,8 @@ def reason_to_refuse(line: bytes) -> str | None:
 def mended(line: bytes) -> bytes | None:
     """Return the line with U+FFFD for halves of surrogate pairs, if it is a JSON object then.
 
-    Amplitude cuts texts at 1,024 characters (Amplitude docs, HTTP V2 API), and so it can cut an
-    emoji in two. Such a line is no Unicode text and few programs take it; the rest of it is sound,
-    and stays as it is to the byte.
+    A vendor that cuts texts at a number of characters can cut an emoji in two. Such a line is no
+    Unicode text and few programs take it; the rest of it is sound, and stays as it is to the byte.
     """
     line = ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
     return line if reason_to_refuse(line) is None else None

@@ -14,7 +14,7 @@ class Choice:
     """Decides by an event's name whether the user wants it.
 
     A pattern is a shell pattern (`*`, `?`, `[abc]`, upper and lower case differ) and also stands
-    for itself: `[Amplitude] Page Viewed` means that event, although brackets have a meaning.
+    for itself: `[Shop] Page Viewed` means that event, although brackets have a meaning.
     """
 
     def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:

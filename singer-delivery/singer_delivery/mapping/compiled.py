@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from singer_delivery.mapping.memory import Memory
-from singer_delivery.mapping.table import Row, Values, Whole, build
+from singer_delivery.mapping.table import OfReading, Row, Values, build
 
 Reader = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
@@ -34,7 +34,7 @@ def compiled(rows: Sequence[Row], columns: Collection[str] = ()) -> Fill:
         def fill(record, into, subject):
             c0, c1, _, = read(record)
             if c0 is not None and (c0 or c0 == 0):
-                into['$amplitude_event_id'] = c0
+                into['$event_id'] = c0
             if c1 is not None and (c1 or c1 == 0):
                 value = convert1(c1)
                 if value is not None:
@@ -44,7 +44,7 @@ def compiled(rows: Sequence[Row], columns: Collection[str] = ()) -> Fill:
         rows: the table.
         columns: that a record must have, beside those that the rows read.
     """
-    read = _columns(row for row in rows if not isinstance(row.source, Whole))
+    read = _columns(row for row in rows if not isinstance(row.source, OfReading))
     others = tuple(column for column in columns if column not in read)
     given: dict[str, Any] = {f"convert{number}": row.convert for number, row in enumerate(rows)}
     given["read"] = _reader(read + others)
@@ -82,7 +82,7 @@ def _row_source(row: Row, convert: str, names: Mapping[str, str]) -> Iterator[st
         yield f"  into[{row.to!r}] = value"
         return
     value = "subject"
-    if not isinstance(row.source, Whole):
+    if not isinstance(row.source, OfReading):
         *others, value = [names[column] for column in row.columns]
         if others:
             first = "".join(f"{name} if {_has_value(name)} else " for name in others)
@@ -130,7 +130,7 @@ def remembered(
         base: what is there unless a row says otherwise.
         fit: tells of what is there whether it fits; None where everything does.
     """
-    assert not any(isinstance(row.source, Whole) for row in rows)
+    assert not any(isinstance(row.source, OfReading) for row in rows)
     read = _reader(_columns(rows))
     memory: Memory[Made] = Memory(1024)  # about 3 MB
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from singer_delivery.mapping.values import clean_id
@@ -21,11 +21,16 @@ class IdRules(NamedTuple):
     fitted: Callable[[str], str]
 
 
-def known_id(
-    record: Mapping[str, Any], column: str, notes: list[Note], rules: IdRules
-) -> str | None:
-    """Return the id in a column, trimmed and fitted; None when it is none or stands for nobody."""
-    found = clean_id(record.get(column))
+def known_id(value: Any, column: str, notes: list[Note], rules: IdRules) -> str | None:
+    """Return an id, trimmed and fitted; None when it is none or stands for nobody.
+
+    Args:
+        value: the id as a record has it.
+        column: that holds it, for the notes.
+        notes: what happened to it is added.
+        rules: what the destination makes of ids.
+    """
+    found = clean_id(value)
     if found is None:
         return None
     if rules.is_illegal(found):

@@ -1,4 +1,4 @@
-"""Reads the record of a line. Pure."""
+"""A line as the clean record it holds. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,28 @@ BAD_LINE = "bad_line"
 
 
 def read(line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
-    """Return the clean record of a line."""
-    record, better = (_of_message(line), line) if is_message else read_line(line)
-    return clean(record, better, service)
+    """Return the record of a line, in characters and numbers that every service can read.
+
+    Args:
+        line: a RECORD message, or a record itself. Only a record is mended: see `mended`.
+        is_message: which of the two it is.
+        service: what could not read it otherwise, for people.
+
+    Raises:
+        Unmappable: it is no such JSON (`bad_line`), or nests too deep (`nested_too_deep`).
+    """
+    if is_message:
+        return clean(_of_message(line), line, service)
+    record, line = read_line(line)
+    return clean(record, line, service)
 
 
 def read_line(line: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the record of a line of a file, and the line as it can be read."""
+    """Return the record of a line of a file, and the line as it can be read.
+
+    Raises:
+        Unmappable: it is no such JSON (`bad_line`).
+    """
     try:
         record = read_json(line)
     except orjson.JSONDecodeError:

@@ -12,7 +12,7 @@ class EventNames:
 
     Args:
         renamed: the setting `rename_events`.
-        theirs: Amplitude's names to the destination's.
+        theirs: the source's names to the destination's.
         harmless: makes a name that triggers nothing there of any other.
         longest: how many characters a name may have there.
         service: the destination, for people.

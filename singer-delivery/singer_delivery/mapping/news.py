@@ -1,4 +1,4 @@
-"""What is told of people and groups: only what is newer than what was told before.
+"""What is sent of people and groups: only what is newer than what was sent before.
 
 Destinations apply updates in the order of arrival and do not look at their time, so imported
 history would overwrite newer values.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from singer_delivery.model import Fact, Known
+from singer_delivery.model import Fact, Facts
 
 
 def news(
-    known: Known,
+    facts: Facts,
     kind: str,
     name: str,
     value: str | Callable[[], str],
@@ -22,14 +22,14 @@ def news(
     """Return the fact to remember if content of this digest and time is news, else None.
 
     Args:
-        known: the facts of the past.
+        facts: of the past.
         kind: of the fact.
         name: whom or what it is about.
         value: the digest; or what works it out, which content that is old is spared.
         at: the time of the content in microseconds since 1970.
-        renewed: gets the fact when it says again what was told.
+        renewed: gets the fact when it says again what was sent.
     """
-    last = known.recall(kind, name)
+    last = facts.recall(kind, name)
     if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
         return None
     fact = Fact(kind, name, value if isinstance(value, str) else value(), at)
@@ -37,9 +37,9 @@ def news(
 
 
 def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
-    """Tell whether content of this time is to be told, after what was told last.
+    """Tell whether content of this time is to be sent, after what was sent last.
 
-    It is when it differs and is newer. When it is newer and the same, it only renews what was told:
+    It is when it differs and is newer. When it is newer and the same, it only renews the last:
     content of a time between the two, read later, is then old. Of two different contents of the
     same microsecond the greater digest wins, whichever is read first: so a second run decides as
     the first did.

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+from singer_delivery.errors import KeyMissing
 
 
 def is_of_singer(column: str) -> bool:
     """Tell whether a column was added on the way, by the Singer SDK or by our dead letters."""
     return column == "_dead_letter" or column.startswith("_sdc_")
+
+
+def check_keys(stream: str, record: Mapping[str, Any], keys: Iterable[str]) -> None:
+    """Stop the run at a record without a column of its key, as the Singer SDK does.
+
+    Args:
+        stream: of the record.
+        record: of the stream.
+        keys: the stream's key properties.
+
+    Raises:
+        KeyMissing: the record lacks one.
+    """
+    for key in keys:
+        if key not in record:
+            raise KeyMissing(stream, key)
 
 
 def put_aside(properties: dict[str, Any], key: str, value: Any, prefix: str) -> None:

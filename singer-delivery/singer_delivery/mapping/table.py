@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 
-class Whole(NamedTuple):
-    """A source of several columns: the conversion gets the whole subject and reads these."""
+class OfReading(NamedTuple):
+    """A source of several columns: the conversion gets the `Reading` and reads these."""
 
     columns: tuple[str, ...]
 
@@ -32,14 +32,14 @@ class Row(NamedTuple):
     Attributes:
         to: the destination's name.
         source: the column it comes from; or several, of which the first that has a value counts; or
-            `Values`, where the conversion needs them all; or `Whole`, where it needs even more.
+            `Values`, where the conversion needs them all; or `OfReading`, where it needs even more.
         convert: makes the destination's value; returning None writes nothing. Its docstring's first
             line is what the printed table says of it. None: the value travels as it is.
         when: the name of the condition under which the row counts; None: always.
     """
 
     to: str
-    source: str | tuple[str, ...] | Values | Whole
+    source: str | tuple[str, ...] | Values | OfReading
     convert: Callable[..., Any] | None = None
     when: str | None = None
 
@@ -48,12 +48,12 @@ class Row(NamedTuple):
         """Every column this row reads."""
         if isinstance(self.source, str):
             return (self.source,)
-        return self.source.columns if isinstance(self.source, (Values, Whole)) else self.source
+        return self.source.columns if isinstance(self.source, (Values, OfReading)) else self.source
 
 
-def whole(*columns: str) -> Whole:
+def of_reading(*columns: str) -> OfReading:
     """Return the source of a row whose conversion reads all of these columns."""
-    return Whole(columns)
+    return OfReading(columns)
 
 
 def values(*columns: str) -> Values:
@@ -89,7 +89,7 @@ def build(
         rows: the table; conditions are not looked at, see `select`.
         record: where the columns are.
         into: where the values are written; what a row writes replaces what was there.
-        subject: what conversions of `Whole` rows get; the record itself when None.
+        subject: what conversions of `OfReading` rows get; the record itself when None.
     """
     get = record.get
     for to, source, convert, _ in rows:
@@ -97,7 +97,7 @@ def build(
             value = get(source)
         elif isinstance(source, Values):
             value = tuple(map(get, source.columns))
-        elif isinstance(source, Whole):
+        elif isinstance(source, OfReading):
             value = record if subject is None else subject
         else:
             value = first_value(record, source)

@@ -17,28 +17,28 @@ from singer_delivery.pipeline.settings import RunSettings
 
 
 class ChosenEvents(TypedDict):
-    """Which of Amplitude's events travel, and by what names."""
+    """Which of a source's events travel, and by what names."""
 
     include_events: tuple[str, ...]
     exclude_events: tuple[str, ...]
     rename_events: dict[str, str]
 
 
-def chosen_events_settings() -> list[th.Property[Any]]:
-    """Return the settings that choose among Amplitude's events."""
+def chosen_events_settings(source: str) -> list[th.Property[Any]]:
+    """Return the settings that choose among the events of the source of this name."""
     return [
         th.Property(
             "include_events",
             th.ArrayType(th.StringType),
             title="Include events",
-            description="Shell patterns of the Amplitude event names to load; by default all.",
+            description=f"Shell patterns of the {source} event names to load; by default all.",
         ),
         th.Property(
             "exclude_events",
             th.ArrayType(th.StringType),
             title="Exclude events",
             description=(
-                "Shell patterns of Amplitude event names to leave out, counted in the report."
+                f"Shell patterns of {source} event names to leave out, counted in the report."
             ),
         ),
         th.Property(
@@ -50,14 +50,19 @@ def chosen_events_settings() -> list[th.Property[Any]]:
     ]
 
 
-def streams_setting(also: str = "") -> th.Property[Any]:
-    """Return the setting that names the columns of plain streams; `also` is what else they hold."""
+def streams_setting(export: str, also: str = "") -> th.Property[Any]:
+    """Return the setting that names the columns of streams.
+
+    Args:
+        export: what needs no names, such as "Vendor export".
+        also: what else such streams may hold.
+    """
     return th.Property(
         "streams",
         th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
         title="Streams",
         description=(
-            "What streams that are no Amplitude export hold, by their columns: an event, a person "
+            f"What streams that are no {export} hold, by their columns: an event, a person "
             f"or a group a record{also}."
         ),
     )
@@ -207,7 +212,7 @@ def run_settings(
 
 
 def chosen_events(config: Mapping[str, Any]) -> ChosenEvents:
-    """Read the settings that choose among Amplitude's events."""
+    """Read the settings that choose among the source's events."""
     return ChosenEvents(
         include_events=tuple(config.get("include_events") or ()),
         exclude_events=tuple(config.get("exclude_events") or ()),

@@ -1,0 +1,120 @@
+"""What one Amplitude record says: its name, when it was, and under which ids. Pure.
+
+Source: Amplitude docs, Export API; and the columns as real exports carry them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from singer_delivery.mapping.records import is_of_singer
+from singer_delivery.mapping.table import is_absent
+from singer_delivery.mapping.values import (
+    Moment,
+    as_text,
+    as_uuid,
+    digest,
+    exported_moment,
+    exported_time,
+    moment,
+    stable_uuid,
+)
+from singer_delivery.model import Note, Unmappable
+
+IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD = "$identify", "$groupidentify"
+"""Names of records that are calls of Amplitude's Identify APIs, not events."""
+
+_HOUR = 3_600_000_000
+_YEAR_2000 = datetime(2000, 1, 1)  # noqa: DTZ001 - naive means UTC, as in exports
+_EARLIEST = 946_684_800_000_000  # the same: before Amplitude, before its customers
+_LATEST = 253_402_300_799_999_999  # the end of the year 9999, the last that dates are written for
+
+TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "server_upload_time")
+"""Where the time of an event is looked for, in this order."""
+
+
+def event_name(record: Mapping[str, Any]) -> str:
+    """As it is, or under another name (see Event names)."""
+    name = record.get("event_type")
+    return name if isinstance(name, str) else ""
+
+
+def is_web(record: Mapping[str, Any]) -> bool:
+    """Tell whether the record is of a browser: there `os_name` is the browser's name."""
+    platform = record.get("platform")
+    return isinstance(platform, str) and _is_web(platform)
+
+
+@lru_cache(64)
+def _is_web(platform: str) -> bool:
+    return platform.strip().lower() == "web"
+
+
+def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
+    """`event_time`, or the next time column, where it is missing, unreadable or impossible.
+
+    Impossible is what lies before 2000 or over 24 hours after the upload: the clock of a device
+    can be centuries off (Amplitude docs, SDK debugging).
+
+    Raises:
+        Unmappable: no column has a time (`no_time`), or only impossible ones (`time_out_of_range`).
+    """
+    text: Any = record.get("event_time")
+    time = usual_time(text, record.get("server_upload_time"))
+    return (
+        _believable(record, notes) if time is None else (exported_moment(time, text), "event_time")
+    )
+
+
+def usual_time(text: Any, uploaded: Any) -> datetime | None:
+    """Return the time in `event_time`, where it and the upload are as nearly always; else None."""
+    try:
+        time = exported_time(text)
+        return time if _YEAR_2000 <= time <= exported_time(uploaded) else None
+    except ValueError:
+        return None
+
+
+def _believable(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
+    latest = _latest_believable(record)
+    reason, detail = "no_time", f"none of {', '.join(TIME_COLUMNS)} is a date and time"
+    for column in TIME_COLUMNS:
+        found = moment(record.get(column))
+        if found is None:
+            continue
+        if _EARLIEST <= found.at <= latest:
+            if column != "event_time":
+                notes.append(Note("clock_fallback", column))
+            return found, column
+        reason = "time_out_of_range"
+        detail = "every time of it is before 2000 or over 24 hours after its upload"
+    raise Unmappable(reason, detail)
+
+
+def _latest_believable(record: Mapping[str, Any]) -> int:
+    for column in ("server_upload_time", "server_received_time"):
+        server = moment(record.get(column))
+        if server is not None and server.at >= _EARLIEST:
+            return server.at + 24 * _HOUR
+    return _LATEST
+
+
+def event_uuid(record: Mapping[str, Any]) -> str:
+    """`uuid` if it is one; else made of `app`, `device_id` and `$insert_id`; else of the record."""
+    found = as_uuid(record.get("uuid"))
+    if found is not None:
+        return found
+    insert_id = record.get("$insert_id")
+    if not is_absent(insert_id):
+        ids = (record.get("app"), record.get("device_id"), insert_id)
+        return stable_uuid("event", *(as_text(i) for i in ids))
+    content = {key: value for key, value in record.items() if not is_of_singer(key)}
+    return stable_uuid("record", digest(content))
+
+
+def link_uuid(record: Mapping[str, Any], user: str, device: str) -> str:
+    """Return the uuid of the link between a user and a device of this record's app."""
+    return stable_uuid("link", as_text(record.get("app")), user, device)

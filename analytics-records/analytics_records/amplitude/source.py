@@ -1,0 +1,219 @@
+"""Amplitude's export as a source: its records read for decisions, and for events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+import orjson
+from singer_delivery.mapping.lines import read
+from singer_delivery.mapping.memory import Memory
+from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups, Observation, State
+from singer_delivery.mapping.pair import GROUP, PERSON
+from singer_delivery.mapping.properties import Layout
+from singer_delivery.mapping.values import clean_id, digest, micros
+from singer_delivery.model import Note, Unmappable
+
+from analytics_records.amplitude.fields import STEADY
+from analytics_records.amplitude.groups import groups_beside, groups_in, groups_of
+from analytics_records.amplitude.operations import (
+    EMPTY,
+    INITIAL_ATTRIBUTION,
+    OPERATIONS,
+    changes,
+)
+from analytics_records.amplitude.record import (
+    GROUP_IDENTIFY_RECORD,
+    IDENTIFY_RECORD,
+    TIME_COLUMNS,
+    event_name,
+    event_uuid,
+    is_web,
+    link_uuid,
+    usual_time,
+    when_was,
+)
+
+NULL = msgspec.Raw(b"null")
+
+_Text = str | None
+_Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str | None
+"""Greater numbers are read as floats elsewhere."""
+
+_COLUMNS = (
+    *((name, _Text, None) for name in ("event_type", "user_id", "device_id", *TIME_COLUMNS)),
+    ("amplitude_id", _Id, None),
+    *((name, msgspec.Raw, NULL) for name in ("user_properties", "groups", "group_properties")),
+)
+"""The columns that decisions need, as nearly every record has them."""
+
+_UNUSUAL = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+"""Raised where a line is none that the fast way reads."""
+
+
+def layout(columns: frozenset[str]) -> Layout:
+    """Return how records are laid out, for a table that names these columns."""
+    return Layout(columns, STEADY, "amplitude_", EMPTY, ("web", "app"), _platform)
+
+
+def _platform(record: Mapping[str, Any]) -> str:
+    return "web" if is_web(record) else "app"
+
+
+class Amplitude:
+    """The records of an Amplitude export.
+
+    Lines are read without their other columns. What is unusual, such as ids that are numbers, is
+    read completely, and comes to the same.
+
+    Args:
+        service: the destination, for people.
+        of_person: columns that belong to the person, beside `user_properties`.
+    """
+
+    name = "amplitude"
+    name_column = "event_type"
+    calls: Mapping[str, str] = {IDENTIFY_RECORD: PERSON, GROUP_IDENTIFY_RECORD: GROUP}
+    first_attribution = INITIAL_ATTRIBUTION
+    event_name = staticmethod(event_name)
+    event_uuid = staticmethod(event_uuid)
+    link_uuid = staticmethod(link_uuid)
+    changes = staticmethod(changes)
+
+    def __init__(self, service: str, of_person: Sequence[str] = ()) -> None:
+        self._service, self._of_person = service, ("user_properties", *of_person)
+        self._of_person_in = _joined(self._of_person)
+        more = [(name, msgspec.Raw, NULL) for name in of_person]
+        row = msgspec.defstruct("Row", [*_COLUMNS, *more], gc=False)
+        message = msgspec.defstruct("Message", [("record", row)], gc=False)
+        self._usual = row
+        self._row: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
+        self._message: Callable[[bytes], Any] = msgspec.json.Decoder(message).decode
+        self._states: Memory[State] = Memory(4096)  # about 3 MB
+        self._groups: Memory[Groups] = Memory(4096)  # about 8 MB
+
+    def observe(self, line: bytes, *, is_message: bool) -> Observation:
+        """Return what decisions need of a record: see `Source`."""
+        if not (b"\\" in line and b"\\u0000" in line):
+            try:
+                if not line.isascii():
+                    line.decode()  # skipped columns are not looked at
+                row = self._message(line).record if is_message else self._row(line)
+                return self._observed(row)
+            except _UNUSUAL:
+                pass
+        return self._observed_of(read(line, is_message=is_message, service=self._service))
+
+    def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the column of that name, empty when it is no object."""
+        its = record.get("event_properties")
+        return its if isinstance(its, dict) else {}
+
+    def person_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the column `user_properties`, empty when it is no object."""
+        its = record.get("user_properties")
+        return its if isinstance(its, dict) else {}
+
+    def groups(self, record: Mapping[str, Any], call: str) -> Groups:
+        """Return the groups it names, and what it says of groups."""
+        return groups_in(record, is_call=call == GROUP)
+
+    def groups_beside(self, record: Mapping[str, Any], linked: Collection[str]) -> dict[str, Any]:
+        """Return what it says of groups whose types are not among the linked ones."""
+        return groups_beside(record.get("group_properties"), linked)
+
+    def _observed(self, row: Any) -> Observation:
+        name = row.event_type or ""
+        time = usual_time(row.event_time, row.server_upload_time)
+        when = (micros(time), "event_time", (), None) if time is not None else _unusual_time(row)
+        at, column, notes, refused = when
+        person = self._of_person_in(row)
+        state = self._states.get(person)
+        if state is None:
+            state = self._states.keep(person, _state(person, bytes(row.user_properties)))
+        content = b",".join((row.groups, row.group_properties))
+        if name == GROUP_IDENTIFY_RECORD:
+            content += b"!"
+        groups = self._groups.get(content) or self._groups.keep(content, _groups(content))
+        # By place: names would make it slower, and there is one for every record.
+        return Observation(
+            name, row.user_id, row.device_id, row.amplitude_id,
+            at, column, state, groups, notes, refused,
+        )  # fmt: skip
+
+    def _observed_of(self, record: Mapping[str, Any]) -> Observation:
+        """Return the same of a clean record."""
+        get = record.get
+        ids = {"amplitude_id": _id(get("amplitude_id"))}
+        for name in ("user_id", "device_id"):
+            found = get(name)
+            ids[name] = found if isinstance(found, str) else clean_id(found)
+        texts = {name: get(name) for name in ("event_type", *TIME_COLUMNS)}
+        texts = {name: text if isinstance(text, str) else None for name, text in texts.items()}
+        raw = ("groups", "group_properties", *self._of_person)
+        raws = {name: msgspec.Raw(orjson.dumps(get(name))) for name in raw}
+        return self._observed(self._usual(**ids, **texts, **raws))
+
+
+def _joined(columns: Sequence[str]) -> Callable[[Any], bytes]:
+    """Return a function that returns what columns of a row hold, with commas between."""
+    if len(columns) == 1:
+        return lambda row: bytes(row.user_properties)
+    get = attrgetter(*columns)
+    return lambda row: b",".join(get(row))
+
+
+def _id(value: Any) -> str | int | None:
+    return value if type(value) in (str, int) else clean_id(value)
+
+
+_When = tuple[int, str, tuple[Note, ...], tuple[str, str] | None]
+
+
+def _unusual_time(row: Any) -> _When:
+    """Return when it happened, the column that says so, what is counted, or why it has no time."""
+    notes: list[Note] = []
+    try:
+        when, column = when_was({name: getattr(row, name) for name in TIME_COLUMNS}, notes)
+    except Unmappable as error:
+        return 0, "", (), (error.reason, error.detail)
+    return when.at, column, tuple(notes), None
+
+
+def _state(content: bytes, user_properties: bytes) -> State:
+    """Return what `user_properties` and what else belongs to the person say.
+
+    Args:
+        content: all of it, with commas between.
+        user_properties: the column.
+    """
+    properties, *beside = values = orjson.loads(b"[%b]" % content)
+    if not isinstance(properties, dict) or not properties:
+        return NOTHING
+    stands_for = digest(values if beside else properties)
+    if OPERATIONS.isdisjoint(properties):
+        sets = EMPTY.leaves_something(properties)
+        return State(stands_for, sets=sets, json=user_properties, beside=tuple(beside))
+    notes: list[Note] = []
+    change = changes(properties, notes)
+    return State(
+        stands_for,
+        is_partial=True,
+        sets=bool(change.set),
+        sets_once=bool(change.set_once),
+        unsets=bool(change.unset),
+        notes=tuple(notes),
+        json=user_properties,
+        beside=tuple(beside),
+    )
+
+
+def _groups(content: bytes) -> Groups:
+    """Return what `groups` and `group_properties` say; an exclamation mark stands for a call."""
+    is_call = content.endswith(b"!")
+    groups, properties = orjson.loads(b"[%b]" % content.removesuffix(b"!"))
+    if not groups and not properties:
+        return NO_GROUPS
+    return groups_of(groups, properties, content, is_call=is_call)

@@ -1,0 +1,68 @@
+"""Amplitude export record -> Mixpanel. The table is in `table.py`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analytics_records.amplitude.columns import EXPORT_COLUMNS
+from analytics_records.amplitude.source import Amplitude, layout
+from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.pair import Pair
+from singer_delivery.mapping.selection import Export
+from singer_delivery.model import Decision
+
+from target_mixpanel.destination import Mixpanel
+from target_mixpanel.events import SourceTables
+from target_mixpanel.from_amplitude.conversions import insert_id
+from target_mixpanel.from_amplitude.table import (
+    COLUMNS,
+    EVENT_NAMES,
+    EVENT_PROPERTY_ROWS,
+    OF_THE_PERSON,
+    OF_THE_RECORD,
+    PROPERTIES,
+    RENAMED_ATTRIBUTION,
+)
+from target_mixpanel.hot_ids import HotIds
+from target_mixpanel.mixpanel import READER
+from target_mixpanel.people import MixpanelDecision, PersonTable
+from target_mixpanel.settings import MappingSettings
+
+PEOPLE = PersonTable(OF_THE_PERSON, OF_THE_RECORD, RENAMED_ATTRIBUTION)
+
+
+class FromAmplitude(Pair[MixpanelDecision]):
+    """Makes Mixpanel events and profile updates of Amplitude export records.
+
+    Args:
+        settings: of the target.
+        hot_ids: counts the events of each person and day, where records are decided.
+    """
+
+    decision_type: ClassVar[type[Decision]] = MixpanelDecision
+
+    def __init__(self, settings: MappingSettings, hot_ids: HotIds | None = None) -> None:
+        tables = SourceTables(
+            source=Amplitude(READER, PEOPLE.columns),
+            layout=layout(COLUMNS),
+            event_names=EVENT_NAMES,
+            properties=PROPERTIES,
+            of_event_properties=EVENT_PROPERTY_ROWS,
+            people=PEOPLE,
+            insert_id=insert_id,
+        )
+        super().__init__(
+            tables.source,
+            Mixpanel(settings, tables, hot_ids or HotIds()),
+            Choice(settings.include_events, settings.exclude_events),
+        )
+        self._settings = settings
+
+    def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings]]:
+        """Let another process make the same: what is compiled cannot travel."""
+        return type(self), (self._settings,)
+
+
+def export(settings: MappingSettings, hot_ids: HotIds) -> Export:
+    """Return how the export is known, and what makes the mapping of its records."""
+    return Export("Amplitude export", EXPORT_COLUMNS, lambda: FromAmplitude(settings, hot_ids))

@@ -1,1 +1,0 @@
-"""Which source field becomes which Mixpanel field. Pure: no memory, no clock, no random."""

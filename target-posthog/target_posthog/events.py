@@ -1,0 +1,177 @@
+"""What PostHog gets of a record, whatever its source.
+
+One record becomes, in this order: at most one link between its user and its device, an update for
+each group that changed, and the event itself (or, for a call about a person or a group, an update
+of the person or of groups instead).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from singer_delivery.mapping.identity import Link, Who
+from singer_delivery.mapping.memory import Memory
+from singer_delivery.mapping.names import EventNames
+from singer_delivery.mapping.observation import Groups, Observation
+from singer_delivery.mapping.pair import GROUP, PERSON, Reading, Source
+from singer_delivery.mapping.properties import PropertyTable
+from singer_delivery.model import Effects, Event, Facts, Mapped, Note
+
+from target_posthog import groups, links, people
+from target_posthog.posthog import SET, Kind, base_properties, make_event
+from target_posthog.settings import LIVE_HOURS, MappingSettings
+
+YOUNG = Note(f"younger_than_{LIVE_HOURS}_hours")
+"""Counted for every event that PostHog takes for a live one."""
+
+
+class Decision(groups.GroupDecision, array_like=True, gc=False):
+    """What is decided of a record.
+
+    Attributes:
+        sets_person: whether the event sets properties of its person.
+    """
+
+    sets_person: bool = False
+
+
+class PostHog:
+    """What PostHog makes of the records of a source; a `Destination`.
+
+    Facts beside those of links:
+
+    - `person`, user or device -> digest of the properties last sent, and their time;
+    - `group`, type and key -> the same for a group;
+    - `group_type`, type -> its number, and `group_types`, "count": claims.
+
+    Args:
+        settings: of the target.
+        source: of the records.
+        names: names the events.
+        table: makes their properties.
+        who: reads the ids of records.
+    """
+
+    decision_type = Decision
+    devices_apart = False
+
+    def __init__(
+        self,
+        settings: MappingSettings,
+        source: Source,
+        names: EventNames,
+        table: PropertyTable,
+        who: Callable[[Observation, list[Note]], Who],
+    ) -> None:
+        self._settings, self._source, self._names, self._table = settings, source, names, table
+        self.links = settings.link_identities != "none"
+        self.who = who
+        self._base = base_of(settings, source.name)
+        self._name_kept = f"${source.name}_event_name"
+        self._groups_kept = f"${source.name}_group_properties"
+        self._of_groups: Memory[dict[str, Any]] = Memory(1024)  # about 1 MB
+
+    def event_name(self, name: str, call: str) -> str:
+        """Return the name an event is sent under."""
+        return SET if call == PERSON else self._names.sent_as(name)
+
+    def check_time(self, at: int) -> None:
+        """Take any time."""
+
+    def leave_out(self, it: Decision, due: Link | None, facts: Facts, effects: Effects) -> None:
+        """Send the link of a record that is left out."""
+        links.decide(it, due, facts, effects)
+        it.sends = it.link is not None
+
+    def decide(
+        self, it: Decision, seen: Observation, due: Link | None, facts: Facts, effects: Effects
+    ) -> None:
+        """Decide what is sent of a record."""
+        if due is not None:
+            links.decide(it, due, facts, effects)
+        linked = None
+        if seen.groups.types:
+            linked = groups.decide(it, seen.groups, self._settings.group_types, facts, effects)
+        if it.call != GROUP:
+            none = people.decide(it, seen.person, self._settings, facts, effects)
+            it.sets_person = none is None
+            it.skipped = none if it.call == PERSON else None
+        elif not it.updated:
+            it.skipped = groups.reason_for_none(linked)
+        it.sends = it.skipped is None or it.link is not None or bool(it.updated)
+        if linked is not None and (it.skipped is None or it.updated):
+            effects.claims += linked.claims
+
+    def map(self, reading: Reading[Decision]) -> Mapped:
+        """Return what a record becomes."""
+        it, notes, events = reading.decision, list[Note](), list[Event]()
+        if it.link is not None:
+            device, user, _ = it.link
+            uuid = self._source.link_uuid(reading.record, user, device)
+            events.append(links.event(it.link, uuid, self._settings.link_identities, self._base))
+        of_groups = self._source.groups(reading.record, it.call)
+        if it.updated:
+            events += self._updates(reading, of_groups, notes)
+        if it.skipped is None and it.call != GROUP:
+            events.append(self._main(reading, of_groups))
+        notes += young(events, self._settings.live_from)
+        return Mapped(events, notes)
+
+    def _updates(
+        self, reading: Reading[Decision], of_groups: Groups, notes: list[Note]
+    ) -> list[Event]:
+        moment, made = reading.moment(), []
+        for number in reading.decision.updated:
+            snapshot = of_groups.snapshots[number]
+            content = groups.group_set(self._source.changes(snapshot.properties, notes), notes)
+            made.append(groups.update(snapshot, content, moment, self._base))
+        return made
+
+    def _main(self, reading: Reading[Decision], of_groups: Groups) -> Event:
+        """Return the event itself, or the update of the person."""
+        it, record = reading.decision, reading.record
+        properties = self._properties(reading, of_groups)
+        if it.sets_person:
+            change = self._source.changes(self._source.person_properties(record), [])
+            first = self._source.first_attribution
+            mode = self._settings.person_properties
+            properties.update(people.person_changes(change, mode, first).as_properties())
+        kind: Kind = "person" if it.call == PERSON else "event"
+        uuid = self._source.event_uuid(record)
+        return make_event(kind, it.sent_as, it.distinct_id, uuid, reading.moment(), properties)
+
+    def _properties(self, reading: Reading[Decision], of_groups: Groups) -> dict[str, Any]:
+        it = reading.decision
+        properties, aside, unknown, _ = self._table.read(reading)
+        if it.sent_as != reading.name:
+            properties[self._name_kept] = reading.name
+        if people.is_profileless(it, self._settings):
+            properties["$process_person_profile"] = False
+        if of_groups.types:
+            properties.update(self._group_properties(reading, of_groups))
+        if aside or unknown:
+            self._table.put_aside(aside, unknown, properties)
+        return properties
+
+    def _group_properties(self, reading: Reading[Decision], of_groups: Groups) -> dict[str, Any]:
+        linked = reading.decision.linked
+        found = self._of_groups.get(of_groups.content) if linked is None else None
+        if found is not None:
+            return found
+        types = of_groups.types if linked is None else linked
+        beside = self._source.groups_beside(reading.record, types)
+        made = groups.properties(of_groups.keys, types, beside, self._groups_kept)
+        return self._of_groups.keep(of_groups.content, made) if linked is None else made
+
+
+def young(events: Sequence[Event], live_from: int | None) -> list[Note]:
+    """Return a note for every event at or after this time, in microseconds since 1970."""
+    if live_from is None:
+        return []
+    return [YOUNG for each in events if each.at is not None and each.at >= live_from]
+
+
+def base_of(settings: MappingSettings, source: str) -> dict[str, Any]:
+    """Return what every event of a source's history carries."""
+    return base_properties(settings.version, source, historical_migration=True)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+from target_posthog import posthog
+from target_posthog.from_amplitude.table import (
+    CONDITIONS,
+    COUNTED,
+    DEAD_LETTERS,
+    DROPPED,
+    EVENT_PROPERTY_ROWS,
+    ROWS,
+)
+
+from tests.analytics_records.columns import COLUMNS
+from tests.pairs.walk import the
+from tests.target_posthog.from_amplitude.remembering import Importing
+from tools import posthog_page
+
+
+def test_there_are_55_columns() -> None:
+    assert len(COLUMNS) == 55
+
+
+def test_every_column_has_a_row_or_a_reason_and_none_has_both() -> None:
+    in_rows = {column for row in ROWS for column in row.columns}
+    assert in_rows | DROPPED.keys() == COLUMNS
+    assert in_rows & DROPPED.keys() == set()
+    assert all(DROPPED.values())
+
+
+def test_the_columns_are_those_of_the_tap() -> None:
+    schemas = pytest.importorskip("analytics_records.amplitude.columns")
+    known = {name for value in vars(schemas).values() for name in _names(value)}
+    assert known >= COLUMNS
+
+
+def _names(value: object) -> set[str]:
+    properties = getattr(value, "to_dict", lambda: value)()
+    if isinstance(properties, dict):
+        return set(properties.get("properties", properties))
+    return set()
+
+
+def test_every_condition_is_explained() -> None:
+    used = {row.when for row in ROWS if row.when is not None}
+    assert used == CONDITIONS.keys()
+
+
+@pytest.mark.parametrize("key", sorted(posthog.GUARDED_KEYS))
+def test_a_key_posthog_acts_on_travels_under_another_name(key: str) -> None:
+    mapped = Importing().reads(event_properties={key: "steering"})
+    properties = the("event", mapped).body["properties"]
+    assert properties.get(key) != "steering"
+    assert properties["amplitude_" + key.lstrip("$")] == "steering"
+
+
+@pytest.mark.parametrize("name", sorted(posthog.MEANINGFUL_NAMES - {"$identify", "$groupidentify"}))
+def test_a_name_posthog_gives_a_meaning_travels_under_another(name: str) -> None:
+    mapped = Importing().reads(event_type=name)
+    assert mapped.events[-1].name == "amplitude_" + name[1:]
+    assert mapped.events[-1].body["properties"]["$amplitude_event_name"] == name
+
+
+@pytest.mark.parametrize("name", sorted(posthog.ILLEGAL_IDS))
+def test_an_illegal_user_id_is_no_user_id(name: str) -> None:
+    mapped = Importing().reads(user_id=f" {name.upper()}", device_id="d1")
+    event = the("event", mapped)
+    assert event.body["distinct_id"] == "d1"
+    assert [note.name for note in mapped.notes] == ["illegal_user_id"]
+
+
+def test_limits_stay() -> None:
+    # Restated on purpose: PostHog cuts ids and names over 200.
+    assert (posthog.MAX_ID_BYTES, posthog.KEPT_ID_BYTES, posthog.MAX_NAME_CHARACTERS) == (
+        200,
+        150,
+        200,
+    )
+
+
+def test_the_page_is_the_table() -> None:
+    assert posthog_page.PATH.read_text(encoding="utf-8") == posthog_page.render(), "run `make docs`"
+
+
+def test_the_page_names_every_row_every_column_and_every_outcome() -> None:
+    text = posthog_page.render()
+    rows = ROWS + EVENT_PROPERTY_ROWS
+    words = [row.to for row in rows] + [column for row in rows for column in row.columns]
+    words += [*DROPPED, *posthog.GUARDED_KEYS, *COUNTED, *DEAD_LETTERS]
+    assert [word for word in words if f"`{word}`" not in text] == []

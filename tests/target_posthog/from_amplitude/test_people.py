@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.pairs.walk import note_names
+from tests.target_posthog.from_amplitude.remembering import Importing
+
+T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
+FREE, PRO = {"plan": "free"}, {"plan": "pro"}
+
+
+def told(mapped: Any) -> dict[str, Any]:
+    properties = mapped.events[-1].body["properties"]
+    return {key: properties[key] for key in ("$set", "$set_once", "$unset") if key in properties}
+
+
+def test_the_first_snapshot_is_sent() -> None:
+    assert told(Importing().reads(user_properties=PRO)) == {"$set": PRO}
+
+
+def test_the_same_snapshot_is_sent_once() -> None:
+    importing = Importing()
+    importing.reads(user_properties=PRO)
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {}
+
+
+def test_a_newer_snapshot_is_sent() -> None:
+    importing = Importing()
+    importing.reads(user_properties=FREE)
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {"$set": PRO}
+
+
+def test_an_older_snapshot_never_overwrites_a_newer_one() -> None:
+    importing = Importing()
+    importing.reads(user_properties=PRO, event_time=T11)
+    assert told(importing.reads(user_properties=FREE, event_time=T10)) == {}
+    assert told(importing.reads(user_properties=FREE, event_time=T12)) == {"$set": FREE}
+
+
+def test_what_lies_between_two_equal_snapshots_is_old() -> None:
+    importing = Importing()
+    importing.reads(user_properties=FREE, event_time=T10)
+    importing.reads(user_properties=FREE, event_time=T12)
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {}
+
+
+def last_told(snapshots: tuple) -> dict[str, Any]:
+    importing = Importing()
+    sent = [told(importing.reads(user_properties=snapshot)) for snapshot in snapshots]
+    return [one for one in sent if one][-1]
+
+
+@pytest.mark.parametrize("order", [(FREE, PRO), (PRO, FREE)])
+def test_two_snapshots_of_one_instant_end_the_same_in_any_order(order: tuple) -> None:
+    ends = [last_told(sequence) for sequence in (order, order[::-1])]
+    assert ends[0] == ends[1]
+
+
+def test_people_do_not_share_what_was_told() -> None:
+    importing = Importing()
+    importing.reads(user_properties=PRO, event_time=T12)
+    assert told(importing.reads(user_id="u2", user_properties=PRO)) == {"$set": PRO}
+
+
+def test_an_older_snapshot_of_the_user_does_not_overwrite_what_its_device_was_told() -> None:
+    importing = Importing()
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO, event_time=T11)
+    assert told(importing.reads(device_id="d1", user_properties=FREE, event_time=T10)) == {}
+    late = importing.reads(device_id="d1", user_properties=FREE, event_time=T12)
+    assert told(late) == {"$set": FREE}
+
+
+def test_what_a_device_was_told_is_its_users_from_the_link_on() -> None:
+    importing = Importing()
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO, event_time=T11)
+    importing.reads(device_id="d1", user_properties=FREE, event_time=T10)
+    elsewhere = importing.reads(device_id=None, user_properties=FREE, event_time=T10)
+    assert told(elsewhere) == {}
+
+
+def test_what_a_device_was_told_does_not_replace_what_its_user_was_told() -> None:
+    importing = Importing()
+    importing.reads(device_id="d2", user_properties=FREE, event_time=T10)
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO, event_time=T12)
+    mapped = importing.reads(device_id="d1", user_properties=PRO, event_time=T11)
+    assert told(mapped) == {"$set": PRO}
+
+
+def test_a_device_with_an_owner_speaks_of_the_owner() -> None:
+    importing = Importing()
+    importing.reads(device_id="d1", user_properties=PRO, event_time=T11)
+    stale = importing.reads(user_id=None, device_id="d1", user_properties=FREE, event_time=T10)
+    assert told(stale) == {}
+
+
+def test_attribution_is_set_once_under_posthogs_names() -> None:
+    given = {"initial_utm_source": "mail", "initial_referrer": "EMPTY", "initial_deposit": 5, **PRO}
+    assert told(Importing().reads(user_properties=given)) == {
+        "$set": {"initial_deposit": 5, "plan": "pro"},
+        "$set_once": {"$initial_utm_source": "mail"},
+    }
+
+
+def test_what_says_nothing_is_not_set() -> None:
+    given = {"a": None, "b": "", "utm_source": "EMPTY", "mood": "EMPTY", "n": 0, "f": False}
+    assert told(Importing().reads(user_properties=given)) == {
+        "$set": {"mood": "EMPTY", "n": 0, "f": False}
+    }
+
+
+def test_a_snapshot_that_sets_nothing_is_not_remembered() -> None:
+    importing = Importing()
+    mapped = importing.reads(user_properties={"a": None})
+    assert told(mapped) == {}
+    assert mapped.effects.facts == []
+
+
+def test_set_once_never_overwrites() -> None:
+    given = {"initial_utm_source": "mail", **PRO}
+    mapped = Importing(person_properties="set_once").reads(user_properties=given)
+    assert told(mapped) == {"$set_once": {"plan": "pro", "$initial_utm_source": "mail"}}
+
+
+def test_none_sends_none_and_remembers_none() -> None:
+    mapped = Importing(person_properties="none").reads(user_properties=PRO)
+    assert told(mapped) == {}
+    assert mapped.effects.facts == []
+
+
+def test_an_anonymous_event_makes_no_profile_when_only_the_identified_have_one() -> None:
+    importing = Importing(person_profiles="identified_only")
+    mapped = importing.reads(user_id=None, device_id="d1", user_properties=PRO)
+    assert mapped.events[0].body["properties"]["$process_person_profile"] is False
+    assert told(mapped) == {}
+    assert mapped.effects.facts == []
+    known = importing.reads(device_id="d1", user_properties=PRO)
+    assert "$process_person_profile" not in known.events[-1].body["properties"]
+    assert told(known) == {"$set": PRO}
+
+
+def identify(importing: Importing, **fields: Any) -> Any:
+    return importing.reads(event_type="$identify", **fields)
+
+
+def test_an_identify_record_sets_person_properties() -> None:
+    operations = {
+        "$set": {"plan": "pro"},
+        "$setOnce": {"initial_utm_source": "mail", "first": 1},
+        "$unset": {"old": "-"},
+        "plain": True,
+    }
+    mapped = identify(Importing(), user_properties=operations)
+    (event,) = mapped.events
+    assert (event.kind, event.name, event.body["event"]) == ("person", "$set", "$set")
+    assert told(mapped) == {
+        "$set": {"plan": "pro", "plain": True},
+        "$set_once": {"first": 1, "$initial_utm_source": "mail"},
+        "$unset": ["old"],
+    }
+
+
+def test_operations_without_counterpart_are_counted() -> None:
+    operations = {"$add": {"n": 1}, "$append": {"l": 2}, "$set": {"plan": "pro"}}
+    mapped = identify(Importing(), user_properties=operations)
+    assert told(mapped) == {"$set": {"plan": "pro"}}
+    assert [n.example for n in mapped.notes] == ["$add", "$append"]
+    assert set(note_names(mapped)) == {"operations_without_counterpart"}
+
+
+def test_set_once_unsets_nothing() -> None:
+    operations = {"$set": {"plan": "pro"}, "$unset": ["old"]}
+    mapped = identify(Importing(person_properties="set_once"), user_properties=operations)
+    assert told(mapped) == {"$set_once": {"plan": "pro"}}
+    assert note_names(mapped) == ["operations_without_counterpart"]
+
+
+def test_an_identify_record_that_is_not_newer_is_superseded() -> None:
+    importing = Importing()
+    importing.reads(user_properties=PRO, event_time=T11)
+    mapped = identify(importing, user_properties={"$set": FREE}, event_time=T10)
+    assert (mapped.events, mapped.skipped) == ((), "superseded")
+
+
+@pytest.mark.parametrize("given", [None, {}, "x", {"a": None}, {"$add": {"n": 1}}])
+def test_an_identify_record_may_set_nothing(given: object) -> None:
+    mapped = identify(Importing(), user_properties=given)
+    assert (mapped.events, mapped.skipped) == ((), "nothing to set")
+
+
+@pytest.mark.parametrize(
+    ("settings", "skipped"),
+    [
+        ({"person_properties": "none"}, "person_properties: none"),
+        ({"person_profiles": "identified_only"}, "person_profiles: identified_only"),
+    ],
+)
+def test_an_identify_record_follows_the_settings(settings: dict, skipped: str) -> None:
+    mapped = identify(
+        Importing(**settings), user_id=None, device_id="d1", user_properties={"$set": PRO}
+    )
+    assert (mapped.events, mapped.skipped) == ((), skipped)
+
+
+def test_an_identify_record_links_even_when_it_sets_nothing() -> None:
+    mapped = identify(Importing(), device_id="d1")
+    assert [event.kind for event in mapped.events] == ["link"]
