@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 import orjson
 from singer_delivery.io.files import make_private
-from singer_delivery.io.json_lines import mended, reason_to_refuse
+from singer_delivery.mapping.json_lines import mended, reason_to_refuse
 
 from tap_amplitude.spool import open_private, spool_errors
 

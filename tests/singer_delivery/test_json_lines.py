@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from singer_delivery.io.json_lines import mended, read_json, reason_to_refuse
+from singer_delivery.mapping.json_lines import mended, read_json, reason_to_refuse
 
 
 @pytest.mark.parametrize(

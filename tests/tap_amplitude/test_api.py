@@ -9,7 +9,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
-from singer_delivery.io.json_lines import reason_to_refuse
+from singer_delivery.mapping.json_lines import reason_to_refuse
 from tap_amplitude.client import PATH
 from tap_amplitude.errors import (
     AccessRefused,

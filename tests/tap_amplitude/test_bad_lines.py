@@ -7,7 +7,7 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from singer_delivery.io.json_lines import reason_to_refuse
+from singer_delivery.mapping.json_lines import reason_to_refuse
 from tap_amplitude.bad_lines import are_objects
 
 from tests.fakes.company import Company

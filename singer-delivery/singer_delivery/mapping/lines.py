@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from singer_delivery.io.json_lines import mended, read_json, reason_to_refuse
 from singer_delivery.mapping.cleaning import clean
+from singer_delivery.mapping.json_lines import mended, read_json, reason_to_refuse
 from singer_delivery.model import Unmappable
 
 BAD_LINE = "bad_line"

@@ -12,8 +12,8 @@ import orjson
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-from singer_delivery.io.json_lines import read_json
 from singer_delivery.io.stdin import stdin_lines
+from singer_delivery.mapping.json_lines import read_json
 
 Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[bytes], None]
