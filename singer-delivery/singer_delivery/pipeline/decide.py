@@ -99,6 +99,9 @@ class Decider:
     def _leave_out(self, of: Input, decision: Decision, effects: Effects) -> None:
         block = self._checkpoints.last
         if effects.is_held:
+            if not (block.is_empty or block.holds):
+                self._delivery.close_block()  # STATE before this record need not wait for it
+                block = self._checkpoints.last
             block.holds = True
             self._outcomes.hold(of)
         else:

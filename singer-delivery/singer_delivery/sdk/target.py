@@ -22,14 +22,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, MissingKeyPropertiesError
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import BadMessage, DeliveryError, Interrupted
+from singer_delivery.errors import BadMessage, DeliveryError, Interrupted, KeyMissing
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.heaps import share_heaps
 from singer_delivery.io.stdout import write_to_stdout
@@ -125,7 +125,7 @@ class DeliveryTarget(Target):
         share_heaps()
         try:
             super().invoke(**options)
-        except (DeliveryError, InvalidInputLine) as error:
+        except (DeliveryError, InvalidInputLine, MissingKeyPropertiesError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
             sys.exit(1)
 
@@ -168,6 +168,8 @@ class DeliveryTarget(Target):
             if "run" in self.__dict__:
                 self.run.abandon(error)
             self.close()
+            if isinstance(error, KeyMissing):  # by the name that the SDK gives it
+                raise MissingKeyPropertiesError(str(error)) from None
             raise
 
     def _before_waiting(self) -> None:
