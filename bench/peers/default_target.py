@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import orjson
 import requests
-import target_mixpanel.mappings.amplitude
-import target_mixpanel.mappings.settings
-import target_posthog.mappings.amplitude
-import target_posthog.mappings.settings
+import target_mixpanel.from_amplitude
+import target_mixpanel.settings
+import target_posthog.from_amplitude
+import target_posthog.settings
 from singer_delivery.mapping.cleaning import readable
-from singer_delivery.model import Event, Fact, RecordMapping, Unmappable
+from singer_delivery.model import Effects, Event, Fact, RecordMapping, Unmappable
 from singer_sdk import typing as th
 from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.sinks import BatchSink
@@ -50,16 +51,14 @@ class Memory:
 
 def posthog_mapping() -> RecordMapping:
     """Return the mapping of target-posthog with its defaults."""
-    return target_posthog.mappings.amplitude.AmplitudeMapping(
-        target_posthog.mappings.settings.MappingSettings()
-    )
+    return target_posthog.from_amplitude.FromAmplitude(target_posthog.settings.MappingSettings())
 
 
 def mixpanel_mapping() -> RecordMapping:
     """Return the mapping of target-mixpanel with its defaults."""
     now = int(time.time() * 1_000_000)
-    return target_mixpanel.mappings.amplitude.AmplitudeMapping(
-        target_mixpanel.mappings.settings.MappingSettings(now=now)
+    return target_mixpanel.from_amplitude.FromAmplitude(
+        target_mixpanel.settings.MappingSettings(now=now)
     )
 
 
@@ -92,7 +91,7 @@ class DefaultSink(BatchSink):
         for record in context["records"]:
             for event in self._events_of(record):
                 if event.deferred:
-                    self._deferred[event.endpoint, event.person] = event
+                    self._deferred[event.endpoint, str(event.order)] = event
                 else:
                     waiting[event.endpoint].append(event.body)
         self._read += len(context["records"])
@@ -109,14 +108,18 @@ class DefaultSink(BatchSink):
         super().clean_up()
 
     def _events_of(self, record: dict[str, Any]) -> Sequence[Event]:
+        mapping, effects = self._mapping, Effects()
         try:
-            mapped = self._mapping(readable(record, "a service"), self._known)
+            clean = readable(record, "a service")
+            # Decisions are made of lines. It had one, before the SDK took it apart.
+            seen = mapping.observe(orjson.dumps(clean), is_message=False)
+            decision = mapping.decide(seen, self._known, effects)
+            events = mapping.map(clean, decision).events if decision.sends else ()
         except Unmappable:
             return ()
-        for event in mapped.events:
-            self._known.learn((*event.claims, *event.facts))
-        self._known.learn(mapped.renewed)
-        return mapped.events
+        for facts in (effects.claims, effects.renewed, effects.facts, effects.kept):
+            self._known.learn(facts)
+        return events
 
     def _send(self, waiting: dict[str, list[dict[str, Any]]]) -> None:
         for endpoint, bodies in waiting.items():

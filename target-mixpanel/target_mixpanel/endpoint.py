@@ -57,7 +57,7 @@ class ImportEndpoint:
 
     Args:
         account: of the project.
-        limits: of one request; its bytes are those of the whole body before compression. They
+        limits: of one request; its bytes are those of all of the body before compression. They
             become smaller when Mixpanel says that it takes less.
     """
 

@@ -191,7 +191,7 @@ class FromColumns:
     def _update(self, record: Mapping[str, Any], profile: Profile, it: RowDecision) -> Mapped:
         stream, found = self._stream, set[str]()
         content = harmless(dict(stream.others(record)), found, f"{stream.name}_")
-        # Another stream may tell of the same profile: neither takes the other's place.
+        # Another stream may update the same profile: neither takes the other's place.
         profile = profile._replace(order=f"{stream.name}\x1f{profile.order}")
         fact = None if it.fact is None else Fact(*it.fact)
         events: list[Event] = updates(profile, {"$set": content}, it.at, fact)

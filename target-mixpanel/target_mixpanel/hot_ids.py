@@ -25,8 +25,8 @@ class HotIds:
     """Counts the events of each id and day, in bounded memory.
 
     When more pairs than `counted` are met, the half with the fewest events is forgotten, the oldest
-    first. What is busy stays; a pair that was forgotten and comes back starts afresh, so an id just
-    over the limit may go unnoticed, and one below it never is taken for hot.
+    first. What is busy stays; a pair that was forgotten and comes back starts from zero, so an id
+    just over the limit may go unnoticed, and one below it never is taken for hot.
 
     Args:
         limit: events of an id and day that Mixpanel bears.

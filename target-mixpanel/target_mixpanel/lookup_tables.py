@@ -32,7 +32,7 @@ MAX_TABLE_BYTES = 100 * 1000 * 1000
 KEEP = "INSERT INTO row VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET cells = excluded.cells"
 """The last of a key wins, in the place of the first."""
 
-HELD = Decision(sends=False)
+WAITS = Decision(sends=False)
 
 
 class LookupTable:
@@ -113,7 +113,7 @@ class LookupTable:
         with self._on_disk():
             self._rows.execute(KEEP, (observation[0], orjson.dumps(observation)))
         effects.is_held = True
-        return HELD
+        return WAITS
 
     def map(self, record: Mapping[str, Any], decision: Decision) -> Mapped:  # noqa: ARG002 - as mappings are asked
         """Return no event: the rows are sent with their table."""

@@ -273,7 +273,7 @@ class TargetMixpanel(DeliveryTarget):
 
     @property
     def _scope(self) -> str:
-        """Names the project in the ledger without its token: another project starts afresh.
+        """Names the project in the ledger without its token: another project has facts of its own.
 
         The token goes before the id, so that a service account may be set later.
         """

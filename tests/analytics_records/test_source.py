@@ -42,6 +42,7 @@ def seen(**fields: Any) -> Observation:
 
 @thorough
 @given(records(KEYS))
+@example({"user_id": "u1", "amplitude_id": 12})
 @example({"user_id": True, "device_id": 7, "amplitude_id": 2**63})
 @example({"amplitude_id": 1.0, "event_type": 5, "event_time": 7})
 @example({"user_properties": {"a": float("1e308")}, "groups": {"firm": 7}})
@@ -126,6 +127,8 @@ def test_what_nests_too_deep_for_a_digest_is_refused(column: str) -> None:
         ("x", NOTHING),
         ([1], NOTHING),
         ({"a": None}, State(digest({"a": None}))),
+        ({"utm_source": "EMPTY", "b": ""}, State(digest({"utm_source": "EMPTY", "b": ""}))),
+        ({"a": "EMPTY"}, State(digest({"a": "EMPTY"}), sets=True)),
         ({"a": 1}, State(digest({"a": 1}), sets=True)),
         ({"$unset": {"a": 1}}, State(digest({"$unset": {"a": 1}}), is_partial=True, unsets=True)),
         (

@@ -8,27 +8,20 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from singer_delivery.mapping.cleaning import clean
-from singer_delivery.model import Event, Fact, Unmappable
-from target_posthog.mappings.amplitude import AmplitudeMapping
-from target_posthog.mappings.settings import MappingSettings
+from singer_delivery.model import Event, Unmappable
+from target_posthog.from_amplitude import FromAmplitude
+from target_posthog.settings import MappingSettings
 
 from tests.fakes.company import Company
 from tests.fakes.exactly_once import assert_exactly_once
 from tests.fakes.posthog_people import People
+from tests.pairs.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TOO_LARGE = "event_too_large"  # the endpoint's to find, not the mapping's
 SEEDS = (1, 2, 3)
-
-
-class Remembered(dict[tuple[str, str], Fact]):
-    """Knows every fact as soon as it is said, as if all that was mapped had arrived at once."""
-
-    def recall(self, kind: str, name: str) -> Fact | None:
-        return self.get((kind, name))
 
 
 @dataclass
@@ -45,19 +38,17 @@ class Mapped:
 
 
 def mapped(lines: Iterable[bytes]) -> Mapped:
-    mapping, known, result = AmplitudeMapping(MappingSettings(version="1")), Remembered(), Mapped()
+    walk, result = Walk(lambda: FromAmplitude(MappingSettings(version="1"))), Mapped()
     for line in lines:
-        record = orjson.loads(line)
         try:
-            outcome = mapping(clean(record, line, "PostHog"), known)
+            outcome = walk.walks_line(line)
         except Unmappable as error:
-            result.dead[record["uuid"]] = error.reason
+            result.dead[orjson.loads(line)["uuid"]] = error.reason
             continue
+        walk.known.learn(outcome.effects)
         notes = (note for note in outcome.notes if note.name == "identity_conflict")
         result.conflicts.update(note.example for note in notes)
-        known.update({fact[:2]: fact for fact in outcome.renewed})
         for event in outcome.events:
-            known.update({fact[:2]: fact for fact in (*event.claims, *event.facts)})
             result.events.append(event)
             body = event.body
             result.people.apply(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import msgspec
@@ -78,19 +78,32 @@ class Walked:
         return self.decision.person if event.order is None else event.order
 
 
+class Alike(NamedTuple):
+    """Three mappings that must make the same: one that also decides, as a run has it, a pickle of
+    it, as another process has it, and one whose tables are not compiled.
+    """
+
+    mapping: RecordMapping
+    elsewhere: RecordMapping
+    plain: RecordMapping
+
+    @classmethod
+    def made(cls, make: Callable[[], RecordMapping]) -> Alike:
+        mapping = make()
+        return cls(mapping, pickle.loads(pickle.dumps(mapping)), row_by_row(make))
+
+
 class Walk:
     """A mapping and its memory, as a run has them: each record may know of those before.
 
-    Whatever it maps, it maps three times and holds them equal: with the mapping that decided, with
-    a pickle of it and a copy of the decision, as another process does, and with tables that are not
-    compiled.
+    Whatever it maps, it maps with all mappings that must make the same, and holds them equal.
     """
 
-    def __init__(self, make: Callable[[], RecordMapping]) -> None:
+    def __init__(self, make: Callable[[], RecordMapping] | Alike) -> None:
         self.known = Remembering()
-        self.mapping = make()
-        self.elsewhere: RecordMapping = pickle.loads(pickle.dumps(self.mapping))
-        self.plain = row_by_row(make)
+        self.mapping, self.elsewhere, self.plain = (
+            make if isinstance(make, Alike) else Alike.made(make)
+        )
 
     def reads(self, **fields: Any) -> Walked:
         """Walk `a_record` with these fields, and learn what it says."""

@@ -23,7 +23,7 @@ from singer_delivery.io.transport import Transport
 from singer_delivery.model import Effects, RecordMapping, Unmappable
 from target_mixpanel.account import Account
 from target_mixpanel.endpoint import LookupTableEndpoint
-from target_mixpanel.lookup_tables import HELD, MAX_TABLE_BYTES, LookupTable, csv_line
+from target_mixpanel.lookup_tables import MAX_TABLE_BYTES, WAITS, LookupTable, csv_line
 from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, table_ids
 
@@ -183,7 +183,7 @@ def test_a_row_comes_in_its_message_too(table):
 
 
 def test_no_event_is_made_of_a_row(table):
-    assert table.map({"id": "k"}, HELD) == ((), ())
+    assert table.map({"id": "k"}, WAITS) == ((), ())
 
 
 def test_an_empty_table_is_not_sent(table, tmp_path):

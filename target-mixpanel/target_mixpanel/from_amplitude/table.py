@@ -169,7 +169,7 @@ COUNTED = {
     ),
     "illegal_device_id": "`device_id` stands for nobody; it was not used",
     "long_id": (
-        "an id over 247 bytes was shortened; it stands whole in `amplitude_user_id` or "
+        "an id over 247 bytes was shortened; it stands complete in `amplitude_user_id` or "
         "`amplitude_device_id`"
     ),
     "no_identity": (
@@ -189,7 +189,7 @@ COUNTED = {
         "an Identify operation that could not be sent twice without harm (`$add`, `$append` …); "
         "its result comes with the next event of the person"
     ),
-    "values_over_255_bytes": "a text that Mixpanel cuts at 255 bytes; sent whole",
+    "values_over_255_bytes": "a text that Mixpanel cuts at 255 bytes; sent complete",
     "over_254_properties": "more properties than an event may have; see `amplitude_overflow`",
     "over_254_elements": "a list or an object longer than Mixpanel takes; its first 254 were sent",
     "nested_over_3_deep": "a value deeper than Mixpanel takes; its inner part is JSON text",

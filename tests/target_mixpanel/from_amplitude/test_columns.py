@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from target_mixpanel import mixpanel
 from target_mixpanel.from_amplitude import table
-from target_mixpanel.from_amplitude.table import DROPPED, ROWS
 
 from tests.analytics_records.columns import COLUMNS
 from tests.fakes import mixpanel_events
@@ -18,20 +17,8 @@ from tests.target_mixpanel.importing import (
 from tools import mixpanel_page
 
 
-def test_every_column_has_a_row_or_a_reason_and_none_has_both() -> None:
-    in_rows = {column for row in ROWS for column in row.columns}
-    assert in_rows | DROPPED.keys() == COLUMNS
-    assert in_rows & DROPPED.keys() == set()
-    assert all(DROPPED.values())
-
-
 def test_the_columns_that_say_something_of_a_person_are_columns() -> None:
     assert {column for row in table.OF_THE_RECORD for column in row.columns} <= COLUMNS
-
-
-def test_every_condition_is_explained() -> None:
-    used = {row.when for row in ROWS if row.when is not None}
-    assert used == table.CONDITIONS.keys()
 
 
 # Restated on purpose: Mixpanel docs, Reserved properties and Import Events; what would change
@@ -117,20 +104,9 @@ def test_limits_stay() -> None:
     assert mixpanel.HOUR == 60 * 60 * 1_000_000
 
 
-def test_the_page_is_the_table() -> None:
-    written = mixpanel_page.PATH.read_text(encoding="utf-8")
-    assert written == mixpanel_page.render(), "run `make docs`"
-
-
-def test_the_page_names_every_row_every_column_and_every_outcome() -> None:
+def test_the_page_names_what_profiles_have_and_what_mixpanel_acts_on() -> None:
     text = mixpanel_page.render()
-    rows = (
-        *ROWS,
-        *table.EVENT_PROPERTY_ROWS,
-        *table.OF_THE_PERSON,
-        *table.OF_THE_RECORD,
-    )
+    rows = (*table.OF_THE_PERSON, *table.OF_THE_RECORD)
     words = [row.to for row in rows] + [column for row in rows for column in row.columns]
-    words += [*DROPPED, *mixpanel.GUARDED_KEYS, *table.COUNTED, *table.DEAD_LETTERS]
-    words += [*table.SKIPPED, *mixpanel.MEANINGFUL_NAMES]
+    words += [*mixpanel.GUARDED_KEYS, *mixpanel.MEANINGFUL_NAMES]
     assert [word for word in words if f"`{word}`" not in text] == []

@@ -183,7 +183,9 @@ def test_an_identify_record_that_is_not_newer_is_superseded() -> None:
     assert (mapped.events, mapped.skipped) == ((), "superseded")
 
 
-@pytest.mark.parametrize("given", [None, {}, "x", {"a": None}, {"$add": {"n": 1}}])
+@pytest.mark.parametrize(
+    "given", [None, {}, "x", {"a": None}, {"utm_source": "EMPTY"}, {"$add": {"n": 1}}]
+)
 def test_an_identify_record_may_set_nothing(given: object) -> None:
     mapped = identify(Importing(), user_properties=given)
     assert (mapped.events, mapped.skipped) == ((), "nothing to set")
