@@ -222,6 +222,11 @@ class ToyMapping:
         )
 
 
+def toy_event(number: int, endpoint: str = "toy") -> Event:
+    """Return the event of a number by itself."""
+    return Event(endpoint, "event", f"event {number}", None, {"number": number})
+
+
 def _person(record: Mapping[str, Any]) -> str:
     events = record.get("events") or [0]
     return str(record.get("person", f"person-{events[0]}"))

@@ -165,6 +165,11 @@ class Pipeline:
         self.checkpoints.last.states.append({"at": at})
         self.delivery.close_block()
 
+    def end_of_file(self, path: Path) -> None:
+        """Take the end of a file, behind what was taken before."""
+        self.checkpoints.last.files.append(path)
+        self.delivery.close_block()
+
     def rest(self) -> None:
         self.delivery.flush()
         self.checkpoints.rest()
