@@ -1,27 +1,33 @@
-"""A clock that never waits, an endpoint of one line an event, a sender that does as it is told."""
+"""A clock that never waits, an endpoint, a mapping and a sender that do as they are asked.
+
+Other processes import this module too: it must stay quick to import.
+"""
 
 from __future__ import annotations
 
 import faulthandler
+import gzip
 import json
-import random
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
-import pytest
-from singer_delivery.endpoint import Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.io.retry import Backoff, Clock
-from singer_delivery.model import Event, Fact, Known, Mapped, Note, Unmappable
-from singer_delivery.pipeline.dispatcher import Dispatcher
-from singer_delivery.pipeline.pace import Pace
-from singer_delivery.pipeline.queued import Queued, Ticket
-from typing_extensions import Self
+from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict
+from singer_delivery.io.retry import Clock
+from singer_delivery.model import (
+    Decision,
+    Effects,
+    Event,
+    Fact,
+    Facts,
+    Mapped,
+    Note,
+    Unmappable,
+)
 
 LATEST = 15.0
 """Seconds after which a test that hangs is given up, with a look at its threads."""
@@ -66,7 +72,8 @@ def within(body: Callable[[], None], seconds: float = LATEST) -> None:
         with tempfile.TemporaryFile("w+") as dump:
             faulthandler.dump_traceback(dump)
             dump.seek(0)
-            pytest.fail(f"It hung.\n{dump.read()}")
+            msg = f"It hung.\n{dump.read()}"
+            raise AssertionError(msg)
     if raised:
         raise raised[0]
 
@@ -82,12 +89,18 @@ def restless_threads() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
+PACKED, PLAIN = Envelope(b"[", b"]", is_gzipped=True), Envelope(b"[", b"]", is_gzipped=False)
+
+
 @dataclass
 class ToyEndpoint:
-    """One line of JSON an event. A reply's body may name verdicts: `{"2": "rejected"}`."""
+    """A JSON list of events. A reply's body may name verdicts: `{"2": "rejected"}`."""
 
     name: str = "toy"
     limits: Limits = field(default_factory=lambda: Limits(max_events=3, max_bytes=10_000))
+    is_packed: bool = True
+    envelope: Envelope = PACKED
+    url: str = ""
 
     def encode(self, event: Event) -> bytes:
         if "unsayable" in event.body:
@@ -95,8 +108,12 @@ class ToyEndpoint:
             raise Unmappable(reason, "it cannot be said")
         return json.dumps(event.body).encode()
 
-    def request(self, encoded: Sequence[bytes]) -> Request:
-        return Request(self.name, b"\n".join(encoded))
+    def as_sent(self, encoded: bytes) -> bytes:
+        """Add a token to what is not packed, as real endpoints do."""
+        return encoded if self.is_packed else b'{"token":1,' + encoded[1:]
+
+    def request(self, body: bytes) -> Request:
+        return Request(self.url or self.name, body)
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         if reply.status == 200:
@@ -107,50 +124,122 @@ class ToyEndpoint:
             return Judgement(Verdict.REJECTED, f"http {reply.status}", "The toy refused it.")
         if reply.status == 401:
             return Judgement(Verdict.FATAL, "http 401", "The toy refused the key.")
-        return Judgement(Verdict.RETRIABLE, f"http {reply.status}", "The toy is unwell.")
+        detail = reply.error or "The toy is unwell."
+        return Judgement(Verdict.RETRIABLE, f"http {reply.status}", detail)
+
+
+def plain(name: str = "toy", limits: Limits | None = None) -> ToyEndpoint:
+    """Return an endpoint whose events stay apart and whose bodies are not compressed."""
+    limits = limits or Limits(max_events=3, max_bytes=10_000)
+    return ToyEndpoint(name, limits, is_packed=False, envelope=PLAIN)
+
+
+def events_in(body: bytes) -> list[dict[str, Any]]:
+    """Return the events of a body of either endpoint."""
+    is_gzipped = body.startswith(b"\x1f\x8b")
+    events: list[dict[str, Any]] = json.loads(gzip.decompress(body) if is_gzipped else body)
+    return events
 
 
 def numbers(request: Request) -> list[int]:
     """Return the numbers of the events in a request."""
-    return [json.loads(line)["number"] for line in request.body.split(b"\n")]
+    return [event["number"] for event in events_in(request.body)]
 
 
-def toy_event(number: int, person: str = "ann", **fields: Any) -> Event:
-    body = {"number": number, **fields.pop("body", {})}
-    endpoint = fields.pop("endpoint", "toy")
-    return Event(endpoint, "event", f"event {number}", person, None, body, **fields)
+class ToyDecision(Decision):
+    """Of a toy record; `value` is there when it is news."""
+
+    value: str | None = None
 
 
-def fact(number: int) -> Fact:
-    return Fact("person", f"person-{number}", f"v{number}", number)
+class ToyMapping:
+    """Makes of a record `events`, a list of numbers, events of these numbers.
 
+    Of its other columns, all optional: `person` (else the first event's own), `merges`, `skipped`,
+    `endpoint` and `order` are the event's; `value` is told of the person `at` its time, if it is
+    news; `said` are names of persons of whom a fact is said; `claims` are names of devices; `odd`
+    and `strange` are examples of notes, of the decision and of the mapping; `unmappable`, `late`
+    and `unsayable` say where nothing can be made of it; `deferred` and `held` do what they say.
+    """
 
-def mapping(record: Mapping[str, Any], known: Known) -> Mapped:
-    """Make `events` events of a record; `unmappable` and `skipped` do what they say."""
-    if "unmappable" in record:
-        raise Unmappable(record["unmappable"], "it names nobody")
-    events = tuple(
-        toy_event(
-            number,
-            f"person-{number}",
-            facts=(fact(number),),
-            claims=tuple(Fact("owner", name, "ann", 1) for name in record.get("claims", ())),
-            body={"unsayable": 1} if "unsayable" in record else {},
+    decision_type: ClassVar[type[Decision]] = ToyDecision
+
+    def observe(self, line: bytes, *, is_message: bool) -> Any:
+        read = json.loads(line)
+        return read["record"] if is_message else read
+
+    def decide(self, record: Any, facts: Facts, effects: Effects) -> ToyDecision:
+        effects.notes += [Note("odd", example) for example in record.get("odd", ())]
+        person = _person(record)
+        effects.claims += [Fact("owner", name, person, 1) for name in record.get("claims", ())]
+        if "unmappable" in record:
+            raise Unmappable(record["unmappable"], "it names nobody")
+        effects.is_held = "held" in record
+        said = [Fact("person", name, f"v {name}", 1) for name in record.get("said", ())]
+        effects.facts += said
+        value = self._news(record, person, facts, effects)
+        sends = bool(record.get("events")) and not effects.is_held
+        return ToyDecision(person, record.get("skipped"), sends, record.get("merges"), value)
+
+    def _news(self, record: Any, person: str, facts: Facts, effects: Effects) -> str | None:
+        if "value" not in record:
+            return None
+        fact, last = Fact("person", person, record["value"], record["at"]), None
+        last = facts.recall("person", person)
+        if last is not None and last.value == fact.value:
+            effects.renewed += [fact] if fact.at > last.at else []
+            return None
+        if last is not None and fact.at < last.at:
+            return None
+        (effects.kept if record.get("deferred") else effects.facts).append(fact)
+        return fact.value
+
+    def map(self, record: Mapping[str, Any], decision: Any) -> Mapped:
+        if "late" in record:
+            raise Unmappable(record["late"], "it is found late")
+        events = [self._event(number, record, decision) for number in record["events"]]
+        return Mapped(events, [Note("strange", each) for each in record.get("strange", ())])
+
+    def _event(self, number: int, record: Mapping[str, Any], decision: ToyDecision) -> Event:
+        body: dict[str, Any] = {"number": number, "person": decision.person}
+        if decision.value is not None:
+            body["value"] = decision.value
+        if "unsayable" in record:
+            body["unsayable"] = 1
+        deferred = record.get("deferred", False)
+        facts: tuple[Fact, ...] = ()
+        if deferred and decision.value is not None:
+            facts = (Fact("person", decision.person, decision.value, record["at"]),)
+        return Event(
+            record.get("endpoint", "toy"),
+            "event",
+            f"event {number}",
+            record.get("at"),
+            body,
+            record.get("order"),
+            deferred,
+            facts,
         )
-        for number in record.get("events", ())
-    )
-    notes = tuple(Note("odd", example) for example in record.get("odd", ()))
-    return Mapped(events, record.get("skipped"), notes)
+
+
+def toy_event(number: int, endpoint: str = "toy") -> Event:
+    """Return the event of a number by itself."""
+    return Event(endpoint, "event", f"event {number}", None, {"number": number})
+
+
+def _person(record: Mapping[str, Any]) -> str:
+    events = record.get("events") or [0]
+    return str(record.get("person", f"person-{events[0]}"))
 
 
 class Sender:
-    """Answers each request with what `answer` returns; keeps what was sent and by which lane."""
+    """Answers each request with what `answer` returns; keeps what was sent."""
 
     def __init__(self, answer: Callable[[list[int]], Reply] = lambda _numbers: OK) -> None:
         self.answer = answer
         self.sent: list[list[int]] = []
         self.bodies: list[bytes] = []
-        self.in_the_air = 0
+        self.in_flight = 0
         self.peak = 0
         self._lock = threading.Lock()
 
@@ -158,82 +247,16 @@ class Sender:
         with self._lock:
             self.sent.append(numbers(request))
             self.bodies.append(request.body)
-            self.in_the_air += 1
-            self.peak = max(self.peak, self.in_the_air)
+            self.in_flight += 1
+            self.peak = max(self.peak, self.in_flight)
         try:
             return self.answer(numbers(request))
         finally:
             with self._lock:
-                self.in_the_air -= 1
+                self.in_flight -= 1
 
 
 def scripted(*replies: Reply) -> Callable[[list[int]], Reply]:
     """Give these replies in turn, then 200."""
     left = list(replies)
     return lambda _numbers: left.pop(0) if left else OK
-
-
-@dataclass
-class Notes:
-    """A listener that writes down what it is told."""
-
-    outcomes: dict[int, list[Judgement]] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    retries: list[str] = field(default_factory=list)
-    happened: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def before_sending(self) -> None:
-        self.happened.append("before sending")
-
-    def decided(self, batch: Sequence[tuple[Queued, Judgement]], attempts: int) -> None:
-        with self.lock:
-            for queued, judgement in batch:
-                number = queued.event.body["number"]
-                self.outcomes.setdefault(number, []).append(judgement)
-                self.attempts[number] = attempts
-
-    def attempted(self, endpoint: str, size: int, retry_reason: str) -> None:
-        with self.lock:
-            self.retries += [retry_reason] if retry_reason else []
-
-    def verdicts(self) -> dict[int, list[Verdict]]:
-        with self.lock:
-            return {n: [each.verdict for each in of] for n, of in sorted(self.outcomes.items())}
-
-
-class Stage:
-    """A dispatcher among toys; leaving the block stops its lanes."""
-
-    def __init__(self, sender: Any, **options: Any) -> None:
-        self.endpoints = options.pop("endpoints", None) or {"toy": ToyEndpoint()}
-        self.sender = sender
-        self.notes = options.pop("listener", None) or Notes()
-        self.clock = PlayedClock()
-        settings: dict[str, Any] = {
-            "max_in_flight": 2,
-            "max_retries": 3,
-            "pace": Pace(0, self.clock),
-            "backoff": Backoff(jitter=partial(random.Random(7).uniform, 0)),
-            "clock": self.clock,
-            "linger": 1_000.0,
-        }
-        self.dispatcher = Dispatcher(self.endpoints, sender, self.notes, **{**settings, **options})
-
-    def submit(self, *events: Event, message: bytes = b"") -> None:
-        for event in events:
-            encoded = self.endpoints[event.endpoint].encode(event)
-            self.dispatcher.submit([Queued(event, encoded, Ticket(message))])
-
-    def deliver(self, *events: Event) -> None:
-        def run() -> None:
-            self.submit(*events)
-            self.dispatcher.drain()
-
-        within(run)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.dispatcher.stop(5.0)

@@ -88,6 +88,7 @@ class Block:
         spread: into how many groups of lanes its events are packed.
         size: bytes it takes in memory, about.
         unsent: how many records, by stream and rule, are decided without anything to send.
+        left_out: how many records in all are not sent with the block.
         states, files: given back and removed when the block is settled.
         holds: whether a record of it is sent only when the run ends.
         undecided: pieces that are neither delivered nor dead; None until it is mapped.
@@ -104,6 +105,7 @@ class Block:
     spread: int = 1
     size: int = 0
     unsent: Counter[tuple[Input, str | None]] = field(default_factory=Counter)
+    left_out: int = 0
     states: list[State] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     holds: bool = False
@@ -127,12 +129,12 @@ class Block:
     @property
     def is_full(self) -> bool:
         """Whether it should take no more records."""
-        return len(self.lines) >= MOST_RECORDS or self.size >= MOST_BYTES
+        return len(self.lines) + self.left_out >= MOST_RECORDS or self.size >= MOST_BYTES
 
     @property
     def is_empty(self) -> bool:
         """Whether no record came to it."""
-        return not self.lines and not self.unsent and not self.holds
+        return not self.lines and not self.left_out
 
     @property
     def is_complete(self) -> bool:

@@ -91,10 +91,10 @@ class Checkpoints:
         with self.lock:
             self._is_holding = False
 
-    def unsettled(self) -> list[Block]:
-        """Return the blocks that are not settled, the open one included."""
+    def unsettled(self) -> list[tuple[Block, set[int]]]:
+        """Return each block that is not settled, and the places of its undecided records."""
         with self.lock:
-            return list(self._unsettled)
+            return [(block, block.undecided_records()) for block in self._unsettled]
 
     def _pass(self, block: Block) -> None:
         self._settle(block)
@@ -112,7 +112,8 @@ class Checkpoints:
             return
         self._save()  # first: where it fails, these states stay the next to be given back
         while self._states:
-            self._emit(self._states.popleft())
+            self._emit(self._states[0])
+            self._states.popleft()
         while self._files:
             self._files.popleft().unlink(missing_ok=True)
         self._due = time.monotonic() + SAVE_EVERY

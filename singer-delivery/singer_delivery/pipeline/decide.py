@@ -16,7 +16,7 @@ from singer_delivery.model import Decision, Effects, Unmappable
 from singer_delivery.pipeline.blocks import Input
 from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.delivery import Delivery
-from singer_delivery.pipeline.lanes import People, Where
+from singer_delivery.pipeline.lanes import People
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.packing import LANES, Tasks, mapped_and_encoded
 
@@ -98,6 +98,7 @@ class Decider:
 
     def _leave_out(self, of: Input, decision: Decision, effects: Effects) -> None:
         block = self._checkpoints.last
+        block.left_out += 1
         if effects.is_held:
             if not (block.is_empty or block.holds):
                 self._delivery.close_block()  # STATE before this record need not wait for it
@@ -107,6 +108,8 @@ class Decider:
         else:
             block.unsent[of, decision.skipped] += 1
         self._apply(effects, (block.number, -1))
+        if block.is_full:
+            self._delivery.close_block()
 
     def _unmappable(
         self, of: Input, line: bytes, original: bytes | None, error: Unmappable
@@ -129,7 +132,9 @@ class Decider:
             ledger.renew(effects.renewed, record[0])
         if effects.notes:
             self._outcomes.note(effects.notes)
-        elif not (effects.claims or effects.facts or effects.kept or effects.renewed):
+        elif not (
+            effects.claims or effects.facts or effects.kept or effects.renewed or effects.is_held
+        ):
             return  # as it was: the next record may have it
         self._effects = Effects()
 
@@ -143,13 +148,10 @@ class Decider:
         if decision.merges is None:
             return self._people.lane(person, number, settled)
         lane, other = self._people.linked(person, decision.merges, number, settled)
+        if other is not None and other.block == number:
+            self._delivery.close_block()  # a piece waits for those of earlier blocks alone
+            return self._lane(decision)
         if other is not None:
-            self._need(lane, other)
+            needs = self._checkpoints.last.needs
+            needs[lane] = needs.get(lane, 0) | 1 << other.lane
         return lane
-
-    def _need(self, lane: int, other: Where) -> None:
-        """Let what follows in a lane wait for what concerns another person elsewhere."""
-        if other.block == self._checkpoints.last.number:
-            self._delivery.close_block()
-        block = self._checkpoints.last
-        block.needs[lane] = block.needs.get(lane, 0) | 1 << other.lane

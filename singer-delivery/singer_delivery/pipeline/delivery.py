@@ -101,13 +101,15 @@ class Delivery:
         block.spread = self._dispatch.spread
         self._workers.map(block)
         self._take_results()
-        self._dispatch.wait_until(lambda: self._checkpoints.size < self._room)
+        self._make_room()
 
     def flush(self) -> None:
         """Close the last block, and take what every block becomes. Raises as `close_block` does."""
+        self._dispatch.raise_if_over()
         if not self._checkpoints.last.is_empty:
             self.close_block()
-        self._take_results(all_of_them=True)
+        while self._take_result(is_needed=True):
+            pass
 
     def finish(self, last: Iterable[tuple[str, Event]]) -> None:
         """Return when everything is decided. Raises as `close_block` does.
@@ -123,7 +125,8 @@ class Delivery:
         for stream, event in last:
             self._dispatch.submit([self._piece_of_held(stream, event)])
         self._dispatch.drain()
-        self._checkpoints.release()
+        if self._outcomes.is_nothing_held:
+            self._checkpoints.release()
         self._checkpoints.rest()
         self._outcomes.save()
 
@@ -136,10 +139,25 @@ class Delivery:
             dispatch.wait_until(lambda: dispatch.undecided < 2 * UPDATES_AT_ONCE)
         dispatch.drain()
 
-    def _take_results(self, *, all_of_them: bool = False) -> None:
-        check = self._dispatch.raise_if_over
-        for block, result in self._workers.results(check, all_of_them=all_of_them):
-            self._send(block, result)
+    def _make_room(self) -> None:
+        def is_room() -> bool:
+            return self._checkpoints.size < self._room
+
+        # What is still to be mapped takes room too, and is decided only after it was sent.
+        while not is_room() and self._take_result(is_needed=True):
+            pass
+        self._dispatch.wait_until(is_room)
+
+    def _take_results(self) -> None:
+        while self._take_result(is_needed=self._workers.are_full):
+            pass
+
+    def _take_result(self, *, is_needed: bool) -> bool:
+        """Send what the next block becomes; tell whether there was one."""
+        found = self._workers.result(self._dispatch.raise_if_over, is_needed=is_needed)
+        if found is not None:
+            self._send(*found)
+        return found is not None
 
     def _send(self, block: Block, result: Result) -> None:
         for (name, example), count in result.notes.items():
@@ -147,10 +165,10 @@ class Delivery:
         pieces = [_piece_of(block, packed) for packed in result.packed]
         for event in result.apart:
             pieces += self._pieces_apart(block, event)
-        with self._checkpoints.lock:
-            block.undecided = {piece for piece in pieces if piece.block is not None}
         for record, reason, detail in result.dead:
             self._outcomes.unmappable_after_all(block, record, reason, detail)
+        with self._checkpoints.lock:  # from now on another thread may settle the block
+            block.undecided = {piece for piece in pieces if piece.block is not None}
         self._dispatch.submit(pieces)
         self._checkpoints.complete()
 

@@ -23,8 +23,9 @@ from singer_delivery.pipeline.pieces import Piece
 NEARLY = 7 / 8
 """A request that is this full need not wait for more."""
 
-REMEMBERED = 32_768
-"""People whose lane is remembered, at least: more than have events under way."""
+REMEMBERED = 40_000
+"""People whose lane is remembered, at least: more than have events under way, however small their
+records are (`delivery.ROOM`, `blocks.OVERHEAD`)."""
 
 
 class Load(NamedTuple):
@@ -106,7 +107,7 @@ def _first(free: list[Piece], lanes: int, limits: Limits) -> list[Piece]:
     load: list[Piece] = []
     passed_over = count = size = 0
     for piece in free:
-        if piece.lanes & ~lanes or piece.lanes & passed_over:
+        if piece.lanes & ~lanes or (piece.lanes | piece.needs) & passed_over:
             passed_over |= piece.lanes
             continue
         count, size = count + piece.count, size + piece.size + 1

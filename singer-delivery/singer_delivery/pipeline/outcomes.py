@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from singer_delivery.endpoint import Judgement, Verdict
+from singer_delivery.errors import ServiceRefused
 from singer_delivery.io.compression import grown, shrunk
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.update import Update
@@ -17,7 +18,7 @@ from singer_delivery.pipeline.blocks import Block, Input
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.pipeline.packing import Apart
-from singer_delivery.pipeline.pieces import Held, Piece, Place, Single
+from singer_delivery.pipeline.pieces import EVENTS, Held, Piece, Place, Single
 from singer_delivery.pipeline.report import RunReport
 
 
@@ -61,6 +62,11 @@ class Outcomes:
     def hold(self, of: Input) -> None:
         """Count a record that is sent with the others of its stream when the run ends."""
         self._held[of.stream] += 1
+
+    @property
+    def is_nothing_held(self) -> bool:
+        """Whether every such record is delivered."""
+        return not self._held
 
     def unmappable(self, of: Input, message: bytes, reason: str, detail: str) -> None:
         """Put a record of which nothing can be made among the dead letters.
@@ -136,7 +142,7 @@ class Outcomes:
 
     def keep(self, block: Block, event: Apart) -> None:
         """Keep a deferred update in the outbox until the run ends."""
-        record = event.place >> 16
+        record = event.place // EVENTS
         self._ledger.keep_update(
             Update(
                 event.endpoint,
@@ -166,6 +172,8 @@ class Outcomes:
             block, record, _ = single.origin
             self._ledger.forget((block.number, record), kept=False)
             self._refuse(block, record, why)
+        else:  # of many records: all of them would be lost
+            raise ServiceRefused(of.detail)
 
     def _refuse(self, block: Block, record: int, why: tuple[str, str, int, str]) -> None:
         with self._lock:

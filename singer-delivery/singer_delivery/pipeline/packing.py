@@ -165,7 +165,7 @@ class Packer:
             endpoint = task.endpoints[event.endpoint]
             of = place_of(self._place, number)
             its_lane = lane if event.order is None else lane_of(event.order)
-            if task.packs and endpoint.is_packed:
+            if task.packs and endpoint.is_packed and not event.deferred:
                 self._pack(endpoint, its_lane % self._spread, event, content, of)
             else:
                 self._put_apart(event, content, of, its_lane, event.order or decision.person)

@@ -112,9 +112,11 @@ COMMA = deflated(b",")
 
 def body_of_pieces(endpoint: Endpoint, pieces: list[Piece]) -> bytes:
     """Return the body that carries pieces, in their order."""
-    if not endpoint.envelope.is_gzipped:
-        return _plain(endpoint, [each.single.encoded for each in pieces if each.single is not None])
-    before, after, _ = endpoint.envelope
+    singles = [piece.single for piece in pieces if piece.single is not None]
+    if len(singles) == len(pieces):
+        return body_of_singles(endpoint, singles)
+    before, after, is_gzipped = endpoint.envelope
+    assert is_gzipped, "what is packed is compressed"
     parts = [deflated(before)]
     for number, piece in enumerate(pieces):
         if number:
@@ -128,11 +130,11 @@ def body_of_pieces(endpoint: Endpoint, pieces: list[Piece]) -> bytes:
 
 def body_of_singles(endpoint: Endpoint, singles: list[Single]) -> bytes:
     """Return the body that carries events, in their order."""
-    encoded = [single.encoded for single in singles]
-    if not endpoint.envelope.is_gzipped:
-        return _plain(endpoint, encoded)
-    before, after, _ = endpoint.envelope
-    return gzipped([deflated(before), deflated(b",".join(encoded)), deflated(after)])
+    before, after, is_gzipped = endpoint.envelope
+    events = b",".join([endpoint.as_sent(single.encoded) for single in singles])
+    if not is_gzipped:
+        return before + events + after
+    return gzipped([deflated(before), deflated(events), deflated(after)])
 
 
 def singles_of(piece: Piece, endpoint: Endpoint) -> list[Single]:
@@ -157,8 +159,3 @@ def mapped_again(block: Block, record: int) -> list[Event]:
     of = block.inputs[record]
     clean = read(block.lines[record], is_message=of.are_messages, service=of.service)
     return list(of.mapping.map(clean, block.decisions[record]).events)
-
-
-def _plain(endpoint: Endpoint, encoded: list[bytes]) -> bytes:
-    before, after, _ = endpoint.envelope
-    return before + b",".join(map(endpoint.as_sent, encoded)) + after

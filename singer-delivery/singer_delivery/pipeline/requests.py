@@ -162,11 +162,14 @@ class Requests:
         if decided:
             self._listener.decided(endpoint.name, decided, part.attempts)
         rest = [single for single, _ in open_still]
+        fatal = next((each for _, each in open_still if each.verdict is Verdict.FATAL), None)
+        if fatal is not None:
+            raise ServiceRefused(fatal.detail)
         if judgement.verdict is Verdict.REJECTED and len(rest) > 1:
             left, right = halves(rest)
             return [Part((), each, attempts=part.attempts) for each in (right, left)]
         again = _first_retriable(judgement)
-        if again is None:
+        if again is None or not rest:
             return []
         part = Part(attempts=part.attempts) if decided else part
         return [self._again(replace(part, pieces=(), singles=rest), again, reply)]

@@ -89,17 +89,18 @@ class Run:
 
     def take(self, of: Input, line: bytes, original: bytes | None = None) -> None:
         """Take a record: see `Decider.take`."""
+        self._dispatch.raise_if_over()
         self._decider.take(of, line, original)
 
     def checkpoint(self, state: State) -> None:
         """Give `state` back when every record taken before is decided and on disk."""
         self._checkpoints.last.states.append(state)
-        self._close_if_empty()
+        self._close_unless_sending()
 
     def end_of_file(self, path: Path) -> None:
         """Remove a file when every record taken before is decided and on disk."""
         self._checkpoints.last.files.append(path)
-        self._close_if_empty()
+        self._close_unless_sending()
 
     def rest(self, *, hurry: bool = False) -> None:
         """Send what has come, since nothing comes for a while; give back at once what is decided.
@@ -126,6 +127,7 @@ class Run:
             Interrupted: the run was told to stop.
         """
         self._delivery.finish(last)
+        self._dispatch.stop(GRACE)
         self._close("complete")
 
     def abandon(self, cause: BaseException) -> None:
@@ -139,8 +141,8 @@ class Run:
             self._checkpoints.rest()
         with _logged():
             self._outcomes.save()
-        for block in self._checkpoints.unsettled():
-            self._outcomes.count(block, block.undecided_records())
+        for block, undecided in self._checkpoints.unsettled():
+            self._outcomes.count(block, undecided)
         with _logged():
             self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
 
@@ -192,12 +194,12 @@ class Run:
             endpoints, requests, self._checkpoints, max_in_flight=settings.max_in_flight
         )
 
-    def _close_if_empty(self) -> None:
-        if self._checkpoints.last.is_empty:
+    def _close_unless_sending(self) -> None:
+        # What holds records to be sent is closed when it is full or old.
+        if not self._checkpoints.last.lines:
             self._delivery.close_block()
 
     def _close(self, outcome: str) -> None:
-        self._dispatch.stop(GRACE)
         self._opened.close()
         self.report.finished = self._clock.now()
         self.report.outcome = outcome

@@ -12,7 +12,7 @@ import pickle
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
@@ -120,30 +120,35 @@ class Workers:
             self.start()
         self._under_way.append((block, self._submitted(block)))
 
-    def results(
-        self, check: Callable[[], None], *, all_of_them: bool = False
-    ) -> Iterator[tuple[Block, Result]]:
-        """Yield blocks and what they become, in order, as far as they are mapped.
+    @property
+    def are_full(self) -> bool:
+        """Whether the processes have as many blocks as they may."""
+        return len(self._under_way) >= BLOCKS_EACH * max(self._count, 1)
 
-        It waits while the processes have as many blocks as they may.
+    def result(self, check: Callable[[], None], *, is_needed: bool) -> tuple[Block, Result] | None:
+        """Return the first block that was not returned yet, and what its records become.
 
         Args:
-            check: raises what stops the run; called again and again while one is waited for.
-            all_of_them: whether to wait for every block.
+            check: raises what stops the run; called again and again while the block is waited for.
+            is_needed: whether to wait until the block is mapped.
+
+        Returns:
+            None if no block is left, or none that is mapped.
 
         Raises:
             WorkerLost: a process ended.
         """
-        while self._under_way:
-            block, future = self._under_way[0]
-            is_full = len(self._under_way) >= BLOCKS_EACH * self._count
-            if not (all_of_them or is_full or future.done()):
-                return
-            while not future.done():
-                check()
-                wait([future], timeout=SLICE)
-            self._under_way.popleft()
-            yield block, _outcome(future)
+        if not self._under_way:
+            return None
+        block, future = self._under_way[0]
+        if not (is_needed or future.done()):
+            return None
+        while not future.done():
+            check()
+            wait([future], timeout=SLICE)
+        check()  # a signal may have ended the process too
+        self._under_way.popleft()
+        return block, _outcome(future)
 
     def close(self) -> None:
         """Let the processes end; what they have under way is left."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import socket
 import ssl
 import subprocess
@@ -11,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.endpoint import Request
-from singer_delivery.io.compression import gzip_list
 from singer_delivery.io.transport import Transport
 
 from tests.fakes.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
 from tests.fakes.server import Reply as Answer
-from tests.singer_delivery.toys import within
+from tests.singer_delivery.threads import within
 
 KEY = "phc_secret"
 PERSON = "someone@example.com"
@@ -197,18 +195,3 @@ def test_a_certificate_nobody_vouches_for_is_refused(transport, certificate):
         reply = transport.send(request_to(url))
     assert (reply.status, reply.is_hopeless) == (0, True)
     assert reply.error.startswith("its TLS certificate could not be verified")
-
-
-def test_a_body_is_compressed_to_the_same_bytes_each_time():
-    items = [b'{"event":"%d"}' % number for number in range(1_000)]
-    body = gzip_list(b'{"batch":[', items, b"]}")
-    assert gzip.decompress(body) == b'{"batch":[' + b",".join(items) + b"]}"
-    assert gzip_list(b'{"batch":[', items, b"]}") == body
-    assert len(body) < len(b"".join(items)) / 2
-    assert body[4:8] == bytes(4)  # RFC 1952: no modification time
-
-
-@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 128, 129])
-def test_every_item_of_a_body_has_one_comma_between_it_and_the_next(count: int):
-    items = [b"%d" % number for number in range(count)]
-    assert gzip.decompress(gzip_list(b"[", items, b"]")) == b"[" + b",".join(items) + b"]"
