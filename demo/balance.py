@@ -11,7 +11,7 @@ from demo.checks import Check, behind, conflicts_in, once_each, stream_of, sum_o
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.fakes.company_truth import Truth
+    from tests.fakes.company.truth import Truth
     from tests.fakes.posthog import FakePostHog
 
 LINKS = ("$create_alias", "$identify")

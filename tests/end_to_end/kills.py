@@ -21,7 +21,15 @@ from tests.end_to_end.outcome import Outcome
 from tests.end_to_end.pipe import Ended, Pipe, batches_in, make_mixpanel_pipe, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import Act, Delay, DropConnection, Hold, LoseReply, Reply, TruncateBody
+from tests.fakes.http.exchanges import (
+    Act,
+    Delay,
+    DropConnection,
+    Hold,
+    LoseReply,
+    Reply,
+    TruncateBody,
+)
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.fakes.company_truth import Truth
+    from tests.fakes.company.truth import Truth
 
 Fake = Any  # FakePostHog or FakeMixpanel; what differs is asked of the Destination
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from demo import balance
 from demo.checks import behind
-from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.http.exactly_once import assert_exactly_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.company import Company
-    from tests.fakes.company_truth import Meant
+    from tests.fakes.company.truth import Meant
     from tests.fakes.mixpanel import FakeMixpanel
     from tests.fakes.posthog import FakePostHog
 

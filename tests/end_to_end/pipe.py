@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from demo import balance
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.http.exactly_once import assert_exactly_once
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 

@@ -26,7 +26,7 @@ from tests.end_to_end.pipe import (
 )
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import DropConnection, LoseReply, Reply
+from tests.fakes.http.exchanges import DropConnection, LoseReply, Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 

@@ -14,8 +14,8 @@ from target_posthog.mappings.amplitude import AmplitudeMapping
 from target_posthog.mappings.settings import MappingSettings
 
 from tests.fakes.company import Company
-from tests.fakes.exactly_once import assert_exactly_once
-from tests.fakes.posthog_people import People
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.posthog.people import People
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,10 +19,10 @@ from target_mixpanel.mappings.amplitude import AmplitudeMapping
 from target_mixpanel.mappings.settings import MappingSettings
 
 from tests.fakes.company import Company
-from tests.fakes.exactly_once import assert_exactly_once
-from tests.fakes.mixpanel_events import Accepted, Rules, accepted
-from tests.fakes.mixpanel_identity import SimplifiedPeople
-from tests.fakes.mixpanel_profiles import (
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.mixpanel.events import Accepted, Rules, accepted
+from tests.fakes.mixpanel.identity import SimplifiedPeople
+from tests.fakes.mixpanel.profiles import (
     GROUP_OPERATIONS,
     OPERATIONS,
     Kind,

@@ -25,7 +25,7 @@ from target_mixpanel.target import TargetMixpanel
 from target_posthog.target import TargetPostHog
 
 from tests.end_to_end.commands import Command
-from tests.fakes.exchanges import (
+from tests.fakes.http.exchanges import (
     Act,
     Delay,
     DropConnection,
@@ -34,9 +34,9 @@ from tests.fakes.exchanges import (
     Reply,
     TruncateBody,
 )
+from tests.fakes.http.tls import self_signed, speak_tls
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
-from tests.fakes.tls import self_signed, speak_tls
 from tests.singer_delivery.toys import PlayedClock
 
 COUNT, BATCH = 250, 50

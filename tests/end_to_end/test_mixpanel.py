@@ -11,7 +11,7 @@ from demo import mixpanel_balance
 from tests.end_to_end.pipe import make_mixpanel_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import DropConnection, Hold, LoseReply, Reply
+from tests.fakes.http.exchanges import DropConnection, Hold, LoseReply, Reply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 
 RECENT = datetime(2026, 3, 1, tzinfo=timezone.utc)

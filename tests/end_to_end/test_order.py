@@ -28,7 +28,7 @@ from target_posthog.mappings import amplitude as posthog_amplitude
 from target_posthog.mappings.settings import MappingSettings as PostHogSettings
 
 from tests.end_to_end.moods import TOO_LARGE, PickyMixpanel, PickyPostHog, Reading, Record
-from tests.fakes.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
+from tests.fakes.http.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 from tests.singer_delivery.toys import PlayedClock, restless_threads, within

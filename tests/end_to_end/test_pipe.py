@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.pipe import assert_everything_arrived, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import DropConnection, LoseReply, Reply, TruncateBody
+from tests.fakes.http.exchanges import DropConnection, LoseReply, Reply, TruncateBody
 from tests.fakes.posthog import FakePostHog
 
 

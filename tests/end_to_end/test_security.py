@@ -29,7 +29,7 @@ from target_posthog.target import TargetPostHog
 from tests.end_to_end.commands import Command
 from tests.end_to_end.pipe import BIN, Ended, Pipe, make_mixpanel_pipe, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.exchanges import DropConnection, Hold, Reply
+from tests.fakes.http.exchanges import DropConnection, Hold, Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 from tests.singer_delivery.toys import PlayedClock
@@ -38,7 +38,7 @@ from tests.tap_amplitude.running import HOUR, MONDAY, row
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.fakes.server import FakeServer
+    from tests.fakes.http.server import FakeServer
 
 ROOT = Path(__file__).resolve().parents[2]
 MELTANO = shutil.which(os.environ.get("MELTANO", "meltano"))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.attempts import BOTH, MELTANO, MeltanoAttempt
 from tests.end_to_end.kills import MIXPANEL, POSTHOG, Instant, company_for, migration
-from tests.fakes.exchanges import Delay, Hold
+from tests.fakes.http.exchanges import Delay, Hold
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 SLOW = pytest.mark.slow

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.end_to_end.pipe import assert_everything_arrived, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import Hold
+from tests.fakes.http.exchanges import Hold
 from tests.fakes.posthog import FakePostHog
 
 

@@ -14,8 +14,15 @@ from singer_delivery.endpoint import Request
 from singer_delivery.io.compression import gzip_list
 from singer_delivery.io.transport import Transport
 
-from tests.fakes.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
-from tests.fakes.server import Reply as Answer
+from tests.fakes.http.server import (
+    DropConnection,
+    Exchange,
+    FakeServer,
+    Hold,
+    LoseReply,
+    TruncateBody,
+)
+from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.toys import within
 
 KEY = "phc_secret"

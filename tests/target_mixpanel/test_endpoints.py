@@ -27,10 +27,10 @@ from target_mixpanel.endpoints import (
     ProfileEndpoint,
 )
 
+from tests.fakes.http.server import DropConnection, LoseReply, TruncateBody
+from tests.fakes.http.server import Reply as Answer
 from tests.fakes.mixpanel import FORBIDDEN, RATE_LIMITED, UNAUTHORIZED, FakeMixpanel, too_large
-from tests.fakes.mixpanel_events import GEO_FROM_REQUEST
-from tests.fakes.server import DropConnection, LoseReply, TruncateBody
-from tests.fakes.server import Reply as Answer
+from tests.fakes.mixpanel.events import GEO_FROM_REQUEST
 
 LIMITS = Limits(2_000, 10 * 1024 * 1024)
 TIME_MS = 1_709_294_400_123  # 2024-03-01T12:00:00.123Z

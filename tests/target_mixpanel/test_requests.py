@@ -19,8 +19,8 @@ from singer_delivery.pipeline.queued import Queued, Ticket
 from target_mixpanel.account import Account
 from target_mixpanel.endpoints import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
 
+from tests.fakes.http.server import LoseReply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
-from tests.fakes.server import LoseReply
 from tests.singer_delivery.toys import Stage
 
 TIME_MS = 1_709_294_400_123

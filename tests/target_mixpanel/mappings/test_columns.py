@@ -6,7 +6,7 @@ import pytest
 from target_mixpanel.mappings import amplitude_table, mixpanel, outcomes, profile_table
 from target_mixpanel.mappings.amplitude import DROPPED, ROWS
 
-from tests.fakes import mixpanel_events
+from tests.fakes.mixpanel import events as mixpanel_events
 from tests.singer_delivery.sources.columns import COLUMNS
 from tests.singer_delivery.sources.remembering import note_names, the
 from tests.target_mixpanel.mappings.remembering import (

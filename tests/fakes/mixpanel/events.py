@@ -16,7 +16,7 @@ from uuid import UUID
 
 import orjson
 
-from tests.fakes.mixpanel_identity import MADE_ID, VERBS, Who, simplified
+from tests.fakes.mixpanel.identity import MADE_ID, VERBS, Who, simplified
 
 if TYPE_CHECKING:
     from collections.abc import Collection

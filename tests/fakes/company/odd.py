@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.fakes.company_rows import COLUMNS_SINCE_2022, SECOND, time_text
+from tests.fakes.company.rows import COLUMNS_SINCE_2022, SECOND, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes.company_truth import Meant
+    from tests.fakes.company.truth import Meant
 
 Row = dict[str, Any]
 NOBODY: Row = {"user_properties": None, "groups": {}, "group_properties": {}}

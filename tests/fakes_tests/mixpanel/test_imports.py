@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import pytest
 import requests
 
-from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.http.server import DropConnection, LoseReply, Reply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel, too_large
-from tests.fakes.server import DropConnection, LoseReply, Reply
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 NOW_S = int(NOW.timestamp())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.fakes.server import (
+from tests.fakes.http.server import (
     Delay,
     DropConnection,
     Exchange,
@@ -277,7 +277,7 @@ def test_kept_connections_are_cut_by_a_stop():
 
 
 def test_waiting_for_what_does_not_happen_is_an_error(echo, monkeypatch):
-    monkeypatch.setattr("tests.fakes.server.PATIENCE", 0.01)
+    monkeypatch.setattr("tests.fakes.http.server.PATIENCE", 0.01)
     with pytest.raises(TimeoutError, match="in vain for 1 requests"):
         echo.wait_until_asked(1)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tests.fakes.exchanges import Reply
+from tests.fakes.http.exchanges import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

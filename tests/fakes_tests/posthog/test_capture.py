@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 import pytest
 import requests
 
-from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.http.server import DropConnection, LoseReply
 from tests.fakes.posthog import FakePostHog, normalised
-from tests.fakes.server import DropConnection, LoseReply
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DAY = "2024-03-01T12:00:00+00:00"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.company_rows import CAMPAIGNS, PAGES, PRODUCTS, REFERRERS, SCREENS, Dice
+from tests.fakes.company.rows import CAMPAIGNS, PAGES, PRODUCTS, REFERRERS, SCREENS, Dice
 
 Properties = dict[str, Any]
 Deed = tuple[str, Properties]

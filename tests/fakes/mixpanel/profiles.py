@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tests.fakes.mixpanel_events import (
+from tests.fakes.http.server import Reply
+from tests.fakes.mixpanel.events import (
     DOCUMENTED,
     GEO_FROM_IP,
     GEO_FROM_REQUEST,
@@ -23,9 +24,8 @@ from tests.fakes.mixpanel_events import (
     is_disallowed,
     require,
 )
-from tests.fakes.mixpanel_http import is_gzip, json_reply
-from tests.fakes.mixpanel_import import FAILED
-from tests.fakes.server import Reply
+from tests.fakes.mixpanel.http import is_gzip, json_reply
+from tests.fakes.mixpanel.imports import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
-from tests.fakes.mixpanel_lookup import csv_rows
+from tests.fakes.mixpanel.lookup import csv_rows
 
 ID = "55b4fb2b-e8de-466c-930f-8b36640b9b5e"
 ACCOUNT = ("importer.1a2b3c.mp-service-account", "mixpanel-secret")

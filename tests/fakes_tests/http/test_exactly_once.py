@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.http.exactly_once import assert_exactly_once
 
 
 def complaint(stored, expected, key=None) -> str:

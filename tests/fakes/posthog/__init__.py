@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.arrivals import Arrivals
-from tests.fakes.posthog_capture import (
+from tests.fakes.http.arrivals import Arrivals
+from tests.fakes.http.server import Exchange, FakeServer, Reply
+from tests.fakes.posthog.capture import (
     SENT_AT,
     Captured,
     Refusal,
     Request,
     read_request,
 )
-from tests.fakes.posthog_people import MERGES, People, Person, RefusedMerge
-from tests.fakes.posthog_times import normalised
-from tests.fakes.server import Exchange, FakeServer, Reply
+from tests.fakes.posthog.people import MERGES, People, Person, RefusedMerge
+from tests.fakes.posthog.times import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

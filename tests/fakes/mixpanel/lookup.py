@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.mixpanel_http import Refusal, content_type, refused, unpacked
+from tests.fakes.mixpanel.http import Refusal, content_type, refused, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

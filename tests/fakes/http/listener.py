@@ -9,7 +9,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tests.fakes.exchanges import Exchange, Reply, TruncateBody
+from tests.fakes.http.exchanges import Exchange, Reply, TruncateBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.mixpanel import Conflict, FakeMixpanel, Merge, Person, RefusedMerge
-from tests.fakes.mixpanel_identity import SimplifiedPeople, Who
+from tests.fakes.mixpanel.identity import SimplifiedPeople, Who
 
 ANON = "0b4a6f2e-1111-4222-8333-444455556666"
 NO_VERBS = "identity events are not allowed when project is using simplified identity management"

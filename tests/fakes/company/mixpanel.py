@@ -11,12 +11,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.fakes.company_truth import Newest
+from tests.fakes.company.truth import Newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.fakes.company_truth import Meant, Properties
+    from tests.fakes.company.truth import Meant, Properties
 
 # Restated on purpose from Mixpanel's documents: its web library's page views, default properties.
 NAMES = {"[Amplitude] Page Viewed": "$mp_web_page_view"}

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fakes.exchanges import (
+from tests.fakes.http.exchanges import (
     Act,
     Delay,
     DropConnection,
@@ -30,7 +30,7 @@ from tests.fakes.exchanges import (
     Reply,
     TruncateBody,
 )
-from tests.fakes.listener import Listener
+from tests.fakes.http.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tests.fakes.mixpanel_events import Accepted, Invalid, Rules, accepted, is_verb, merged_ids
-from tests.fakes.mixpanel_http import Refusal, content_type, json_reply, refused, unpacked
+from tests.fakes.mixpanel.events import Accepted, Invalid, Rules, accepted, is_verb, merged_ids
+from tests.fakes.mixpanel.http import Refusal, content_type, json_reply, refused, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.fakes.exchanges import Reply
+    from tests.fakes.http.exchanges import Reply
 
 EVENTS_LIMIT = 2_000
 BODY_LIMIT = 10 * 1024 * 1024

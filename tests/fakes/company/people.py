@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.company_rows import (
+from tests.fakes.company.rows import (
     ATTRIBUTION,
     BROWSERS,
     CAMPAIGNS,
@@ -17,7 +17,7 @@ from tests.fakes.company_rows import (
     base_row,
     time_text,
 )
-from tests.fakes.company_truth import Meant
+from tests.fakes.company.truth import Meant
 
 Properties = dict[str, Any]
 Row = dict[str, Any]

@@ -13,8 +13,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.fakes.mixpanel_events import Rules
-from tests.fakes.mixpanel_http import (
+from tests.fakes.http.server import Exchange, Reply
+from tests.fakes.mixpanel.events import Rules
+from tests.fakes.mixpanel.http import (
     FORBIDDEN,
     RATE_LIMITED,
     UNAUTHORIZED,
@@ -23,16 +24,16 @@ from tests.fakes.mixpanel_http import (
     json_reply,
     too_large,
 )
-from tests.fakes.mixpanel_identity import Conflict, Merge, Person, RefusedMerge
-from tests.fakes.mixpanel_import import BODY_LIMIT, Judged, judged, read_events, received
-from tests.fakes.mixpanel_lookup import (
+from tests.fakes.mixpanel.identity import Conflict, Merge, Person, RefusedMerge
+from tests.fakes.mixpanel.imports import BODY_LIMIT, Judged, judged, read_events, received
+from tests.fakes.mixpanel.lookup import (
     CALLS_LIMIT,
     TABLE_LIMIT,
     LookupTable,
     not_found,
     read_table,
 )
-from tests.fakes.mixpanel_profiles import (
+from tests.fakes.mixpanel.profiles import (
     GROUP_OPERATIONS,
     OPERATIONS,
     JudgedUpdates,
@@ -42,8 +43,7 @@ from tests.fakes.mixpanel_profiles import (
     judged_updates,
     read_updates,
 )
-from tests.fakes.mixpanel_project import Arrival, Batch, Project
-from tests.fakes.server import Exchange, Reply
+from tests.fakes.mixpanel.project import Arrival, Batch, Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

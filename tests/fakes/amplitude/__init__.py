@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tests.fakes.server import Exchange, FakeServer, Reply
+from tests.fakes.http.server import Exchange, FakeServer, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

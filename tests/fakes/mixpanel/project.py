@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from tests.fakes.arrivals import Arrivals
-from tests.fakes.mixpanel_identity import (
+from tests.fakes.http.arrivals import Arrivals
+from tests.fakes.http.server import FakeServer
+from tests.fakes.mixpanel.identity import (
     Conflict,
     Merge,
     OriginalPeople,
@@ -19,13 +20,12 @@ from tests.fakes.mixpanel_identity import (
     SimplifiedPeople,
     persons,
 )
-from tests.fakes.mixpanel_lookup import LookupTable
-from tests.fakes.server import FakeServer
+from tests.fakes.mixpanel.lookup import LookupTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.fakes.mixpanel_events import Accepted
+    from tests.fakes.mixpanel.events import Accepted
 
 Key = tuple[str, ...]
 

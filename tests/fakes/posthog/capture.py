@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import orjson
 
-from tests.fakes.posthog_times import parse_time, written
+from tests.fakes.posthog.times import parse_time, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

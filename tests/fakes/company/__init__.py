@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from tests.fakes import company_events as deeds
-from tests.fakes.company_mixpanel import MixpanelTruth
-from tests.fakes.company_odd import ODDITIES, ONCE
-from tests.fakes.company_people import Town
-from tests.fakes.company_rows import HOUR, MINUTE, SECOND, Dice, time_text
-from tests.fakes.company_truth import Meant, Truth
+from tests.fakes.company import events as deeds
+from tests.fakes.company.mixpanel import MixpanelTruth
+from tests.fakes.company.odd import ODDITIES, ONCE
+from tests.fakes.company.people import Town
+from tests.fakes.company.rows import HOUR, MINUTE, SECOND, Dice, time_text
+from tests.fakes.company.truth import Meant, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.fakes.company_odd import Row
-    from tests.fakes.company_people import Device, Person
+    from tests.fakes.company.odd import Row
+    from tests.fakes.company.people import Device, Person
 
 ODD_EVERY = 61
 LATE_SHARE = 0.07

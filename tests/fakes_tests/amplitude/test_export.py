@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.server import Delay, DropConnection, LoseReply, Reply, TruncateBody
+from tests.fakes.http.server import Delay, DropConnection, LoseReply, Reply, TruncateBody
 
 KEYS = ("amplitude-key", "amplitude-secret")
 NINE = datetime(2024, 3, 1, 9, tzinfo=timezone.utc)
