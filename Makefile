@@ -3,6 +3,9 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 MELTANO := .tools/meltano/bin/meltano
+# Tests at once: one more than there are cores, since many wait for processes and for retries.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 PACKAGES := analytics-records singer-delivery tap-amplitude target-mixpanel target-posthog
 
 export UV_PYTHON_DOWNLOADS := never
@@ -21,11 +24,11 @@ help: ## Show this list
 demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into stand-ins for PostHog and Mixpanel, without any key
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo
 
-test: .venv/.installed $(MELTANO) ## Run the tests
-	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m "not slow"
+test: .venv/.installed $(MELTANO) ## Run the tests, several at once (JOBS=)
+	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "not slow"
 
 test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
-	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m slow
+	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m slow
 
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m bench $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))

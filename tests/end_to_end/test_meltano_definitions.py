@@ -159,6 +159,7 @@ def test_the_project_installs_from_anywhere(name):
     assert shlex.split(inline(name)["pip_url"]) == [
         "-e",
         "${MELTANO_PROJECT_ROOT}/analytics-records",
+        "-e",
         "${MELTANO_PROJECT_ROOT}/singer-delivery[sdk]",
         "-e",
         f"${{MELTANO_PROJECT_ROOT}}/{folder}",

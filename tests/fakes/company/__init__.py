@@ -3,7 +3,7 @@
 People come to the web and to the app without a name, log in, go on, log out; some own several
 devices, some share a tablet; what is known of them and of their organisations changes on the way.
 Devices that were offline deliver hours later, the lines of an hour stand in no order, and about one
-row in a hundred is odd (see `company_odd`). The same seed makes the same export everywhere.
+row in a hundred is odd (see `odd`). The same seed makes the same export everywhere.
 """
 
 from __future__ import annotations

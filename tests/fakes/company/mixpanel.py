@@ -1,6 +1,6 @@
 """The ground truth of a generated export for Mixpanel, from what the generator knows.
 
-Like `company_truth`, nothing here reads a row. Who counts for whom follows Mixpanel's Simplified ID
+Like `truth`, nothing here reads a row. Who counts for whom follows Mixpanel's Simplified ID
 Merge: an event with a user and a device links them for good, and events of the device alone count
 for its user, those from before the link included (Mixpanel docs, Identifying users).
 """

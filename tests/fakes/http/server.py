@@ -49,7 +49,7 @@ __all__ = [
     "TruncateBody",
 ]
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which waiting for something that does not happen becomes an error."""
 
 

@@ -1,8 +1,7 @@
 """A stand-in for Mixpanel's api.mixpanel.com over HTTP: imports, refuses and hides what it does.
 
-What a request gets is decided in `mixpanel_import`, `mixpanel_events`, `mixpanel_profiles` and
-`mixpanel_lookup`, who is who in `mixpanel_identity`; the sources are named there. What there is to
-look at afterwards is in `mixpanel_project`.
+What a request gets is decided in `imports`, `events`, `profiles` and `lookup`, who is who in
+`identity`; the sources are named there. What there is to look at afterwards is in `project`.
 
 Not played: limits of rate (script `RATE_LIMITED`), hot shards, retention, properties Mixpanel adds,
 and its second deduplication, by calendar day, which it does not promise to do.

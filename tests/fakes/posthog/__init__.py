@@ -1,7 +1,7 @@
 """A stand-in for PostHog: takes `/batch/` over HTTP, refuses and swallows what PostHog does.
 
-What a request gets is decided in `posthog_capture`, what becomes of persons and groups in
-`posthog_people`; the sources are named there.
+What a request gets is decided in `capture`, what becomes of persons and groups in `people`; the
+sources are named there.
 """
 
 from __future__ import annotations
