@@ -7,10 +7,19 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
+
+from tests.destinations import DESTINATIONS, Destination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# Several tests run at once on one machine: how long an example takes says nothing of the code.
+hypothesis.settings.register_profile(
+    "several at once", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("several at once")
 
 OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "MIXPANEL", "AMPLITUDE")
 
@@ -75,3 +84,10 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
+@pytest.fixture(scope="module", params=DESTINATIONS, ids=str)
+def destination(request: pytest.FixtureRequest) -> Destination:
+    """Each destination in turn; a test of some only parametrizes `destination` itself."""
+    chosen: Destination = request.param
+    return chosen

@@ -74,7 +74,7 @@ def run_into(fake: Any, parts: Callable[[Any], Any], folder: Path) -> Iterator[C
     of_run = RunSettings(
         user_agent="test",
         max_in_flight=3,
-        max_retries=20,
+        max_retries=30,  # a script and a mood ask for 12 each
         max_events_per_second=0,
         ledger_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
         dead_letter_path=folder / "dead.singer",
