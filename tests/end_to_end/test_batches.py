@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.destinations import POSTHOG
+from tests.end_to_end.commands import Command
 from tests.end_to_end.pipe import (
     BIN,
     MAPPED_ELSEWHERE,
@@ -25,6 +26,7 @@ from tests.end_to_end.pipe import (
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import DropConnection, LoseReply, Reply
+from tests.singer_delivery.toys import PlayedClock
 
 NAMES = (
     "uuid",
@@ -62,6 +64,13 @@ def service(destination, company):
 @pytest.fixture
 def pipe(tmp_path, destination, service):
     return make_pipe(tmp_path, None, destination, service)
+
+
+@pytest.fixture
+def command(tmp_path, destination, service, monkeypatch):
+    """The target in this process: for what needs no second one, nor a signal."""
+    config = destination.settings(service)
+    return Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
 
 
 def from_amplitude(folder, amplitude, destination, fake, company):
@@ -176,12 +185,12 @@ def test_a_record_that_is_none_stops_the_run_where_records_are_mapped_elsewhere(
 
 
 def test_a_file_is_removed_when_its_records_are_decided_and_state_follows(
-    tmp_path, destination, service, pipe
+    tmp_path, destination, service, command
 ):
     one, two = (gzipped(tmp_path / f"{n}.gz", row(n), row(n + 10)) for n in (1, 2))
-    ended = pipe.feed(messages(SCHEMA, batch(one, two), STATE))
+    ended = command.run(messages(SCHEMA, batch(one, two), STATE))
 
-    assert ended.target_code == 0, ended.target_log
+    assert ended.code == 0, ended.log
     assert ended.states == [STATE["value"]]
     assert not one.exists()
     assert not two.exists()
@@ -190,29 +199,29 @@ def test_a_file_is_removed_when_its_records_are_decided_and_state_follows(
     }  # fmt: skip
 
 
-def test_plain_files_records_and_batches_keep_their_order(tmp_path, destination, service, pipe):
+def test_plain_files_records_and_batches_keep_their_order(tmp_path, destination, service, command):
     (tmp_path / "plain.jsonl").write_text(json.dumps(row(1, user_id="ann")) + "\n\n")
     record = {"type": "RECORD", "stream": "events", "record": row(2, user_id="ann")}
     last = gzipped(tmp_path / "last.gz", row(3, user_id="ann"))
-    ended = pipe.feed(
+    ended = command.run(
         messages(SCHEMA, batch(tmp_path / "plain.jsonl", compression="none"), record, batch(last))
     )
 
-    assert ended.target_code == 0, ended.target_log
+    assert ended.code == 0, ended.log
     assert [each.id[-1] for each in played(destination, service)] == ["1", "2", "3"]
 
 
-def test_a_broken_line_is_a_dead_letter_and_a_cut_emoji_is_mended(tmp_path, pipe):
+def test_a_broken_line_is_a_dead_letter_and_a_cut_emoji_is_mended(tmp_path, command):
     cut = json.dumps(row(2, city="X")).replace("X", "\\ud83d").encode()
     path = gzipped(tmp_path / "rows.gz", row(1), b'{"broken": ', cut, b"[1]", row(3))
-    pipe.target["max_dead_letters"] = "100%"
+    command.config["max_dead_letters"] = "100%"
 
-    ended = pipe.feed(messages(SCHEMA, batch(path), STATE))
+    ended = command.run(messages(SCHEMA, batch(path), STATE))
 
-    assert ended.target_code == 0, ended.target_log
-    counts = pipe.report["streams"]["events"]
+    assert ended.code == 0, ended.log
+    counts = command.report["streams"]["events"]
     assert (counts["read"], counts["delivered"], counts["dead"]) == (5, 3, {"bad_line": 2})
-    letters = [json.loads(line) for line in pipe.dead_letters.read_text().splitlines()][1:]
+    letters = [json.loads(line) for line in command.dead_letter_path.read_text().splitlines()][1:]
     assert [each["record"]["_dead_letter"]["message"] for each in letters] == [
         '{"type":"RECORD","stream":"events","record":{"broken": }\n',
         '{"type":"RECORD","stream":"events","record":[1]}\n',
@@ -249,7 +258,7 @@ def test_what_a_refused_event_says_of_its_person_the_next_one_says_again(tmp_pat
         assert tells == {"0": True, "2": False, "3": True}
 
 
-def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, destination, service, pipe):
+def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, destination, service, command):
     great = [
         json.dumps(row(n, event_properties={"n": "N"})).replace('"N"', "1e999").encode()
         for n in (1, 2)
@@ -257,9 +266,9 @@ def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, destination, ser
     path = gzipped(tmp_path / "rows.gz", great[0])
     message = record_of(great[1])
 
-    ended = pipe.feed(messages(SCHEMA) + message + messages(batch(path), STATE))
+    ended = command.run(messages(SCHEMA) + message + messages(batch(path), STATE))
 
-    assert ended.target_code == 0, ended.target_log
+    assert ended.code == 0, ended.log
     found = [each.properties["n"] for each in played(destination, service)]
     assert found == ["1e999"] * 2
 
@@ -273,34 +282,34 @@ def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, destination, ser
     ],
     ids=["gone", "cut off", "a bomb"],
 )
-def test_a_file_that_cannot_be_read_stops_the_run_in_a_sentence(tmp_path, pipe, make, sentence):
+def test_a_file_that_cannot_be_read_stops_the_run_in_a_sentence(tmp_path, command, make, sentence):
     good, bad = gzipped(tmp_path / "good.gz", row(1)), tmp_path / "bad.gz"
     make(bad)
-    ended = pipe.feed(messages(SCHEMA, batch(good), batch(bad), STATE))
+    ended = command.run(messages(SCHEMA, batch(good), batch(bad), STATE))
 
-    assert ended.target_code == 1
-    assert f"The file bad.gz of a BATCH message {sentence}" in ended.target_log
-    assert "Traceback" not in ended.target_log
+    assert ended.code == 1
+    assert f"The file bad.gz of a BATCH message {sentence}" in ended.log
+    assert "Traceback" not in ended.log
     assert ended.states == []
 
 
-def test_an_encoding_or_an_address_that_is_not_read_gets_a_sentence(pipe):
-    parquet = pipe.feed(messages(SCHEMA, batch("/x.parquet", format="parquet")))
-    assert parquet.target_code == 1
-    assert "this target reads jsonl, gzipped or plain" in parquet.target_log
+def test_an_encoding_or_an_address_that_is_not_read_gets_a_sentence(command):
+    parquet = command.run(messages(SCHEMA, batch("/x.parquet", format="parquet")))
+    assert parquet.code == 1
+    assert "this target reads jsonl, gzipped or plain" in parquet.log
     away = {**batch("/x"), "manifest": ["s3://bucket/x.gz"]}
-    bucket = pipe.feed(messages(SCHEMA, away))
-    assert bucket.target_code == 1
-    assert "names a file at s3://" in bucket.target_log
+    bucket = command.run(messages(SCHEMA, away))
+    assert bucket.code == 1
+    assert "names a file at s3://" in bucket.log
 
 
-def test_stream_maps_change_what_comes_in_files_too(tmp_path, destination, service, pipe):
+def test_stream_maps_change_what_comes_in_files_too(tmp_path, destination, service, command):
     path = gzipped(tmp_path / "rows.gz", row(1, city="Secret City"))
-    pipe.target["stream_maps"] = {"events": {"city": "'hidden'"}}
+    command.config["stream_maps"] = {"events": {"city": "'hidden'"}}
 
-    ended = pipe.feed(messages(SCHEMA, batch(path)))
+    ended = command.run(messages(SCHEMA, batch(path)))
 
-    assert ended.target_code == 0, ended.target_log
+    assert ended.code == 0, ended.log
     (event,) = played(destination, service)
     assert event.properties[destination.city] == "hidden"
 
