@@ -113,11 +113,11 @@ class Destination(ABC):
         """Return the events after deduplication, in order of arrival, without updates."""
 
     @abstractmethod
-    def told(self, fake: Fake) -> int:
+    def about_people(self, fake: Fake) -> int:
         """Count the requests about people that a second run must not repeat."""
 
     @abstractmethod
-    def held(self, fake: Fake) -> set[str]:
+    def kept(self, fake: Fake) -> set[str]:
         """Return the ids that stand for a record."""
 
     @abstractmethod

@@ -86,10 +86,10 @@ class Mixpanel(Destination):
             for each in fake.stored()
         ]
 
-    def told(self, fake: FakeMixpanel) -> int:
+    def about_people(self, fake: FakeMixpanel) -> int:
         return len(fake.updates)
 
-    def held(self, fake: FakeMixpanel) -> set[str]:
+    def kept(self, fake: FakeMixpanel) -> set[str]:
         return {each["insert_id"] for each in fake.stored()}
 
     def check(self, fake: FakeMixpanel, outcome: Outcome) -> None:

@@ -69,10 +69,10 @@ class PostHog(Destination):
             if each["event"] not in balance.UPDATES
         ]
 
-    def told(self, fake: FakePostHog) -> int:
+    def about_people(self, fake: FakePostHog) -> int:
         return sum(each["event"] in balance.LINKS for each in fake.arrivals)
 
-    def held(self, fake: FakePostHog) -> set[str]:
+    def kept(self, fake: FakePostHog) -> set[str]:
         return {each["uuid"] for each in fake.stored()}
 
     def check(self, fake: FakePostHog, outcome: Outcome) -> None:

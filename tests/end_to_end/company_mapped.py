@@ -192,9 +192,9 @@ class AtMixpanel(Ingested):
         self.found = {cluster[0] for cluster in self.people.clusters()}
         self.due = truth.people
         self.newest = truth.profiles
-        self._profiles = self._held("/engage", Kind(("$distinct_id",), OPERATIONS))
+        self._profiles = self._profiles_at("/engage", Kind(("$distinct_id",), OPERATIONS))
         kind = Kind(("$group_key", "$group_id"), GROUP_OPERATIONS, set(truth.group_keys))
-        self.groups, self.due_groups = self._held("/groups", kind), truth.groups
+        self.groups, self.due_groups = self._profiles_at("/groups", kind), truth.groups
 
     def properties(self, user: str) -> Mapping[str, Any]:
         return self._profiles[user,]
@@ -214,7 +214,7 @@ class AtMixpanel(Ingested):
         assert people.conflicts == []
         return people.owners
 
-    def _held(self, endpoint: str, kind: Kind) -> dict[tuple[str, ...], dict[str, Any]]:
+    def _profiles_at(self, endpoint: str, kind: Kind) -> dict[tuple[str, ...], dict[str, Any]]:
         sent = [
             {"$token": "t", **event.body}
             for event in (*self.updates, *self.waiting.values())
@@ -223,10 +223,10 @@ class AtMixpanel(Ingested):
         judged = judged_updates(sent, kind, {})
         assert judged.failed == []
         assert not judged.notes
-        held: dict[tuple[str, ...], dict[str, Any]] = {}
+        profiles: dict[tuple[str, ...], dict[str, Any]] = {}
         for update in judged.updates:
-            apply(held, update)
-        return held
+            apply(profiles, update)
+        return profiles
 
 
 def _newest_of_each(events: Iterable[Event]) -> dict[tuple[str, str], Event]:

@@ -18,7 +18,7 @@ from tests.destinations.destination import Destination, Fake
 from tests.end_to_end import outcome
 from tests.end_to_end.attempts import Attempt
 from tests.end_to_end.outcome import Outcome
-from tests.end_to_end.pipe import MAPPED_ELSEWHERE, Ended, Pipe, batches_in, make_pipe, whole
+from tests.end_to_end.pipe import MAPPED_ELSEWHERE, Ended, Pipe, all_hours, batches_in, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import (
@@ -154,7 +154,7 @@ class Migration:
         truth = self.destination.truth(self.outcome.company)
         covered = self.outcome.uuids_until(bookmark)
         due = {uuid for uuid in truth.events if uuid in covered}
-        assert not due - self.destination.held(self.service), "STATE covers what did not arrive"
+        assert not due - self.destination.kept(self.service), "STATE covers what did not arrive"
         dead = covered & truth.dead.keys()
         assert not dead - outcome.letters_in(self.pipe.dead_letters).keys(), "letters are missing"
 
@@ -212,7 +212,7 @@ def migration(
     """
     company = company or company_for(seed)
     with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as service:
-        pipe = whole(make_pipe(folder, amplitude, destination, service), company)
+        pipe = all_hours(make_pipe(folder, amplitude, destination, service), company)
         pipe.target |= {"max_batch_events": 25, "max_in_flight": 4}
         pipe.tap["window_hours"] = 2
         if in_batches:

@@ -127,7 +127,7 @@ def make_pipe(
     return Pipe(folder, _tap(folder, amplitude), target, destination.target)
 
 
-def whole(pipe: Pipe, company: Company) -> Pipe:
+def all_hours(pipe: Pipe, company: Company) -> Pipe:
     """Let a pipe ask for all hours of a company."""
     pipe.tap["start_date"] = company.start.isoformat()
     pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()

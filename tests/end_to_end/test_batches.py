@@ -19,9 +19,9 @@ from tests.end_to_end.pipe import (
     BIN,
     MAPPED_ELSEWHERE,
     MAPPED_HERE,
+    all_hours,
     batches_in,
     make_pipe,
-    whole,
 )
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
@@ -75,7 +75,7 @@ def command(tmp_path, destination, service, monkeypatch):
 
 def from_amplitude(folder, amplitude, destination, fake, company):
     """Make a pipe that hands over files, which another process maps."""
-    pipe = whole(make_pipe(folder, amplitude, destination, fake), company)
+    pipe = all_hours(make_pipe(folder, amplitude, destination, fake), company)
     pipe.tap["batch_config"] = batches_in(pipe.folder)
     pipe.target |= MAPPED_ELSEWHERE
     return pipe

@@ -11,7 +11,7 @@ import pytest
 
 from tests.destinations import MIXPANEL
 from tests.destinations.destination import TWICE
-from tests.end_to_end.pipe import make_pipe, whole
+from tests.end_to_end.pipe import all_hours, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import DropConnection, Hold, LoseReply, Reply, TruncateBody
@@ -41,7 +41,7 @@ def service(destination, company):
 @pytest.fixture
 def pipe(tmp_path, amplitude, destination, service, company):
     pipe = make_pipe(tmp_path, amplitude, destination, service, max_batch_events=300)
-    return whole(pipe, company)
+    return all_hours(pipe, company)
 
 
 def test_everything_arrives_exactly_once_and_the_report_adds_up(
@@ -73,7 +73,7 @@ def test_a_second_run_asks_for_nothing_and_one_without_its_state_changes_nothing
     assert (ended.tap_code, ended.target_code) == (0, 0)
     assert (len(amplitude.asked), len(service.arrivals)) == (asked, sent)
 
-    told = destination.told(service)
+    sent_of_people = destination.about_people(service)
     pipe.last_state = None
     pipe.run()
 
@@ -81,7 +81,7 @@ def test_a_second_run_asks_for_nothing_and_one_without_its_state_changes_nothing
         service, pipe.report, company, forgiven=destination.of_the_report
     )
     assert len(service.arrivals) > sent
-    assert destination.told(service) == told
+    assert destination.about_people(service) == sent_of_people
 
 
 def test_a_moody_service_costs_time_and_nothing_else(
@@ -170,7 +170,7 @@ def test_a_hundred_thousand_events_with_faults_on_the_way_arrive_once(tmp_path, 
                 when=lambda exchange, nth=10 + number * 8: exchange.number == nth,
             )
 
-        ended = whole(pipe, company).run()
+        ended = all_hours(pipe, company).run()
 
         assert ended.target_code == 0, ended.target_log
         destination.assert_everything_arrived(service, pipe.report, company)
@@ -188,7 +188,7 @@ def test_what_mixpanel_refuses_of_a_request_is_dead_and_the_rest_of_it_arrives(
     with destination.open(company, now=lambda: behind) as mixpanel:
         pipe = make_pipe(tmp_path, amplitude, destination, mixpanel, max_batch_events=300)
 
-        ended = whole(pipe, company).run()
+        ended = all_hours(pipe, company).run()
 
         latest = (behind + timedelta(hours=1)).timestamp() * 1000
         due = company.mixpanel_truth().events

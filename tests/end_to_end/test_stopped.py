@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.end_to_end.pipe import make_pipe, whole
+from tests.end_to_end.pipe import all_hours, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import Hold, Reply
@@ -35,7 +35,7 @@ def pipe(tmp_path, amplitude, destination, service, company):
         tmp_path, amplitude, destination, service, max_batch_events=50, max_in_flight=4
     )
     pipe.tap["window_hours"] = 6
-    return whole(pipe, company)
+    return all_hours(pipe, company)
 
 
 def test_a_wrong_key_stops_the_run_with_words_and_the_right_key_finishes_it(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.end_to_end.pipe import make_pipe, whole
+from tests.end_to_end.pipe import all_hours, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import Hold
@@ -11,7 +11,7 @@ from tests.fakes.http.exchanges import Hold
 def test_the_second_run_says_so_and_stops_and_the_first_one_finishes(tmp_path, destination):
     company = Company(seed=3, events=600, hours=24)
     with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as service:
-        first = whole(make_pipe(tmp_path, amplitude, destination, service), company)
+        first = all_hours(make_pipe(tmp_path, amplitude, destination, service), company)
         first.target["max_batch_events"] = 50
         (tmp_path / "second").mkdir()
         second = make_pipe(tmp_path / "second", amplitude, destination, service)
