@@ -7,6 +7,9 @@ MELTANO := .tools/meltano/bin/meltano
 FOLDERS := $(shell sed -n 's/^\[\(.*\)\]$$/\1/p' connectors.toml)
 PACKAGES := $(shell sed -n 's/^package = "\(.*\)"$$/\1/p' connectors.toml)
 DISTRIBUTIONS := $(shell sed -n 's/^distribution = "\(.*\)"$$/\1/p' connectors.toml)
+# Tests at once: one more than there are cores, since many wait for processes and for retries.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 export UV_PYTHON_DOWNLOADS := never
 # Compiled once, not at every start of every process of the tests.
@@ -24,11 +27,11 @@ help: ## Show this list
 demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into stand-ins for PostHog and Mixpanel, without any key
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo
 
-test: .venv/.installed $(MELTANO) ## Run the tests
-	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m "not slow"
+test: .venv/.installed $(MELTANO) ## Run the tests, several at once (JOBS=)
+	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "not slow"
 
 test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
-	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m pytest -m slow
+	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m slow
 
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m bench $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))

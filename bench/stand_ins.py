@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from tests.fakes.exchanges import DropConnection, Exchange, LoseReply, Reply
-from tests.fakes.server import FakeServer
+from tests.fakes.http.exchanges import DropConnection, Exchange, LoseReply, Reply
+from tests.fakes.http.server import FakeServer
 
 FAULTS = (Reply(503), Reply(429, headers={"Retry-After": "0"}), LoseReply(), DropConnection())
 UPDATES = {"$create_alias", "$identify", "$groupidentify", "$set"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.fakes.company import Company
-from tests.fakes.company_rows import PROJECT
+from tests.fakes.company.rows import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

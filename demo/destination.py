@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from demo.checks import Check
-    from tests.fakes.server import FakeServer
+    from tests.fakes.http.server import FakeServer
 
 Figures = list[tuple[str, Any]]
 

@@ -15,13 +15,13 @@ from demo.checks import (
     stream_of,
     sum_of_the_report,
 )
-from tests.fakes.mixpanel_events import GEO_FROM_REQUEST, ID_MADE, RETIMED, TOKEN_REMOVED
-from tests.fakes.mixpanel_profiles import LAST_SEEN_TOUCHED
+from tests.fakes.mixpanel.events import GEO_FROM_REQUEST, ID_MADE, RETIMED, TOKEN_REMOVED
+from tests.fakes.mixpanel.profiles import LAST_SEEN_TOUCHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.fakes.company_mixpanel import MixpanelTruth
+    from tests.fakes.company.mixpanel import MixpanelTruth
     from tests.fakes.mixpanel import FakeMixpanel
 
 IMPORT, ENGAGE, GROUPS = "/import", "/engage", "/groups"

@@ -12,7 +12,7 @@ from tests.fakes.posthog import FakePostHog
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.fakes.company_truth import Truth
+    from tests.fakes.company.truth import Truth
 
 PROJECT_KEY = "phc_demo_stand_in"
 

@@ -7,12 +7,27 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
+
+from tests.destinations import DESTINATIONS, Destination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Several tests run at once on one machine: how long an example takes says nothing of the code.
+hypothesis.settings.register_profile(
+    "several at once", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("several at once")
+
+GZIP_MAGIC = b"\x1f\x8b"
 OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "MIXPANEL", "AMPLITUDE")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name compressed bytes in a way that every worker does: they hold the time of packing."""
+    return "gzip" if isinstance(val, bytes) and val.startswith(GZIP_MAGIC) else None
 
 
 class NetworkBlockedError(RuntimeError):
@@ -75,3 +90,10 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
+@pytest.fixture(scope="module", params=DESTINATIONS, ids=str)
+def destination(request: pytest.FixtureRequest) -> Destination:
+    """Each destination in turn; a test of some only parametrizes `destination` itself."""
+    chosen: Destination = request.param
+    return chosen

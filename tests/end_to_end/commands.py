@@ -56,6 +56,11 @@ class Command:
     clock: PlayedClock
 
     @property
+    def dead_letter_path(self) -> Path:
+        """The file of dead letters."""
+        return self.folder / "dead.singer"
+
+    @property
     def report(self) -> dict[str, Any]:
         """The report of the last run."""
         report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
@@ -64,7 +69,7 @@ class Command:
     @property
     def dead_letters(self) -> list[dict[str, Any]]:
         """The records in the file of dead letters."""
-        path = self.folder / "dead.singer"
+        path = self.dead_letter_path
         lines = path.read_text().splitlines() if path.exists() else []
         messages = [json.loads(line) for line in lines]
         return [each["record"] for each in messages if each["type"] == "RECORD"]
@@ -91,19 +96,21 @@ class Command:
     def _files(self) -> dict[str, str]:
         return {
             "ledger_url": f"sqlite:///{self.folder / 'ledger.sqlite3'}",
-            "dead_letter_path": str(self.folder / "dead.singer"),
+            "dead_letter_path": str(self.dead_letter_path),
             "report_path": str(self.folder / "report.json"),
         }
 
 
 @contextmanager
 def _logged() -> Iterator[list[str]]:
-    handler = _Texts()
-    logging.getLogger().addHandler(handler)
+    """Collect what is logged; the SDK adds a handler at each start, and they are taken off."""
+    handler, root = _Texts(), logging.getLogger()
+    before = list(root.handlers)
+    root.addHandler(handler)
     try:
         yield handler.texts
     finally:
-        logging.getLogger().removeHandler(handler)
+        root.handlers[:] = before
 
 
 @contextmanager

@@ -12,26 +12,28 @@ import signal
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tests.destinations.destination import Destination, Fake
 from tests.end_to_end import outcome
 from tests.end_to_end.attempts import Attempt
 from tests.end_to_end.outcome import Outcome
-from tests.end_to_end.pipe import Ended, Pipe, batches_in, make_mixpanel_pipe, make_pipe
+from tests.end_to_end.pipe import MAPPED_ELSEWHERE, Ended, Pipe, all_hours, batches_in, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import Act, Delay, DropConnection, Hold, LoseReply, Reply, TruncateBody
-from tests.fakes.mixpanel import FakeMixpanel
-from tests.fakes.posthog import FakePostHog
+from tests.fakes.http.exchanges import (
+    Act,
+    Delay,
+    DropConnection,
+    Hold,
+    LoseReply,
+    Reply,
+    TruncateBody,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.fakes.company_truth import Truth
-
-Fake = Any  # FakePostHog or FakeMixpanel; what differs is asked of the Destination
 
 MISDEEDS: tuple[Act, ...] = (
     Reply(503),
@@ -40,46 +42,6 @@ MISDEEDS: tuple[Act, ...] = (
     Delay(0.05),
     TruncateBody(),
     Reply(429, headers={"Retry-After": "0.2"}),
-)
-
-
-@dataclass(frozen=True)
-class Destination:
-    """What differs between the services.
-
-    Attributes:
-        update: path of the requests that leave last, for instants of their own.
-    """
-
-    name: str
-    open: Callable[[Company], Fake]
-    pipe: Callable[..., Pipe]
-    truth: Callable[[Company], Truth]
-    held: Callable[[Fake], set[str]]
-    check: Callable[[Fake, Outcome], None]
-    update: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-POSTHOG = Destination(
-    "posthog",
-    lambda _company: FakePostHog(),
-    make_pipe,
-    lambda company: company.truth(),
-    outcome.held_by_posthog,
-    outcome.check_posthog,
-    "/batch/",
-)
-MIXPANEL = Destination(
-    "mixpanel",
-    lambda company: FakeMixpanel(group_keys=company.mixpanel_truth().group_keys),
-    make_mixpanel_pipe,
-    lambda company: company.mixpanel_truth(),  # type: ignore[return-value,arg-type] # `dead` is used
-    outcome.held_by_mixpanel,
-    outcome.check_mixpanel,
-    "/engage",
 )
 
 
@@ -192,7 +154,7 @@ class Migration:
         truth = self.destination.truth(self.outcome.company)
         covered = self.outcome.uuids_until(bookmark)
         due = {uuid for uuid in truth.events if uuid in covered}
-        assert not due - self.destination.held(self.service), "STATE covers what did not arrive"
+        assert not due - self.destination.kept(self.service), "STATE covers what did not arrive"
         dead = covered & truth.dead.keys()
         assert not dead - outcome.letters_in(self.pipe.dead_letters).keys(), "letters are missing"
 
@@ -250,15 +212,14 @@ def migration(
     """
     company = company or company_for(seed)
     with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as service:
-        pipe = destination.pipe(folder, amplitude, service, max_batch_events=25, max_in_flight=4)
+        pipe = all_hours(make_pipe(folder, amplitude, destination, service), company)
+        pipe.target |= {"max_batch_events": 25, "max_in_flight": 4}
         pipe.tap["window_hours"] = 2
         if in_batches:
             pipe.tap["batch_config"] = batches_in(folder)
-            pipe.target["map_ahead"] = True
-        pipe.tap["start_date"] = company.start.isoformat()
-        pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
-        whole, chance = Outcome.of(company), random.Random(seed)
-        begun = Migration(destination, whole, amplitude, service, pipe, chance, start)
+            pipe.target |= MAPPED_ELSEWHERE
+        due, chance = Outcome.of(company), random.Random(seed)
+        begun = Migration(destination, due, amplitude, service, pipe, chance, start)
         try:
             yield begun
         except BaseException:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tests.fakes.exchanges import Exchange, Reply
+from tests.fakes.http.exchanges import Exchange, Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 

@@ -9,13 +9,9 @@ hour, is said of its user. Everything else is one outcome only.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from demo import balance
-from demo.checks import behind
-from tests.fakes.exactly_once import assert_exactly_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,13 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.company import Company
-    from tests.fakes.company_truth import Meant
-    from tests.fakes.mixpanel import FakeMixpanel
-    from tests.fakes.posthog import FakePostHog
-
-DEVICE = "$device:"
-GROUP_TYPES = 5
-"""Group types that PostHog links (PostHog docs, "Group analytics")."""
+    from tests.fakes.company.truth import Meant
 
 
 class Told(NamedTuple):
@@ -123,89 +113,6 @@ def _newest(told: Iterable[Told]) -> list[Mapping[str, Any]]:
     """The newest that is surely said, and whatever is newer."""
     latest = max(each.moment for each in told if each.is_sure)
     return [each.properties for each in told if each.moment >= latest]
-
-
-# PostHog ------------------------------------------------------------------------------------
-
-
-def check_posthog(posthog: FakePostHog, outcome: Outcome) -> None:
-    """PostHog holds what it must, once, and nothing else."""
-    truth, stored = outcome.company.truth(), list(posthog.stored())
-    events = (each["uuid"] for each in stored if each["event"] not in balance.UPDATES)
-    assert_exactly_once(events, truth.events)
-    assert posthog.refused_merges == []
-    assert posthog.swallowed.total() == 0
-    _check_links(stored, outcome)
-    _check_persons(posthog, outcome)
-    _check_groups(posthog, outcome)
-
-
-def _check_links(stored: Iterable[Mapping[str, Any]], outcome: Outcome) -> None:
-    links = [each for each in stored if each["event"] in balance.LINKS]
-    devices = Counter(link["properties"]["alias"] for link in links)
-    assert max(devices.values(), default=1) == 1, "a device was linked in two ways"
-    outcome.check_owners({link["properties"]["alias"]: link["distinct_id"] for link in links})
-
-
-def _check_persons(posthog: FakePostHog, outcome: Outcome) -> None:
-    truth, arrived = outcome.company.truth(), balance.arrived_at(posthog)
-    shared = [each for each in posthog.people() if len(each.distinct_ids & truth.users) > 1]
-    assert not shared, f"users that became one person: {shared}"
-    assert arrived.profiles == len(truth.users) + len(truth.anonymous)
-    outcome.check_people(arrived.people)
-
-
-def _check_groups(posthog: FakePostHog, outcome: Outcome) -> None:
-    types = {
-        name
-        for each in posthog.arrivals
-        for name in (
-            *each["properties"].get("$groups", ()),
-            *filter(None, (each["properties"].get("$group_type"),)),
-        )
-    }
-    assert len(types) <= GROUP_TYPES, f"more group types than PostHog has room for: {types}"
-    newest = outcome.company.truth().groups
-    assert posthog.groups() == {key: of for key, of in newest.items() if key[0] in types}
-
-
-def held_by_posthog(posthog: FakePostHog) -> set[str]:
-    """Return the uuids that stand for a record: all but those of links and groups."""
-    return {each["uuid"] for each in posthog.stored()}
-
-
-# Mixpanel -----------------------------------------------------------------------------------
-
-
-def check_mixpanel(mixpanel: FakeMixpanel, outcome: Outcome) -> None:
-    """Mixpanel holds what it must, once, and nothing else."""
-    truth, stored = outcome.company.mixpanel_truth(), list(mixpanel.stored())
-    due = {insert_id: (sent.name, sent.time) for insert_id, sent in truth.events.items()}
-    found = [(each["insert_id"], (each["event"], each["time"])) for each in stored]
-    assert_exactly_once(found, due.items())
-    assert mixpanel.conflicts == []
-    assert mixpanel.swallowed.total() == 0
-    _check_devices(mixpanel, outcome)
-    profiles = mixpanel.profiles()
-    assert profiles.keys() == truth.profiles.keys()
-    assert behind(profiles, truth.profiles) == [], "older properties than the newest"
-    assert mixpanel.group_profiles() == truth.groups
-
-
-def _check_devices(mixpanel: FakeMixpanel, outcome: Outcome) -> None:
-    outcome.check_owners(
-        {
-            distinct_id.removeprefix(DEVICE): person.distinct_id
-            for person in mixpanel.people()
-            for distinct_id in person.ids
-            if distinct_id.startswith(DEVICE) and not person.distinct_id.startswith(DEVICE)
-        }
-    )
-
-
-def held_by_mixpanel(mixpanel: FakeMixpanel) -> set[str]:
-    """Return the ids of the events that arrived."""
-    return {each["insert_id"] for each in mixpanel.stored()}
 
 
 # Files --------------------------------------------------------------------------------------

@@ -6,19 +6,22 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from demo import balance
+from tests.destinations import Destination
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exactly_once import assert_exactly_once
-from tests.fakes.mixpanel import FakeMixpanel
-from tests.fakes.posthog import FakePostHog
 
 BIN = Path(sys.executable).parent
-KEY = "phc_end_to_end"
 TIMEOUT = 120.0
+
+MAPPED_HERE: dict[str, Any] = {"map_ahead": False}
+"""The setting by which the target maps records in its own process."""
+
+MAPPED_ELSEWHERE: dict[str, Any] = {"map_ahead": True}
+"""The setting by which one other process maps records, from the first of them."""
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Pipe:
     folder: Path
     tap: dict[str, Any]
     target: dict[str, Any]
-    target_name: str = "target-posthog"
+    target_name: str
     last_state: dict[str, Any] | None = field(default=None)
 
     @property
@@ -117,27 +120,18 @@ class Pipe:
 
 
 def make_pipe(
-    folder: Path, amplitude: FakeAmplitude | None, posthog: FakePostHog, **more: Any
+    folder: Path, amplitude: FakeAmplitude | None, destination: Destination, fake: Any, **more: Any
 ) -> Pipe:
     """Make a pipe between two fakes; `more` are settings of the target."""
-    target = {"api_key": KEY, "host": posthog.url, **_files(folder), **more}
-    return Pipe(folder, _tap(folder, amplitude), target)
+    target = {**destination.settings(fake), **_files(folder), **more}
+    return Pipe(folder, _tap(folder, amplitude), target, destination.target)
 
 
-def make_mixpanel_pipe(
-    folder: Path, amplitude: FakeAmplitude | None, mixpanel: FakeMixpanel, **more: Any
-) -> Pipe:
-    """Make a pipe from Amplitude to Mixpanel; `more` are settings of the target."""
-    target = {
-        "base_url": mixpanel.url,
-        "project_token": mixpanel.credentials.token,
-        "project_id": mixpanel.credentials.project_id,
-        "service_account_username": mixpanel.credentials.username,
-        "service_account_secret": mixpanel.credentials.secret,
-        **_files(folder),
-        **more,
-    }
-    return Pipe(folder, _tap(folder, amplitude), target, "target-mixpanel")
+def all_hours(pipe: Pipe, company: Company) -> Pipe:
+    """Let a pipe ask for all hours of a company."""
+    pipe.tap["start_date"] = company.start.isoformat()
+    pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
+    return pipe
 
 
 def batches_in(folder: Path) -> dict[str, Any]:
@@ -165,26 +159,3 @@ def _files(folder: Path) -> dict[str, str]:
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
     }
-
-
-OF_ONE_RUN = {"records read", "dead letters", "identity conflicts"}
-"""Checks that compare the report of a run with the whole export."""
-
-ON_THE_WIRE = "events that arrived twice"
-"""A reply that was lost makes it so; what counts is what PostHog keeps after deduplication."""
-
-
-def assert_everything_arrived(
-    posthog: FakePostHog, report: dict[str, Any], company: Company, *, in_one_run: bool = True
-) -> None:
-    """Compare what the fake holds, and what the report says, with what the generator knows."""
-    failed = [
-        check
-        for check in balance.checks(balance.arrived_at(posthog), report, company.truth())
-        if not check.holds
-        and check.what != ON_THE_WIRE
-        and (in_one_run or check.what not in OF_ONE_RUN)
-    ]
-    assert not failed, failed
-    kept = [each["uuid"] for each in posthog.stored() if each["event"] not in balance.UPDATES]
-    assert_exactly_once(kept, company.truth().events)

@@ -8,15 +8,16 @@ from contextlib import closing
 
 import pytest
 
+from tests.destinations import DESTINATIONS, MIXPANEL, POSTHOG
 from tests.end_to_end.killed_at import write_executable
-from tests.end_to_end.kills import MIXPANEL, POSTHOG, company_for, migration
+from tests.end_to_end.kills import company_for, migration
 
 ON_THE_WAY = ("claims", "request", "reply", "dead letters", "ledger", "state")
 OF_UPDATES = ("kept", "sent", "forgotten")
 OFTEN = ("claims", "request", "reply", "dead letters", "state")
 ARROWS = [
-    *((POSTHOG, step) for step in ON_THE_WAY),
-    *((MIXPANEL, step) for step in (*ON_THE_WAY, *OF_UPDATES)),
+    *((destination, step) for destination in DESTINATIONS for step in ON_THE_WAY),
+    *((MIXPANEL, step) for step in OF_UPDATES),
 ]
 IN_BRIEF = {
     *((POSTHOG, step, "before", 1) for step in ON_THE_WAY),
@@ -64,15 +65,15 @@ def test_a_kill_at_an_arrow_changes_nothing(tmp_path, destination, company, step
         assert rows(begun, "updates") == 0
 
 
-def test_claims_are_on_disk_when_the_first_request_leaves(tmp_path, company):
-    with migration(tmp_path, POSTHOG, 1, company) as begun:
+def test_claims_are_on_disk_when_the_first_request_leaves(tmp_path, destination, company):
+    with migration(tmp_path, destination, 1, company) as begun:
         die_at(begun, "request", "before", 1)
         assert begun.service.journal == []
         assert rows(begun, "facts") > 0
 
 
-def test_no_state_leaves_before_the_ledger_is_on_disk(tmp_path, company):
-    with migration(tmp_path, POSTHOG, 1, company) as begun:
+def test_no_state_leaves_before_the_ledger_is_on_disk(tmp_path, destination, company):
+    with migration(tmp_path, destination, 1, company) as begun:
         die_at(begun, "ledger", "before", 1)
         assert begun.pipe.last_state is None
         assert len(begun.service.arrivals) > 0

@@ -1,4 +1,7 @@
-"""What a user gets for a wrong setting, a broken line, a full disk: one clear sentence, no loss."""
+"""What a user gets for a broken line, a full disk, a stream without a mapping: one clear sentence.
+
+Wrong settings are in `tests/targets/test_settings.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import json
 
 import pytest
 
-from tests.end_to_end.pipe import make_pipe
-from tests.fakes.posthog import FakePostHog
+from tests.end_to_end.commands import Command
+from tests.singer_delivery.toys import PlayedClock
 
 SCHEMA = {
     "type": "SCHEMA",
@@ -33,150 +36,124 @@ def lines(*messages):
 
 
 @pytest.fixture
-def posthog():
-    with FakePostHog() as fake:
+def service(destination):
+    with destination.open() as fake:
         yield fake
 
 
 @pytest.fixture
-def pipe(tmp_path, posthog):
-    return make_pipe(tmp_path, None, posthog, streams=COLUMNS)
+def command(tmp_path, destination, service, monkeypatch):
+    config = {**destination.settings(service), "streams": COLUMNS}
+    return Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
 
 
-def test_a_plain_stream_is_loaded_by_naming_its_columns(pipe, posthog):
-    ended = pipe.feed(
+def test_a_plain_stream_is_loaded_by_naming_its_columns(command, destination, service):
+    ended = command.run(
         lines(SCHEMA, order(1, total=9.5), order(2), {"type": "STATE", "value": {"seen": 2}})
     )
 
-    assert ended.target_code == 0, ended.target_log
+    assert ended.code == 0, ended.log
     assert ended.states == [{"seen": 2}]
-    arrived = {event["distinct_id"]: event for event in posthog.stored()}
+    arrived = {event.person: event for event in destination.events(service)}
     assert arrived.keys() == {"customer-1", "customer-2"}
-    assert arrived["customer-1"]["event"] == "Order Placed"
-    assert arrived["customer-1"]["properties"]["total"] == 9.5
+    assert arrived["customer-1"].name == "Order Placed"
+    assert arrived["customer-1"].properties["total"] == 9.5
 
 
-def test_a_stream_nobody_named_gets_a_sentence_that_says_how(pipe, posthog):
-    del pipe.target["streams"]
+def test_a_stream_nobody_named_gets_a_sentence_that_says_how(command, service):
+    del command.config["streams"]
 
-    ended = pipe.feed(lines(SCHEMA, order(1)))
+    ended = command.run(lines(SCHEMA, order(1)))
 
-    assert ended.target_code == 1
-    assert "Stream 'orders' is no Amplitude export" in ended.target_log
-    assert '{"orders": {"event": "Order Placed"' in ended.target_log
-    assert "Traceback" not in ended.target_log
-    assert posthog.journal == []
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"api_key": ""}, "Set `api_key`"),
-        ({"api_key": "phx_personal"}, "personal key"),
-        ({"api_key": 7}, "`api_key` must be a text"),
-        ({"host": "us.i.posthog.com"}, "host must be an address such as"),
-        ({"link_identities": "merge"}, "'merge' is not one of ['alias', 'identify', 'none']"),
-        ({"max_in_flite": 3}, "'max_in_flite' was unexpected"),
-        ({"group_types": list("abcdef")}, "`group_types` names 6 types"),
-        (
-            {"streams": {"orders": {"event": "Ordered"}}},
-            "`orders` lacks `distinct_id`, `timestamp`",
-        ),
-        ({"streams": {"orders": {"person": "id", "key": "x"}}}, "has the unknown `key`"),
-        ({"ledger_url": "ledger.sqlite3"}, "ledger_url must be a SQLite or PostgreSQL address"),
-    ],
-)
-def test_a_wrong_setting_stops_before_any_request(pipe, posthog, settings, sentence):
-    pipe.target |= settings
-
-    ended = pipe.feed(lines(SCHEMA, order(1)))
-
-    assert ended.target_code == 1
-    assert sentence in ended.target_log
-    assert "Traceback" not in ended.target_log
-    assert "phx_personal" not in ended.target_log
-    assert posthog.journal == []
+    assert ended.code == 1
+    assert "Stream 'orders' is no Amplitude export" in ended.log
+    assert '{"orders": {"event": "Order Placed"' in ended.log
+    assert "Traceback" not in ended.log
+    assert service.journal == []
 
 
-def test_a_malformed_line_is_named_by_its_number_and_never_quoted(pipe, posthog):
+def test_a_malformed_line_is_named_by_its_number_and_never_quoted(command):
     broken = b'{"type": "RECORD", "stream": "orders", "record": {"customer": "secret-person"\n'
 
-    ended = pipe.feed(lines(SCHEMA, order(1)) + broken)
+    ended = command.run(lines(SCHEMA, order(1)) + broken)
 
-    assert ended.target_code == 1
-    assert "Line 3 of the input is not valid JSON" in ended.target_log
-    assert "secret-person" not in ended.target_log
-    assert "Traceback" not in ended.target_log
-
-
-def test_blank_lines_are_passed_over(pipe):
-    ended = pipe.feed(b"\n" + lines(SCHEMA) + b"  \n" + lines(order(1)))
-
-    assert ended.target_code == 0
-    assert pipe.report["streams"]["orders"]["delivered"] == 1
+    assert ended.code == 1
+    assert "Line 3 of the input is not valid JSON" in ended.log
+    assert "secret-person" not in ended.log
+    assert "Traceback" not in ended.log
 
 
-def test_an_unwritable_ledger_stops_before_anything_is_sent(pipe, posthog, tmp_path):
+def test_blank_lines_are_passed_over(command):
+    ended = command.run(b"\n" + lines(SCHEMA) + b"  \n" + lines(order(1)))
+
+    assert ended.code == 0
+    assert command.report["streams"]["orders"]["delivered"] == 1
+
+
+def test_an_unwritable_ledger_stops_before_anything_is_sent(command, service, tmp_path):
     (tmp_path / "taken").mkdir()
-    pipe.target["ledger_url"] = f"sqlite:///{tmp_path / 'taken'}"
+    command.config["ledger_url"] = f"sqlite:///{tmp_path / 'taken'}"
 
-    ended = pipe.feed(lines(SCHEMA, order(1), {"type": "STATE", "value": {"seen": 1}}))
+    ended = command.run(lines(SCHEMA, order(1), {"type": "STATE", "value": {"seen": 1}}))
 
-    assert ended.target_code == 1
-    assert "The ledger cannot be used" in ended.target_log
+    assert ended.code == 1
+    assert "The ledger cannot be used" in ended.log
     assert ended.states == []
-    assert posthog.journal == []
+    assert service.journal == []
 
 
-def test_dead_letters_that_cannot_be_written_stop_the_run_before_state_moves(pipe, tmp_path):
+def test_dead_letters_that_cannot_be_written_stop_the_run_before_state_moves(command, tmp_path):
     (tmp_path / "taken").mkdir()
-    pipe.target["dead_letter_path"] = str(tmp_path / "taken")
+    command.config["dead_letter_path"] = str(tmp_path / "taken")
 
-    ended = pipe.feed(
+    ended = command.run(
         lines(SCHEMA, order(1, customer=None), {"type": "STATE", "value": {"seen": 1}})
     )
 
-    assert ended.target_code == 1
-    assert "The dead letters could not be written" in ended.target_log
+    assert ended.code == 1
+    assert "The dead letters could not be written" in ended.log
     assert ended.states == []
 
 
-def test_a_record_without_a_person_is_a_dead_letter_and_the_rest_arrives(pipe, posthog):
-    ended = pipe.feed(lines(SCHEMA, order(1, customer=None), order(2)))
+def test_a_record_without_a_person_is_a_dead_letter_and_the_rest_arrives(command):
+    ended = command.run(lines(SCHEMA, order(1, customer=None), order(2)))
 
-    assert ended.target_code == 0
-    assert pipe.report["streams"]["orders"]["delivered"] == 1
-    assert sum(pipe.report["streams"]["orders"]["dead"].values()) == 1
-    schema, letter = (json.loads(line) for line in pipe.dead_letters.read_text().splitlines())
+    assert ended.code == 0
+    assert command.report["streams"]["orders"]["delivered"] == 1
+    assert sum(command.report["streams"]["orders"]["dead"].values()) == 1
+    schema, letter = (
+        json.loads(line) for line in command.dead_letter_path.read_text().splitlines()
+    )
     assert schema == SCHEMA
     assert letter["record"]["id"] == 1
     assert letter["record"]["_dead_letter"]["reason"] == "no_identity"
-    assert pipe.dead_letters.stat().st_mode & 0o777 == 0o600
+    assert command.dead_letter_path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_dry_run_writes_what_it_would_send_and_sends_nothing(pipe, posthog, tmp_path):
-    pipe.target |= {"dry_run": True, "output_path": str(tmp_path / "dry.jsonl"), "api_key": ""}
+def test_a_dry_run_writes_what_it_would_send_and_sends_nothing(
+    command, destination, service, tmp_path
+):
+    command.config |= {"dry_run": True, "output_path": str(tmp_path / "dry.jsonl")}
+    command.config |= destination.unkeyed
 
-    ended = pipe.feed(lines(SCHEMA, order(1), {"type": "STATE", "value": {"seen": 1}}))
+    ended = command.run(lines(SCHEMA, order(1), {"type": "STATE", "value": {"seen": 1}}))
 
-    assert ended.target_code == 0, ended.target_log
+    assert ended.code == 0, ended.log
     assert ended.states == []
-    assert posthog.journal == []
+    assert service.journal == []
     (line,) = (tmp_path / "dry.jsonl").read_text().splitlines()
     assert json.loads(line)["event"]["event"] == "Order Placed"
     assert not (tmp_path / "ledger.sqlite3").exists()
 
 
-def test_too_many_dead_letters_stop_the_run_before_state_passes_them(pipe, posthog):
-    pipe.target["max_dead_letters"] = "2"
+def test_too_many_dead_letters_stop_the_run_before_state_passes_them(command):
+    command.config["max_dead_letters"] = "2"
     bad = [order(number, customer=None) for number in range(3)]
 
-    ended = pipe.feed(lines(SCHEMA, order(9), *bad, {"type": "STATE", "value": {"seen": 4}}))
+    ended = command.run(lines(SCHEMA, order(9), *bad, {"type": "STATE", "value": {"seen": 4}}))
 
-    assert ended.target_code == 1
-    assert (
-        "3 of 4 records became dead letters, more than `max_dead_letters` (2)" in ended.target_log
-    )
-    assert "no_identity (3)" in ended.target_log
+    assert ended.code == 1
+    assert "3 of 4 records became dead letters, more than `max_dead_letters` (2)" in ended.log
+    assert "no_identity (3)" in ended.log
     assert ended.states == []
-    assert len(pipe.dead_letters.read_text().splitlines()) == 1 + 3
+    assert len(command.dead_letter_path.read_text().splitlines()) == 1 + 3

@@ -1,4 +1,4 @@
-"""What a service may answer, or fail to, and what becomes of the records: one table a target.
+"""What a service may answer, or fail to, and what becomes of the records: one table for all.
 
 Three ends are allowed, and for each fault one of them is right:
 
@@ -17,15 +17,14 @@ import json
 import random
 import socket
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from singer_delivery.io import transport
-from target_mixpanel.target import TargetMixpanel
-from target_posthog.target import TargetPostHog
 
+from tests.destinations import MIXPANEL, POSTHOG
 from tests.end_to_end.commands import Command
-from tests.fakes.exchanges import (
+from tests.fakes.http.exchanges import (
     Act,
     Delay,
     DropConnection,
@@ -34,9 +33,8 @@ from tests.fakes.exchanges import (
     Reply,
     TruncateBody,
 )
+from tests.fakes.http.tls import self_signed, speak_tls
 from tests.fakes.mixpanel import FakeMixpanel
-from tests.fakes.posthog import FakePostHog
-from tests.fakes.tls import self_signed, speak_tls
 from tests.singer_delivery.toys import PlayedClock
 
 COUNT, BATCH = 250, 50
@@ -81,75 +79,11 @@ def holds_victim(exchange):
     return VICTIM.encode() in gzip.decompress(exchange.body)
 
 
-# The two services as far as this table knows them -------------------------------------------------
-
-
-class PostHog:
-    """PostHog and its target."""
-
-    target = TargetPostHog
-    first_wait = 1.0
-    bad_key: ClassVar[dict[int, str]] = {401: "PostHog refused the project key (401)"}
-    wrong_host = "check `host`"
-    about_money: ClassVar[list[Reply]] = [
-        Reply(402),
-        Reply(200, b'{"status":"Ok","quota_limited":["events"]}'),
-    ]
-    refusal = Reply(400, b"event submitted with an empty event name")
-
-    def __init__(self):
-        self.fake = FakePostHog(keep_bodies=True)
-
-    def config(self):
-        return {"api_key": "phc_faults", "host": self.fake.url}
-
-    def at(self, address):
-        return {"host": address}
-
-    def arrived(self):
-        return sorted(event["distinct_id"] for event in self.fake.stored())
-
-
-class Mixpanel:
-    """Mixpanel and its target."""
-
-    target = TargetMixpanel
-    first_wait = 4.0  # 2 s at least (docs, "Import Events"), and chance may halve it
-    bad_key: ClassVar[dict[int, str]] = {
-        401: "Mixpanel refused the credentials (401)",
-        403: "Mixpanel refused the credentials (403)",
-    }
-    wrong_host = "check `region`"
-    about_money: ClassVar[list[Reply]] = []
-    refusal = Reply(400, b'{"code":400,"error":"no","failed_records":["it cannot be taken"]}')
-
-    def __init__(self):
-        self.fake = NamesTheVictim(keep_bodies=True)
-
-    def config(self):
-        known = self.fake.credentials
-        return {
-            "base_url": self.fake.url,
-            "project_token": known.token,
-            "project_id": known.project_id,
-            "service_account_username": known.username,
-            "service_account_secret": known.secret,
-        }
-
-    def at(self, address):
-        return {"base_url": address}
-
-    def arrived(self):
-        return sorted(event["distinct_id"] for event in self.fake.stored())
-
-
 class NamesTheVictim(FakeMixpanel):
-    """Refuses one event by its index when told to, and takes the others."""
-
-    is_picky = False
+    """Refuses one event by its index and takes the others."""
 
     def answer(self, exchange, body):
-        if not self.is_picky or VICTIM.encode() not in gzip.decompress(body):
+        if VICTIM.encode() not in gzip.decompress(body):
             return super().answer(exchange, body)
         events = json.loads(gzip.decompress(body))
         (index,) = (i for i, each in enumerate(events) if VICTIM in json.dumps(each))
@@ -161,40 +95,44 @@ class NamesTheVictim(FakeMixpanel):
         return Reply(400, json.dumps(said).encode())
 
 
-@pytest.fixture(params=[PostHog, Mixpanel])
-def service(request):
-    service = request.param()
-    with service.fake:
-        yield service
+only_posthog = pytest.mark.parametrize("destination", [POSTHOG], ids=str)
+only_mixpanel = pytest.mark.parametrize("destination", [MIXPANEL], ids=str)
 
 
 @pytest.fixture
-def command(service, tmp_path, monkeypatch):
+def service(request, destination):
+    """Open the destination's own fake, or another one that a test names."""
+    with getattr(request, "param", destination.open)(keep_bodies=True) as fake:
+        yield fake
+
+
+@pytest.fixture
+def command(destination, service, tmp_path, monkeypatch):
     config = {
-        **service.config(),
+        **destination.settings(service),
         "streams": COLUMNS,
         "max_in_flight": 1,
         "max_batch_events": BATCH,
         "max_retries": 4,
     }
-    return Command(service.target, tmp_path, config, monkeypatch, PlayedClock())
+    return Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
 
 
 # The three ends -----------------------------------------------------------------------------------
 
 
-def assert_arrives(service, command, ended, count=COUNT):
+def assert_arrives(destination, service, command, ended, count=COUNT):
     assert ended.code == 0, ended.log
-    assert service.arrived() == everyone(count)
+    assert destination.people(service) == everyone(count)
     assert ended.states[-1] == {"seen": count}
     assert command.report["outcome"] == "complete"
     assert command.report["streams"]["orders"]["delivered"] == count
     assert command.dead_letters == []
 
 
-def assert_dead(service, command, ended, reason, count=COUNT):
+def assert_dead(destination, service, command, ended, reason, count=COUNT):
     assert ended.code == 0, ended.log
-    assert service.arrived() == [each for each in everyone(count) if each != VICTIM]
+    assert destination.people(service) == [each for each in everyone(count) if each != VICTIM]
     assert ended.states[-1] == {"seen": count}
     assert command.report["streams"]["orders"]["dead"] == {reason: 1}
     (letter,) = command.dead_letters
@@ -203,7 +141,7 @@ def assert_dead(service, command, ended, reason, count=COUNT):
     assert letter["_dead_letter"]["attempts"] >= 1
 
 
-def assert_stops(service, command, ended, sentence):
+def assert_stops(destination, service, command, ended, sentence):
     assert ended.code == 1
     assert sentence in ended.log
     assert "Traceback" not in ended.log
@@ -215,9 +153,9 @@ def assert_stops(service, command, ended, sentence):
     assert counts["undecided"] == counts["read"] - 2 * BATCH
 
 
-def assert_the_same_run_again_brings_all(service, command):
-    service.fake.behave()
-    assert_arrives(service, command, command.run(export()))
+def assert_the_same_run_again_brings_all(destination, service, command):
+    service.behave()
+    assert_arrives(destination, service, command, command.run(export()))
 
 
 # ARRIVES: what passes by itself -------------------------------------------------------------------
@@ -251,33 +189,35 @@ WAITS = {"429, wait 17 s": 34, "503, wait 17 s": 34, "429, wait until a date": 9
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_costs_time_and_nothing_else(service, command, name):
+def test_what_passes_costs_time_and_nothing_else(destination, service, command, name):
     from_then_on = lambda exchange: exchange.number >= TROUBLE_FROM  # noqa: E731
-    service.fake.misbehave(*[PASSING[name]] * 2, when=from_then_on)
+    service.misbehave(*[PASSING[name]] * 2, when=from_then_on)
 
     ended = command.run(export())
 
-    assert_arrives(service, command, ended)
+    assert_arrives(destination, service, command, ended)
     (counts,) = (each for each in command.report["endpoints"].values() if each["requests"])
     assert sum(counts["retries"].values()) == 2
     assert sum(command.clock.naps) >= WAITS.get(name, 1.0)
 
 
-def test_a_very_slow_reply_is_given_up_and_asked_for_again(service, command, monkeypatch):
+def test_a_very_slow_reply_is_given_up_and_asked_for_again(
+    destination, service, command, monkeypatch
+):
     monkeypatch.setattr(transport, "READ_TIMEOUT", 0.5)
-    service.fake.misbehave(Hold(), when=lambda exchange: exchange.number >= TROUBLE_FROM)
+    service.misbehave(Hold(), when=lambda exchange: exchange.number >= TROUBLE_FROM)
 
     ended = command.run(export())
-    service.fake.release()
+    service.release()
 
     assert "no reply within" in ended.log
-    assert_arrives(service, command, ended)
+    assert_arrives(destination, service, command, ended)
 
 
-def test_a_body_that_is_too_large_is_sent_in_halves(service, command):
-    service.fake.misbehave_always(Reply(413), when=lambda exchange: len(events_of(exchange)) > 7)
+def test_a_body_that_is_too_large_is_sent_in_halves(destination, service, command):
+    service.misbehave_always(Reply(413), when=lambda exchange: len(events_of(exchange)) > 7)
 
-    assert_arrives(service, command, command.run(export()))
+    assert_arrives(destination, service, command, command.run(export()))
 
 
 class ClockOfAnOutage(PlayedClock):
@@ -299,30 +239,32 @@ class ClockOfAnOutage(PlayedClock):
 HOUR = 3_600.0
 
 
-def test_an_hour_of_outage_is_waited_out_when_the_retries_allow_it(service, command):
-    service.fake.stop()
-    command.clock = ClockOfAnOutage(service.fake, HOUR)
+def test_an_hour_of_outage_is_waited_out_when_the_retries_allow_it(destination, service, command):
+    service.stop()
+    command.clock = ClockOfAnOutage(service, HOUR)
 
     ended = command.run(export(), max_retries=200)
 
-    assert_arrives(service, command, ended)
+    assert_arrives(destination, service, command, ended)
     assert HOUR <= sum(command.clock.naps) < HOUR + 61
 
 
-def test_an_hour_of_outage_ends_a_run_of_12_retries_and_the_next_one_goes_on(service, command):
-    service.fake.stop()
-    command.clock = ClockOfAnOutage(service.fake, HOUR)
+def test_an_hour_of_outage_ends_a_run_of_12_retries_and_the_next_one_goes_on(
+    destination, service, command
+):
+    service.stop()
+    command.clock = ClockOfAnOutage(service, HOUR)
 
     ended = command.run(export(), max_retries=12, max_in_flight=1)  # one lane's naps alone
 
     assert ended.code == 1
     assert "It was tried 13 times. Nothing is lost" in ended.log
     assert ended.states == []
-    longest = sum(min(60.0, service.first_wait * 2**retry) for retry in range(12))
+    longest = sum(min(60.0, destination.first_wait * 2**retry) for retry in range(12))
     assert longest / 2 <= sum(command.clock.naps) < longest + 1  # and the sender's own naps
 
     command.clock.sleep(HOUR)
-    assert_the_same_run_again_brings_all(service, command)
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
 MOODS = (
@@ -332,14 +274,16 @@ MOODS = (
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_service_that_is_up_and_down_at_random_gets_everything_once(service, command, seed):
+def test_a_service_that_is_up_and_down_at_random_gets_everything_once(
+    destination, service, command, seed
+):
     dice = random.Random(seed)
     moods = [dice.choice(MOODS) if dice.random() < 0.5 else Delay(0.0) for _ in range(400)]
-    service.fake.misbehave(*moods)
+    service.misbehave(*moods)
 
     ended = command.run(export(), max_retries=60, max_in_flight=4, max_batch_events=10)
 
-    assert_arrives(service, command, ended)
+    assert_arrives(destination, service, command, ended)
     (counts,) = (each for each in command.report["endpoints"].values() if each["requests"])
     assert sum(counts["retries"].values()) > 5
 
@@ -348,100 +292,109 @@ def test_a_service_that_is_up_and_down_at_random_gets_everything_once(service, c
 
 
 @pytest.mark.parametrize(("status", "reason"), [(400, "refused"), (413, "event_too_large")])
-def test_one_of_a_thousand_that_is_refused_costs_only_itself(service, command, status, reason):
-    reply = service.refusal if status == 400 else Reply(413)
-    service.fake.misbehave_always(reply, when=holds_victim)
+def test_one_of_a_thousand_that_is_refused_costs_only_itself(
+    destination, service, command, status, reason
+):
+    reply = destination.refusal if status == 400 else Reply(413)
+    service.misbehave_always(reply, when=holds_victim)
 
     ended = command.run(export(1_000, 1_000), max_batch_events=1_000)
 
-    assert_dead(service, command, ended, reason, 1_000)
-    assert len(service.fake.journal) < 25  # 2 log2(1,000) and a few
+    assert_dead(destination, service, command, ended, reason, 1_000)
+    assert len(service.journal) < 25  # 2 log2(1,000) and a few
 
-    service.fake.behave()
+    service.behave()
     again = command.run((command.folder / "dead.singer").read_bytes())
 
     assert again.code == 0
-    assert service.arrived() == everyone(1_000)
+    assert destination.people(service) == everyone(1_000)
 
 
-@pytest.mark.parametrize("service", [Mixpanel], indirect=True)
-def test_an_event_that_mixpanel_names_by_its_index_costs_no_further_request(service, command):
-    service.fake.is_picky = True
-
+@only_mixpanel
+@pytest.mark.parametrize("service", [NamesTheVictim], indirect=True)
+def test_an_event_that_mixpanel_names_by_its_index_costs_no_further_request(
+    destination, service, command
+):
     ended = command.run(export(1_000, 1_000), max_batch_events=1_000)
 
-    assert_dead(service, command, ended, "refused", 1_000)
-    assert len(service.fake.journal) == 1
+    assert_dead(destination, service, command, ended, "refused", 1_000)
+    assert len(service.journal) == 1
 
 
 # STOPS: what no waiting mends ---------------------------------------------------------------------
 
 
 def trouble(service, act):
-    service.fake.misbehave_always(act, when=lambda exchange: exchange.number >= TROUBLE_FROM)
+    service.misbehave_always(act, when=lambda exchange: exchange.number >= TROUBLE_FROM)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 410, 418])
-def test_a_status_that_is_no_answer_to_events_stops_the_run(service, command, status):
+def test_a_status_that_is_no_answer_to_events_stops_the_run(destination, service, command, status):
     trouble(service, Reply(status, HTML))
 
     ended = command.run(export())
 
-    sentence = service.bad_key.get(status, f"answered {status}")
-    assert_stops(service, command, ended, sentence)
-    assert service.wrong_host in ended.log or status in service.bad_key
+    sentence = destination.bad_key.get(status, f"answered {status}")
+    assert_stops(destination, service, command, ended, sentence)
+    assert destination.wrong_host in ended.log or status in destination.bad_key
     assert "Nothing is lost" in ended.log
-    assert len(service.fake.journal) == TROUBLE_FROM
-    assert_the_same_run_again_brings_all(service, command)
+    assert len(service.journal) == TROUBLE_FROM
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
-@pytest.mark.parametrize("service", [PostHog], indirect=True)
-@pytest.mark.parametrize("reply", PostHog.about_money, ids=lambda reply: str(reply.status))
-def test_a_billing_limit_stops_the_run(service, command, reply):
+@only_posthog
+@pytest.mark.parametrize("reply", POSTHOG.about_money, ids=lambda reply: str(reply.status))
+def test_a_billing_limit_stops_the_run(destination, service, command, reply):
     trouble(service, reply)
 
-    assert_stops(service, command, command.run(export()), "billing limit")
-    assert_the_same_run_again_brings_all(service, command)
+    assert_stops(destination, service, command, command.run(export()), "billing limit")
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
-def test_a_400_of_a_proxy_says_nothing_of_the_events(service, command):
+def test_a_400_of_a_proxy_says_nothing_of_the_events(destination, service, command):
     trouble(service, Reply(400, HTML, {"Content-Type": "text/html"}))
 
-    assert_stops(service, command, command.run(export()), "answered 400")
-    assert_the_same_run_again_brings_all(service, command)
+    assert_stops(destination, service, command, command.run(export()), "answered 400")
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_stops_the_run_and_the_key_goes_nowhere(service, command, status):
-    with type(service)().fake as elsewhere:
+def test_a_redirect_stops_the_run_and_the_key_goes_nowhere(destination, service, command, status):
+    with destination.open() as elsewhere:
         trouble(service, Reply(status, headers={"Location": f"{elsewhere.url}/batch/"}))
 
-        assert_stops(service, command, command.run(export()), f"answered {status}")
+        assert_stops(destination, service, command, command.run(export()), f"answered {status}")
         assert elsewhere.journal == []
-    assert_the_same_run_again_brings_all(service, command)
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
 @pytest.mark.parametrize("act", [Reply(500), Reply(429), DropConnection(), Reply(200, HTML)])
-def test_what_does_not_pass_within_the_retries_stops_the_run(service, command, act):
+def test_what_does_not_pass_within_the_retries_stops_the_run(destination, service, command, act):
     trouble(service, act)
 
-    assert_stops(service, command, command.run(export()), "It was tried 5 times. Nothing is lost")
-    assert_the_same_run_again_brings_all(service, command)
+    assert_stops(
+        destination,
+        service,
+        command,
+        command.run(export()),
+        "It was tried 5 times. Nothing is lost",
+    )
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
 # The way there ------------------------------------------------------------------------------------
 
 
-def assert_nothing_was_sent(service, command, ended, sentence):
+def assert_nothing_was_sent(destination, service, command, ended, sentence):
     assert ended.code == 1
     assert sentence in ended.log
     assert "Traceback" not in ended.log
     assert ended.states == []
-    assert service.fake.journal == []
+    assert service.journal == []
     assert command.report["streams"]["orders"]["delivered"] == 0
 
 
-def test_a_name_that_does_not_resolve_stops_the_run(service, command, monkeypatch):
+def test_a_name_that_does_not_resolve_stops_the_run(destination, service, command, monkeypatch):
     resolve = socket.getaddrinfo
 
     def unknown(host, *args, **options):
@@ -451,11 +404,13 @@ def test_a_name_that_does_not_resolve_stops_the_run(service, command, monkeypatc
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
-    ended = command.run(export(), **service.at("https://service.invalid"))
+    ended = command.run(export(), **destination.at("https://service.invalid"))
 
-    assert_nothing_was_sent(service, command, ended, "the connection failed or was dropped")
+    assert_nothing_was_sent(
+        destination, service, command, ended, "the connection failed or was dropped"
+    )
     assert "service.invalid" in ended.log
-    assert_the_same_run_again_brings_all(service, command)
+    assert_the_same_run_again_brings_all(destination, service, command)
 
 
 @pytest.fixture
@@ -465,20 +420,22 @@ def certificate(tmp_path, monkeypatch):
     return self_signed(tmp_path)
 
 
-def test_a_certificate_nobody_vouches_for_stops_the_run(service, command, certificate):
-    address = speak_tls(service.fake, certificate)
+def test_a_certificate_nobody_vouches_for_stops_the_run(destination, service, command, certificate):
+    address = speak_tls(service, certificate)
 
-    ended = command.run(export(), **service.at(address))
+    ended = command.run(export(), **destination.at(address))
 
-    assert_nothing_was_sent(service, command, ended, "its TLS certificate could not be verified")
+    assert_nothing_was_sent(
+        destination, service, command, ended, "its TLS certificate could not be verified"
+    )
 
 
-def test_a_bundle_of_ones_own_is_honoured(service, command, certificate, monkeypatch):
+def test_a_bundle_of_ones_own_is_honoured(destination, service, command, certificate, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
 
-    ended = command.run(export(), **service.at(speak_tls(service.fake, certificate)))
+    ended = command.run(export(), **destination.at(speak_tls(service, certificate)))
 
-    assert_arrives(service, command, ended)
+    assert_arrives(destination, service, command, ended)
 
 
 # Mixpanel's profiles ------------------------------------------------------------------------------
@@ -510,27 +467,29 @@ def profile_run(command, **settings):
     return command.run(Profiles().lines(), streams={"people": {"person": "id"}}, **settings)
 
 
-@pytest.mark.parametrize("service", [Mixpanel], indirect=True)
+@only_mixpanel
 @pytest.mark.parametrize("act", [Reply(503), Reply(429), LoseReply(), DropConnection()])
-def test_profiles_survive_what_passes(service, command, act):
-    service.fake.misbehave(act, act)
+def test_profiles_survive_what_passes(destination, service, command, act):
+    service.misbehave(act, act)
 
     ended = profile_run(command)
 
     assert ended.code == 0, ended.log
     assert ended.states == [{"seen": 20}]
-    assert len(service.fake.profiles()) == 20
+    assert len(service.profiles()) == 20
 
 
-@pytest.mark.parametrize("service", [Mixpanel], indirect=True)
+@only_mixpanel
 @pytest.mark.parametrize("status", [401, 403, 404, 503])
-def test_profiles_that_could_not_be_sent_are_sent_by_the_next_run(service, command, status):
-    service.fake.misbehave_always(Reply(status))
+def test_profiles_that_could_not_be_sent_are_sent_by_the_next_run(
+    destination, service, command, status
+):
+    service.misbehave_always(Reply(status))
 
     ended = profile_run(command)
 
     assert ended.code == 1
     assert "Nothing is lost" in ended.log
-    service.fake.behave()
+    service.behave()
     assert profile_run(command).code == 0
-    assert len(service.fake.profiles()) == 20
+    assert len(service.profiles()) == 20

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from tests.end_to_end.attempts import BOTH, MELTANO, MeltanoAttempt
-from tests.end_to_end.kills import MIXPANEL, POSTHOG, Instant, company_for, migration
+from tests.end_to_end.kills import Instant, company_for, migration
 
 A_FEW = 4
 MIGRATIONS = 20
@@ -22,7 +22,6 @@ UNDER_MELTANO = 5
 AT_ONCE = 4
 """Migrations at the same time: one waits for a retry while another's processes start."""
 
-pytestmark = pytest.mark.parametrize("destination", [POSTHOG, MIXPANEL], ids=str)
 both_ways = pytest.mark.parametrize("in_batches", [False, True], ids=["records", "batches"])
 
 

@@ -7,33 +7,20 @@ random scripts of replies; time is played.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from singer_delivery.endpoint import Endpoint, Limits
-from singer_delivery.model import RecordMapping
-from singer_delivery.pipeline.run import Run
-from singer_delivery.pipeline.run_settings import RunSettings
-from target_mixpanel import endpoints as mixpanel_endpoints
-from target_mixpanel.mappings import amplitude as mixpanel_amplitude
-from target_mixpanel.mappings.settings import MappingSettings as MixpanelSettings
-from target_posthog import endpoints as posthog_endpoints
-from target_posthog.mappings import amplitude as posthog_amplitude
-from target_posthog.mappings.settings import MappingSettings as PostHogSettings
 
+from tests.destinations import MIXPANEL, POSTHOG, Destination
 from tests.end_to_end.moods import TOO_LARGE, PickyMixpanel, PickyPostHog, Reading, Record
-from tests.fakes.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
-from tests.fakes.mixpanel import FakeMixpanel
-from tests.fakes.posthog import FakePostHog
-from tests.singer_delivery.toys import PlayedClock, restless_threads, within
+from tests.end_to_end.run_in_process import run_into
+from tests.fakes.http.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
+from tests.singer_delivery.toys import restless_threads, within
 
-NOW = 1_780_000_000_000_000  # May 2026, in microseconds
 LINK = "$create_alias"
 REPLIES: tuple[Act | None, ...] = (
     None,
@@ -47,57 +34,8 @@ REPLIES: tuple[Act | None, ...] = (
 )
 
 
-def posthog_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping]:
-    endpoint = posthog_endpoints.BatchEndpoint(
-        fake.url, "phc_order", historical_migration=True, limits=Limits(3, 100_000)
-    )
-    mapping = posthog_amplitude.AmplitudeMapping(PostHogSettings(version="1"))
-    return {posthog_endpoints.BATCH: endpoint}, mapping
-
-
-def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMapping]:
-    at = mixpanel_endpoints
-    of = fake.credentials
-    account = at.Account(fake.url, of.token, of.project_id, of.username, of.secret)
-    whole: dict[str, Endpoint] = {
-        at.IMPORT: at.ImportEndpoint(account, Limits(3, 100_000)),
-        at.ENGAGE: at.ProfileEndpoint(at.ENGAGE, account),
-        at.GROUPS: at.ProfileEndpoint(at.GROUPS, account),
-    }
-    return whole, mixpanel_amplitude.AmplitudeMapping(MixpanelSettings(now=NOW, version="1"))
-
-
-@contextmanager
-def run_into(fake: Any, parts: Callable[[Any], Any], folder: Path) -> Iterator[Callable[..., None]]:
-    """Open a run of three lanes; give a function that takes a record."""
-    endpoints, mapping = parts(fake)
-    of_run = RunSettings(
-        user_agent="test",
-        max_in_flight=3,
-        max_retries=20,
-        max_events_per_second=0,
-        ledger_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
-        dead_letter_path=folder / "dead.singer",
-        report_path=None,
-        dry_run=False,
-        output_path=folder / "dry.jsonl",
-    )
-    run = Run(of_run, endpoints, "order", lambda _: None, PlayedClock())
-
-    def take(record: Record) -> None:
-        message = {"type": "RECORD", "stream": "events", "record": record}
-        run.delivery.take("events", record, orjson.dumps(message), mapping)
-
-    try:
-        yield take
-        run.finish()
-    except BaseException as error:
-        run.abandon(error)
-        raise
-
-
 def import_all(
-    fake: Any, parts: Callable[[Any], Any], records: Sequence[Record], script: Sequence[Act | None]
+    destination: Destination, fake: Any, records: Sequence[Record], script: Sequence[Act | None]
 ) -> None:
     for number, act in enumerate(script, 1):
         if act is TOO_LARGE:
@@ -108,7 +46,7 @@ def import_all(
     def body() -> None:
         with (
             tempfile.TemporaryDirectory() as folder,
-            run_into(fake, parts, Path(folder)) as take,
+            run_into(destination, fake, Path(folder)) as take,
         ):
             for record in records:
                 take(record)
@@ -187,57 +125,73 @@ many = settings(
 scripts = st.lists(st.sampled_from(REPLIES), max_size=12)
 
 
+def check_at_posthog(
+    fake: PickyPostHog, reading: Reading, places: Mapping[str, int], bad: frozenset[str]
+) -> Mapping[str, int | None]:
+    """Check when each device was linked; return the newest second that each person keeps."""
+    links = {
+        each["properties"]["alias"]: (each["distinct_id"], places[each["uuid"]])
+        for each in fake.arrivals
+        if each["event"] == LINK
+    }
+    assert {device: user for device, (user, _) in links.items()} == reading.owners
+    for device, (user, place) in links.items():
+        own = reading.orders[user]
+        until = own.index(reading.linking[device])
+        earlier = {*reading.before_link[device], *own[:until]} - bad
+        assert all(places[uuid] < place for uuid in earlier), f"{device} was linked too early"
+        later = set(own[until:]) - bad
+        assert all(place < places[uuid] for uuid in later), f"{device} was linked too late"
+    assert fake.refused_merges == []
+    people = {user: fake.person(user) for user in reading.owners.values()}
+    return {user: each.properties.get("second") for user, each in people.items() if each}
+
+
+def check_at_mixpanel(
+    fake: PickyMixpanel, reading: Reading, places: Mapping[str, int], bad: frozenset[str]
+) -> Mapping[str, int | None]:
+    """Check when each device was linked; return the newest second that each profile keeps."""
+    for device, uuid in reading.linking.items():
+        earlier = set(reading.before_link[device]) - bad
+        is_after = uuid in bad or all(places[each] < places[uuid] for each in earlier)
+        assert is_after, f"{device} was linked too early"
+    assert fake.conflicts == []
+    owners = {device: fake.owner(device) for device in reading.owners}
+    assert all(owners[device] in (user, None) for device, user in reading.owners.items())
+    if not bad:
+        assert owners == reading.owners
+    return {user: of.get("second") for user, of in fake.profiles().items()}
+
+
+class Picky(NamedTuple):
+    """A service in its moods, the id of what arrives there, its own checks, who is newest."""
+
+    open: Callable[[frozenset[str], frozenset[str]], Any]
+    id: str
+    check: Callable[..., Mapping[str, int | None]]
+    newest: Callable[[Reading], Mapping[str, int]]
+
+
+PICKY = {
+    POSTHOG: Picky(PickyPostHog, "uuid", check_at_posthog, lambda reading: reading.newest),
+    MIXPANEL: Picky(
+        PickyMixpanel, "insert_id", check_at_mixpanel, lambda reading: reading.newest_named
+    ),
+}
+
+
 @many
-@given(plays(), scripts)
-def test_posthog_receives_each_person_in_the_order_read(play, script):
-    records, bad = play
+@given(play=plays(), script=scripts)
+def test_each_person_is_received_in_the_order_read(destination, play, script):
+    (records, bad), picky = play, PICKY[destination]
     reading = Reading.of(records)
-    with PickyPostHog(bad, reading.early) as fake:
-        import_all(fake, posthog_parts, records, script)
+    with picky.open(bad, reading.early) as fake:
+        import_all(destination, fake, records, script)
 
-        arrivals = list(fake.arrivals)
-        places = first_arrivals([each["uuid"] for each in arrivals])
+        places = first_arrivals([each[picky.id] for each in fake.arrivals])
         check_order(reading, places, bad)
-        links = {
-            each["properties"]["alias"]: (each["distinct_id"], places[each["uuid"]])
-            for each in arrivals
-            if each["event"] == LINK
-        }
-        assert {device: user for device, (user, _) in links.items()} == reading.owners
-        for device, (user, place) in links.items():
-            own = reading.orders[user]
-            until = own.index(reading.linking[device])
-            earlier = {*reading.before_link[device], *own[:until]} - bad
-            assert all(places[uuid] < place for uuid in earlier), f"{device} was linked too early"
-            later = set(own[until:]) - bad
-            assert all(place < places[uuid] for uuid in later), f"{device} was linked too late"
-        assert fake.refused_merges == []
-        people = {user: fake.person(user) for user in reading.owners.values()}
-        found = {user: each.properties.get("second") for user, each in people.items() if each}
-        check_newest(reading, found, reading.newest, bad)
-
-
-@many
-@given(plays(), scripts)
-def test_mixpanel_receives_each_person_in_the_order_read(play, script):
-    records, bad = play
-    reading = Reading.of(records)
-    with PickyMixpanel(bad, reading.early) as fake:
-        import_all(fake, mixpanel_parts, records, script)
-
-        places = first_arrivals([each["insert_id"] for each in fake.arrivals])
-        check_order(reading, places, bad)
-        for device, uuid in reading.linking.items():
-            earlier = set(reading.before_link[device]) - bad
-            is_after = uuid in bad or all(places[each] < places[uuid] for each in earlier)
-            assert is_after, f"{device} was linked too early"
-        assert fake.conflicts == []
-        owners = {device: fake.owner(device) for device in reading.owners}
-        assert all(owners[device] in (user, None) for device, user in reading.owners.items())
-        if not bad:
-            assert owners == reading.owners
-        found = {user: of.get("second") for user, of in fake.profiles().items()}
-        check_newest(reading, found, reading.newest_named, bad)
+        found = picky.check(fake, reading, places, bad)
+        check_newest(reading, found, picky.newest(reading), bad)
 
 
 def identify(number: int, second: int, **changes: Any) -> Record:
@@ -254,7 +208,7 @@ def test_no_change_of_a_profile_is_overtaken_by_what_was_told_before(replies):
         identify(3, 3, theme="dark"),
     ]
     with PickyMixpanel(frozenset()) as fake:
-        import_all(fake, mixpanel_parts, records, replies)
+        import_all(MIXPANEL, fake, records, replies)
 
         profile = fake.profiles()["ann"]
         assert (profile["plan"], profile["theme"]) == ("team", "dark")

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import timedelta
+import signal
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tests.end_to_end.pipe import assert_everything_arrived, make_pipe
+from tests.destinations import MIXPANEL
+from tests.destinations.destination import TWICE
+from tests.end_to_end.pipe import all_hours, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import DropConnection, LoseReply, Reply, TruncateBody
-from tests.fakes.posthog import FakePostHog
+from tests.fakes.http.exchanges import DropConnection, Hold, LoseReply, Reply, TruncateBody
+
+RECENT = datetime(2026, 3, 1, tzinfo=timezone.utc)
+HOURS = 60
+only_mixpanel = pytest.mark.parametrize("destination", [MIXPANEL], ids=str)
 
 
 @pytest.fixture(scope="module")
 def company():
-    return Company(seed=11, events=3_000, hours=60)
+    return Company(seed=11, events=3_000, start=RECENT, hours=HOURS)
 
 
 @pytest.fixture
@@ -27,31 +33,28 @@ def amplitude(company):
 
 
 @pytest.fixture
-def posthog():
-    with FakePostHog() as fake:
+def service(destination, company):
+    with destination.open(company, keep_bodies=True) as fake:
         yield fake
 
 
 @pytest.fixture
-def pipe(tmp_path, amplitude, posthog, company):
-    pipe = make_pipe(tmp_path, amplitude, posthog)
-    pipe.tap["start_date"] = company.start.isoformat()
-    pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
-    return pipe
+def pipe(tmp_path, amplitude, destination, service, company):
+    pipe = make_pipe(tmp_path, amplitude, destination, service, max_batch_events=300)
+    return all_hours(pipe, company)
 
 
-def test_everything_arrives_exactly_once_and_the_report_adds_up(pipe, amplitude, posthog, company):
+def test_everything_arrives_exactly_once_and_the_report_adds_up(
+    pipe, amplitude, destination, service, company
+):
     ended = pipe.run()
 
     assert (ended.tap_code, ended.target_code) == (0, 0), ended.tap_log + ended.target_log
-    assert_everything_arrived(posthog, pipe.report, company)
+    assert destination.failed(service, pipe.report, company) == []
+    destination.assert_everything_arrived(service, pipe.report, company)
     assert pipe.report["outcome"] == "complete"
     assert len(amplitude.hours_served()) == len(set(amplitude.hours_served()))
     assert amplitude.in_flight_peak <= 2
-
-
-def test_state_names_the_hour_up_to_which_everything_is_done(pipe, company):
-    ended = pipe.run()
 
     end = company.start + timedelta(hours=company.hour_count)
     bookmark = ended.state["bookmarks"]["events"]["replication_key_value"]
@@ -59,58 +62,61 @@ def test_state_names_the_hour_up_to_which_everything_is_done(pipe, company):
     assert len(ended.states) >= 3  # one for each window of a day
 
 
-def test_a_second_run_from_the_state_asks_for_nothing_and_sends_nothing(pipe, amplitude, posthog):
+def test_a_second_run_asks_for_nothing_and_one_without_its_state_changes_nothing(
+    pipe, amplitude, destination, service, company
+):
     pipe.run()
-    asked, sent = len(amplitude.asked), len(posthog.arrivals)
+    asked, sent = len(amplitude.asked), len(service.arrivals)
 
     ended = pipe.run()
 
     assert (ended.tap_code, ended.target_code) == (0, 0)
-    assert (len(amplitude.asked), len(posthog.arrivals)) == (asked, sent)
+    assert (len(amplitude.asked), len(service.arrivals)) == (asked, sent)
 
-
-def test_a_whole_second_run_without_its_state_changes_nothing(pipe, posthog, company):
-    pipe.run()
-    links = sum(event["event"] == "$create_alias" for event in posthog.arrivals)
+    sent_of_people = destination.about_people(service)
     pipe.last_state = None
-
     pipe.run()
 
-    assert_everything_arrived(posthog, pipe.report, company)
-    assert sum(event["event"] == "$create_alias" for event in posthog.arrivals) == links
+    destination.assert_everything_arrived(
+        service, pipe.report, company, forgiven=destination.of_the_report
+    )
+    assert len(service.arrivals) > sent
+    assert destination.about_people(service) == sent_of_people
 
 
-def test_a_moody_service_costs_time_and_nothing_else(pipe, amplitude, posthog, company):
-    pipe.target["max_batch_events"] = 200
+def test_a_moody_service_costs_time_and_nothing_else(
+    pipe, amplitude, destination, service, company
+):
     amplitude.misbehave(Reply(503), Reply(200, b"Too many requests"), TruncateBody())
-    posthog.misbehave(
+    moods = (
         Reply(503),
         LoseReply(),
         DropConnection(),
-        Reply(429, headers={"Retry-After": "1"}),
-        Reply(200, b"<html>hello</html>"),
+        destination.rate_limited,
+        Reply(200, b"<p>"),
     )
+    service.misbehave(*moods)
 
     ended = pipe.run()
 
     assert (ended.tap_code, ended.target_code) == (0, 0), ended.tap_log + ended.target_log
-    assert_everything_arrived(posthog, pipe.report, company)
-    assert sum(pipe.report["endpoints"]["/batch/"]["retries"].values()) == 5
+    destination.assert_everything_arrived(service, pipe.report, company)
+    retries = [each["retries"] for each in pipe.report["endpoints"].values()]
+    assert sum(sum(each.values()) for each in retries) == len(moods)
 
 
-def test_one_event_that_posthog_refuses_costs_only_itself(pipe, posthog, company):
-    victim = sorted(company.truth().events)[100]
-    posthog.keep_bodies = True
-    posthog.misbehave_always(
-        Reply(400, b"event submitted with an empty event name"),
-        when=lambda exchange: victim.encode() in gzip.decompress(exchange.body),
+def test_one_event_that_the_service_refuses_costs_only_itself(pipe, destination, service, company):
+    due = set(destination.truth(company).events)
+    victim = sorted(due)[100]
+    service.misbehave_always(
+        destination.refusal,
+        when=lambda exchange: victim.encode() in plain(exchange.body),
     )
 
     ended = pipe.run()
 
-    assert ended.target_code == 0
-    held = {event["uuid"] for event in posthog.stored()}
-    assert company.truth().events - held == {victim}
+    assert ended.target_code == 0, ended.target_log
+    assert due - {each.id for each in destination.events(service)} == {victim}
     assert pipe.report["streams"]["events"]["dead"]["refused"] == 1
     letters = [json.loads(line) for line in pipe.dead_letters.read_text().splitlines()]
     refused = [
@@ -120,21 +126,27 @@ def test_one_event_that_posthog_refuses_costs_only_itself(pipe, posthog, company
     ]
     assert [record["uuid"] for record in refused] == [victim]
 
-    posthog.behave()
+    service.behave()
     again = pipe.feed(pipe.dead_letters.read_bytes())
 
     assert again.target_code == 0
-    assert victim in {event["uuid"] for event in posthog.stored()}
+    assert victim in {each.id for each in destination.events(service)}
 
 
-def test_keys_are_nowhere_in_what_a_run_leaves(pipe, amplitude, posthog, tmp_path, monkeypatch):
+def plain(body):
+    return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+
+
+def test_keys_are_nowhere_in_what_a_run_leaves(
+    pipe, amplitude, destination, service, tmp_path, monkeypatch
+):
     monkeypatch.setenv("LOGLEVEL", "DEBUG")
-    posthog.misbehave(Reply(503), DropConnection())
+    service.misbehave(Reply(503), DropConnection())
     amplitude.misbehave(Reply(500))
 
     pipe.run()
 
-    secrets = [pipe.tap["api_key"], pipe.tap["secret_key"], pipe.target["api_key"]]
+    secrets = [pipe.tap["api_key"], pipe.tap["secret_key"], *destination.secrets]
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     leaks = [
         path.name
@@ -144,3 +156,65 @@ def test_keys_are_nowhere_in_what_a_run_leaves(pipe, amplitude, posthog, tmp_pat
     ]
     assert leaks == []
     assert len(written) > 5
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_events_with_faults_on_the_way_arrive_once(tmp_path, destination):
+    company = Company(seed=7, events=100_000, start=RECENT, hours=30 * 24)
+    with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as service:
+        pipe = make_pipe(tmp_path, amplitude, destination, service, max_batch_events=300)
+        acts = (destination.rate_limited, LoseReply(), DropConnection(), Reply(502))
+        for number in range(40):
+            service.misbehave(
+                acts[number % 4],
+                when=lambda exchange, nth=10 + number * 8: exchange.number == nth,
+            )
+
+        ended = all_hours(pipe, company).run()
+
+        assert ended.target_code == 0, ended.target_log
+        destination.assert_everything_arrived(service, pipe.report, company)
+
+
+# Of one destination -------------------------------------------------------------------------
+
+
+@only_mixpanel
+def test_what_mixpanel_refuses_of_a_request_is_dead_and_the_rest_of_it_arrives(
+    tmp_path, amplitude, destination, company
+):
+    """To a server whose clock is behind, the newest events lie in the future."""
+    behind = company.start + timedelta(hours=HOURS - 6)
+    with destination.open(company, now=lambda: behind) as mixpanel:
+        pipe = make_pipe(tmp_path, amplitude, destination, mixpanel, max_batch_events=300)
+
+        ended = all_hours(pipe, company).run()
+
+        latest = (behind + timedelta(hours=1)).timestamp() * 1000
+        due = company.mixpanel_truth().events
+        refused = {insert_id for insert_id, event in due.items() if event.time > latest}
+        assert ended.target_code == 0, ended.target_log
+        assert len(refused) > 100
+        assert {each["insert_id"] for each in mixpanel.stored()} == due.keys() - refused
+        assert pipe.report["streams"]["events"]["dead"]["refused"] == len(refused)
+
+
+@only_mixpanel
+def test_profiles_that_a_killed_run_did_not_send_the_next_one_sends(
+    pipe, destination, service, company
+):
+    due = len(company.mixpanel_truth().events)
+    service.misbehave_always(
+        Hold(), when=lambda at: at.path == "/engage" and len(service.arrivals) == due
+    )
+    tap, target = pipe.start()
+    service.wait_until_held()
+    target.send_signal(signal.SIGKILL)
+    service.behave()
+    pipe.end(tap, target)
+    assert pipe.last_state is not None  # every record was decided; only profiles were to come
+
+    pipe.run()
+
+    forgiven = destination.cut_off | TWICE
+    assert destination.failed(service, pipe.report, company, forgiven) == []

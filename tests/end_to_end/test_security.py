@@ -23,36 +23,29 @@ from urllib.parse import quote
 import pytest
 import yaml
 from tap_amplitude.tap import TapAmplitude
-from target_mixpanel.target import TargetMixpanel
-from target_posthog.target import TargetPostHog
 
+from tests.destinations import DESTINATIONS, MIXPANEL, POSTHOG, Destination
+from tests.destinations.mixpanel import ACCOUNT, ACCOUNT_SECRET, TOKEN
 from tests.end_to_end.commands import Command
-from tests.end_to_end.pipe import BIN, Ended, Pipe, make_mixpanel_pipe, make_pipe
+from tests.end_to_end.pipe import BIN, Ended, Pipe, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.exchanges import DropConnection, Hold, Reply
-from tests.fakes.mixpanel import FakeMixpanel
-from tests.fakes.posthog import FakePostHog
+from tests.fakes.http.exchanges import DropConnection, Hold, Reply
 from tests.singer_delivery.toys import PlayedClock
 from tests.tap_amplitude.running import HOUR, MONDAY, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.fakes.server import FakeServer
+    from tests.destinations.destination import Fake
 
 ROOT = Path(__file__).resolve().parents[2]
 MELTANO = shutil.which(os.environ.get("MELTANO", "meltano"))
-CONNECTORS = (TapAmplitude, TargetMixpanel, TargetPostHog)
+CONNECTORS = (TapAmplitude, *(each.plugin for each in DESTINATIONS))
 
 API_KEY, SECRET_KEY = "amp+key/5d0c", "amp+secret/91be"
-PROJECT_KEY = "phc_planted_2f77"
-TOKEN, ACCOUNT, ACCOUNT_SECRET = (
-    "mp-token-c04a",
-    "importer.4e1.mp-service-account",
-    "mp+secret/77ad",
-)
 PASSWORD = "pg-secret-3b8d"
-SECRETS = (API_KEY, SECRET_KEY, PROJECT_KEY, TOKEN, ACCOUNT_SECRET, PASSWORD)
+OF_DESTINATIONS = tuple(secret for each in DESTINATIONS for secret in each.secrets)
+SECRETS = (API_KEY, SECRET_KEY, *OF_DESTINATIONS, PASSWORD)
 MARK = "planted-person"
 """In ids, names and properties of the people of these tests."""
 
@@ -111,20 +104,17 @@ def rows() -> list[bytes]:
 
 
 @contextmanager
-def stage(folder: Path, target: str) -> Iterator[Stage]:
+def stage(folder: Path, destination: Destination) -> Iterator[Stage]:
     """Open a pipe between two fakes; its runs make their folders in `folder`."""
     hours = {MONDAY: rows(), MONDAY + HOUR: [row(MONDAY + HOUR, 1, **PERSON)]}
-    mixpanel = FakeMixpanel(
-        token=TOKEN, username=ACCOUNT, secret=ACCOUNT_SECRET, group_keys=["company"]
-    )
     with (
         FakeAmplitude(hours, api_key=API_KEY, secret_key=SECRET_KEY) as amplitude,
-        FakePostHog() if target == "target-posthog" else mixpanel as destination,
+        destination.open(
+            **({"group_keys": ["company"]} if destination is MIXPANEL else {})
+        ) as fake,
     ):
-        make = make_pipe if target == "target-posthog" else make_mixpanel_pipe
-        pipe = make(folder, amplitude, destination)
+        pipe = make_pipe(folder, amplitude, destination, fake)
         made = folder / "made"
-        pipe.target |= {"api_key": PROJECT_KEY} if target == "target-posthog" else {}
         pipe.target |= {
             "ledger_url": f"sqlite:///{made / 'ledger.sqlite3'}",
             "dead_letter_path": str(made / "dead.singer"),
@@ -137,7 +127,7 @@ def stage(folder: Path, target: str) -> Iterator[Stage]:
             "window_hours": 1,
             "spool_dir": str(folder / "spool" / "of" / "the-tap"),
         }
-        yield Stage(folder, pipe, amplitude, destination)
+        yield Stage(folder, pipe, amplitude, fake, destination)
 
 
 @dataclass
@@ -147,7 +137,8 @@ class Stage:
     folder: Path
     pipe: Pipe
     amplitude: FakeAmplitude
-    destination: FakePostHog | FakeMixpanel
+    service: Fake
+    destination: Destination
 
     @property
     def made(self) -> Path:
@@ -165,7 +156,7 @@ def watched() -> Iterator[None]:
     """Log everything, and let whoever likes read and write the files of the run."""
     before = os.umask(0)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("", "TAP_AMPLITUDE_", "TARGET_POSTHOG_", "TARGET_MIXPANEL_"):
+        for name in ("", *(f"{each.name.replace('-', '_').upper()}_" for each in CONNECTORS)):
             patch.setenv(f"{name}LOGLEVEL", "DEBUG")
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "127.0.0.1")
@@ -186,7 +177,6 @@ def quoting_people(status: int, *secrets: str) -> Reply:
 CONFIGS = ("tap.json", "target.json")
 HOLDING_PEOPLE = {"dead.singer", "bad_lines.jsonl"}
 HOLDING_IDS = {"ledger.sqlite3", "ledger.sqlite3-wal", "report.json"}
-TARGETS = ("target-posthog", "target-mixpanel")
 
 
 # One whole run, looked at from all sides ----------------------------------------------------------
@@ -201,25 +191,17 @@ class Seen:
     command_lines: bytes
 
 
-@pytest.fixture(scope="module", params=TARGETS)
-def seen(request, tmp_path_factory) -> Iterator[Seen]:
-    folder = tmp_path_factory.mktemp(request.param)
-    with stage(folder, request.param) as here, watched():
+@pytest.fixture(scope="module")
+def seen(destination, tmp_path_factory) -> Iterator[Seen]:
+    folder = tmp_path_factory.mktemp(destination.name)
+    with stage(folder, destination) as here, watched():
         here.amplitude.misbehave(quoting(500, API_KEY, SECRET_KEY))
-        here.destination.misbehave(
-            quoting_people(503, PROJECT_KEY, TOKEN, ACCOUNT_SECRET), DropConnection(), Hold()
-        )
+        here.service.misbehave(quoting_people(503, *OF_DESTINATIONS), DropConnection(), Hold())
         tap, target = here.pipe.start()
-        wait_until_held(here.destination)
+        here.service.wait_until_held()
         lines = [Path(f"/proc/{each.pid}/cmdline").read_bytes() for each in (tap, target)]
-        here.destination.release()
+        here.service.release()
         yield Seen(here, here.pipe.end(tap, target), b"".join(lines))
-
-
-def wait_until_held(fake: FakeServer) -> None:
-    """Wait for a request of a process, which takes its time to start on a busy machine."""
-    with fake._changed:
-        assert fake._changed.wait_for(lambda: fake._held, 90), "nothing was asked"
 
 
 def test_the_run_came_to_its_end_and_said_everything(seen):
@@ -247,7 +229,7 @@ def test_what_people_did_and_are_is_in_dead_letters_and_bad_lines_alone(seen):
     held = leaks(seen.stage.folder, contents, *CONFIGS).keys()
 
     # SQLite's free pages keep what was deleted: updates of profiles that waited for the end.
-    waited = {"ledger.sqlite3"} if "mixpanel" in seen.stage.pipe.target_name else set()
+    waited = {"ledger.sqlite3"} if seen.stage.destination is MIXPANEL else set()
     assert held - waited == {"dead.singer"}
 
 
@@ -266,7 +248,7 @@ def test_no_dead_letter_says_more_in_its_reason_than_its_record(seen):
 
 
 def test_no_address_that_is_asked_for_holds_a_secret(seen):
-    exchanges = [*seen.stage.amplitude.journal, *seen.stage.destination.journal]
+    exchanges = [*seen.stage.amplitude.journal, *seen.stage.service.journal]
 
     asked = [f"{each.path} {each.query} {each.headers.get('referer')}" for each in exchanges]
 
@@ -304,19 +286,19 @@ def test_a_folder_made_for_a_target_is_its_owners_alone(seen):
 # Runs that end otherwise --------------------------------------------------------------------------
 
 
-@pytest.fixture(params=TARGETS)
-def here(request, tmp_path) -> Iterator[Stage]:
-    with stage(tmp_path, request.param) as here, watched():
+@pytest.fixture
+def here(destination, tmp_path) -> Iterator[Stage]:
+    with stage(tmp_path, destination) as here, watched():
         yield here
 
 
 def test_files_of_a_killed_run_can_be_read_by_their_owner_alone(here):
-    here.destination.misbehave(Hold())
+    here.service.misbehave(Hold())
     tap, target = here.pipe.start()
-    wait_until_held(here.destination)
+    here.service.wait_until_held()
     target.kill()
     tap.kill()
-    here.destination.release()
+    here.service.release()
     here.pipe.end(tap, target)
 
     found = modes(here.made) | modes(here.spool)
@@ -327,14 +309,14 @@ def test_files_of_a_killed_run_can_be_read_by_their_owner_alone(here):
 
 def test_a_download_can_be_read_by_its_owner_alone(here):
     here.amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
-    here.destination.misbehave(Hold())
+    here.service.misbehave(Hold())
     tap, target = here.pipe.start()
-    wait_until_held(here.amplitude)
+    here.amplitude.wait_until_held()
     folders = [path for path in (here.spool / "of" / "the-tap").iterdir() if path.is_dir()]
     kept = [stat.S_IMODE(path.stat().st_mode) for path in folders]
     found = modes(here.spool)
     here.amplitude.release()
-    here.destination.behave()
+    here.service.behave()
     here.pipe.end(tap, target)
 
     assert kept == [0o700]
@@ -355,17 +337,17 @@ def test_a_dry_run_is_its_owners_alone_and_holds_no_key(here):
 
 
 STOPS = {
-    "refused key": quoting_people(401, PROJECT_KEY, TOKEN, ACCOUNT_SECRET),
-    "not the service": quoting_people(418, PROJECT_KEY, TOKEN),
-    "every event refused": quoting_people(400, PROJECT_KEY, TOKEN),
-    "down": quoting_people(500, PROJECT_KEY, TOKEN, ACCOUNT_SECRET),
+    "refused key": quoting_people(401, *OF_DESTINATIONS),
+    "not the service": quoting_people(418, *OF_DESTINATIONS),
+    "every event refused": quoting_people(400, *OF_DESTINATIONS),
+    "down": quoting_people(500, *OF_DESTINATIONS),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reply", STOPS.values(), ids=STOPS)
 def test_a_target_that_is_stopped_says_why_without_a_secret_or_a_person(here, reply):
-    here.destination.misbehave_always(reply)
+    here.service.misbehave_always(reply)
     here.pipe.target |= {"max_retries": 0, "max_dead_letters": "5"}
 
     ended = here.pipe.run()
@@ -388,22 +370,22 @@ FEED_OF_PEOPLE = b"""\
 def test_what_a_destination_says_in_json_is_quoted_without_a_secret(
     here, tmp_path, monkeypatch, status
 ):
-    is_posthog = here.pipe.target_name == "target-posthog"
-    words = PROJECT_KEY if is_posthog else f"{TOKEN} {ACCOUNT_SECRET}"
+    words = " ".join(here.destination.secrets)
     answer = {"code": status, "status": 0, "error": words, "failed_records": [words]}
-    here.destination.misbehave_always(Reply(status, json.dumps(answer).encode()))
-    plugin = TargetPostHog if here.pipe.target_name == "target-posthog" else TargetMixpanel
-    command = Command(plugin, tmp_path, here.pipe.target, monkeypatch, PlayedClock())
+    here.service.misbehave_always(Reply(status, json.dumps(answer).encode()))
+    command = Command(
+        here.destination.plugin, tmp_path, here.pipe.target, monkeypatch, PlayedClock()
+    )
 
     ended = command.run(FEED_OF_PEOPLE, streams=PEOPLE)
 
-    assert here.destination.journal
+    assert here.service.journal
     assert found_in(ended.log, HIDDEN) == set()
     assert leaks(tmp_path, HIDDEN, "config.json") == {}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("here", ["target-posthog"], indirect=True)
+@pytest.mark.parametrize("destination", [POSTHOG], ids=str)
 @pytest.mark.parametrize(
     "reply",
     [
@@ -423,9 +405,9 @@ def test_a_tap_that_is_stopped_says_why_without_a_secret(here, reply):
     assert leaks(here.folder, HIDDEN, *CONFIGS) == {}
 
 
-@pytest.mark.parametrize("here", ["target-mixpanel"], indirect=True)
+@pytest.mark.parametrize("destination", [MIXPANEL], ids=str)
 def test_updates_that_wait_in_the_ledger_hold_no_token(here):
-    here.destination.misbehave_always(Reply(401), when=lambda exchange: exchange.path == "/engage")
+    here.service.misbehave_always(Reply(401), when=lambda exchange: exchange.path == "/engage")
 
     ended = here.pipe.run()
 
@@ -504,9 +486,10 @@ WRONG_LEDGERS = {
 
 
 @pytest.mark.parametrize("url", WRONG_LEDGERS.values(), ids=WRONG_LEDGERS)
-def test_the_password_of_a_ledger_is_in_no_message(tmp_path, monkeypatch, url):
-    config = {"api_key": PROJECT_KEY, "host": "http://127.0.0.1:1", "streams": ORDERS}
-    command = Command(TargetPostHog, tmp_path, config, monkeypatch, PlayedClock())
+def test_the_password_of_a_ledger_is_in_no_message(destination, tmp_path, monkeypatch, url):
+    with destination.open() as fake:
+        config = {**destination.settings(fake), "streams": ORDERS}
+    command = Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
 
     ended = command.run(FEED, ledger_url=url)
 
@@ -580,8 +563,8 @@ def command_lines() -> bytes:
 @pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
 def test_meltano_at_debug_level_says_no_secret(tmp_path):
     meltano_project(tmp_path)
-    with stage(tmp_path, "target-posthog") as here, (tmp_path / "meltano.log").open("wb") as log:
-        here.destination.misbehave(Hold())
+    with stage(tmp_path, POSTHOG) as here, (tmp_path / "meltano.log").open("wb") as log:
+        here.service.misbehave(Hold())
         run = subprocess.Popen(
             [str(MELTANO), "--log-level=debug", "run", "tap-amplitude", "target-posthog"],
             cwd=tmp_path,
@@ -590,9 +573,9 @@ def test_meltano_at_debug_level_says_no_secret(tmp_path):
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_until_held(here.destination)
+            here.service.wait_until_held()
             lines = command_lines()
-            here.destination.release()
+            here.service.release()
             assert run.wait(timeout=120) == 0, (tmp_path / "meltano.log").read_text()[-4_000:]
         finally:
             run.kill()

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
+from tests.destinations import DESTINATIONS, MIXPANEL, POSTHOG
 from tests.end_to_end.attempts import BOTH, MELTANO, MeltanoAttempt
-from tests.end_to_end.kills import MIXPANEL, POSTHOG, Instant, company_for, migration
-from tests.fakes.exchanges import Delay, Hold
+from tests.end_to_end.kills import Instant, company_for, migration
+from tests.fakes.http.exchanges import Delay, Hold
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 SLOW = pytest.mark.slow
@@ -61,7 +62,7 @@ def arrived(service):
         (MIXPANEL, INT, BOTH, 2),
         *(
             pytest.param(destination, number, victims, seed, marks=SLOW)
-            for destination in (POSTHOG, MIXPANEL)
+            for destination in DESTINATIONS
             for number in (TERM, INT)
             for victims in (("tap",), ("target",), BOTH)
             for seed in (3, 4)
@@ -88,9 +89,12 @@ def test_a_signal_is_told_by_the_exit_code_and_the_next_run_does_the_rest(
     ("destination", "number"),
     [
         (POSTHOG, TERM),
-        pytest.param(POSTHOG, INT, marks=SLOW),
-        pytest.param(MIXPANEL, TERM, marks=SLOW),
-        pytest.param(MIXPANEL, INT, marks=SLOW),
+        *(
+            pytest.param(destination, number, marks=SLOW)
+            for destination in DESTINATIONS
+            for number in (TERM, INT)
+            if (destination, number) != (POSTHOG, TERM)
+        ),
     ],
     ids=str,
 )

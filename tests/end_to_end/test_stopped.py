@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import signal
-from datetime import timedelta
 
 import pytest
 
-from tests.end_to_end.pipe import assert_everything_arrived, make_pipe
+from tests.end_to_end.pipe import all_hours, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exchanges import Hold, Reply
-from tests.fakes.posthog import FakePostHog
+from tests.fakes.http.exchanges import Hold, Reply
 
 
 @pytest.fixture(scope="module")
@@ -26,41 +24,47 @@ def amplitude(company):
 
 
 @pytest.fixture
-def posthog():
-    with FakePostHog() as fake:
+def service(destination, company):
+    with destination.open(company) as fake:
         yield fake
 
 
 @pytest.fixture
-def pipe(tmp_path, amplitude, posthog, company):
-    pipe = make_pipe(tmp_path, amplitude, posthog, max_batch_events=50, max_in_flight=4)
+def pipe(tmp_path, amplitude, destination, service, company):
+    pipe = make_pipe(
+        tmp_path, amplitude, destination, service, max_batch_events=50, max_in_flight=4
+    )
     pipe.tap["window_hours"] = 6
-    pipe.tap["start_date"] = company.start.isoformat()
-    pipe.tap["end_date"] = (company.start + timedelta(hours=company.hour_count)).isoformat()
-    return pipe
+    return all_hours(pipe, company)
 
 
-def test_a_wrong_key_stops_the_run_with_words_and_the_right_key_finishes_it(pipe, posthog, company):
-    posthog.known_keys, posthog.enforce_keys = {"phc_the_right_one"}, True
+def test_a_wrong_key_stops_the_run_with_words_and_the_right_key_finishes_it(
+    pipe, destination, service, company
+):
+    right = pipe.target[destination.key]
+    pipe.target[destination.key] = "not-the-secret"
 
     refused = pipe.run()
 
     assert refused.target_code == 1
-    assert "Check `api_key`" in refused.target_log
+    assert destination.wrong_key in refused.target_log
     assert "Traceback" not in refused.target_log
+    assert "not-the-secret" not in refused.target_log
     assert refused.states == []
-    assert pipe.report["outcome"].startswith("PostHog refused the project key (401)")
+    assert pipe.report["outcome"].startswith(destination.bad_key[401])
 
-    pipe.target["api_key"] = "phc_the_right_one"
+    pipe.target[destination.key] = right
     ended = pipe.run()
 
     assert ended.target_code == 0
-    assert_everything_arrived(posthog, pipe.report, company)
+    destination.assert_everything_arrived(service, pipe.report, company)
 
 
-def test_a_service_that_stays_down_stops_the_run_and_loses_nothing(pipe, posthog, company):
+def test_a_service_that_stays_down_stops_the_run_and_loses_nothing(
+    pipe, destination, service, company
+):
     pipe.target["max_retries"] = 1
-    posthog.misbehave_always(Reply(503))
+    service.misbehave_always(Reply(503))
 
     failed = pipe.run()
 
@@ -68,21 +72,21 @@ def test_a_service_that_stays_down_stops_the_run_and_loses_nothing(pipe, posthog
     assert "Nothing is lost" in failed.target_log
     assert failed.states == []
 
-    posthog.behave()
+    service.behave()
     pipe.run()
 
-    assert_everything_arrived(posthog, pipe.report, company)
+    destination.assert_everything_arrived(service, pipe.report, company)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_finishes_what_is_in_the_air_and_the_next_run_the_rest(
-    pipe, posthog, company, number
+def test_a_signal_finishes_the_requests_in_flight_and_the_next_run_the_rest(
+    pipe, destination, service, company, number
 ):
-    posthog.misbehave(Hold(), when=lambda exchange: exchange.number > 4)
+    service.misbehave(Hold(), when=lambda exchange: exchange.number > 4)
     tap, target = pipe.start()
-    posthog.wait_until_held()
+    service.wait_until_held()
     target.send_signal(number)
-    posthog.release()
+    service.release()
 
     ended = pipe.end(tap, target)
 
@@ -93,16 +97,16 @@ def test_a_signal_finishes_what_is_in_the_air_and_the_next_run_the_rest(
 
     pipe.run()
 
-    assert_everything_arrived(posthog, pipe.report, company, in_one_run=False)
+    destination.assert_everything_arrived(service, pipe.report, company, destination.cut_off)
 
 
 @pytest.mark.parametrize("after", [2, 5, 9])
-def test_a_killed_target_is_simply_run_again(pipe, posthog, company, after):
-    posthog.misbehave(Hold(), when=lambda exchange: exchange.number > after)
+def test_a_killed_target_is_simply_run_again(pipe, destination, service, company, after):
+    service.misbehave(Hold(), when=lambda exchange: exchange.number > after)
     tap, target = pipe.start()
-    posthog.wait_until_held()
+    service.wait_until_held()
     target.kill()
-    posthog.release()
+    service.release()
 
     ended = pipe.end(tap, target)
 
@@ -110,4 +114,4 @@ def test_a_killed_target_is_simply_run_again(pipe, posthog, company, after):
     assert ended.tap_code != 0
 
     assert pipe.run().target_code == 0
-    assert_everything_arrived(posthog, pipe.report, company, in_one_run=False)
+    destination.assert_everything_arrived(service, pipe.report, company, destination.cut_off)

@@ -17,8 +17,8 @@ from singer_delivery.pipeline.dispatcher import Interrupted
 from singer_delivery.pipeline.run import Run
 from singer_delivery.pipeline.run_settings import RunSettings
 
-from tests.fakes.server import Exchange, FakeServer, Hold
-from tests.fakes.server import Reply as Answer
+from tests.fakes.http.server import Exchange, FakeServer, Hold
+from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.toys import PlayedClock, ToyEndpoint, mapping, within
 

@@ -17,7 +17,7 @@ from typing import Any
 from tap_amplitude.tap import TapAmplitude
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.company_rows import COLUMNS
+from tests.fakes.company.rows import COLUMNS
 
 HOUR = timedelta(hours=1)
 MONDAY = datetime(2024, 1, 1, tzinfo=timezone.utc)

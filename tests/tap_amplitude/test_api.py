@@ -23,8 +23,8 @@ from tap_amplitude.streams import one_by_one
 
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
-from tests.fakes.exactly_once import assert_exactly_once
-from tests.fakes.server import Delay, DropConnection, Hold, Reply, TruncateBody
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.http.server import Delay, DropConnection, Hold, Reply, TruncateBody
 from tests.tap_amplitude.running import (
     HOUR,
     LATER,

@@ -15,7 +15,7 @@ from tap_amplitude.days import Progress, by_day
 from tap_amplitude.errors import ArchiveUnreadable
 from tap_amplitude.streams import EventsStream
 
-from tests.fakes.exactly_once import assert_exactly_once
+from tests.fakes.http.exactly_once import assert_exactly_once
 from tests.tap_amplitude.running import HOUR, MONDAY, TUESDAY, row
 
 PROJECT = "187520"

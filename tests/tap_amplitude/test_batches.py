@@ -20,7 +20,7 @@ from tap_amplitude.archive import Archive
 from tap_amplitude.errors import AccessRefused, ArchiveUnreadable
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.server import Reply
+from tests.fakes.http.server import Reply
 from tests.tap_amplitude.running import (
     EXECUTABLE,
     HOUR,

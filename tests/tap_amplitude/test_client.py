@@ -19,7 +19,7 @@ from tap_amplitude.errors import (
 from tap_amplitude.windows import Window
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.server import DropConnection, Reply, TruncateBody
+from tests.fakes.http.server import DropConnection, Reply, TruncateBody
 from tests.tap_amplitude.running import HOUR, MONDAY, hours_of_rows
 
 DAY = Window(MONDAY, MONDAY + 24 * HOUR)

@@ -27,10 +27,10 @@ from tap_amplitude.errors import (
 from tap_amplitude.settings import problems
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.exactly_once import assert_exactly_once
-from tests.fakes.listener import _Handler
-from tests.fakes.server import Hold, Reply
-from tests.fakes.tls import self_signed, speak_tls
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.http.listener import _Handler
+from tests.fakes.http.server import Hold, Reply
+from tests.fakes.http.tls import self_signed, speak_tls
 from tests.tap_amplitude.running import (
     LATER,
     MONDAY,

@@ -16,8 +16,8 @@ import pytest
 from tap_amplitude.messages import LineWriter
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.fakes.exactly_once import assert_exactly_once
-from tests.fakes.server import Hold
+from tests.fakes.http.exactly_once import assert_exactly_once
+from tests.fakes.http.server import Hold
 from tests.tap_amplitude.running import (
     EXECUTABLE,
     MONDAY,

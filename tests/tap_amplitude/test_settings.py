@@ -12,7 +12,7 @@ from tap_amplitude.batch_config import BatchSettings
 from tap_amplitude.settings import Settings
 from tap_amplitude.tap import TapAmplitude
 
-from tests.fakes import company_rows
+from tests.fakes.company import rows as company_rows
 from tests.tap_amplitude.running import LATER, StoppedClock
 
 GOOD = {"api_key": "key-of-api", "secret_key": "very-secret", "start_date": "2024-01-01"}

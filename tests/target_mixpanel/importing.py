@@ -8,7 +8,7 @@ import orjson
 from target_mixpanel.from_amplitude import FromAmplitude
 from target_mixpanel.settings import MappingSettings
 
-from tests.fakes.mixpanel_events import (
+from tests.fakes.mixpanel.events import (
     GEO_FROM_REQUEST,
     TOKEN_REMOVED,
     Rules,
@@ -16,7 +16,7 @@ from tests.fakes.mixpanel_events import (
     is_verb,
     merged_ids,
 )
-from tests.fakes.mixpanel_profiles import (
+from tests.fakes.mixpanel.profiles import (
     GROUP_OPERATIONS,
     LAST_SEEN_TOUCHED,
     OPERATIONS,

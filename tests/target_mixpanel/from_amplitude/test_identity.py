@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Event, Fact
 
-from tests.fakes.mixpanel_events import Rules, accepted, merged_ids
-from tests.fakes.mixpanel_identity import Merge, OriginalPeople, SimplifiedPeople
+from tests.fakes.mixpanel.events import Rules, accepted, merged_ids
+from tests.fakes.mixpanel.identity import Merge, OriginalPeople, SimplifiedPeople
 from tests.pairs.any_record import thorough
 from tests.pairs.walk import (
     AT_10,

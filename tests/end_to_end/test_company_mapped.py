@@ -1,0 +1,142 @@
+"""A whole company's history through a mapping alone ends as its generator knows it must."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.destinations import MIXPANEL, POSTHOG
+from tests.end_to_end.company_mapped import (
+    INGESTED,
+    TOO_LARGE,
+    lines_of,
+    now_of,
+    walked,
+)
+from tests.fakes.company import Company
+from tests.fakes.http.exactly_once import assert_exactly_once
+
+SEEDS = (1, 2, 3)
+
+only_posthog = pytest.mark.parametrize("destination", [POSTHOG], ids=str, scope="module")
+only_mixpanel = pytest.mark.parametrize("destination", [MIXPANEL], ids=str, scope="module")
+
+
+@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
+def company(request) -> Company:
+    return Company(seed=request.param, events=3_000)
+
+
+@pytest.fixture(scope="module")
+def truth(destination, company):
+    return destination.truth(company)
+
+
+@pytest.fixture(scope="module")
+def result(destination, company, truth):
+    return walked(destination, lines_of(company, truth.dead), now_of(company))
+
+
+@pytest.fixture(scope="module")
+def ingested(destination, company, result):
+    return INGESTED[destination](result, company)
+
+
+def test_each_event_is_there_once(truth, ingested):
+    assert_exactly_once(ingested.ids, set(truth.events))
+
+
+def test_the_dead_are_those_that_must_be(truth, result):
+    dead = truth.dead.items()
+    assert result.dead == {uuid: reason for uuid, reason in dead if reason != TOO_LARGE}
+
+
+def test_each_owned_device_is_linked_once(truth, ingested):
+    assert ingested.links == Counter(truth.owners.keys())
+
+
+def test_each_device_belongs_to_its_owner(truth, ingested):
+    assert ingested.owners() == truth.owners
+
+
+def test_the_service_would_refuse_no_link(ingested):
+    assert ingested.refused == []
+
+
+def test_each_conflict_is_noted(truth, result):
+    assert len(result.conflicts) == len(truth.conflicts) > 0
+
+
+def test_nobody_is_missing_and_nobody_invented(ingested):
+    assert ingested.found == ingested.due
+
+
+def test_people_end_with_their_newest_properties(ingested):
+    for user, newest in ingested.newest.items():
+        stored = ingested.properties(user)
+        assert {name: stored.get(name) for name in newest} == newest
+
+
+def test_groups_end_with_their_newest_properties(ingested):
+    assert ingested.groups == ingested.due_groups
+
+
+# PostHog ------------------------------------------------------------------------------------
+
+
+@only_posthog
+def test_people_keep_the_attribution_they_came_with(truth, ingested):
+    for user in truth.users & truth.initial.keys():
+        stored, initial = ingested.properties(user), truth.initial[user]
+        assert {name: stored.get(f"${name}") for name in initial} == initial
+
+
+@only_posthog
+def test_sessions_are_neither_split_nor_joined(truth, ingested):
+    found = {body["properties"].get("$session_id") for body in ingested.events} - {None}
+    assert len(found) == len(truth.sessions)
+
+
+# Mixpanel -----------------------------------------------------------------------------------
+
+
+@only_mixpanel
+@pytest.mark.parametrize("order", ["backwards", "shuffled"])
+def test_owners_do_not_depend_on_what_arrives_first(truth, ingested, order):
+    assert ingested.owners(order) == truth.owners
+
+
+@only_mixpanel
+def test_each_event_has_its_name_its_time_and_its_person(truth, ingested):
+    whose = truth.whose
+    assert {
+        event.insert_id: (event.event, event.time, ingested.resolve(event))
+        for event in ingested.stored
+    } == {uuid: (sent.name, sent.time, whose[uuid]) for uuid, sent in truth.events.items()}
+
+
+@only_mixpanel
+def test_profiles_are_those_of_users_and_one_snapshot_of_each_is_sent(truth, ingested):
+    assert ingested.profiles == truth.profiles.keys()
+    waiting = [event for event in ingested.waiting.values() if event.endpoint == "/engage"]
+    sent = Counter((event.body["$distinct_id"], event.name) for event in waiting)
+    assert set(sent.values()) == {1}
+    assert {user for user, _ in sent} == truth.profiles.keys()
+
+
+@only_mixpanel
+def test_a_second_run_says_nothing_new_of_people_and_links_nobody_again(
+    destination, company, result, ingested
+):
+    lines = [line for hour in company.hours().values() for line in hour]
+    again = walked(destination, lines, now_of(company), result.known)
+    assert [event for event in again.events if event.deferred] == []
+    assert [event for event in again.events if event.merges or event.claims] == []
+    first = {event.body["properties"]["$insert_id"]: event.body for event in ingested.imported}
+    found = {
+        event.body["properties"]["$insert_id"]: event.body
+        for event in again.events
+        if event.endpoint == "/import"
+    }
+    assert {uuid: found[uuid] for uuid in first} == first

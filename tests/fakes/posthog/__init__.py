@@ -1,0 +1,231 @@
+"""A stand-in for PostHog: takes `/batch/` over HTTP, refuses and swallows what PostHog does.
+
+What a request gets is decided in `capture`, what becomes of persons and groups in `people`; the
+sources are named there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.http.arrivals import Arrivals
+from tests.fakes.http.server import Exchange, FakeServer, Reply
+from tests.fakes.posthog.capture import (
+    SENT_AT,
+    Captured,
+    Refusal,
+    Request,
+    read_request,
+)
+from tests.fakes.posthog.people import MERGES, People, Person, RefusedMerge
+from tests.fakes.posthog.times import normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+__all__ = ["Batch", "FakePostHog", "Person", "RefusedMerge", "normalised"]
+
+UNKNOWN_KEY = "unknown key"
+NO_PERSONS = "invalid_event_when_process_person_profile_is_false"
+BAD_GROUP_SET = "$group_set is no object"
+DIVERTED = ("$performance_event", "$exception", "$$heatmap", "$$client_ingestion_warning")
+"""Names that never become events: dropped, or taken by another pipeline of PostHog."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One request that reached the service.
+
+    Attributes:
+        request: Number of its exchange in the journal.
+        events: How many it held; 0 if it could not be read.
+        bytes: Size of its JSON, decompressed; of the body, if it could not be read.
+        status: What it was answered.
+    """
+
+    request: int
+    events: int
+    bytes: int
+    status: int
+    historical: bool
+    sent_at: bool
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    captured: Captured
+    request: int
+    historical: bool
+
+    def as_stored(self) -> dict[str, Any]:
+        captured = self.captured
+        return {
+            "uuid": captured.uuid,
+            "event": captured.event,
+            "distinct_id": captured.distinct_id,
+            "timestamp": captured.timestamp,
+            "properties": captured.properties(),
+            "request": self.request,
+            "historical": self.historical,
+        }
+
+
+class FakePostHog(FakeServer):
+    """PostHog's capture, v0, and what its ingestion makes of the events.
+
+    Args:
+        known_keys: Project keys that exist; None: every key of a possible shape does. Events of an
+            unknown key are answered 200 and not stored, as PostHog does.
+        enforce_keys: Answer 401 to an unknown key instead (TOKEN_VALIDATION_MODE=enforce).
+        now: The server's clock.
+        keep_bodies: See `FakeServer`.
+
+    Attributes:
+        batches: Every request that reached the service, refused ones too.
+        swallowed: Events that were answered 200 and are nowhere, by reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        known_keys: Collection[str] | None = None,
+        enforce_keys: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        keep_bodies: bool = False,
+    ) -> None:
+        super().__init__(keep_bodies=keep_bodies)
+        self.known_keys = known_keys
+        self.enforce_keys = enforce_keys
+        self.now = now
+        self.batches: list[Batch] = []
+        self.swallowed: Counter[str] = Counter()
+        self._packed: list[_Arrival] = []
+        self._people = People()
+        self._applied = 0
+
+    # What arrived ---------------------------------------------------------------------------
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """Every accepted event in order of arrival, duplicates too.
+
+        Each is a dict: uuid, event, distinct_id, timestamp (as `normalised` writes it), properties,
+        request (number of the exchange), historical.
+        """
+        return Arrivals(self._packed)
+
+    def stored(self) -> Arrivals:
+        """Events after deduplication: same uuid, event, timestamp and distinct_id, the last wins.
+
+        So ClickHouse does when it merges (PostHog docs, "Events").
+        """
+        last: dict[tuple[str, str, str, str], _Arrival] = {}
+        for arrival in list(self._packed):
+            kept = arrival.captured
+            last[kept.uuid, kept.event, kept.timestamp, kept.distinct_id] = arrival
+        return Arrivals(list(last.values()))
+
+    def people(self) -> list[Person]:
+        """Person profiles as they stand after all that arrived."""
+        return self._ingested().persons()
+
+    def person(self, distinct_id: str) -> Person | None:
+        """The profile an id belongs to, if it has one."""
+        return self._ingested().by_id.get(distinct_id)
+
+    @property
+    def refused_merges(self) -> list[RefusedMerge]:
+        """Merges that were asked for and refused, in order of arrival."""
+        return self._ingested().refused_merges
+
+    def groups(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """(type, key) -> properties."""
+        return self._ingested().groups
+
+    @property
+    def group_types(self) -> list[str]:
+        """The group types of the project, at most five, in order of arrival."""
+        return self._ingested().group_types
+
+    def _ingested(self) -> People:
+        with self._changed:
+            for arrival in self._packed[self._applied :]:
+                kept = arrival.captured
+                self._people.apply(kept.uuid, kept.event, kept.distinct_id, kept.properties())
+            self._applied = len(self._packed)
+            return self._people
+
+    # Requests -------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer one request as capture does."""
+        if exchange.path not in ("/batch", "/batch/"):
+            return Reply(404, b"")
+        if exchange.method != "POST":
+            return Reply(405, b"")
+        try:
+            request = read_request(body, exchange.headers, exchange.query, self.now())
+        except Refusal as refusal:
+            self._enter(exchange, refusal.status, len(body))
+            return Reply(refusal.status, refusal.text.encode())
+        exchange.notes |= request.notes
+        return self._take(exchange, request)
+
+    def _take(self, exchange: Exchange, request: Request) -> Reply:
+        reply = Reply(200, b'{"status":"Ok"}', {"Content-Type": "application/json"})
+        known = self.known_keys is None or request.token in self.known_keys
+        with self._changed:
+            if known:
+                reply = self._store(exchange, request) or reply
+            elif self.enforce_keys:
+                reply = Reply(401, b"API key is not valid: unknown")
+            else:
+                self.swallowed[UNKNOWN_KEY] += len(request.events)
+            self._enter(exchange, reply.status, request.size, request)
+        return reply
+
+    def _store(self, exchange: Exchange, request: Request) -> Reply | None:
+        """Store the events in order up to the first that is too big; those before it stay."""
+        for captured in request.events:
+            if captured.is_too_big():
+                return Reply(413, f"maximum event size exceeded: {len(captured.data)}".encode())
+            reason = _swallowed_because(captured)
+            if reason:
+                self.swallowed[reason] += 1
+            else:
+                self._packed.append(_Arrival(captured, exchange.number, request.historical))
+        return None
+
+    def _enter(
+        self, exchange: Exchange, status: int, size: int, request: Request | None = None
+    ) -> None:
+        batch = Batch(
+            request=exchange.number,
+            events=len(request.events) if request else 0,
+            bytes=size,
+            status=status,
+            historical=request.historical if request else False,
+            sent_at=SENT_AT in exchange.notes,
+        )
+        with self._changed:
+            self.batches.append(batch)
+
+
+def _swallowed_because(captured: Captured) -> str | None:
+    """Say why an event that was answered 200 never shows up; None if it does.
+
+    Sources: PostHog repository, normalize-process-person-flag-step.ts; PostHog docs, "Ingestion
+    warnings".
+    """
+    if captured.event in DIVERTED:
+        return captured.event
+    if captured.event in MERGES or captured.event == "$groupidentify":
+        properties = captured.properties()
+        if properties.get("$process_person_profile") is False:
+            return NO_PERSONS
+        if not isinstance(properties.get("$group_set"), (dict, type(None))):
+            return BAD_GROUP_SET
+    return None

@@ -1,0 +1,124 @@
+"""Settings of each destination that will do, and those that will not, each with its sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.destinations import MIXPANEL, POSTHOG, Destination
+
+Settings = dict[str, Any]
+
+KEY = {"api_key": "phc_0123456789"}
+TOKEN = {"project_token": "token-0123456789"}
+ACCOUNT = {
+    "project_id": "2195193",
+    "service_account_username": "importer.mp-service-account",
+    "service_account_secret": "secret-0123456789",
+}
+NO_UPDATES = {"profiles": False, "groups": False}
+TABLE = {"lookup_table": "1a2b"}
+NEVER_QUOTED = ("phx_personal", "token-0123456789", "secret-0123456789", "1234567")
+
+RIGHT: dict[Destination, list[Settings]] = {
+    POSTHOG: [
+        KEY,
+        {**KEY, "host": "https://eu.i.posthog.com"},
+        {**KEY, "group_types": list("abcde")},
+        {**KEY, "streams": {"people": {"person": "id"}}},
+        {"dry_run": True},
+    ],
+    MIXPANEL: [
+        TOKEN,
+        {**TOKEN, **ACCOUNT},
+        {**ACCOUNT, **NO_UPDATES},
+        {**TOKEN, **ACCOUNT, "project_id": 2195193},
+        {**TOKEN, "project_id": "2195193"},
+        {"dry_run": True},
+        {"dry_run": True, "streams": {"songs": TABLE}},
+        {**TOKEN, **ACCOUNT, "streams": {"songs": TABLE, "hits": {"lookup_table": "3c4d"}}},
+        {**TOKEN, "base_url": ""},
+    ],
+}
+
+WRONG: dict[Destination, list[tuple[Settings, str]]] = {
+    POSTHOG: [
+        ({"api_key": ""}, "Set `api_key`"),
+        ({"api_key": "phx_personal"}, "personal key"),
+        ({"api_key": 1234567}, "`api_key` must be a text"),
+        ({**KEY, "host": "us.i.posthog.com"}, "host must be an address such as"),
+        (
+            {**KEY, "link_identities": "merge"},
+            "'merge' is not one of ['alias', 'identify', 'none']",
+        ),
+        ({**KEY, "max_in_flite": 3}, "'max_in_flite' was unexpected"),
+        ({**KEY, "group_types": list("abcdef")}, "`group_types` names 6 types"),
+        (
+            {**KEY, "streams": {"orders": {"event": "Ordered"}}},
+            "`orders` lacks `distinct_id`, `timestamp`",
+        ),
+        ({**KEY, "streams": {"orders": {"person": "id", "key": "x"}}}, "has the unknown `key`"),
+    ],
+    MIXPANEL: [
+        ({}, "Set `project_token`, the token of the Mixpanel project"),
+        ({"project_token": "  "}, "Set `project_token`, the token of the Mixpanel project"),
+        (NO_UPDATES, "Set `project_token`, the token of the Mixpanel project"),
+        (ACCOUNT, "profiles and groups need it even with a service account"),
+        ({**ACCOUNT, "profiles": False}, "profiles and groups need it even with a service account"),
+        ({**TOKEN, "service_account_username": "importer"}, "set all three, or none"),
+        ({**TOKEN, "service_account_secret": "secret-0123456789"}, "set all three, or none"),
+        ({**TOKEN, **ACCOUNT, "project_id": " "}, "set all three, or none"),
+        ({**TOKEN, "base_url": "api.mixpanel.com"}, "base_url must be an address such as"),
+        ({**TOKEN, "base_url": "http://[::1"}, "base_url must be an address such as"),
+        ({**TOKEN, "region": "de"}, "'de' is not one of ['us', 'eu', 'in'"),
+        ({**TOKEN, "identity_merge": "old"}, "'old' is not one of ['simplified', 'original'"),
+        ({**TOKEN, "retention_years": 0}, "less than the minimum of 1"),
+        ({**TOKEN, "max_batch_events": 2_001}, "greater than the maximum of 2000"),
+        ({**TOKEN, "max_batch_bytes": 10 * 1024 * 1024}, "greater than the maximum of"),
+        ({**TOKEN, "max_in_flight": 0}, "less than the minimum of 1"),
+        ({**TOKEN, "max_events_per_second": -1}, "less than the minimum of 0"),
+        ({**TOKEN, "proyect_id": "1"}, "'proyect_id' was unexpected"),
+        ({"project_token": 1234567}, "`project_token` must be a text"),
+        ({**TOKEN, "service_account_secret": 1234567}, "`service_account_secret` must be a text"),
+        ({**TOKEN, "group_keys": {"company": "distinct_id"}}, "which is no group key in Mixpanel"),
+        ({**TOKEN, "rename_events": {"a": "$identify"}}, "which is no event for Mixpanel"),
+        ({**TOKEN, "streams": {"orders": {"evnt": "x"}}}, "neither an Amplitude export nor"),
+        ({**TOKEN, "streams": {"orders": {"event": "x"}}}, "lacks `distinct_id`, `timestamp`"),
+        ({**TOKEN, "streams": {"songs": {"lookup_table": "a/b"}}}, "{lookup_table: <id>} alone"),
+        ({**TOKEN, "streams": {"songs": TABLE}}, "Stream 'songs' replaces a lookup table"),
+        ({**TOKEN, "streams": {"songs": TABLE, "hits": TABLE}}, "name the same lookup table 1a2b"),
+    ],
+}
+
+AT_THE_START: list[tuple[Settings, str]] = [
+    ({"ledger_url": "ledger.sqlite3"}, "ledger_url must be a SQLite or PostgreSQL address"),
+]
+"""What a run finds when it opens, whatever the destination."""
+
+DEFAULTS: dict[Destination, Settings] = {
+    POSTHOG: {},
+    MIXPANEL: {
+        "max_events_per_second": 30_000,
+        "max_in_flight": 12,
+        "retention_years": 2,
+        "max_batch_events": 2_000,
+    },
+}
+"""What the service asks of importers (sources: the descriptions of these settings)."""
+
+OF_ALL = frozenset(
+    {"streams", "max_in_flight", "max_batch_events", "max_batch_bytes", "max_retries",
+     "ledger_url", "dead_letter_path", "report_path", "dry_run", "output_path",
+     "include_events", "exclude_events", "rename_events"}
+)  # fmt: skip
+DOCUMENTED: dict[Destination, set[str]] = {
+    POSTHOG: {"api_key", "host", "link_identities", "group_types"},
+    MIXPANEL: {
+        "project_token", "project_id", "service_account_username", "service_account_secret",
+        "region", "base_url", "identity_merge", "user_properties_on_events", "profiles", "groups",
+        "group_keys", "geolocate_ip", "retention_years", "skip_expired", "max_events_per_second",
+    },
+}  # fmt: skip
+SECRET: dict[Destination, set[str]] = {
+    POSTHOG: {"api_key", "ledger_url"},
+    MIXPANEL: {"project_token", "service_account_secret", "ledger_url"},
+}
