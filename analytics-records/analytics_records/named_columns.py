@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from singer_delivery.mapping.ids import IdRules
-from singer_delivery.mapping.news import is_news
+from singer_delivery.mapping.newer import is_newer
 from singer_delivery.mapping.records import is_of_singer, put_aside
 from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import (
@@ -170,20 +170,20 @@ def at(when: Moment | None) -> int:
     return when.at if when is not None else 0
 
 
-def no_news(facts: Facts, fact: Fact, when: Moment | None, renewed: list[Fact]) -> str | None:
-    """Return why a row is no news, "unchanged" or "superseded"; None when it is.
+def not_newer(facts: Facts, fact: Fact, when: Moment | None, renewed: list[Fact]) -> str | None:
+    """Return why a row is not sent, "unchanged" or "superseded"; None when it is newer.
 
     Args:
         facts: of the past.
         fact: that the row was sent.
-        when: its time; without one every other content is news.
+        when: its time; without one all other content is newer.
         renewed: gets the fact when it says again what was sent.
     """
     last = facts.recall(fact.kind, fact.name)
     is_same = last is not None and last.value == fact.value
     if when is None:
         return "unchanged" if is_same else None
-    if is_news(last, fact, renewed):
+    if is_newer(last, fact, renewed):
         return None
     return "unchanged" if is_same else "superseded"
 

@@ -100,7 +100,7 @@ class Mixpanel:
         facts: Facts,
         effects: Effects,
     ) -> None:
-        """Decide what is sent of a record, and of its person and groups where that is news."""
+        """Decide what is sent of a record, and of its person and groups where that is newer."""
         no_person = self._decide_person(it, seen, facts, effects)
         no_group = "groups: false"
         if self._settings.groups:

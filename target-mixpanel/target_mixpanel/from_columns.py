@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from analytics_records.named_columns import PlainStream, no_news
+from analytics_records.named_columns import PlainStream, not_newer
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.records import check_keys
 from singer_delivery.mapping.values import Moment
@@ -160,7 +160,7 @@ class FromColumns:
         facts: Facts,
         effects: Effects,
     ) -> RowDecision:
-        skipped = no_news(facts, fact, moment, effects.renewed)
+        skipped = not_newer(facts, fact, moment, effects.renewed)
         if skipped is None and not self._stream.others(record):
             skipped = NOTHING
         if skipped is not None:

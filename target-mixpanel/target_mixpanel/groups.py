@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from singer_delivery.mapping.memory import Memory
-from singer_delivery.mapping.news import news
+from singer_delivery.mapping.newer import newer
 from singer_delivery.mapping.observation import Groups, Keys, Snapshot
 from singer_delivery.mapping.pair import Source
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
@@ -95,7 +95,7 @@ class GroupProfiles:
         for number, snapshot in enumerate(groups.snapshots):
             if not snapshot.properties:
                 continue
-            fact = news(facts, "group", snapshot.name, snapshot.digest, it.at, effects.renewed)
+            fact = newer(facts, "group", snapshot.name, snapshot.digest, it.at, effects.renewed)
             if fact is None:
                 reason = SUPERSEDED
             elif self._changes_something(snapshot, effects.notes):

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 from singer_delivery.mapping.changes import Changes
-from singer_delivery.mapping.news import news
+from singer_delivery.mapping.newer import newer
 from singer_delivery.mapping.observation import State
 from singer_delivery.mapping.pair import PairDecision, Source
 from singer_delivery.mapping.records import put_aside
@@ -33,7 +33,7 @@ NOTHING, SUPERSEDED = "nothing to set", "superseded"
 
 
 class MixpanelDecision(PairDecision, array_like=True, gc=False):
-    """What is decided of a record; an update is sent only when it is news.
+    """What is decided of a record; an update is sent only when it is newer.
 
     Attributes:
         sends_event: whether an event is sent.
@@ -174,7 +174,7 @@ class People:
             return "no user"
         if not state.digest:
             return NOTHING
-        fact = news(facts, "person", user, state.digest, it.at, effects.renewed)
+        fact = newer(facts, "person", user, state.digest, it.at, effects.renewed)
         if fact is None:
             return SUPERSEDED
         notes: list[Note] = []
@@ -203,7 +203,7 @@ class People:
             effects.kept.append(fact)
         if change.set_once:
             value = digest(change.set_once)
-            once = news(facts, "initial", fact.name, value, it.at, effects.renewed)
+            once = newer(facts, "initial", fact.name, value, it.at, effects.renewed)
             if once is not None:
                 it.first = value
                 effects.kept.append(once)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from analytics_records.named_columns import PlainStream, at, no_news
+from analytics_records.named_columns import PlainStream, at, not_newer
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.records import check_keys
 from singer_delivery.mapping.values import digest, stable_uuid
@@ -96,7 +96,7 @@ class FromColumns:
         if self._settings.person_properties == "none":
             return Decision(person=person, skipped="person_properties: none", sends=False)
         fact = stream.person_fact(person, dict(stream.others(record)), when)
-        return _decision(person, fact, no_news(facts, fact, when, effects.renewed), effects)
+        return _decision(person, fact, not_newer(facts, fact, when, effects.renewed), effects)
 
     def _decide_group(self, record: Record, facts: Facts, effects: Effects) -> Decision:
         stream = self._stream
@@ -108,7 +108,7 @@ class FromColumns:
             return Decision(skipped=linked.notes[0].name, sends=False)
         fact = stream.group_fact(group, dict(stream.others(record)), when)
         decision = _decision(
-            order_of(group), fact, no_news(facts, fact, when, effects.renewed), effects
+            order_of(group), fact, not_newer(facts, fact, when, effects.renewed), effects
         )
         if decision.sends:
             effects.claims += linked.claims
@@ -152,7 +152,7 @@ class FromColumns:
 
 
 def _decision(person: str, fact: Fact, none: str | None, effects: Effects) -> Decision:
-    """Return the decision of an update, which is news unless there is a reason why it is none."""
+    """Return the decision of an update, which is sent unless there is a reason against it."""
     if none is not None:
         return Decision(person=person, skipped=none, sends=False)
     effects.facts.append(fact)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from singer_delivery.mapping.changes import Changes
-from singer_delivery.mapping.news import news
+from singer_delivery.mapping.newer import newer
 from singer_delivery.mapping.observation import Groups, Snapshot
 from singer_delivery.mapping.pair import PairDecision
 from singer_delivery.mapping.values import Moment, stable_uuid
@@ -71,7 +71,7 @@ class GroupDecision(PairDecision, array_like=True, gc=False):
 
     Attributes:
         linked: the group types that are linked; None for all that the record names.
-        updated: which of its snapshots are news, by their place.
+        updated: which of its snapshots are sent, by their place.
     """
 
     linked: tuple[str, ...] | None = None
@@ -96,7 +96,7 @@ def decide(
     updated: list[int] = []
     for number, snapshot in enumerate(groups.snapshots):
         if snapshot.group[0] in linked.types:
-            fact = news(facts, "group", snapshot.name, snapshot.digest, it.at, effects.renewed)
+            fact = newer(facts, "group", snapshot.name, snapshot.digest, it.at, effects.renewed)
             if fact is not None:
                 updated.append(number)
                 effects.facts.append(fact)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from singer_delivery.mapping.changes import Changes
-from singer_delivery.mapping.news import news
+from singer_delivery.mapping.newer import newer
 from singer_delivery.mapping.observation import State
 from singer_delivery.mapping.pair import PairDecision
 from singer_delivery.model import Effects, Fact, Facts, Note
@@ -57,8 +57,8 @@ def is_profileless(it: PairDecision, settings: MappingSettings) -> bool:
 
 
 def _newer(it: PairDecision, state: State, facts: Facts, effects: Effects) -> Fact | None:
-    """Return the fact to remember if the state of the person is news, else None."""
-    fact = news(facts, "person", it.person, state.digest, it.at, effects.renewed)
+    """Return the fact to remember if the state of the person is newer, else None."""
+    fact = newer(facts, "person", it.person, state.digest, it.at, effects.renewed)
     if fact is None:
         return None
     before = inherited(it, facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from analytics_records.named_columns import PlainStream, no_news
+from analytics_records.named_columns import PlainStream, not_newer
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.values import Moment, stable_uuid
 from singer_delivery.model import Fact, Unmappable
@@ -138,5 +138,5 @@ def test_only_what_changed_and_is_newer_is_news(
     moment = None if when is None else Moment(when, "")
     fact = Fact("person", "u1", value, when or 0)
     again: list[Fact] = []
-    assert no_news(known, fact, moment, again) == skipped
+    assert not_newer(known, fact, moment, again) == skipped
     assert again == ([fact] if renewed else [])

@@ -47,7 +47,7 @@ PROFILES = (
     Row("$set (/groups)",            of_reading("group_properties", "groups"),
                                                                     groups.properties_by_group),
 )
-"""What is sent of people and groups, when it is news: see `people.py` and `groups.py`."""
+"""What is sent of people and groups, when it is newer: see `people.py` and `groups.py`."""
 
 PROPERTIES = (
     # Who

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from singer_delivery.model import Fact, Facts
 
 
-def news(
+def newer(
     facts: Facts,
     kind: str,
     name: str,
@@ -19,7 +19,7 @@ def news(
     at: int,
     renewed: list[Fact],
 ) -> Fact | None:
-    """Return the fact to remember if content of this digest and time is news, else None.
+    """Return the fact to remember if content of this digest and time is to be sent, else None.
 
     Args:
         facts: of the past.
@@ -30,13 +30,13 @@ def news(
         renewed: gets the fact when it says again what was sent.
     """
     last = facts.recall(kind, name)
-    if last is not None and at < last.at:  # old, whatever it says: as `is_news` has it
+    if last is not None and at < last.at:  # old, whatever it says: as `is_newer` has it
         return None
     fact = Fact(kind, name, value if isinstance(value, str) else value(), at)
-    return fact if is_news(last, fact, renewed) else None
+    return fact if is_newer(last, fact, renewed) else None
 
 
-def is_news(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
+def is_newer(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
     """Tell whether content of this time is to be sent, after what was sent last.
 
     It is when it differs and is newer. When it is newer and the same, it only renews the last:

@@ -1,4 +1,4 @@
-"""What holds for every source: ids, names, and what counts as news."""
+"""What holds for every source: ids, names, and what counts as newer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from singer_delivery.mapping.ids import IdRules, known_id
-from singer_delivery.mapping.news import is_news
+from singer_delivery.mapping.newer import is_newer
 from singer_delivery.mapping.records import harmless_name, is_of_singer, put_aside
 from singer_delivery.model import Fact, Note
 
@@ -59,7 +59,7 @@ def test_news_is_what_is_newer_and_different(
     last: tuple | None, new: tuple, is_told: object, is_renewed: object
 ) -> None:
     renewed: list[Fact] = []
-    assert is_news(fact(*last) if last else None, fact(*new), renewed) == is_told
+    assert is_newer(fact(*last) if last else None, fact(*new), renewed) == is_told
     assert renewed == ([fact(*new)] if is_renewed else [])
 
 
@@ -67,7 +67,7 @@ def last_told(facts: tuple[Fact, ...]) -> Fact | None:
     told = None
     for each in facts:
         renewed: list[Fact] = []
-        if is_news(told, each, renewed) or renewed:
+        if is_newer(told, each, renewed) or renewed:
             told = each
     return told
 
