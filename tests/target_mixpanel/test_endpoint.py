@@ -32,8 +32,6 @@ from tests.fakes.http.server import DropConnection, LoseReply, TruncateBody
 from tests.fakes.http.server import Reply as Answer
 from tests.fakes.mixpanel import FORBIDDEN, RATE_LIMITED, UNAUTHORIZED, FakeMixpanel, too_large
 from tests.fakes.mixpanel.events import GEO_FROM_REQUEST
-from tests.fakes.http.server import DropConnection, LoseReply, TruncateBody
-from tests.fakes.http.server import Reply as Answer
 from tests.target_mixpanel.sending import body_of, request_of
 
 LIMITS = Limits(2_000, 10 * 1024 * 1024)

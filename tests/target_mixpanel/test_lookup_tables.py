@@ -30,7 +30,6 @@ from target_mixpanel.streams import Streams, table_ids
 from tests.fakes.http.server import DropConnection, LoseReply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 from tests.fakes.mixpanel.lookup import CALLS_LIMIT
-from tests.fakes.http.server import DropConnection, LoseReply
 from tests.target_mixpanel.sending import request_of
 
 TABLE = "1a2b3c4d-0000-4000-8000-00000000000a"

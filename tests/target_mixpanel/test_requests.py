@@ -20,7 +20,6 @@ from target_mixpanel.endpoint import MAX_BYTES, MAX_EVENTS, ImportEndpoint, Prof
 
 from tests.fakes.http.server import LoseReply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
-from tests.fakes.http.server import LoseReply
 from tests.target_mixpanel.sending import body_of
 
 TIME_MS = 1_709_294_400_123

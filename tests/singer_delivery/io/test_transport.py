@@ -12,7 +12,14 @@ import pytest
 from singer_delivery.endpoint import Request
 from singer_delivery.io.transport import Transport
 
-from tests.fakes.http.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
+from tests.fakes.http.server import (
+    DropConnection,
+    Exchange,
+    FakeServer,
+    Hold,
+    LoseReply,
+    TruncateBody,
+)
 from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.threads import within
 
