@@ -10,15 +10,15 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from singer_delivery.mapping.cleaning import clean, readable
-from singer_delivery.model import Event, Fact, Unmappable
-from target_mixpanel.mappings import amplitude as to_mixpanel
-from target_mixpanel.mappings.settings import MappingSettings as MixpanelSettings
-from target_posthog.mappings import amplitude as to_posthog
-from target_posthog.mappings.settings import MappingSettings as PostHogSettings
+from singer_delivery.model import Fact, RecordMapping, Unmappable
+from target_mixpanel import from_amplitude as to_mixpanel
+from target_mixpanel.hot_ids import HotIds
+from target_mixpanel.settings import MappingSettings as MixpanelSettings
+from target_posthog import from_amplitude as to_posthog
+from target_posthog.settings import MappingSettings as PostHogSettings
 
 from tests.destinations import MIXPANEL, POSTHOG, Destination
 from tests.fakes.mixpanel.events import Accepted, Rules, accepted
@@ -31,9 +31,10 @@ from tests.fakes.mixpanel.profiles import (
     judged_updates,
 )
 from tests.fakes.posthog.people import People
+from tests.pairs.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tests.fakes.company import Company
 
@@ -42,57 +43,74 @@ TOO_LARGE = "event_too_large"  # the endpoint's to find, not the mapping's
 # How a mapping is called (internals of the pipeline) ----------------------------------------
 
 
-class Remembered(dict[tuple[str, str], Fact]):
-    """Knows every fact as soon as it is said, as if all that was mapped had arrived at once."""
+class Sent(NamedTuple):
+    """An event, whose order it keeps, and what is decided with it."""
 
-    def recall(self, kind: str, name: str) -> Fact | None:
-        return self.get((kind, name))
+    endpoint: str
+    kind: str
+    name: str
+    at: int | None
+    body: dict[str, Any]
+    deferred: bool
+    person: str
+    merges: str | None
+    claims: Sequence[Fact]
 
 
 @dataclass
 class Walked:
     """What became of all lines."""
 
-    known: Remembered = field(default_factory=Remembered)
-    events: list[Event] = field(default_factory=list)
+    walk: Walk
+    events: list[Sent] = field(default_factory=list)
     dead: dict[str, str] = field(default_factory=dict)
     conflicts: set[str | None] = field(default_factory=set)
 
-    def take(self, mapping: Callable[..., Any], record: Mapping[str, Any], uuid: str) -> None:
+    def take(self, line: bytes) -> None:
         try:
-            mapped = mapping(record, self.known)
+            found = self.walk.walks_line(line)
         except Unmappable as error:
-            self.dead[uuid] = error.reason
+            self.dead[orjson.loads(line)["uuid"]] = error.reason
             return
-        notes = (note for note in mapped.notes if note.name == "identity_conflict")
+        self.walk.known.learn(found.effects)
+        notes = (note for note in found.notes if note.name == "identity_conflict")
         self.conflicts.update(note.example for note in notes)
-        self.known.update({fact[:2]: fact for fact in mapped.renewed})
-        for event in mapped.events:
-            self.known.update({fact[:2]: fact for fact in (*event.claims, *event.facts)})
-            self.events.append(event)
+        merges, claims = found.merges, found.effects.claims
+        for of in found.events:
+            order = found.order_of(of)
+            self.events.append(
+                Sent(
+                    of.endpoint,
+                    of.kind,
+                    of.name,
+                    of.at,
+                    of.body,
+                    of.deferred,
+                    order,
+                    merges,
+                    claims,
+                )
+            )
+            merges, claims = None, []  # the first event brings them
 
 
-def _to_posthog(_now: int) -> tuple[Callable[..., Any], Callable[[bytes], Any]]:
-    mapping = to_posthog.AmplitudeMapping(PostHogSettings(version="1"))
-    return mapping, lambda line: clean(orjson.loads(line), line, "PostHog")
-
-
-def _to_mixpanel(now: int) -> tuple[Callable[..., Any], Callable[[bytes], Any]]:
-    mapping = to_mixpanel.AmplitudeMapping(MixpanelSettings(now=now, version="1"))
-    return mapping, lambda line: readable(orjson.loads(line), "Mixpanel")
-
-
-MAPPINGS = {POSTHOG: _to_posthog, MIXPANEL: _to_mixpanel}
+MAPPINGS: dict[Destination, Callable[[int], RecordMapping]] = {
+    POSTHOG: lambda _now: to_posthog.FromAmplitude(PostHogSettings(version="1")),
+    MIXPANEL: lambda now: to_mixpanel.FromAmplitude(
+        MixpanelSettings(now=now, version="1"), HotIds()
+    ),
+}
 
 
 def walked(
-    destination: Destination, lines: Iterable[bytes], now: int, known: Remembered | None = None
+    destination: Destination, lines: Iterable[bytes], now: int, before: Walked | None = None
 ) -> Walked:
-    """Map lines in their order; `known` is what a run before remembered."""
-    mapping, read = MAPPINGS[destination](now)
-    result = Walked(Remembered(known or {}))
+    """Walk lines in their order; `before` is a run whose facts are remembered."""
+    result = Walked(Walk(lambda: MAPPINGS[destination](now)))
+    if before is not None:
+        result.walk.known.facts.update(before.walk.known.facts)
     for line in lines:
-        result.take(mapping, read(line), orjson.loads(line)["uuid"])
+        result.take(line)
     return result
 
 
@@ -167,7 +185,7 @@ class AtPostHog(Ingested):
         return {link["properties"]["alias"]: link["distinct_id"] for link in self._links}
 
 
-def _people(events: Iterable[Event]) -> People:
+def _people(events: Iterable[Sent]) -> People:
     people = People()
     for event in events:
         body = event.body
@@ -229,9 +247,9 @@ class AtMixpanel(Ingested):
         return profiles
 
 
-def _newest_of_each(events: Iterable[Event]) -> dict[tuple[str, str], Event]:
+def _newest_of_each(events: Iterable[Sent]) -> dict[tuple[str, str], Sent]:
     """Return the newest update of each profile, as the ledger keeps it until the end of a run."""
-    waiting: dict[tuple[str, str], Event] = {}
+    waiting: dict[tuple[str, str], Sent] = {}
     for event in events:
         place = event.endpoint, event.person
         if place not in waiting or waiting[place].at <= event.at:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from singer_delivery.io.transport import Transport
-from singer_delivery.ledger.facts import Ledger
+from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.pipeline.dead_letters import DeadLetters
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.sdk.target import DeliveryTarget
@@ -39,26 +39,27 @@ class Step:
 
 
 STEPS = {
-    "claims": Step(Ledger, "save_claims", lambda ledger: bool(ledger._claims)),
+    "claims": Step(Ledger, "save_claims", lambda ledger: bool(ledger._facts._claims)),
     "request": Step(Transport, "send"),
-    "reply": Step(Outcomes, "decided"),
+    "reply": Step(Outcomes, "delivered"),
     "dead letters": Step(DeadLetters, "flush", lambda letters: letters._file is not None),
-    "ledger": Step(Ledger, "save", lambda ledger: bool(ledger._confirmed)),
+    "ledger": Step(Ledger, "save", lambda ledger: ledger._facts.to_save > 0),
     "state": Step(DeliveryTarget, "give_back"),
     # Of updates that wait for the end of the run:
-    "kept": Step(Ledger, "save", lambda ledger: bool(ledger._updates)),
+    "kept": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._updates)),
     "sent": Step(Transport, "send", lambda _, request: "/engage" in request.url),
-    "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._sent)),
+    "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._sent)),
 }
 
 
 def write_executable(path: Path, target: str, step: str, when: str, number: int) -> str:
     """Write an executable that is `target` until it dies; return its path."""
+    # A process that maps runs the script again, under another name.
     path.write_text(
         f"#!{sys.executable}\n"
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         "from tests.end_to_end.killed_at import run\n"
-        f"run({target!r}, {step!r}, {when!r}, {number})\n"
+        f"if __name__ == '__main__': run({target!r}, {step!r}, {when!r}, {number})\n"
     )
     path.chmod(0o700)
     return str(path)

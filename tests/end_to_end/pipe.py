@@ -17,10 +17,10 @@ from tests.fakes.company import Company
 BIN = Path(sys.executable).parent
 TIMEOUT = 120.0
 
-MAPPED_HERE: dict[str, Any] = {"map_ahead": False}
+MAPPED_HERE: dict[str, Any] = {"processes": 0}
 """The setting by which the target maps records in its own process."""
 
-MAPPED_ELSEWHERE: dict[str, Any] = {"map_ahead": True}
+MAPPED_ELSEWHERE: dict[str, Any] = {"processes": 1}
 """The setting by which one other process maps records, from the first of them."""
 
 

@@ -14,13 +14,15 @@ import orjson
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.model import RecordMapping
 from singer_delivery.pipeline.run import Run
-from singer_delivery.pipeline.run_settings import RunSettings
-from target_mixpanel import endpoints as mixpanel_endpoints
-from target_mixpanel.mappings import amplitude as mixpanel_amplitude
-from target_mixpanel.mappings.settings import MappingSettings as MixpanelSettings
-from target_posthog import endpoints as posthog_endpoints
-from target_posthog.mappings import amplitude as posthog_amplitude
-from target_posthog.mappings.settings import MappingSettings as PostHogSettings
+from singer_delivery.pipeline.settings import RunSettings
+from target_mixpanel import account as mixpanel_account
+from target_mixpanel import endpoint as mixpanel_endpoint
+from target_mixpanel import from_amplitude as to_mixpanel
+from target_mixpanel.hot_ids import HotIds
+from target_mixpanel.settings import MappingSettings as MixpanelSettings
+from target_posthog import endpoint as posthog_endpoint
+from target_posthog import from_amplitude as to_posthog
+from target_posthog.settings import MappingSettings as PostHogSettings
 
 from tests.destinations import MIXPANEL, POSTHOG, Destination
 from tests.end_to_end.moods import Record
@@ -32,23 +34,23 @@ NOW = 1_780_000_000_000_000  # May 2026, in microseconds
 
 
 def posthog_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping]:
-    endpoint = posthog_endpoints.BatchEndpoint(
+    endpoint = posthog_endpoint.BatchEndpoint(
         fake.url, "phc_order", historical_migration=True, limits=Limits(3, 100_000)
     )
-    mapping = posthog_amplitude.AmplitudeMapping(PostHogSettings(version="1"))
-    return {posthog_endpoints.BATCH: endpoint}, mapping
+    mapping = to_posthog.FromAmplitude(PostHogSettings(version="1"))
+    return {posthog_endpoint.BATCH: endpoint}, mapping
 
 
 def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMapping]:
-    at = mixpanel_endpoints
+    at = mixpanel_endpoint
     of = fake.credentials
-    account = at.Account(fake.url, of.token, of.project_id, of.username, of.secret)
+    account = mixpanel_account.Account(fake.url, of.token, of.project_id, of.username, of.secret)
     whole: dict[str, Endpoint] = {
         at.IMPORT: at.ImportEndpoint(account, Limits(3, 100_000)),
         at.ENGAGE: at.ProfileEndpoint(at.ENGAGE, account),
         at.GROUPS: at.ProfileEndpoint(at.GROUPS, account),
     }
-    return whole, mixpanel_amplitude.AmplitudeMapping(MixpanelSettings(now=NOW, version="1"))
+    return whole, to_mixpanel.FromAmplitude(MixpanelSettings(now=NOW, version="1"), HotIds())
 
 
 PARTS: dict[Destination, Callable[[Any], tuple[dict[str, Endpoint], RecordMapping]]] = {
@@ -76,9 +78,10 @@ def run_into(
     )
     run = Run(of_run, endpoints, "order", lambda _: None, PlayedClock())
 
+    events = run.input("events", mapping, are_messages=False)
+
     def take(record: Record) -> None:
-        message = {"type": "RECORD", "stream": "events", "record": record}
-        run.delivery.take("events", record, orjson.dumps(message), mapping)
+        run.take(events, orjson.dumps(record))
 
     try:
         yield take

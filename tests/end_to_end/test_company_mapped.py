@@ -130,7 +130,7 @@ def test_a_second_run_says_nothing_new_of_people_and_links_nobody_again(
     destination, company, result, ingested
 ):
     lines = [line for hour in company.hours().values() for line in hour]
-    again = walked(destination, lines, now_of(company), result.known)
+    again = walked(destination, lines, now_of(company), result)
     assert [event for event in again.events if event.deferred] == []
     assert [event for event in again.events if event.merges or event.claims] == []
     first = {event.body["properties"]["$insert_id"]: event.body for event in ingested.imported}
