@@ -18,6 +18,7 @@ from singer_delivery.pipeline.settings import RunSettings
 from target_mixpanel import account as mixpanel_account
 from target_mixpanel import endpoint as mixpanel_endpoint
 from target_mixpanel import from_amplitude as to_mixpanel
+from target_mixpanel import mixpanel
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.settings import MappingSettings as MixpanelSettings
 from target_posthog import endpoint as posthog_endpoint
@@ -46,9 +47,9 @@ def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMappi
     of = fake.credentials
     account = mixpanel_account.Account(fake.url, of.token, of.project_id, of.username, of.secret)
     whole: dict[str, Endpoint] = {
-        at.IMPORT: at.ImportEndpoint(account, Limits(3, 100_000)),
-        at.ENGAGE: at.ProfileEndpoint(at.ENGAGE, account),
-        at.GROUPS: at.ProfileEndpoint(at.GROUPS, account),
+        mixpanel.IMPORT: at.ImportEndpoint(account, Limits(3, 100_000)),
+        mixpanel.ENGAGE: at.ProfileEndpoint(mixpanel.ENGAGE, account),
+        mixpanel.GROUPS: at.ProfileEndpoint(mixpanel.GROUPS, account),
     }
     return whole, to_mixpanel.FromAmplitude(MixpanelSettings(now=NOW, version="1"), HotIds())
 

@@ -179,7 +179,7 @@ def test_a_record_that_is_none_stops_the_run_where_records_are_mapped_elsewhere(
     ended = pipe.feed(lines + messages(STATE))
 
     assert ended.target_code == 1
-    assert f"Record {LONG + 601:,} of stream 'events' cannot be read" in ended.target_log
+    assert f"Line {LONG + 602} of the input cannot be read" in ended.target_log
     assert "Traceback" not in ended.target_log
     assert ended.states == []
 
@@ -349,7 +349,7 @@ def test_a_second_process_that_is_killed_stops_the_run_and_nothing_is_lost(
         output, log = process.communicate(timeout=60)
 
         assert process.returncode == 1
-        assert b"The process that maps records ended" in log
+        assert b"A process that maps records ended" in log
         assert b"Traceback" not in log
         assert output == b""
 
