@@ -101,3 +101,9 @@ def input_of(run: Run) -> Input:
 def take(run: Run, **record: Any) -> None:
     """Let a run take a toy record."""
     run.take(input_of(run), orjson.dumps(record))
+
+
+def processes_of(run: Run) -> list[int]:
+    """Return the ids of the processes that map for a run."""
+    pool = run.workers._pool
+    return [] if pool is None else sorted(pool._processes)
