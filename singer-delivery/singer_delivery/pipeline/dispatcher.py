@@ -143,13 +143,17 @@ class Dispatcher:
             raise Interrupted(self._exit_code)
 
     def stop(self, within: float) -> None:
-        """Let requests in flight finish for `within` seconds at most; nothing new is sent."""
+        """Let requests in flight finish for `within` seconds at most; nothing new is sent.
+
+        What is then still in flight counts as undecided, whatever its reply.
+        """
         self._requests.stop()
         with self._lock:
             self._ready.notify_all()
         deadline = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._requests.is_over = True
 
     def _widen(self) -> None:
         """Spread people over more groups, when requests wait though more could be in flight."""
@@ -173,20 +177,38 @@ class Dispatcher:
         """Wait for the pieces of the next request; None when the run stops."""
         with self._lock:
             while not self._requests.is_stopping:
-                patience = self._linger
-                for name, lanes in self._lanes.items():
-                    if lanes.is_empty:
-                        continue
-                    load = lanes.next_load(self._endpoints[name].limits)
-                    wait = self._patience(load)
-                    if wait <= 0:
-                        lanes.take(load)
-                        self._in_flight += 1
-                        self._ready.notify()  # there may be more for another thread
-                        return name, load
-                    patience = min(patience, wait)
+                loads, patience = self._loads()
+                if loads:
+                    name, load = max(loads, key=self._precedence)
+                    self._lanes[name].take(load)
+                    self._in_flight += 1
+                    self._ready.notify()  # there may be more for another thread
+                    return name, load
                 self._ready.wait(patience)
         return None
+
+    def _loads(self) -> tuple[list[tuple[str, Load]], float]:
+        """Return what may leave now, for each endpoint; and the seconds until more may."""
+        loads: list[tuple[str, Load]] = []
+        patience = self._linger
+        for name, lanes in self._lanes.items():
+            if not lanes.is_empty:
+                load = lanes.next_load(self._endpoints[name].limits)
+                wait = self._patience(load)
+                patience = min(patience, wait)
+                if wait <= 0:
+                    loads.append((name, load))
+        return loads, patience
+
+    def _precedence(self, of: tuple[str, Load]) -> tuple[bool, float]:
+        """Let the fullest go first, so that a few events take no request of their own each time.
+
+        What has lingered goes before, so that it leaves at all.
+        """
+        pieces = of[1].pieces
+        since = pieces[0].since
+        has_lingered = since + self._linger <= time.monotonic()
+        return has_lingered, -since if has_lingered else sum(piece.count for piece in pieces)
 
     def _patience(self, load: Load) -> float:
         """Return the seconds that a load may still wait for more events."""

@@ -41,6 +41,7 @@ class Lanes:
     def __init__(self) -> None:
         self._waiting: list[Piece] = []
         self._busy = 0
+        self._known: tuple[Limits, Load] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -50,6 +51,7 @@ class Lanes:
     def add(self, piece: Piece) -> None:
         """Let a piece wait, behind all others."""
         self._waiting.append(piece)
+        self._known = None
 
     def next_load(self, limits: Limits) -> Load:
         """Return the pieces that may leave now in one request, in their order; they go on waiting.
@@ -58,6 +60,12 @@ class Lanes:
         other requests find lanes that are free. A piece larger than a request travels alone: the
         service says whether it is too large.
         """
+        # Many threads ask, and mostly nothing has changed.
+        if self._known is None or self._known[0] is not limits:
+            self._known = limits, self._found(limits)
+        return self._known[1]
+
+    def _found(self, limits: Limits) -> Load:
         free = self._free()
         count = sum(piece.count for piece in free)
         size = sum(piece.size + 1 for piece in free)
@@ -78,6 +86,7 @@ class Lanes:
 
     def take(self, load: Load) -> None:
         """Let the pieces of a load leave."""
+        self._known = None
         leaving = set(map(id, load.pieces))
         self._waiting = [piece for piece in self._waiting if id(piece) not in leaving]
         for piece in load.pieces:
@@ -85,6 +94,7 @@ class Lanes:
 
     def release(self, pieces: Iterable[Piece]) -> None:
         """Take note that pieces which left are delivered or dead."""
+        self._known = None
         for piece in pieces:
             self._busy &= ~piece.lanes
 

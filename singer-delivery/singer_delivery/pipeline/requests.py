@@ -83,6 +83,7 @@ class Requests:
 
     Attributes:
         is_stopping: whether nothing new is sent.
+        is_over: whether replies that still come are ignored: nobody would learn of them.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Requests:
         self._backoff = backoff
         self._clock = clock
         self.is_stopping = False
+        self.is_over = False
 
     def stop(self) -> None:
         """Send nothing new from now on."""
@@ -130,6 +132,8 @@ class Requests:
         """Send a part once; return what must be sent again, the first of it at the end."""
         request = part.request or endpoint.request(_body(endpoint, part))
         reply = self._sender.send(request)
+        if self.is_over:
+            raise Stopped
         judgement = endpoint.judge(reply, part.count)
         again = _first_retriable(judgement)
         self._listener.attempted(endpoint.name, len(request.body), again.reason if again else "")

@@ -42,6 +42,10 @@ from singer_delivery.pipeline.workers import Workers
 
 logger = logging.getLogger(__name__)
 
+FEW = 32
+"""Records of a block that wait for more, though a STATE behind them waits too: some taps write a
+STATE after every record, and a block costs as much as some records."""
+
 GRACE = 10.0
 """Seconds that requests in flight may take when a run is stopped: what a container is given."""
 
@@ -95,12 +99,12 @@ class Run:
     def checkpoint(self, state: State) -> None:
         """Give `state` back when every record taken before is decided and on disk."""
         self._checkpoints.last.states.append(state)
-        self._close_unless_sending()
+        self._close_unless_small()
 
     def end_of_file(self, path: Path) -> None:
         """Remove a file when every record taken before is decided and on disk."""
         self._checkpoints.last.files.append(path)
-        self._close_unless_sending()
+        self._close_unless_small()
 
     def rest(self, *, hurry: bool = False) -> None:
         """Send what has come, since nothing comes for a while; give back at once what is decided.
@@ -194,9 +198,10 @@ class Run:
             endpoints, requests, self._checkpoints, max_in_flight=settings.max_in_flight
         )
 
-    def _close_unless_sending(self) -> None:
-        # What holds records to be sent is closed when it is full or old.
-        if not self._checkpoints.last.lines:
+    def _close_unless_small(self) -> None:
+        """Close the last block, so that what waits for its records waits for no others."""
+        sent = len(self._checkpoints.last.lines)
+        if not sent or sent >= FEW:
             self._delivery.close_block()
 
     def _close(self, outcome: str) -> None:

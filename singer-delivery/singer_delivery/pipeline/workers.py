@@ -10,12 +10,15 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -105,7 +108,8 @@ class Workers:
             # Not by `fork`: a thread that sends may hold a lock at that moment.
             spawn = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._count, spawn, prepare)
-            self._greetings = [self._pool.submit(_nothing) for _ in range(self._count)]
+            with _main_module_hidden():
+                self._greetings = [self._pool.submit(_nothing) for _ in range(self._count)]
         if self._is_waited_for:
             for greeting in self._greetings:
                 _outcome(greeting)
@@ -165,9 +169,26 @@ class Workers:
             for of, lines, decisions, lanes in block.sections()
         ]
         try:
-            return self._pool.submit(map_parts, parts, block.spread)
+            with _main_module_hidden():  # it starts a process that is still missing
+                return self._pool.submit(map_parts, parts, block.spread)
         except BrokenProcessPool:
             raise WorkerLost from None
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep the program's main module from the processes that start in this block.
+
+    A process that is spawned runs the file of `__main__` first (Python docs, multiprocessing, "Safe
+    importing of main module"). They need nothing of it, its imports take long, and a script that
+    does not expect it would begin the run anew.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _nothing() -> None:

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.errors import StorageError
-from singer_delivery.model import Event, Note
+from singer_delivery.model import Note
 from singer_delivery.pipeline.report import EXAMPLES, NAMES, OTHER, RunReport
-
-
-def an_event(kind: str, name: str) -> Event:
-    return Event("/batch/", kind, name, "ann", 1, {})
 
 
 def full_report() -> RunReport:
@@ -20,10 +16,9 @@ def full_report() -> RunReport:
     events.read, events.delivered = 10, 4
     events.skipped.update({"excluded: A": 2})
     events.dead.update({"refused": 1, "no_identity": 2})
-    report.delivered([an_event("event", "Played")])
-    report.delivered([an_event("event", "Played")])
-    report.delivered([an_event("link", "$identify")])
-    report.rejected(an_event("event", "Paused"), "refused")
+    report.delivered("/batch/", {("event", "Played"): 1})
+    report.delivered("/batch/", {("event", "Played"): 1, ("link", "$identify"): 1})
+    report.rejected("/batch/", "refused")
     counts = report.endpoint("/batch/")
     counts.requests, counts.bytes_sent = 3, 99
     counts.retries["http 503"] = 1
@@ -94,8 +89,8 @@ def test_examples_are_few_and_different():
 def test_no_event_is_left_out_of_the_count_however_many_names_there_are():
     report = RunReport(0.0)
     for number in range(NAMES + 7):
-        report.delivered([an_event("event", f"name {number}")])
-    report.delivered([an_event("event", "name 0")])
+        report.delivered("/batch/", {("event", f"name {number}"): 1})
+    report.delivered("/batch/", {("event", "name 0"): 1})
     assert report.names.total() == NAMES + 8
     assert report.names[OTHER] == 7
     assert report.names["name 0"] == 2
