@@ -75,7 +75,7 @@ class Effects:
             a device. They hold from now on, whatever becomes of the record.
         facts: facts that hold from now on, unless one of the record's events is refused.
         kept: facts that hold from now on, unless the deferred update that carries them is refused.
-        renewed: facts that an earlier record told and that hold at this later time as well.
+        renewed: facts that an earlier record said and that hold at this later time as well.
         is_held: whether the record is one of many that are sent together when the run ends.
     """
 

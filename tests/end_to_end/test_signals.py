@@ -77,7 +77,10 @@ def test_a_signal_is_told_by_the_exit_code_and_the_next_run_does_the_rest(
         ended, alive = stop_at(begun, instant_of(seed, victims), number)
 
         codes = {"tap": ended.tap_code, "target": ended.target_code}
-        assert {codes[name] for name in alive} == {128 + number}, ended.tap_log + ended.target_log
+        if codes["tap"] == 0:  # the signal found it when all was written
+            assert '"status":"succeeded"' in ended.tap_log
+            alive = [name for name in alive if name != "tap"]
+        assert all(codes[name] == 128 + number for name in alive), ended.tap_log + ended.target_log
         assert "Traceback" not in ended.tap_log + ended.target_log
         assert delivered(begun.pipe.report) == arrived(begun.service)
         is_cut_off = "target" in alive

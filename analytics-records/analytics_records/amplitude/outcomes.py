@@ -15,7 +15,7 @@ DEAD_LETTERS = {
 LEFT_OUT = {
     "excluded: <event>": "`exclude_events` names it",
     "not included: <event>": "`include_events` does not name it",
-    "superseded": "a `$identify` or `$groupidentify` record that is not newer than what was told",
+    "superseded": "a `$identify` or `$groupidentify` record that is not newer than what was sent",
     "nothing to set": "a `$identify` or `$groupidentify` record that sets nothing",
 }
 """Left out by a rule."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 NEW_OBJECTS = 50_000
-"""More containers than were let go, before it looks. By default it is 700: with thousands of events
-in the air it would look at them again and again, for a fifth of the time of a run."""
+"""More containers than were let go, before it looks. By default it is 700: with thousands of
+events under way it would look at them again and again, for a fifth of the time of a run."""
 
 
 def collect_rarely() -> None:

@@ -1,4 +1,4 @@
-"""Lines of standard input, in large pieces, with a word before each wait."""
+"""Lines of standard input, in large pieces, with a call before each wait."""
 
 from __future__ import annotations
 

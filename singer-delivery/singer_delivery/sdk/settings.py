@@ -100,12 +100,20 @@ def request_settings(
 def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:
     """Return the settings of delivery for the target `name`, with its defaults."""
     return [
+        *_sending_settings(max_in_flight, max_retries),
+        *_keeping_settings(name),
+        *_output_settings(name),
+    ]
+
+
+def _sending_settings(max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:
+    return [
         th.Property(
             "max_in_flight",
             th.IntegerType(minimum=1, maximum=256),
             default=max_in_flight,
             title="Requests in flight",
-            description="How many requests may be in the air at once.",
+            description="How many requests may be in flight at once.",
         ),
         th.Property(
             "max_retries",
@@ -127,6 +135,12 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
                 "records or a BATCH message); if set, from the first record on."
             ),
         ),
+    ]
+
+
+def _keeping_settings(name: str) -> list[th.Property[Any]]:
+    """Return the settings of what is kept: the ledger, the dead letters."""
+    return [
         th.Property(
             "ledger_url",
             th.StringType,
@@ -159,6 +173,12 @@ def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> lis
                 "then. 100% never stops it."
             ),
         ),
+    ]
+
+
+def _output_settings(name: str) -> list[th.Property[Any]]:
+    """Return the settings of what a run writes besides: its report, or a dry run."""
+    return [
         th.Property(
             "report_path",
             th.StringType,
