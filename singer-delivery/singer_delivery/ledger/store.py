@@ -199,7 +199,7 @@ _sent = delete(tables.updates).where(*_each(tables.updates, _SENT))
 
 
 def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:
-    """Return the statement that writes rows over those of the same key, or over older ones alone."""
+    """Return the statement that writes rows over those of the same key, or over older ones."""
     insert = INSERTS[engine.dialect.name](table)
     keys = [column.name for column in table.primary_key]
     values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
