@@ -14,7 +14,7 @@ from singer_delivery.io.transport import Transport
 
 from tests.fakes.server import DropConnection, Exchange, FakeServer, Hold, LoseReply, TruncateBody
 from tests.fakes.server import Reply as Answer
-from tests.singer_delivery.threads import within
+from tests.singer_delivery.toys import within
 
 KEY = "phc_secret"
 PERSON = "someone@example.com"
