@@ -1,40 +1,11 @@
-"""Threads under test: what hangs fails, and races show."""
+"""Threads under test that begin together."""
 
 from __future__ import annotations
 
-import faulthandler
-import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
-import pytest
-
-LATEST = 15.0
-"""Seconds after which a test that hangs is given up, with a look at its threads."""
-
-
-def within(body: Callable[[], None], seconds: float = LATEST) -> None:
-    """Run `body` in a thread of its own; fail with a dump of all threads when it hangs."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            body()
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        with tempfile.TemporaryFile("w+") as dump:
-            faulthandler.dump_traceback(dump)
-            dump.seek(0)
-            pytest.fail(f"It hung.\n{dump.read()}")
-    if raised:
-        raise raised[0]
+from tests.singer_delivery.toys import within
 
 
 def all_at_once(bodies: Iterable[Callable[[], None]]) -> None:
@@ -55,14 +26,3 @@ def all_at_once(bodies: Iterable[Callable[[], None]]) -> None:
     within(lambda: [thread.join() for thread in threads] and None, 60.0)
     if raised:
         raise raised[0]
-
-
-@contextmanager
-def restless_threads() -> Iterator[None]:
-    """Switch threads as often as Python can, so that races show."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

@@ -159,7 +159,8 @@ class ToyMapping:
     `endpoint` and `order` are the event's; `value` is told of the person `at` its time, if it is
     news; `said` are names of persons of whom a fact is said; `claims` are names of devices; `odd`
     and `strange` are examples of notes, of the decision and of the mapping; `unmappable`, `late`
-    and `unsayable` say where nothing can be made of it; `deferred` and `held` do what they say.
+    and `unsayable` say where nothing can be made of it; `deferred` and `held` do what they say, and
+    what is deferred is sent only if it is news.
     """
 
     decision_type: ClassVar[type[Decision]] = ToyDecision
@@ -178,7 +179,8 @@ class ToyMapping:
         said = [Fact("person", name, f"v {name}", 1) for name in record.get("said", ())]
         effects.facts += said
         value = self._news(record, person, facts, effects)
-        sends = bool(record.get("events")) and not effects.is_held
+        is_old = record.get("deferred", False) and value is None
+        sends = bool(record.get("events")) and not effects.is_held and not is_old
         return ToyDecision(person, record.get("skipped"), sends, record.get("merges"), value)
 
     def _news(self, record: Any, person: str, facts: Facts, effects: Effects) -> str | None:

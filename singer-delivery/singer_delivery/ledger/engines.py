@@ -34,7 +34,7 @@ def opened(url: str, *, keep: bool) -> Engine:
 
 
 @contextmanager
-def told_as_storage_error() -> Iterator[None]:
+def as_storage_error() -> Iterator[None]:
     """Turn what a database raises into one sentence, without the values of a statement."""
     try:
         yield
@@ -73,7 +73,7 @@ def _engine(url: URL, *, keep: bool) -> Engine:
     path = Path(url.database) if url.database and url.database != ":memory:" else None
     if path is None or (not keep and not path.exists()):
         return _sqlite_engine(make_url("sqlite://"), poolclass=StaticPool)
-    with told_as_storage_error():
+    with as_storage_error():
         create_private(path)
     return _sqlite_engine(url)
 

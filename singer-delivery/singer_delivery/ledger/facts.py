@@ -1,19 +1,21 @@
 """The facts of a run: what its records say, and what is on disk.
 
 A fact holds from the moment its record is decided. It is written to disk when every event of its
-block, and of all blocks before, is delivered or dead: so what is on disk is what a run knew that
-had ended there, and a run that is killed and started again decides as the first one did. A *claim*
-is written earlier, before anything of its record is sent.
+block, and of all blocks before, is delivered or dead. So the disk says what a run knew when it had
+decided all that ended there, and a run that is killed and started again decides as the first one
+did. A *claim* is written earlier, before anything of its record is sent.
 
 When an event is refused, the facts of its record are forgotten: the next record says them again.
+To forget a fact is always safe, since what is said again is sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from singer_delivery.ledger.store import Store
+from singer_delivery.ledger.store import Store, is_disowned
 from singer_delivery.model import Fact, Key
 
 CACHED = 20_000
@@ -28,41 +30,67 @@ Record = tuple[int, int]
 OF_AN_EARLIER_RUN: Record = (-1, -1)
 
 
-class Saying(NamedTuple):
-    """A fact, the record that says it, and whether a deferred update carries it."""
+@dataclass(slots=True, eq=False)
+class Saying:
+    """A fact that a record says.
+
+    Attributes:
+        fact: what holds.
+        record: says it. Where it renews a fact, the record that said that one.
+        is_kept: whether a deferred update carries it, as far as this run knows.
+        since: the time of the fact that it renews, or its own; None if this run does not know.
+        before: what was said before it and holds again if it is forgotten.
+        is_over: whether it never holds again: it is forgotten, or the disk has it.
+    """
 
     fact: Fact
     record: Record
     is_kept: bool
+    since: int | None
+    before: Saying | None = None
+    is_over: bool = False
 
 
 class Facts:
-    """Answers `recall`, and keeps what is not on disk. The ledger's lock guards all but `recall`.
+    """Answers `recall`, and keeps what is not on disk.
 
     Args:
         store: the disk.
+        lock: of the ledger; who calls anything but `recall` has it.
         keep: whether anything is ever written.
     """
 
-    def __init__(self, store: Store, *, keep: bool) -> None:
+    def __init__(self, store: Store, lock: threading.RLock, *, keep: bool) -> None:
         self._store = store
+        self._lock = lock
         self._keep = keep
-        self._newest: dict[Key, Saying] = {}  # said by this run, not on disk
-        self._claims: dict[Key, Fact] = {}
-        self._by_block: dict[int, list[Saying]] = {}
-        self._lasting: dict[Key, Fact] = {}
-        self._untrue: list[Fact] = []
+        self._newest: dict[Key, Saying] = {}  # of this run, not on disk
+        self._by_block: dict[int, list[Saying]] = {}  # not settled
+        # What may be written. No key is in both, so that the later of two is what is written.
+        self._claims: dict[Key, Saying] = {}
+        self._lasting: dict[Key, Saying] = {}
+        self._disowned: dict[Key, Fact] = {}  # perhaps on disk still
+        self._times_disowned = 0
         # As on disk, those used last: when the younger is full it becomes the older.
         self._cache: dict[Key, Fact | None] = {}
         self._older_cache: dict[Key, Fact | None] = {}
 
     @property
+    def has_claims(self) -> bool:
+        """Whether any claim is not on disk."""
+        return bool(self._claims)
+
+    @property
     def to_save(self) -> int:
-        """How many facts may be written now."""
+        """How many other facts may be written now."""
         return len(self._lasting)
 
     def recall(self, kind: str, name: str) -> Fact | None:
-        """Return what is known of `name`, including what this run said before; else None."""
+        """Return what is known of `name`, including what this run said before; else None.
+
+        Raises:
+            StorageError: the disk cannot be read.
+        """
         key = (kind, name)
         # Without the lock, in this order: a save fills the cache before it empties `_newest`.
         saying = self._newest.get(key)
@@ -74,109 +102,152 @@ class Facts:
     def claim(self, facts: Iterable[Fact]) -> None:
         """Say what holds from now on, whatever becomes of the record."""
         for fact in facts:
-            self._claims[fact[:2]] = fact
-            self._newest[fact[:2]] = Saying(fact, OF_AN_EARLIER_RUN, is_kept=False)
+            key = fact[:2]
+            _end(self._newest.get(key))
+            self._lasting.pop(key, None)
+            saying = Saying(fact, OF_AN_EARLIER_RUN, is_kept=False, since=fact.at)
+            self._claims[key] = self._newest[key] = saying
 
     def say(self, facts: Iterable[Fact], record: Record, *, is_kept: bool) -> None:
         """Say what holds unless the event, or the deferred update, that carries it is refused."""
         for fact in facts:
-            self._add(record[0], Saying(fact, record, is_kept))
+            self._add(record[0], Saying(fact, record, is_kept, fact.at))
 
     def renew(self, facts: Iterable[Fact], block: int) -> None:
-        """Say that a known fact holds at a later time too: as long as its own record stands."""
+        """Say that known facts hold at a later time too: as long as their own records stand.
+
+        What is not known any more is not renewed: it may have been forgotten since it was recalled.
+        """
         for fact in facts:
-            saying = self._newest.get(fact[:2]) or Saying(fact, OF_AN_EARLIER_RUN, is_kept=False)
-            self._add(block, saying._replace(fact=fact))
+            known = self.recall(fact.kind, fact.name)
+            if known is None or known.value != fact.value or known.at >= fact.at:
+                continue
+            of = self._newest.get(fact[:2])
+            if of is not None:
+                self._add(block, Saying(fact, of.record, of.is_kept, of.since))
+            else:  # an update that an earlier run left behind may carry it
+                self._add(block, Saying(fact, OF_AN_EARLIER_RUN, is_kept=True, since=None))
 
     def settle(self, block: int) -> None:
         """Let the facts of a block last: all before it are settled, and its events decided."""
         for saying in self._by_block.pop(block, ()):
-            self._lasting[saying.fact[:2]] = saying.fact
+            if not saying.is_over:
+                key = saying.fact[:2]
+                waiting = self._claims if key in self._claims else self._lasting
+                waiting[key] = saying
+                saying.before = None  # it is never forgotten without what was before it
 
     def forget(self, record: Record, *, kept: bool) -> None:
         """Forget the facts of a record whose event was refused.
 
         Args:
-            record: which.
+            record: which. Its block is not settled.
             kept: whether those that a deferred update carries are forgotten too.
         """
-        own = self._by_block.get(record[0], ())
-        if any(saying.record == record for saying in own):
-            self._drop(lambda s: s.record == record and (kept or not s.is_kept))
-
-    def disown(self, facts: Iterable[Fact]) -> None:
-        """Forget facts, on disk too, whose deferred update was refused."""
-        for fact in facts:
-            key, value = fact[:2], fact.value
-            for known in (self._lasting, self._cache, self._older_cache):
-                found = known.get(key)
-                if found is not None and found.value == value:
-                    del known[key]
-            self._untrue.append(fact)
-            self._drop(lambda s, k=key, v=value: s.fact[:2] == k and s.fact.value == v)  # type: ignore[misc]
+        said = self._by_block.get(record[0], ())
+        for key in {saying.fact[:2] for saying in said if saying.record == record}:
             saying = self._newest.get(key)
-            if saying is not None and saying.fact.value == value:
-                self._go_back(key)
-
-    def unsaved(self, *, claims_only: bool) -> tuple[dict[Key, Fact], list[Fact]]:
-        """Return what is to be written now, and what is to be deleted."""
-        if claims_only:
-            return dict(self._claims), []
-        return {**self._claims, **self._lasting}, list(self._untrue)
-
-    def saved(self, facts: Mapping[Key, Fact], untrue: int) -> None:
-        """Take note that these facts are on disk, and so many untrue ones deleted."""
-        for key, fact in facts.items():
-            for waiting in (self._claims, self._lasting):
-                if waiting.get(key) is fact:
-                    del waiting[key]
-            if self._keep:
-                self._put_in_cache(key, fact)
-                saying = self._newest.get(key)
-                if saying is not None and saying.fact is fact:
-                    del self._newest[key]
-        del self._untrue[:untrue]
-
-    def _add(self, block: int, saying: Saying) -> None:
-        self._by_block.setdefault(block, []).append(saying)
-        self._newest[saying.fact[:2]] = saying
-
-    def _drop(self, is_gone: Callable[[Saying], bool]) -> None:
-        touched: set[Key] = set()
-        for block, sayings in self._by_block.items():
-            gone = {saying.fact[:2] for saying in sayings if is_gone(saying)}
-            if gone:
-                self._by_block[block] = [saying for saying in sayings if not is_gone(saying)]
-                touched |= gone
-        for key in touched:
+            while saying is not None:
+                if saying.record == record and (kept or not saying.is_kept):
+                    saying.is_over = True
+                saying = saying.before
             self._go_back(key)
 
+    def disown(self, facts: Iterable[Fact]) -> None:
+        """Forget facts, on disk too, whose deferred update was refused.
+
+        What was known before them is forgotten with them: an update takes the place of those that
+        waited before it, so that what they said may never have been sent.
+        """
+        for fact in facts:
+            key = fact[:2]
+            _end(self._refused(fact))
+            self._go_back(key)
+            lasting = self._lasting.get(key)
+            if lasting is not None and lasting.is_over:
+                del self._lasting[key]
+            for cache in (self._cache, self._older_cache):
+                if is_disowned(cache.get(key), fact):
+                    del cache[key]
+            self._disowned[key] = fact
+            self._times_disowned += 1
+
+    def unsaved(self, *, claims_only: bool) -> tuple[dict[Key, Saying], dict[Key, Fact]]:
+        """Return what is to be written now, and what is disowned."""
+        if claims_only:
+            return dict(self._claims), {}
+        return {**self._claims, **self._lasting}, dict(self._disowned)
+
+    def saved(self, sayings: Mapping[Key, Saying], disowned: Mapping[Key, Fact]) -> None:
+        """Take note that these are on disk, and that what was disowned is there no more."""
+        for key, fact in disowned.items():
+            if self._disowned.get(key) is fact:
+                del self._disowned[key]
+        for key, saying in sayings.items():
+            for waiting in (self._claims, self._lasting):
+                if waiting.get(key) is saying:
+                    del waiting[key]
+            if self._keep:
+                self._is_on_disk(key, saying)
+
+    def _add(self, block: int, saying: Saying) -> None:
+        key = saying.fact[:2]
+        saying.before = self._newest.get(key)
+        self._by_block.setdefault(block, []).append(saying)
+        self._newest[key] = saying
+
+    def _refused(self, fact: Fact) -> Saying | None:
+        """Return the last saying of a fact whose update was refused."""
+        saying = self._newest.get(fact[:2])
+        while saying is not None:
+            is_it = saying.fact.value == fact.value and saying.since in (None, fact.at)
+            if saying.is_kept and is_it:
+                break
+            saying = saying.before
+        return saying
+
     def _go_back(self, key: Key) -> None:
-        """Let what was said before hold again."""
-        for sayings in reversed(self._by_block.values()):
-            for saying in reversed(sayings):
-                if saying.fact[:2] == key:
-                    self._newest[key] = saying
-                    return
-        lasting = self._lasting.get(key) or self._claims.get(key)
-        if lasting is not None:
-            self._newest[key] = Saying(lasting, OF_AN_EARLIER_RUN, is_kept=False)
-        else:
+        """Let the last hold that is not over; where there is none, the disk says what holds."""
+        saying = self._newest.get(key)
+        while saying is not None and saying.is_over:
+            saying = saying.before
+        if saying is None:
             self._newest.pop(key, None)
+        else:
+            self._newest[key] = saying
+
+    def _is_on_disk(self, key: Key, saying: Saying) -> None:
+        # It may have been disowned while it was written.
+        if not is_disowned(saying.fact, self._disowned.get(key)):
+            self._put_in_cache(key, saying.fact)
+        saying.is_over = True
+        if self._newest.get(key) is saying:
+            del self._newest[key]
 
     def _look_up(self, key: Key) -> Fact | None:
-        fact = self._older_cache.get(key, UNREAD)
-        if fact is UNREAD:
-            fact = self._store.fact(*key)
-        # Another thread may have saved a newer one since: that one stays.
-        known = self._cache.get(key, UNREAD)
-        if known is UNREAD:
-            self._put_in_cache(key, fact)
-            known = fact
-        saying = self._newest.get(key)
-        return saying.fact if saying is not None else known
+        while True:
+            times = self._times_disowned
+            fact = self._older_cache.get(key, UNREAD)
+            if fact is UNREAD:
+                fact = self._store.fact(*key)
+            with self._lock:
+                if times != self._times_disowned:
+                    continue  # what was read may be untrue by now
+                # Another thread may have saved a newer one since: that one stays.
+                if key not in self._cache:
+                    is_untrue = is_disowned(fact, self._disowned.get(key))
+                    self._put_in_cache(key, None if is_untrue else fact)
+                saying = self._newest.get(key)
+                return self._cache[key] if saying is None else saying.fact
 
     def _put_in_cache(self, key: Key, fact: Fact | None) -> None:
         if len(self._cache) >= CACHED:
             self._cache, self._older_cache = {}, self._cache
         self._cache[key] = fact
+
+
+def _end(saying: Saying | None) -> None:
+    """Let neither this hold again nor what was said before it."""
+    while saying is not None:
+        saying.is_over = True
+        saying = saying.before

@@ -26,8 +26,9 @@ UPDATES_SAVE_AFTER = 1_000
 class Ledger:
     """The memory of one destination project, named by `scope`, in the database at `url`.
 
-    `recall` is called from one thread, and so is what says facts; the rest from any. With
-    `keep=False` nothing is ever written: what a dry run says is known to that run alone.
+    One thread calls `recall`, `claim`, `say`, `renew`, `keep_update`, `take_update` and `updates`;
+    any thread calls the rest. With `keep=False` nothing is ever written: what a dry run says is
+    known to that run alone.
 
     Raises:
         SettingsError: the url is no database address, or the ledger is of another version.
@@ -37,10 +38,10 @@ class Ledger:
     def __init__(self, url: str, scope: str, *, keep: bool = True) -> None:
         self._store = Store(url, scope, keep=keep)
         self._keep = keep
-        self._facts = Facts(self._store, keep=keep)
-        self._outbox = Outbox(self._store, keep=keep)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._saving = threading.Lock()
+        self._facts = Facts(self._store, self._lock, keep=keep)
+        self._outbox = Outbox(self._store, keep=keep)
         self.recall = self._facts.recall
 
     def claim(self, facts: Iterable[Fact]) -> None:
@@ -97,7 +98,7 @@ class Ledger:
         """Say that an update needs no more sending; the next save deletes it."""
         with self._lock:
             self._outbox.sent(update)
-            is_due = self._outbox.to_save >= SAVE_AFTER
+            is_due = self._keep and self._outbox.to_save >= SAVE_AFTER
         if is_due:
             self.save()
 
@@ -109,7 +110,8 @@ class Ledger:
 
     def save_claims(self) -> None:
         """Return when every claim made before this call is on disk."""
-        self._save(claims_only=True)
+        if self._facts.has_claims:  # else no request waits while other facts are written
+            self._save(claims_only=True)
 
     def save(self) -> None:
         """Return when every claim, every lasting fact and every update is on disk."""
@@ -123,11 +125,12 @@ class Ledger:
         """Write what waits. It goes on waiting when that fails: nobody may rely on it."""
         with self._saving:
             with self._lock:
-                facts, untrue = self._facts.unsaved(claims_only=claims_only)
-                kept, sent = ({}, []) if claims_only else self._outbox.unsaved()
-            if self._keep and (facts or kept or sent or untrue):
-                self._store.write(facts.values(), kept.values(), sent, untrue)
+                sayings, disowned = self._facts.unsaved(claims_only=claims_only)
+                kept, sent = ({}, {}) if claims_only else self._outbox.unsaved()
+            if self._keep and (sayings or disowned or kept or sent):
+                facts = [saying.fact for saying in sayings.values()]
+                self._store.write(facts, disowned.values(), kept.values(), sent.values())
             with self._lock:
-                self._facts.saved(facts, len(untrue))
+                self._facts.saved(sayings, disowned)
                 if self._keep:
-                    self._outbox.saved(kept, len(sent))
+                    self._outbox.saved(kept, sent)

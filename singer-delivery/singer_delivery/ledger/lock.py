@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 
 from singer_delivery.errors import LedgerInUse
 from singer_delivery.io.files import PRIVATE
-from singer_delivery.ledger.engines import opened, told_as_storage_error
+from singer_delivery.ledger.engines import as_storage_error, opened
 
 
 class SoleUse:
@@ -33,7 +33,7 @@ class SoleUse:
         self._lock: FileLock | None = None
         self._connection: Connection | None = None
         self._engine = opened(url, keep=True)
-        with told_as_storage_error():
+        with as_storage_error():
             if self._engine.dialect.name == "postgresql":
                 self._connection = _on_the_server(self._engine, scope)
             elif self._engine.url.database:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    or_,
     select,
     tuple_,
 )
@@ -19,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from singer_delivery.ledger import tables
-from singer_delivery.ledger.engines import opened, told_as_storage_error
+from singer_delivery.ledger.engines import as_storage_error, opened
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Fact
 
@@ -34,6 +35,16 @@ INSERTS: dict[str, Callable[[Table], Any]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
+
+
+def is_disowned(known: Fact | None, disowned: Fact | None) -> bool:
+    """Tell whether a known fact goes when another of its key is disowned.
+
+    It does when it says the same, perhaps at a later time, or when it is not newer.
+    """
+    if known is None or disowned is None:
+        return False
+    return known.value == disowned.value or known.at <= disowned.at
 
 
 class Store:
@@ -55,13 +66,13 @@ class Store:
         self._upsert = _Prepared(engine, _upsert(engine, tables.facts), _FACT)
         self._upsert_update = _Prepared(engine, upsert_update, ("scope", *Update._fields))
         self._sent = _Prepared(engine, _sent, _SENT)
-        self._untrue = _Prepared(engine, _untrue, _UNTRUE)
+        self._disowned = _Prepared(engine, _disowned, _DISOWNED)
         self._fact = _Prepared(engine, _fact, _ASKED)
         self._update = _Prepared(engine, _update, _ASKED_UPDATE)
         self._waiting = _updates.where(tables.updates.c.scope == scope)
         self._engine = engine
         try:
-            with told_as_storage_error():
+            with as_storage_error():
                 self._reader, self._writer = _open(engine)
                 self._cursor = _sqlite_cursor(self._reader)
         except BaseException:
@@ -76,26 +87,30 @@ class Store:
     def write(
         self,
         facts: Iterable[Fact],
-        updates: Iterable[Update] = (),
-        sent: Iterable[Update] = (),
-        untrue: Iterable[Fact] = (),
+        disowned: Iterable[Fact],
+        kept: Iterable[Update],
+        sent: Iterable[Update],
     ) -> None:
         """Return when all of this is on disk; after an error, nothing of it is.
 
-        Of two updates of one person the newer stays. Those `sent` are forgotten, unless a newer one
-        has taken their place; so are the facts that proved `untrue`, unless another was said since.
+        Args:
+            facts: that take the place of those of the same key.
+            disowned: facts to delete; see `is_disowned`.
+            kept: updates that take the place of those that are not newer.
+            sent: updates to delete, with those of the same name that are not newer. It comes before
+                those that are `kept`.
         """
         # In one order, so that two machines never wait for each other's rows.
         rows = [self._upsert.row(self._fact_row(fact)) for fact in sorted(facts)]
-        kept = [self._upsert_update.row(self._update_row(update)) for update in sorted(updates)]
+        waiting = [self._upsert_update.row(self._update_row(update)) for update in sorted(kept)]
         done = [self._sent.row(self._update_key(update)) for update in sorted(sent)]
-        wrong = [self._untrue.row(self._fact_row(fact)[:4]) for fact in untrue]
-        with told_as_storage_error(), self._writer.begin():
+        wrong = [self._disowned.row(self._fact_row(fact)) for fact in sorted(disowned)]
+        with as_storage_error(), self._writer.begin():
             for statement, of in (
-                (self._untrue, wrong),
+                (self._disowned, wrong),
                 (self._upsert, rows),
-                (self._upsert_update, kept),
                 (self._sent, done),
+                (self._upsert_update, waiting),
             ):
                 if of:
                     self._writer.exec_driver_sql(statement.text, of)
@@ -103,13 +118,13 @@ class Store:
     def endpoints(self) -> set[str]:
         """Return the endpoints for which updates wait."""
         asked = select(tables.updates.c.endpoint).where(tables.updates.c.scope == self._scope)
-        with told_as_storage_error():
+        with as_storage_error():
             return set(self._reader.execute(asked.distinct()).scalars())
 
     def update(self, endpoint: str, name: str) -> Update | None:
         """Return the update of this name, if one waits."""
         row = self._first(self._update, (self._scope, endpoint, self._storable(_fitted(name))))
-        return None if row is None else Update(*row)
+        return None if row is None else Update(*row)._replace(name=name)
 
     def updates(self) -> Iterator[Update]:
         """Yield the updates that wait, in one order, whatever is written meanwhile."""
@@ -126,7 +141,7 @@ class Store:
 
     def _first(self, statement: _Prepared, values: tuple[Any, ...]) -> Any:
         asked = statement.row(values)
-        with told_as_storage_error():
+        with as_storage_error():
             if self._cursor is not None:
                 return self._cursor.execute(statement.text, asked).fetchone()
             return self._reader.exec_driver_sql(statement.text, asked).first()
@@ -138,7 +153,7 @@ class Store:
             .order_by(tables.updates.c.endpoint, tables.updates.c.name)
             .limit(UPDATES_READ)
         )
-        with told_as_storage_error():
+        with as_storage_error():
             return [Update(*row) for row in self._reader.execute(asked)]
 
     def _fact_row(self, fact: Fact) -> tuple[Any, ...]:
@@ -183,7 +198,7 @@ class _Prepared:
 _FACT = tuple(column.name for column in tables.facts.columns)
 _ASKED = ("asked_scope", "asked_kind", "asked_name")
 _ASKED_UPDATE = ("asked_scope", "asked_endpoint", "asked_name")
-_UNTRUE = ("old_scope", "old_kind", "old_name", "old_value")
+_DISOWNED = ("old_scope", "old_kind", "old_name", "old_value", "old_at")
 _SENT = ("sent_scope", "sent_endpoint", "sent_name", "sent_at")
 
 
@@ -194,8 +209,16 @@ def _each(table: Table, names: tuple[str, ...]) -> list[Any]:
 _fact = select(tables.facts.c.value, tables.facts.c.at).where(*_each(tables.facts, _ASKED))
 _updates = select(*(tables.updates.c[name] for name in Update._fields))
 _update = _updates.where(*_each(tables.updates, _ASKED_UPDATE))
-_untrue = delete(tables.facts).where(*_each(tables.facts, _UNTRUE))
-_sent = delete(tables.updates).where(*_each(tables.updates, _SENT))
+_disowned = delete(tables.facts).where(
+    *_each(tables.facts, _DISOWNED[:3]),
+    or_(
+        tables.facts.c.value == bindparam("old_value"),
+        tables.facts.c.at <= bindparam("old_at"),
+    ),
+)
+_sent = delete(tables.updates).where(
+    *_each(tables.updates, _SENT[:3]), tables.updates.c.at <= bindparam("sent_at")
+)
 
 
 def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:

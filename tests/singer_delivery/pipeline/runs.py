@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from singer_delivery.endpoint import Limits
+from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.model import Fact
 from singer_delivery.pipeline.blocks import Input
@@ -51,7 +51,9 @@ class Scene:
 
     def __init__(self, folder: Path, url: str, limits: Limits | None = None) -> None:
         self.folder = folder
-        self.endpoint = ToyEndpoint(limits=limits or Limits(2, 10_000), url=url)
+        self.endpoints: dict[str, Endpoint] = {
+            "toy": ToyEndpoint(limits=limits or Limits(2, 10_000), url=url)
+        }
         self.states: list[Any] = []
         self.emit: Callable[[Any], None] = self.states.append
         self.settings = RunSettings(
@@ -70,7 +72,7 @@ class Scene:
         if max_dead_letters is not None:
             changed["max_dead_letters"] = DeadLetterLimit.read(max_dead_letters)
         settings = replace(self.settings, **changed)
-        return Run(settings, {"toy": self.endpoint}, "project", self.emit, PlayedClock())
+        return Run(settings, self.endpoints, "project", self.emit, PlayedClock())
 
     def report(self) -> dict[str, Any]:
         report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())

@@ -22,6 +22,7 @@ from singer_delivery.pipeline.requests import Requests, Stopped
 from tests.singer_delivery.pipeline.parts import number_of, requests_of
 from tests.singer_delivery.toys import (
     OK,
+    PLAIN,
     PlayedClock,
     Sender,
     ToyDecision,
@@ -263,6 +264,13 @@ def test_what_is_not_packed_is_sent_as_the_endpoint_says_whole_or_halved(endpoin
     scene.deliver(2)
     tokens = [event.get("token") for body in scene.sender.bodies for event in events_in(body)]
     assert tokens == [None if endpoint.is_packed else 1] * 4
+
+
+def test_what_is_packed_is_never_left_out_of_a_body_that_is_not_compressed():
+    scene = Scene(Sender(), ToyEndpoint(limits=LARGE, envelope=PLAIN))
+    with pytest.raises(AssertionError, match="compressed"):
+        scene.deliver(1)
+    assert scene.sender.sent == []
 
 
 # What happens before a request --------------------------------------------------------------

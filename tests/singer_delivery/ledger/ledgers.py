@@ -1,0 +1,51 @@
+"""Ledgers under test: facts and updates to put into them, and a second look at the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from singer_delivery.ledger.ledger import Ledger
+from singer_delivery.ledger.update import Update
+from singer_delivery.model import Fact
+
+FIRST, SECOND, THIRD = (0, 0), (0, 1), (0, 2)
+"""Records of the first block."""
+
+
+def fact(name: str = "ann", value: str = "v1", at: int = 1) -> Fact:
+    return Fact("person", name, value, at)
+
+
+def update(name: str = "ann", at: int = 1, **more: Any) -> Update:
+    fields = {"encoded": b"{}", "message": b"{}", "facts": "[]", **more}
+    return Update("/engage", name, at, "person", "$set", "people", **fields)
+
+
+@contextmanager
+def opened(url: str, scope: str = "project", *, keep: bool = True) -> Iterator[Ledger]:
+    ledger = Ledger(url, scope, keep=keep)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def last(ledger: Ledger, *facts: Fact, block: int = 0) -> None:
+    """Let a block say these facts, and settle it."""
+    for place, each in enumerate(facts):
+        ledger.say([each], (block, place))
+    ledger.settle(block)
+
+
+def on_disk(url: str, name: str = "ann", scope: str = "project") -> Fact | None:
+    """Return what a second ledger, with its own connection, reads."""
+    with opened(url, scope) as other:
+        return other.recall("person", name)
+
+
+def waiting_on_disk(url: str, scope: str = "project") -> list[Update]:
+    """Return the updates that a second ledger, with its own connection, reads."""
+    with opened(url, scope) as other:
+        return list(other.updates())
