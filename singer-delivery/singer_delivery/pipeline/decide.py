@@ -67,7 +67,7 @@ class Decider:
         Raises:
             BadMessage: the line is no RECORD message.
             DeliveryError: the run cannot go on.
-            Interrupted: the run was told to stop.
+            Interrupted: the run is to stop.
         """
         mapping, effects = of.mapping, self._effects
         try:
@@ -100,8 +100,8 @@ class Decider:
         block = self._checkpoints.last
         block.left_out += 1
         if effects.is_held:
-            block.holds = True
-            self._outcomes.hold(of)
+            block.gathers = True
+            self._outcomes.gather(of)
         else:
             block.unsent[of, decision.skipped] += 1
         self._apply(effects, (block.number, -1))
