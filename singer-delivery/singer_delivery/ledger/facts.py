@@ -37,6 +37,7 @@ class Saying:
     Attributes:
         fact: what holds.
         record: says it. Where it renews a fact, the record that said that one.
+        block: whose end lets it last; -1 if it lasts already.
         is_kept: whether a deferred update carries it, as far as this run knows.
         since: the time of the fact that it renews, or its own; None if this run does not know.
         before: what was said before it and holds again if it is forgotten.
@@ -45,6 +46,7 @@ class Saying:
 
     fact: Fact
     record: Record
+    block: int
     is_kept: bool
     since: int | None
     before: Saying | None = None
@@ -105,13 +107,13 @@ class Facts:
             key = fact[:2]
             _end(self._newest.get(key))
             self._lasting.pop(key, None)
-            saying = Saying(fact, OF_AN_EARLIER_RUN, is_kept=False, since=fact.at)
+            saying = Saying(fact, OF_AN_EARLIER_RUN, -1, is_kept=False, since=fact.at)
             self._claims[key] = self._newest[key] = saying
 
     def say(self, facts: Iterable[Fact], record: Record, *, is_kept: bool) -> None:
         """Say what holds unless the event, or the deferred update, that carries it is refused."""
         for fact in facts:
-            self._add(record[0], Saying(fact, record, is_kept, fact.at))
+            self._add(Saying(fact, record, record[0], is_kept, fact.at))
 
     def renew(self, facts: Iterable[Fact], block: int) -> None:
         """Say that known facts hold at a later time too: as long as their own records stand.
@@ -119,14 +121,16 @@ class Facts:
         What is not known any more is not renewed: it may have been forgotten since it was recalled.
         """
         for fact in facts:
-            known = self.recall(fact.kind, fact.name)
+            of = self._newest.get(fact[:2])
+            known = of.fact if of is not None else self.recall(fact.kind, fact.name)
             if known is None or known.value != fact.value or known.at >= fact.at:
                 continue
-            of = self._newest.get(fact[:2])
-            if of is not None:
-                self._add(block, Saying(fact, of.record, of.is_kept, of.since))
-            else:  # an update that an earlier run left behind may carry it
-                self._add(block, Saying(fact, OF_AN_EARLIER_RUN, is_kept=True, since=None))
+            if of is None:  # an update that an earlier run left behind may carry it
+                self._add(Saying(fact, OF_AN_EARLIER_RUN, block, is_kept=True, since=None))
+            elif of.block == block:
+                of.fact = fact
+            else:
+                self._add(Saying(fact, of.record, block, of.is_kept, of.since))
 
     def settle(self, block: int) -> None:
         """Let the facts of a block last: all before it are settled, and its events decided."""
@@ -190,10 +194,10 @@ class Facts:
             if self._keep:
                 self._is_on_disk(key, saying)
 
-    def _add(self, block: int, saying: Saying) -> None:
+    def _add(self, saying: Saying) -> None:
         key = saying.fact[:2]
         saying.before = self._newest.get(key)
-        self._by_block.setdefault(block, []).append(saying)
+        self._by_block.setdefault(saying.block, []).append(saying)
         self._newest[key] = saying
 
     def _refused(self, fact: Fact) -> Saying | None:

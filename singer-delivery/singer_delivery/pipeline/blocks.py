@@ -90,7 +90,7 @@ class Block:
         unsent: how many records, by stream and rule, are decided without anything to send.
         left_out: how many records in all are not sent with the block.
         states, files: given back and removed when the block is settled.
-        holds: whether a record of it is sent only when the run ends.
+        gathers: whether a record of it is sent only when the run ends.
         undecided: pieces that are neither delivered nor dead; None until it is mapped.
         dead: places of records of which an event was refused.
     """
@@ -108,7 +108,7 @@ class Block:
     left_out: int = 0
     states: list[State] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    holds: bool = False
+    gathers: bool = False
     undecided: set[Undecided] | None = None
     dead: set[int] = field(default_factory=set)
     begun: float = field(default_factory=time.monotonic)

@@ -100,7 +100,7 @@ class Checkpoints:
         self._settle(block)
         self.settled = block.number
         self.size -= block.size
-        if block.holds and not self._is_holding:
+        if block.gathers and not self._is_holding:
             self._give_back()  # what came before waits for nothing
             self._is_holding = True
         self._states += block.states

@@ -65,7 +65,7 @@ class DeadLetters:
             StorageError: the file cannot be written.
         """
         stream, line = _marked(letter)
-        with self._lock, self._told_as_storage_error():
+        with self._lock, self._naming_the_file():
             if self._file is None:
                 self._file = append_private(self._path)
             if stream in self._schemas and stream not in self._written_schemas:
@@ -81,7 +81,7 @@ class DeadLetters:
         Raises:
             StorageError: the disk refuses.
         """
-        with self._lock, self._told_as_storage_error():
+        with self._lock, self._naming_the_file():
             if self._file is not None and self._dirty:
                 os.fsync(self._file.fileno())
                 self._dirty = False
@@ -95,7 +95,7 @@ class DeadLetters:
                 self._file = None
 
     @contextmanager
-    def _told_as_storage_error(self) -> Iterator[None]:
+    def _naming_the_file(self) -> Iterator[None]:
         """Name the file in what failed, and go on failing.
 
         An fsync that succeeds after one that failed says nothing of what the first should have

@@ -67,7 +67,7 @@ class Decider:
         Raises:
             BadMessage: the line is no RECORD message.
             DeliveryError: the run cannot go on.
-            Interrupted: the run was told to stop.
+            Interrupted: the run is to stop.
         """
         mapping, effects = of.mapping, self._effects
         try:
@@ -98,14 +98,15 @@ class Decider:
 
     def _leave_out(self, of: Input, decision: Decision, effects: Effects) -> None:
         block = self._checkpoints.last
-        block.left_out += 1
         if effects.is_held:
-            if not (block.is_empty or block.holds):
+            if not (block.is_empty or block.gathers):
                 self._delivery.close_block()  # STATE before this record need not wait for it
                 block = self._checkpoints.last
-            block.holds = True
-            self._outcomes.hold(of)
+            block.left_out += 1
+            block.gathers = True
+            self._outcomes.gather(of)
         else:
+            block.left_out += 1
             block.unsent[of, decision.skipped] += 1
         self._apply(effects, (block.number, -1))
         if block.is_full:
@@ -121,22 +122,24 @@ class Decider:
         self._outcomes.unmappable(of, message, error.reason, error.detail)
 
     def _apply(self, effects: Effects, record: tuple[int, int]) -> None:
+        """Do what a decision changes, and empty its lists for the next one."""
         ledger = self._ledger
         if effects.claims:
             ledger.claim(effects.claims)
+            effects.claims.clear()
         if effects.facts:
             ledger.say(effects.facts, record)
+            effects.facts.clear()
         if effects.kept:
             ledger.say(effects.kept, record, is_kept=True)
+            effects.kept.clear()
         if effects.renewed:
             ledger.renew(effects.renewed, record[0])
+            effects.renewed.clear()
         if effects.notes:
             self._outcomes.note(effects.notes)
-        elif not (
-            effects.claims or effects.facts or effects.kept or effects.renewed or effects.is_held
-        ):
-            return  # as it was: the next record may have it
-        self._effects = Effects()
+            effects.notes.clear()
+        effects.is_held = False
 
     def _lane(self, decision: Decision) -> int:
         """Return the lane of a record; what it merges with may ask for a block of its own."""

@@ -16,7 +16,7 @@ from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.lanes import lanes_of_group
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.packing import Apart, Packed, Result
-from singer_delivery.pipeline.pieces import EVENTS, Held, Piece, Place, Single
+from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.workers import Workers
 
 ROOM = 24 * 1024 * 1024
@@ -90,7 +90,7 @@ class Delivery:
 
         Raises:
             DeliveryError: the run cannot go on.
-            Interrupted: the run was told to stop.
+            Interrupted: the run is to stop.
         """
         self._dispatch.raise_if_over()
         block = self._checkpoints.next_block()
@@ -115,7 +115,7 @@ class Delivery:
         """Return when everything is decided. Raises as `close_block` does.
 
         First come the events of all records, then the updates that waited for them, then the `last`
-        events: each is made of all held records of the stream that is named with it.
+        events: each is made of all the records that were gathered of the stream named with it.
         """
         self.flush()
         self._dispatch.drain()
@@ -123,9 +123,9 @@ class Delivery:
         give_back()
         self._send_updates()
         for stream, event in last:
-            self._dispatch.submit([self._piece_of_held(stream, event)])
+            self._dispatch.submit([self._piece_of_gathered(stream, event)])
         self._dispatch.drain()
-        if self._outcomes.is_nothing_held:
+        if self._outcomes.is_all_sent:
             self._checkpoints.release()
         self._checkpoints.rest()
         self._outcomes.save()
@@ -140,6 +140,8 @@ class Delivery:
         dispatch.drain()
 
     def _make_room(self) -> None:
+        """Return when another block may come."""
+
         def is_room() -> bool:
             return self._checkpoints.size < self._room
 
@@ -187,9 +189,9 @@ class Delivery:
         piece.needs = _needs(block, {event.lane})
         yield piece
 
-    def _piece_of_held(self, stream: str, event: Event) -> Piece:
+    def _piece_of_gathered(self, stream: str, event: Event) -> Piece:
         encoded = self._endpoints[event.endpoint].encode(event)
-        single = Single(event.kind, event.name, encoded, Held(stream))
+        single = Single(event.kind, event.name, encoded, Gathered(stream))
         return Piece.of_single(event.endpoint, single, 1)
 
 

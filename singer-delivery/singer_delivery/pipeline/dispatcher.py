@@ -30,7 +30,7 @@ LINGER = 1.0
 """Seconds that a request may wait for more events before it leaves as it is."""
 
 SLICE = 0.25
-"""Seconds between two looks at whether the run was told to stop, while it waits for anything."""
+"""Seconds between two looks at whether the run is to stop, while it waits for anything."""
 
 WIDER = 4
 """By how much the spread grows when requests have to wait for each other."""
@@ -96,7 +96,7 @@ class Dispatcher:
 
         Raises:
             DeliveryError: an earlier event stopped the run.
-            Interrupted: the run was told to stop.
+            Interrupted: the run is to stop.
         """
         now = time.monotonic()
         with self._lock:

@@ -58,7 +58,7 @@ class DryRun:
         """Do nothing: nothing ever waits."""
 
     def raise_if_over(self) -> None:
-        """Raise `Interrupted` when the run was told to stop."""
+        """Raise `Interrupted` when the run is to stop."""
         if self._exit_code is not None:
             raise Interrupted(self._exit_code)
 

@@ -18,7 +18,7 @@ from singer_delivery.pipeline.blocks import Block, Input
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.pipeline.packing import Apart
-from singer_delivery.pipeline.pieces import EVENTS, Held, Piece, Place, Single
+from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.report import RunReport
 
 
@@ -43,7 +43,7 @@ class Outcomes:
         self._dead_letters = dead_letters
         self._report = report
         self._most = most
-        self._held: Counter[str] = Counter()
+        self._gathered: Counter[str] = Counter()
         self._lock = threading.RLock()
 
     def save(self) -> None:
@@ -59,14 +59,14 @@ class Outcomes:
             for note in notes:
                 self._report.note(note, count)
 
-    def hold(self, of: Input) -> None:
+    def gather(self, of: Input) -> None:
         """Count a record that is sent with the others of its stream when the run ends."""
-        self._held[of.stream] += 1
+        self._gathered[of.stream] += 1
 
     @property
-    def is_nothing_held(self) -> bool:
-        """Whether every such record is delivered."""
-        return not self._held
+    def is_all_sent(self) -> bool:
+        """Whether every record that was gathered is delivered."""
+        return not self._gathered
 
     def unmappable(self, of: Input, message: bytes, reason: str, detail: str) -> None:
         """Put a record of which nothing can be made among the dead letters.
@@ -160,9 +160,9 @@ class Outcomes:
     def _single_delivered(self, single: Single) -> None:
         if isinstance(single.origin, Update):
             self._ledger.sent(single.origin)
-        elif isinstance(single.origin, Held):
+        elif isinstance(single.origin, Gathered):
             stream = single.origin.stream
-            self._report.stream(stream).delivered += self._held.pop(stream, 0)
+            self._report.stream(stream).delivered += self._gathered.pop(stream, 0)
 
     def _rejected(self, endpoint: str, single: Single, of: Judgement, attempts: int) -> None:
         why = (of.reason, of.detail, attempts, endpoint)

@@ -21,7 +21,7 @@ LANES = 256
 """Among which people are dealt out; as many requests at most can be in flight."""
 
 PIECES_A_REQUEST = 8
-"""A piece is an eighth of a request at most, so that requests of whole pieces are nearly full."""
+"""A piece is an eighth of a request at most: none is cut, and requests are nearly full still."""
 
 
 def lane_of(order: str) -> int:

@@ -33,8 +33,8 @@ class Place(NamedTuple):
     event: int
 
 
-class Held(NamedTuple):
-    """The records of a stream that are sent together."""
+class Gathered(NamedTuple):
+    """The records of a stream that are sent as one event when the run ends."""
 
     stream: str
 
@@ -53,7 +53,7 @@ class Single:
     kind: str
     name: str
     encoded: bytes
-    origin: Place | Update | Held
+    origin: Place | Update | Gathered
 
     @property
     def size(self) -> int:

@@ -34,7 +34,7 @@ class StreamCounts:
 
     @property
     def undecided(self) -> int:
-        """Records read whose fate this run did not learn; a later run reads them again."""
+        """Records read that this run did not decide; a later run reads them again."""
         return self.read - self.delivered - self.skipped.total() - self.dead.total()
 
     def as_dict(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class RunReport:
         return self.kinds.total() / max(self.finished - self.started, 1e-9)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the whole report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "outcome": self.outcome,
             "started": _iso(self.started),

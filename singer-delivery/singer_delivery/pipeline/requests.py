@@ -50,7 +50,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """Events that travel in one request: whole pieces, or single events.
+    """Events that travel in one request: pieces as they were packed, or single events.
 
     `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
     them; `pause` is the wait in seconds before the next.
@@ -157,7 +157,11 @@ class Requests:
     def _one_by_one(
         self, endpoint: Endpoint, part: Part, judgement: Judgement, reply: Reply
     ) -> list[Part]:
-        """Act on a reply that tells events apart, or that refuses some without saying which."""
+        """Act on a reply that tells events apart, or that refuses some without saying which.
+
+        Raises:
+            ServiceRefused: it is fatal for one of them; the others are noted first.
+        """
         singles = [
             *part.singles,
             *(single for piece in part.pieces for single in singles_of(piece, endpoint)),

@@ -128,7 +128,7 @@ class Run:
 
         Raises:
             DeliveryError: the run could not be brought to its end; `abandon` is still to be called.
-            Interrupted: the run was told to stop.
+            Interrupted: the run is to stop.
         """
         self._delivery.finish(last)
         self._dispatch.stop(GRACE)

@@ -1,4 +1,4 @@
-"""Which events of a request a reply decides, and which are sent again. Pure."""
+"""Which events of a request a reply decides, and which it leaves open. Pure."""
 
 from __future__ import annotations
 

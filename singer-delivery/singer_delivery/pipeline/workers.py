@@ -32,7 +32,7 @@ BLOCKS_EACH = 2
 """Blocks that a process has at once: one that it maps, one that waits."""
 
 SLICE = 0.25
-"""Seconds between two looks at whether the run was told to stop."""
+"""Seconds between two looks at whether the run is to stop."""
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_delivery.io.stdin import stdin_lines
 from singer_delivery.mapping.json_lines import read_json
+from singer_delivery.pipeline.blocks import record_head
 
 Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[bytes], None]
@@ -42,6 +43,9 @@ class LineReader(GenericSingerReader[bytes]):
         self.takers: dict[str, Taker] = {}
         self.before_waiting: Callable[[], None] = _nothing
         self._number = 0
+        # How the RECORD lines of a stream begin, as most taps write them, and who takes them.
+        self._head = b""
+        self._taker: Taker | None = None
 
     @property
     def default_input(self) -> IO[bytes]:
@@ -110,22 +114,22 @@ class LineReader(GenericSingerReader[bytes]):
         )
 
     def _process(self, line: bytes, callbacks: dict[str, Callable[[dict[str, Any]], None]]) -> str:
-        taker = self.takers.get(_stream_of(line))
-        if taker is not None:
-            taker(line)
+        if line.startswith(self._head) and self._taker is not None:
+            self._taker(line)
             return "RECORD"
         message = self.deserialize_json(line)
         kind, stream = message.get("type"), message.get("stream")
         if kind == "RECORD" and isinstance(stream, str) and isinstance(message.get("record"), dict):
-            taker = self.takers.get(stream)
-            if taker is not None:
-                taker(line)
+            self._head, self._taker = record_head(stream), self.takers.get(stream)
+            if self._taker is not None:
+                self._taker(line)
                 return "RECORD"
         self.assert_line_requires(message, {"type"})
         callback = callbacks.get(kind) if isinstance(kind, str) else None
         if callback is None:
             what = "is of no known message type"
             raise self.invalid(what)
+        self._taker = None  # a SCHEMA message may have changed who takes what
         callback(message)
         return str(kind)
 
@@ -133,18 +137,6 @@ class LineReader(GenericSingerReader[bytes]):
         self.busy = True
         self.before_waiting()
         self.busy = False
-
-
-HEAD = b'{"type":"RECORD","stream":"'
-"""How RECORD messages begin as taps of the Singer SDK write them."""
-
-
-def _stream_of(line: bytes) -> str:
-    """Return the stream of a RECORD line that begins as most do; empty for every other line."""
-    if not line.startswith(HEAD):
-        return ""
-    end = line.find(b'","record":', len(HEAD), len(HEAD) + 256)
-    return line[len(HEAD) : end].decode("utf-8", "replace") if end > 0 else ""
 
 
 def _nothing() -> None:
