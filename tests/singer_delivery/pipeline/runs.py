@@ -16,8 +16,8 @@ from singer_delivery.pipeline.blocks import Input
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.run import Run
 from singer_delivery.pipeline.settings import RunSettings
-from tests.fakes.server import Exchange, FakeServer, Reply
 
+from tests.fakes.http.server import Exchange, FakeServer, Reply
 from tests.singer_delivery.toys import PlayedClock, ToyEndpoint, ToyMapping, events_in
 
 

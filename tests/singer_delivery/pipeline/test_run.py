@@ -16,9 +16,9 @@ from singer_delivery.errors import (
 from singer_delivery.model import Fact, Note
 from singer_delivery.pipeline import run as run_module
 from singer_delivery.pipeline.run import Run
-from tests.fakes.server import Hold
-from tests.fakes.server import Reply as Answer
 
+from tests.fakes.http.server import Hold
+from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.disks import full_disk
 from tests.singer_delivery.pipeline.runs import Scene, Service, lines_of, take
 from tests.singer_delivery.toys import within
