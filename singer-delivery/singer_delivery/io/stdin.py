@@ -24,7 +24,7 @@ SOON = 0.05
 
 
 def stdin_lines(before_waiting: Callable[[], None]) -> Iterable[bytes]:
-    """Return the lines of standard input.
+    """Return the lines of standard input, without their newlines.
 
     Args:
         before_waiting: called when all that has come is read, and more is waited for, but for a
@@ -33,7 +33,7 @@ def stdin_lines(before_waiting: Callable[[], None]) -> Iterable[bytes]:
     buffer = sys.stdin.buffer
     raw = getattr(buffer, "raw", None)
     if not isinstance(raw, io.FileIO):  # something in the place of a file
-        return buffer
+        return (line.rstrip(b"\n") for line in buffer)
     _widen(raw)
     return _lines_of(raw, before_waiting)
 

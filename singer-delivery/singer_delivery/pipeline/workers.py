@@ -42,13 +42,14 @@ class Part(NamedTuple):
 
     Attributes:
         task: the pickled `Task`.
-        lines: of the records.
+        lines: of the records, joined by newlines: no line of JSON holds one, and a thousand objects
+            take longer to travel than one.
         decisions: of the records, as MessagePack.
         lanes: of the records, a byte each.
     """
 
     task: bytes
-    lines: list[bytes]
+    lines: bytes
     decisions: bytes
     lanes: bytes
 
@@ -58,7 +59,7 @@ def map_parts(parts: list[Part], spread: int) -> Result:
     packer = Packer(spread)
     for pickled, lines, packed, lanes in parts:
         task, decode = _task(pickled)
-        packer.add_all(task, lines, decode(packed), lanes)
+        packer.add_all(task, lines.split(b"\n"), decode(packed), lanes)
     return packer.result()
 
 
@@ -165,7 +166,9 @@ class Workers:
             mapped.set_result(map_here(block, self._tasks))
             return mapped
         parts = [
-            Part(self._tasks.pickled(of), lines, msgspec.msgpack.encode(decisions), lanes)
+            Part(
+                self._tasks.pickled(of), b"\n".join(lines), msgspec.msgpack.encode(decisions), lanes
+            )
             for of, lines, decisions, lanes in block.sections()
         ]
         try:

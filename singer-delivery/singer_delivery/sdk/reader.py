@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
@@ -63,11 +63,9 @@ class LineReader(GenericSingerReader[bytes]):
             InvalidInputLine: a line is no Singer message.
         """
         counts: Counter[str] = Counter()
-        lines: Iterable[bytes | str] = file_input or stdin_lines(self._before_waiting)
+        lines = map(_line, file_input) if file_input else stdin_lines(self._before_waiting)
         with self.guard():
-            for number, read in enumerate(lines, start=1):
-                # As text is how the SDK's tests give it.
-                line = read.encode() if isinstance(read, str) else read
+            for number, line in enumerate(lines, start=1):
                 self._number = number
                 self.line = line
                 self.busy = True
@@ -137,6 +135,11 @@ class LineReader(GenericSingerReader[bytes]):
         self.busy = True
         self.before_waiting()
         self.busy = False
+
+
+def _line(read: bytes | str) -> bytes:
+    """Return a line without its newline. As text is how the SDK's tests give it."""
+    return (read.encode() if isinstance(read, str) else read).rstrip(b"\n")
 
 
 def _nothing() -> None:
