@@ -60,6 +60,16 @@ class BadMessage(Exception):  # noqa: N818 - what the line is
     """A line of the input is no RECORD message. Its text says why."""
 
 
+class RecordUnreadable(DeliveryError):  # noqa: N818 - as those above
+    """A RECORD message holds what no JSON holds, in a column that no decision asks for."""
+
+    def __init__(self, stream: str, why: str) -> None:
+        super().__init__(
+            f"A record of stream '{stream}' cannot be read: {why}. Everything decided before it is "
+            "kept; mend the tap or its output and run again."
+        )
+
+
 class Interrupted(SystemExit):
     """The run was told to stop by a signal; carries the exit code 128 + signal."""
 

@@ -98,8 +98,6 @@ class Amplitude:
         """Return what decisions need of a record: see `Source`."""
         if not (b"\\" in line and b"\\u0000" in line):
             try:
-                if not line.isascii():
-                    line.decode()  # skipped columns are not looked at
                 row = self._message(line).record if is_message else self._row(line)
                 return self._observed(row)
             except _UNUSUAL:

@@ -67,7 +67,7 @@ def test_while_a_message_is_processed_its_line_is_at_hand_and_the_reader_busy():
     reader.process_lines(
         io.BytesIO(line * 2), {"STATE": lambda _message: seen.append((reader.line, reader.busy))}
     )
-    assert seen == [(line, True)] * 2
+    assert seen == [(line.rstrip(b"\n"), True)] * 2
     assert reader.busy, "at the end nothing is waited for any more"
 
 
