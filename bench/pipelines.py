@@ -32,7 +32,7 @@ class Service:
         target: name of our target.
         settings: of the target; they are realistic, since a target looks for its secrets in what a
             service answers. Where a service's documented rate would be kept, it is switched off.
-        address: the setting that holds the sink's address.
+        address: the setting that takes the sink's address.
     """
 
     name: str
@@ -152,21 +152,33 @@ class Floor:
 
 @dataclass(frozen=True)
 class Ours:
-    """`tap-amplitude | target-…`, as a shell runs it."""
+    """`tap-amplitude | target-…`, as a shell runs it.
+
+    Args:
+        service: where to.
+        batch: whether the tap hands over files.
+        processes: how many processes map; None: the target's default.
+    """
 
     service: Service
     batch: bool = False
+    processes: int | None = None
     note: str = ""
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"tap-amplitude | {self.service.target}, {'BATCH' if self.batch else 'RECORD'}"
+        messages = "BATCH" if self.batch else "RECORD"
+        mapping = "" if self.processes is None else f", processes: {self.processes}"
+        return f"tap-amplitude | {self.service.target}, {messages}{mapping}"
 
     def start(self, export: Export, work: Path, url: str) -> Pipe:
         """Start both."""
         tap = _written(work / "tap.json", tap_config(export, work, batch=self.batch))
-        target = _written(work / "target.json", self.service.config(url, work))
+        config = self.service.config(url, work)
+        if self.processes is not None:
+            config["processes"] = self.processes
+        target = _written(work / "target.json", config)
         return Pipe(
             [
                 [str(BIN / "tap-amplitude"), "--config", tap],
