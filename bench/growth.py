@@ -16,8 +16,9 @@ from pathlib import Path
 from bench.export import Export, Population, crowd, crowd_lines
 from bench.figures import cpu, largest, ledger, rate, total
 from bench.limits import MEMORY_LIMIT_MB
-from bench.pipelines import SERVICES, Ours, Outcome, knows_batch, run
+from bench.pipelines import Ours, Outcome, knows_batch, run
 from bench.processes import RunFailed
+from bench.services import SERVICES
 from bench.table import machine, number, table
 
 EVENTS, FEW = 5_000_000, 2

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.export import SEED, Export, crowd, crowd_lines
-from bench.pipelines import SERVICES, Ours
+from bench.pipelines import Ours
 from bench.proc import memory_mb, tree
 from bench.processes import Measured, Pipe, RunFailed
+from bench.services import SERVICES
 from bench.stand_ins import CountingMixpanel, CountingPostHog, CountingService
 
 EVENTS, FAULTS = 5_000_000, 0.01

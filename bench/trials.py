@@ -15,17 +15,16 @@ from pathlib import Path
 from bench.export import Export
 from bench.peers import pipelines as peers
 from bench.pipelines import (
-    SERVICES,
     Floor,
     MeltanoRun,
     Ours,
     Outcome,
     Pipeline,
-    Service,
     found_meltano,
     knows_batch,
     run,
 )
+from bench.services import SERVICES, Service
 
 LATENCY = 0.2
 """Seconds a reply takes in the runs that wait for replies."""

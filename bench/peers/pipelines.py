@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.export import Export
-from bench.pipelines import Service
 from bench.processes import ROOT, Pipe, RunFailed
+from bench.services import Service
 from bench.sink import Counts
 
 HERE = Path(__file__).parent

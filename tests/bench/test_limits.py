@@ -9,8 +9,9 @@ from bench.export import Export, File
 from bench.figures import mapping_cpu, most_rate, sending_cpu, tap_cpu
 from bench.limits import LIMITS, Limit, limits
 from bench.peers.pipelines import MixpanelImport, SdkDefaults
-from bench.pipelines import SERVICES, MeltanoRun, Ours, Outcome
+from bench.pipelines import MeltanoRun, Ours, Outcome
 from bench.processes import Measured, Usage
+from bench.services import SERVICES
 from bench.sink import Counts
 from bench.trials import Comparison, Results, Trial
 

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from bench.export import generated
-from bench.pipelines import SERVICES, Ours, checked, run
+from bench.pipelines import Ours, checked, run
 from bench.processes import RunFailed
+from bench.services import SERVICES
 from bench.sink import Counts
 
 
