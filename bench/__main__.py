@@ -1,6 +1,6 @@
 """`python -m bench`: our pipes and their peers on one export, side by side, in turns.
 
-Writes bench/results.md and prints it. Fails when one of our runs lost anything, or held more memory
+Writes bench/results.md and prints it. Fails when one of our runs lost anything, or took more memory
 than it may.
 """
 

@@ -33,7 +33,7 @@ KEPT = 4
 """One row in so many of the company's is kept in a crowd: ten rows a person, of several visits."""
 
 COPY = b"\0\0"
-"""Stands for the number of the copy in a row that is to be copied. JSON text never holds it."""
+"""Stands for the number of the copy in a row that is to be copied. JSON text never has it."""
 
 IDS = re.compile(
     rb'"(?:uuid|device_id|\$insert_id|idfa|adid)":"[^"]{2}'  # two characters give way to COPY

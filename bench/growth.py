@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.export import Export, Population, crowd, crowd_lines
-from bench.pipelines import SERVICES, Ours, Outcome, knows_batch, run
+from bench.figures import cpu, largest, ledger, rate, total
+from bench.limits import MEMORY_LIMIT_MB
+from bench.pipelines import Ours, Outcome, knows_batch, run
 from bench.processes import RunFailed
-from bench.results import MEMORY_LIMIT_MB, cpu, largest, rate, total
+from bench.services import SERVICES
 from bench.table import machine, number, table
 
 EVENTS, FEW = 5_000_000, 2
@@ -124,11 +126,6 @@ def section(growth: Growth, few: Export, many: Export) -> Iterator[str]:
     yield from table(["", f"{few.lines:,} events", f"{many.lines:,} events", "times"], rows)
     over = growth.many.measured.largest_mb > MEMORY_LIMIT_MB
     yield f"\nThe limit of {MEMORY_LIMIT_MB} MB is {'passed' if over else 'kept'}.\n"
-
-
-def ledger(outcome: Outcome) -> float:
-    """Return the size of the ledger, in MB."""
-    return outcome.ledger_mb
 
 
 if __name__ == "__main__":

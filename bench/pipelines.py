@@ -19,55 +19,8 @@ from typing import Any, Protocol
 from bench.export import Export
 from bench.processes import BIN, Command, Measured, Pipe, RunFailed
 from bench.running_sink import RunningSink
+from bench.services import Service
 from bench.sink import Counts
-from tools.connectors import targets
-
-
-@dataclass(frozen=True, eq=False)
-class Service:
-    """A destination.
-
-    Attributes:
-        name: for people.
-        target: name of our target.
-        settings: of the target; they are realistic, since a target looks for its secrets in what a
-            service answers. Where a service's documented rate would be kept, it is switched off.
-        address: the setting that holds the sink's address.
-    """
-
-    name: str
-    target: str
-    settings: dict[str, Any]
-    address: str
-
-    def config(self, url: str, work: Path) -> dict[str, Any]:
-        """Return the config of our target for one run."""
-        return {
-            **self.settings,
-            self.address: url,
-            "ledger_url": f"sqlite:///{work / 'ledger.sqlite3'}",
-            "dead_letter_path": str(work / "dead-letters.singer"),
-            "report_path": str(work / "report.json"),
-        }
-
-
-SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
-    "target-posthog": ({"api_key": "phc_0123456789abcdefghijklmnopqrstuvwxyz"}, "host"),
-    "target-mixpanel": (
-        {
-            "project_token": "0123456789abcdef-token",
-            "project_id": "2718281",
-            "service_account_username": "bench.0123ab.mp-service-account",
-            "service_account_secret": "0123456789abcdefghijklmnopqrstuv",
-            "max_events_per_second": 0,
-            "retention_years": 5,
-        },
-        "base_url",
-    ),
-}
-"""Settings and address of each service, by its target."""
-
-SERVICES = tuple(Service(each.vendor, each.name, *SETTINGS[each.name]) for each in targets())
 
 
 @dataclass(frozen=True)
@@ -152,21 +105,33 @@ class Floor:
 
 @dataclass(frozen=True)
 class Ours:
-    """`tap-amplitude | target-…`, as a shell runs it."""
+    """`tap-amplitude | target-…`, as a shell runs it.
+
+    Args:
+        service: where to.
+        batch: whether the tap hands over files.
+        processes: how many processes map; None: the target's default.
+    """
 
     service: Service
     batch: bool = False
+    processes: int | None = None
     note: str = ""
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"tap-amplitude | {self.service.target}, {'BATCH' if self.batch else 'RECORD'}"
+        messages = "BATCH" if self.batch else "RECORD"
+        mapping = "" if self.processes is None else f", processes: {self.processes}"
+        return f"tap-amplitude | {self.service.target}, {messages}{mapping}"
 
     def start(self, export: Export, work: Path, url: str) -> Pipe:
         """Start both."""
         tap = _written(work / "tap.json", tap_config(export, work, batch=self.batch))
-        target = _written(work / "target.json", self.service.config(url, work))
+        config = self.service.config(url, work)
+        if self.processes is not None:
+            config["processes"] = self.processes
+        target = _written(work / "target.json", config)
         return Pipe(
             [
                 [str(BIN / "tap-amplitude"), "--config", tap],

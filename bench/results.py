@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.pipelines import Outcome
+from bench.costs import meltano, numbers_of_processes, processes
+from bench.figures import arrived, cpu, largest, rate, seconds, sink_cpu, total
+from bench.limits import MEMORY_LIMIT_MB, highest, limits
 from bench.startup import LIMIT, StartUp
 from bench.table import machine, median, number, spread, table
 from bench.trials import LATENCY, Comparison, Exports, Results, Trial
-
-MEMORY_LIMIT_MB = 150
-"""What a process of ours may hold."""
 
 SPREAD = "lowest to highest"
 
@@ -23,53 +22,19 @@ HEAD = """\
 All pipelines read the same generated export, files of gzipped JSON lines as Amplitude exports them,
 and send to the same local sink, which answers at once and validates nothing.
 Figures are medians of {rounds}, in which all pipelines take turns.
+`meltano run` with RECORD messages, numbers of processes, halves and late replies have one round.
 Downloading and the services' own speed are left out; starting up is included.
 
 - **events**: rows of the export, or of the part of it that was read.
 - **events/s**: rows a second, from start to end; those whose events did not arrive do not count.
-- **CPU s**: seconds of all processes, user and system, for a million events.
+- **CPU µs**: CPU time of all processes, user and system, an event.
 - **MB**: highest memory of the largest process, and of all processes together.
 - **RECORD ÷ it**, **BATCH ÷ it**, **meltano run ÷ it**: how many times its events/s ours reached,
   `meltano run` with BATCH messages where there are any.
 
-After each of our runs the report was held against the export and against what the sink counted:
-read = delivered + skipped + dead, and nothing was lost.
+After each of our runs the report is compared with the export and with what the sink counted:
+read = delivered + skipped + dead, and nothing is lost.
 """
-
-
-def rate(outcome: Outcome) -> float:
-    """Return events a second."""
-    return outcome.rate
-
-
-def cpu(outcome: Outcome) -> float:
-    """Return CPU seconds for a million events."""
-    return outcome.measured.cpu / outcome.lines * 1e6
-
-
-def largest(outcome: Outcome) -> float:
-    """Return the memory of the largest process, in MB."""
-    return outcome.measured.largest_mb
-
-
-def total(outcome: Outcome) -> float:
-    """Return the memory of all processes, in MB."""
-    return outcome.measured.total_mb
-
-
-def seconds(outcome: Outcome) -> float:
-    """Return the wall time."""
-    return outcome.measured.seconds
-
-
-def arrived(outcome: Outcome) -> float:
-    """Return the share of what was sent that arrived."""
-    return outcome.arrived
-
-
-def sink_cost(outcome: Outcome) -> float:
-    """Return the CPU µs that an event cost the sink."""
-    return outcome.counts.cpu_seconds / outcome.counts.events * 1e6
 
 
 @dataclass(frozen=True)
@@ -95,22 +60,25 @@ class Page:
     start_ups: Sequence[StartUp]
 
     def text(self) -> str:
-        """Return the whole page."""
+        """Return the page."""
         rounds = "one round" if self.rounds == 1 else f"{self.rounds} rounds"
         lines = [HEAD.format(command=self.command, machine=machine(), rounds=rounds)]
+        lines += limits(self.comparisons, self.results)
         for comparison in self.comparisons:
             lines += self._comparison(comparison)
-        sections = (self._latency, self._memory, self._meltano, self._start_up, self._sink)
-        lines += [line for section in sections for line in section()]
+        for costs in (processes, numbers_of_processes, meltano):
+            lines += costs(self.comparisons, self.results)
+        for section in (self._latency, self._memory, self._overhead, self._start_up, self._sink):
+            lines += section()
         return "\n".join(lines).rstrip() + "\n"
 
     def over_memory(self) -> list[str]:
-        """Return a sentence for each of our pipelines that held more than it may."""
-        ours = [trial for it in self.comparisons for trial in (*it.ours, *it.halves, *it.latencies)]
-        held = [(trial, max(self.results.of(trial, largest))) for trial in ours]
+        """Return a sentence for each of our pipelines that took more than it may."""
+        ours = [trial for it in self.comparisons for trial in it.memory_trials]
+        taken = [(trial, highest(trial, self.results)) for trial in ours]
         return [
             f"{trial.pipeline.name}: {mb:.0f} MB, over the limit of {MEMORY_LIMIT_MB} MB."
-            for trial, mb in held
+            for trial, mb in taken
             if mb > MEMORY_LIMIT_MB
         ]
 
@@ -119,7 +87,7 @@ class Page:
         bases = dict(zip(("RECORD", "BATCH"), it.ours, strict=False))
         if it.meltano:
             bases["meltano run"] = it.meltano[-1]
-        head = ["", "events", "events/s", SPREAD, "CPU s", "MB, largest", "MB, all"]
+        head = ["", "events", "events/s", SPREAD, "CPU µs", "MB, largest", "MB, all"]
         trials = [self.floor, *it.ours, *it.meltano, *it.peers]
         rows = [self._row(trial, list(bases.values())) for trial in trials]
         yield from table([*head, *(f"{name} ÷ it" for name in bases)], rows)
@@ -167,16 +135,16 @@ class Page:
 
     def _memory(self) -> Iterator[str]:
         yield "## Memory by the number of events\n"
-        counts = [f"{export.lines:,} events" for export in (self.exports.half, self.exports.whole)]
+        counts = [f"{export.lines:,} events" for export in (self.exports.half, self.exports.full)]
         pairs = [pair for it in self.comparisons for pair in zip(it.halves, it.ours, strict=True)]
         rows = [[pair[0].pipeline.name, *map(self._highest, pair)] for pair in pairs]
         yield from table(["MB of the largest process, highest of all rounds", *counts], rows)
         yield f"\nThe limit is {MEMORY_LIMIT_MB} MB. More events and people: `make bench-growth`.\n"
 
     def _highest(self, trial: Trial) -> str:
-        return number(max(self.results.of(trial, largest)))
+        return number(highest(trial, self.results))
 
-    def _meltano(self) -> Iterator[str]:
+    def _overhead(self) -> Iterator[str]:
         trials = [trial for it in self.comparisons for trial in it.overhead]
         if trials:
             yield "## What starting costs\n"
@@ -205,5 +173,5 @@ class Page:
         yield "## What the sink costs\n"
         yield "In a process of its own, not counted above.\n"
         costs = [(it.service.name, it.ours[0]) for it in self.comparisons]
-        rows = [(name, number(self.results.median(trial, sink_cost))) for name, trial in costs]
+        rows = [(name, number(self.results.median(trial, sink_cpu))) for name, trial in costs]
         yield from table(["", "CPU µs an event"], rows)

@@ -38,12 +38,12 @@ KNOWN = (b"/batch", b"/import", *UPDATES)
 
 @dataclass(frozen=True)
 class Counts:
-    """What came: requests, events, updates of profiles, bytes on the wire; what it cost."""
+    """What came: requests, events, updates of profiles, bytes of bodies; what it cost."""
 
     requests: int = 0
     events: int = 0
     updates: int = 0
-    wire_bytes: int = 0
+    body_bytes: int = 0
     cpu_seconds: float = 0.0
 
 
@@ -60,7 +60,7 @@ class Spool:
         self._bodies.append((len(body), is_gzip))
 
     def count(self) -> int:
-        """Return how many events the bodies hold."""
+        """Return how many events are in the bodies."""
         return sum(len(_parsed(content)["batch"]) for content in self._contents())
 
     def _contents(self) -> Iterator[bytes]:
@@ -80,7 +80,7 @@ class Sink:
     def __init__(self, latency: float) -> None:
         self._latency = latency
         self._spool = Spool()
-        self._requests = self._events = self._updates = self._wire_bytes = 0
+        self._requests = self._events = self._updates = self._body_bytes = 0
         self._lock = threading.Lock()
         self._cpu_before = time.process_time()
 
@@ -99,7 +99,7 @@ class Sink:
         """Return what came so far."""
         cpu = time.process_time() - self._cpu_before
         events = self._events + self._spool.count()
-        return Counts(self._requests, events, self._updates, self._wire_bytes, cpu)
+        return Counts(self._requests, events, self._updates, self._body_bytes, cpu)
 
     def _answer(self, path: bytes, body: bytes, *, is_gzip: bool) -> bytes:
         if path == b"/counts":
@@ -124,7 +124,7 @@ class Sink:
 
     def _note(self, body: bytes, *, events: int = 0, updates: int = 0) -> None:
         self._requests += 1
-        self._wire_bytes += len(body)
+        self._body_bytes += len(body)
         self._events += events
         self._updates += updates
 

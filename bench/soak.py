@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.export import SEED, Export, crowd, crowd_lines
-from bench.pipelines import SERVICES, Ours
-from bench.processes import Measured, Pipe, RunFailed, memory_mb, tree
+from bench.pipelines import Ours
+from bench.proc import memory_mb, tree
+from bench.processes import Measured, Pipe, RunFailed
+from bench.services import SERVICES
 from bench.stand_ins import CountingMixpanel, CountingPostHog, CountingService
 
 EVENTS, FAULTS = 5_000_000, 0.01
@@ -60,7 +62,7 @@ def _options() -> argparse.Namespace:
 
 
 def watched(pipe: Pipe, running: CountingService) -> Measured:
-    """Wait for the pipe, printing how far it has come and what it holds in memory."""
+    """Wait for the pipe, printing how far it has come and what memory it takes."""
     ended = threading.Event()
     teller = threading.Thread(target=_tell, args=(pipe, running, ended), daemon=True)
     teller.start()
@@ -74,8 +76,8 @@ def watched(pipe: Pipe, running: CountingService) -> Measured:
 def _tell(pipe: Pipe, running: CountingService, ended: threading.Event) -> None:
     start = time.monotonic()
     while not ended.wait(PRINT_EVERY):
-        held = [sum(memory_mb(pid)[0] for pid in tree(each.pid)) for each in pipe.processes]
-        words = "  ".join(f"{name} {mb:4.0f} MB" for name, mb in zip(NAMES, held, strict=True))
+        taken = [sum(memory_mb(pid)[0] for pid in tree(each.pid)) for each in pipe.processes]
+        words = "  ".join(f"{name} {mb:4.0f} MB" for name, mb in zip(NAMES, taken, strict=True))
         seconds = time.monotonic() - start
         print(f"{seconds:6.0f} s  {len(running.seen):>10,} arrived  {words}", flush=True)
 

@@ -15,17 +15,16 @@ from pathlib import Path
 from bench.export import Export
 from bench.peers import pipelines as peers
 from bench.pipelines import (
-    SERVICES,
     Floor,
     MeltanoRun,
     Ours,
     Outcome,
     Pipeline,
-    Service,
     found_meltano,
     knows_batch,
     run,
 )
+from bench.services import SERVICES, Service
 
 LATENCY = 0.2
 """Seconds a reply takes in the runs that wait for replies."""
@@ -36,6 +35,9 @@ lines at least that starting up weighs no more than it does in ours."""
 
 TINY = 200
 """Lines of an export that is all overhead."""
+
+PROCESSES = (1, 2, 4)
+"""How many processes map, in the runs that compare it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Trial:
 class Exports:
     """The export and its parts."""
 
-    whole: Export
+    full: Export
     half: Export
     fifth: Export
     tenth: Export
@@ -75,7 +77,8 @@ class Comparison:
         ours: on RECORD messages, then on BATCH messages if the tap knows them.
         meltano: the same through `meltano run`.
         halves: ours on half of the export.
-        latencies: ours on the whole export, waiting for replies.
+        scales: ours on RECORD messages, by how many processes map.
+        latencies: ours on RECORD messages, waiting for replies.
         peers: what others run.
         late_peers: of these, what also runs waiting for replies.
         overhead: ours and Meltano's on next to nothing.
@@ -86,6 +89,7 @@ class Comparison:
     ours: list[Trial]
     meltano: list[Trial]
     halves: list[Trial]
+    scales: dict[int, Trial]
     latencies: list[Trial]
     peers: list[Trial]
     late_peers: list[Trial] = field(default_factory=list)
@@ -100,16 +104,22 @@ class Comparison:
             *self.meltano,
             *self.peers,
             *self.halves,
+            *self.scales.values(),
             *self.latencies,
             *self.late_peers,
             *self.overhead,
         ]
 
+    @property
+    def memory_trials(self) -> list[Trial]:
+        """Those whose memory is limited: our pipes on much."""
+        return [*self.ours, *self.halves, *self.scales.values(), *self.latencies]
+
     def late_pairs(self) -> list[tuple[Trial, Trial]]:
         """Return each trial that waits for replies behind the same without waiting."""
         peers = {trial.pipeline: trial for trial in self.peers}
         return [
-            *zip(self.ours, self.latencies, strict=True),
+            *zip(self.ours, self.latencies, strict=False),
             *((peers[late.pipeline], late) for late in self.late_peers),
         ]
 
@@ -139,21 +149,21 @@ class Results:
         return statistics.median(mine.rate / its.rate for mine, its in pairs)
 
 
-def parts(whole: Export, folder: Path) -> Exports:
+def parts(full: Export, folder: Path) -> Exports:
     """Link the parts of an export."""
-    lines = whole.lines
+    lines = full.lines
     return Exports(
-        whole,
-        whole.first(lines // 2, folder / "half"),
-        whole.first(max(lines // PEERS_SHARE, LEAST), folder / "fifth"),
-        whole.first(max(lines // SLOWEST_SHARE, LEAST), folder / "tenth"),
-        whole.first(TINY, folder / "tiny"),
+        full,
+        full.first(lines // 2, folder / "half"),
+        full.first(max(lines // PEERS_SHARE, LEAST), folder / "fifth"),
+        full.first(max(lines // SLOWEST_SHARE, LEAST), folder / "tenth"),
+        full.first(TINY, folder / "tiny"),
     )
 
 
 def floor(exports: Exports) -> Trial:
-    """Return the trial that everything is held against."""
-    return Trial(Floor(), exports.whole)
+    """Return the trial that everything is compared with."""
+    return Trial(Floor(), exports.full)
 
 
 def comparisons(exports: Exports, folder: Path) -> list[Comparison]:
@@ -168,10 +178,14 @@ def _comparison(
     ours = [Ours(service, batch) for batch in batches]
     found = Comparison(
         service,
-        ours=[Trial(each, exports.whole) for each in ours],
+        ours=[Trial(each, exports.full) for each in ours],
         meltano=[],
         halves=[Trial(each, exports.half, rounds=1) for each in ours],
-        latencies=[Trial(each, exports.whole, LATENCY, rounds=1) for each in ours],
+        scales={
+            count: Trial(Ours(service, processes=count), exports.full, rounds=1)
+            for count in PROCESSES
+        },
+        latencies=[Trial(ours[0], exports.full, LATENCY, rounds=1)],
         peers=[Trial(peers.SdkDefaults(service), exports.tenth)],
     )
     if len(batches) == 1:
@@ -190,7 +204,9 @@ def _add_meltano(
         found.left_out["meltano run"] = "there is no Meltano here"
         return
     runs = [MeltanoRun(found.service, meltano, project, batch) for batch in batches]
-    found.meltano.extend(Trial(each, exports.whole) for each in runs)
+    found.meltano.extend(
+        Trial(each, exports.full, rounds=sys.maxsize if each.batch else 1) for each in runs
+    )
     found.overhead.extend(
         [Trial(found.ours[0].pipeline, exports.tiny), Trial(runs[0], exports.tiny)]
     )

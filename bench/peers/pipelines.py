@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.export import Export
-from bench.pipelines import Service
 from bench.processes import ROOT, Pipe, RunFailed
+from bench.services import Service
 from bench.sink import Counts
 
 HERE = Path(__file__).parent
@@ -56,12 +56,12 @@ class SdkDefaults:
 
     def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002 - its report says more
         """Check that it read everything and that all arrived: it is ours to get right."""
-        told: dict[str, int] = json.loads((work / "report.json").read_text())
+        counted: dict[str, int] = json.loads((work / "report.json").read_text())
         arrived = counts.events + counts.updates
-        if told != {"read": export.lines, "sent": arrived}:
-            msg = f"The SDK's defaults: {told} told, {export.lines:,} lines, {arrived:,} arrived."
+        if counted != {"read": export.lines, "sent": arrived}:
+            msg = f"The SDK's defaults: {counted}, {export.lines:,} lines, {arrived:,} arrived."
             raise RunFailed(msg)
-        return told["sent"]
+        return counted["sent"]
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Guide:
 
     def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002
         """Return how many events and aliases it gave to the SDK."""
-        told: dict[str, int] = json.loads(output)
-        return told["sent"]
+        counted: dict[str, int] = json.loads(output)
+        return counted["sent"]
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class MixpanelImport:
 
     def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002
         """Return how many events it says it sent."""
-        told: dict[str, int] = json.loads(output.splitlines()[-1])
-        return told["sent"]
+        counted: dict[str, int] = json.loads(output.splitlines()[-1])
+        return counted["sent"]
 
 
 def guide_version() -> str:

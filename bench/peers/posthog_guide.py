@@ -88,14 +88,16 @@ def link(client: Posthog, row: Row, linked: set[tuple[str, str]]) -> int:
 
 def properties(row: Row) -> Row:
     """Return PostHog's properties of a row, with those that are set on the person."""
-    told = {name: row.get(column) for name, column in OF_THE_ROW.items()}
+    properties = {name: row.get(column) for name, column in OF_THE_ROW.items()}
     details = row.get("event_properties") or {}
-    told.update({name: details.get(key) for name, key in OF_THE_EVENT.items()})
+    properties.update({name: details.get(key) for name, key in OF_THE_EVENT.items()})
     person = row.get("user_properties") or {}
     first = {f"$initial_{name}": person.get(f"initial_{name}") for name in INITIAL}
-    told["$set_once"] = {name: None if value == "EMPTY" else value for name, value in first.items()}
-    told["$set"] = {name: told[name] for name in OF_THE_PERSON}
-    return told
+    properties["$set_once"] = {
+        name: None if value == "EMPTY" else value for name, value in first.items()
+    }
+    properties["$set"] = {name: properties[name] for name in OF_THE_PERSON}
+    return properties
 
 
 def moment(row: Row) -> datetime:

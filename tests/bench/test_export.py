@@ -1,4 +1,4 @@
-"""The exports of the bench hold what they say."""
+"""The exports of the bench are what they say."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_copies_differ_in_nothing_but_ids(made):
 
 
 def test_first_files_hold_as_many_lines_as_asked_for_at_least(tmp_path):
-    whole = generated(tmp_path / "whole", 300)
+    full = generated(tmp_path / "full", 300)
 
-    part = whole.first(100, tmp_path / "part")
+    part = full.first(100, tmp_path / "part")
 
-    assert 100 <= part.lines < whole.lines
-    assert list(rows(part)) == list(rows(whole))[: part.lines]
+    assert 100 <= part.lines < full.lines
+    assert list(rows(part)) == list(rows(full))[: part.lines]
 
 
 @pytest.mark.parametrize("events", [10, 20_000, 200_000, 5_000_000, 30_000_000])

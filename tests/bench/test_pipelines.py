@@ -1,4 +1,4 @@
-"""A bench that lost something must fail."""
+"""Our pipes run as asked, and a bench that lost something fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from bench.pipelines import checked
+from bench.export import generated
+from bench.pipelines import Ours, checked, run
 from bench.processes import RunFailed
+from bench.services import SERVICES
 from bench.sink import Counts
 
 
@@ -40,7 +42,7 @@ def test_what_adds_up_passes(report):
 
 
 @pytest.mark.parametrize(
-    ("told", "lines", "counts"),
+    ("wrong", "lines", "counts"),
     [
         ({"delivered": 6}, 10, ALL),
         ({"read": 9, "delivered": 6}, 10, ALL),
@@ -50,6 +52,25 @@ def test_what_adds_up_passes(report):
     ],
     ids=["undecided", "unread", "another export", "lost", "too many"],
 )
-def test_what_does_not_add_up_fails(report, told, lines, counts):
+def test_what_does_not_add_up_fails(report, wrong, lines, counts):
     with pytest.raises(RunFailed):
-        checked(report(**told), lines, counts)
+        checked(report(**wrong), lines, counts)
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    return generated(tmp_path_factory.mktemp("bench") / "export", 300)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("processes", [0, 2])
+def test_as_many_processes_map_as_asked_and_their_cpu_is_not_the_sending_one_s(
+    service, processes, export, tmp_path
+):
+    outcome = run(Ours(service, processes=processes), export, tmp_path / "run")
+    tap, target = outcome.measured.usages
+
+    assert outcome.lines == export.lines
+    assert outcome.arrived == 1
+    assert min(tap.own_cpu, target.own_cpu) > 0.05  # Python and its imports
+    assert (target.children_cpu > 0.05 * processes) if processes else target.children_cpu < 0.05

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.export import Export
+from bench.figures import rate
 from bench.pipelines import Floor, Outcome
 from bench.processes import Measured
-from bench.results import rate
 from bench.sink import Counts
 from bench.table import number, table
 from bench.trials import Results, Trial

@@ -58,13 +58,13 @@ def test_updates_are_counted_apart(sink):
     assert (sink.counts().events, sink.counts().updates) == (0, 2)
 
 
-def test_bytes_on_the_wire_are_counted_as_they_came(sink):
+def test_bytes_are_counted_as_they_came(sink):
     post(sink, "/batch/", b'{"batch":[]}')
 
-    assert sink.counts().wire_bytes == 12
+    assert sink.counts().body_bytes == 12
 
 
-def test_replies_take_as_long_as_they_were_told():
+def test_replies_take_as_long_as_they_should():
     with RunningSink(0.2) as sink:
         start = time.monotonic()
         post(sink, "/batch/", {"batch": []})

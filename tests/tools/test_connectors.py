@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from bench.pipelines import SERVICES
+from bench.services import SERVICES
 from bench.soak import STAND_INS
 from demo.__main__ import DESTINATIONS
 from tools.connectors import (

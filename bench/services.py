@@ -1,0 +1,56 @@
+"""The destinations that the bench sends to, with realistic settings of our targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.connectors import targets
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """A destination.
+
+    Attributes:
+        name: for people.
+        target: name of our target.
+        settings: of the target; they are realistic, since a target looks for its secrets in what a
+            service answers. Where a service's documented rate would be kept, it is switched off.
+        address: the setting that takes the sink's address.
+    """
+
+    name: str
+    target: str
+    settings: dict[str, Any]
+    address: str
+
+    def config(self, url: str, work: Path) -> dict[str, Any]:
+        """Return the config of our target for one run."""
+        return {
+            **self.settings,
+            self.address: url,
+            "ledger_url": f"sqlite:///{work / 'ledger.sqlite3'}",
+            "dead_letter_path": str(work / "dead-letters.singer"),
+            "report_path": str(work / "report.json"),
+        }
+
+
+SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "target-posthog": ({"api_key": "phc_0123456789abcdefghijklmnopqrstuvwxyz"}, "host"),
+    "target-mixpanel": (
+        {
+            "project_token": "0123456789abcdef-token",
+            "project_id": "2718281",
+            "service_account_username": "bench.0123ab.mp-service-account",
+            "service_account_secret": "0123456789abcdefghijklmnopqrstuv",
+            "max_events_per_second": 0,
+            "retention_years": 5,
+        },
+        "base_url",
+    ),
+}
+"""Settings and address of each service, by its target."""
+
+SERVICES = tuple(Service(each.vendor, each.name, *SETTINGS[each.name]) for each in targets())
