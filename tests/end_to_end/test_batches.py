@@ -189,7 +189,7 @@ def test_bytes_that_are_no_text_stop_a_run_of_records_and_are_a_dead_letter_of_a
     tmp_path, pipe, settings
 ):
     """In a column that no decision asks for, so that they are found when the record is mapped."""
-    no_text = json.dumps(row(2, city="X")).encode().replace(b"X", b"\xff")
+    no_text = json.dumps(row(2, library="X")).encode().replace(b"X", b"\xff")
     pipe.target |= {**settings, "max_dead_letters": "100%"}
 
     good = record_of(json.dumps(row(1)).encode())
