@@ -11,7 +11,7 @@ import pytest
 from singer_delivery.endpoint import Reply
 from singer_delivery.ledger.ledger import UPDATES_SAVE_AFTER
 
-from tests.fakes.server import FakeServer
+from tests.fakes.http.server import FakeServer
 from tests.singer_delivery.ledger.ledgers import fact, on_disk, waiting_on_disk
 from tests.singer_delivery.pipeline.parts import Pipeline, flat
 from tests.singer_delivery.pipeline.runs import Scene, lines_of, take
