@@ -287,10 +287,27 @@ def test_what_is_settled_and_saved_does_not_stay_in_memory(url):
             ledger.forget((block, 1), kept=True)
             ledger.settle(block)
             ledger.save()
+        ledger.say([fact("bob", at=20)], (20, 0))
+        ledger.say([fact("bob", "v2", 21)], (21, 0))
+        ledger.settle(20)
+        ledger.save()
+        ledger.forget((21, 0), kept=True)
+        ledger.settle(21)
         facts = ledger._facts
         assert not facts._newest
         assert not facts._by_block
         assert not facts._lasting
+
+
+def test_what_settled_lets_go_of_what_was_said_before_it(url):
+    """A run may renew one fact a million times before anything is saved."""
+    with opened(url) as ledger:
+        ledger.say([fact(at=0)], FIRST)
+        for block in range(1, 20):
+            ledger.renew([fact(at=block)], block)
+        for block in range(20):
+            ledger.settle(block)
+        assert ledger._facts._newest["person", "ann"].before is None
 
 
 def test_claims_and_facts_that_could_not_be_saved_are_still_to_be_saved(url):

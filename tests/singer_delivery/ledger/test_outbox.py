@@ -302,7 +302,8 @@ def test_what_a_refused_update_said_is_forgotten_at_once_and_on_disk(url, settle
     assert on_disk(url) == said
 
 
-def test_what_an_earlier_run_left_behind_may_be_refused_in_this_one(url):
+@pytest.mark.parametrize("renewal_is_saved", [False, True])
+def test_what_an_earlier_run_left_behind_may_be_refused_in_this_one(url, renewal_is_saved):
     said = fact(at=10)
     with opened(url) as ledger:
         last(ledger, said)
@@ -311,6 +312,10 @@ def test_what_an_earlier_run_left_behind_may_be_refused_in_this_one(url):
     with opened(url) as ledger:
         assert ledger.recall("person", "ann") == said
         ledger.renew([said._replace(at=20)], 0)
+        if renewal_is_saved:
+            ledger.settle(0)
+            ledger.save()
+            assert on_disk(url) == said._replace(at=20)
         ledger.refused(carrying(said))
         assert ledger.recall("person", "ann") is None
         ledger.settle(0)

@@ -241,12 +241,18 @@ class AnyRun(RuleBasedStateMachine):
         self.ledger.save()
         if self.keep:
             self.model.save(claims_only=False)
+        self.the_disk_has_what_lasts()
 
     @rule()
     def save_claims(self) -> None:
         self.ledger.save_claims()
         if self.keep:
             self.model.save(claims_only=True)
+        self.the_disk_has_what_lasts()
+
+    def the_disk_has_what_lasts(self) -> None:
+        on_disk = {name: self.ledger._store.fact("person", name) for name in ALL}
+        assert on_disk == {name: self.model.on_disk.get(name) for name in ALL}
 
     @rule()
     def is_killed_and_started_again(self) -> None:
