@@ -29,7 +29,7 @@ IN_BRIEF = {
 def cases():
     for destination, step in ARROWS:
         for when in ("before", "after"):
-            for number in (1, 3) if step in OFTEN else (1,):
+            for number in (1, 2) if step in OFTEN else (1,):
                 is_brief = (destination, step, when, number) in IN_BRIEF
                 name = f"{destination}: {when} {step} {number}"
                 marks = () if is_brief else pytest.mark.slow
@@ -38,7 +38,7 @@ def cases():
 
 @pytest.fixture(scope="module")
 def company():
-    return company_for(4, events=300)
+    return company_for(4, events=600)
 
 
 def die_at(begun, step, when, number):
