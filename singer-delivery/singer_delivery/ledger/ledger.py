@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from singer_delivery.ledger.facts import Facts, Record
 from singer_delivery.ledger.outbox import Outbox
@@ -30,12 +30,27 @@ class Ledger:
     any thread calls the rest. With `keep=False` nothing is ever written: what a dry run says is
     known to that run alone.
 
+    Args:
+        url: of the database.
+        scope: names the project.
+        keep: whether anything is written.
+        before_save: called before anything but claims is written: the dead letters must be on disk
+            before the ledger says that what they hold is done.
+
     Raises:
         SettingsError: the url is no database address, or the ledger is of another version.
         StorageError: the database cannot be opened, read or written.
     """
 
-    def __init__(self, url: str, scope: str, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        scope: str,
+        *,
+        keep: bool = True,
+        before_save: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._before_save = before_save
         self._store = Store(url, scope, keep=keep)
         self._keep = keep
         self._lock = threading.RLock()
@@ -127,6 +142,8 @@ class Ledger:
             with self._lock:
                 sayings, disowned = self._facts.unsaved(claims_only=claims_only)
                 kept, sent = ({}, {}) if claims_only else self._outbox.unsaved()
+            if not claims_only:
+                self._before_save()
             if self._keep and (sayings or disowned or kept or sent):
                 facts = [saying.fact for saying in sayings.values()]
                 self._store.write(facts, disowned.values(), kept.values(), sent.values())

@@ -47,8 +47,7 @@ class Outcomes:
         self._lock = threading.RLock()
 
     def save(self) -> None:
-        """Put on disk what is decided, in the order that the promise asks for."""
-        self._dead_letters.flush()
+        """Put on disk what is decided: the ledger sees to it that the dead letters go first."""
         self._ledger.save()
 
     # Records ----------------------------------------------------------------------------------

@@ -161,10 +161,10 @@ class Run:
         if not is_dry:
             opened.callback(SoleUse(settings.ledger_url, scope).release)
         self._write_report()
-        self.ledger = opened.enter_context(
-            closing(Ledger(settings.ledger_url, scope, keep=not is_dry))
-        )
-        self.dead_letters = opened.enter_context(closing(DeadLetters(_dead_letter_path(settings))))
+        letters = self.dead_letters = DeadLetters(_dead_letter_path(settings))
+        opened.enter_context(closing(letters))
+        ledger = Ledger(settings.ledger_url, scope, keep=not is_dry, before_save=letters.flush)
+        self.ledger = opened.enter_context(closing(ledger))
         most = None if is_dry else settings.max_dead_letters
         self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most)
         self._checkpoints = Checkpoints(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from itertools import count
 
 import pytest
@@ -596,3 +597,17 @@ def test_in_a_dry_run_a_refusal_leaves_what_was_said_before(url):
         ledger.say([fact(value="v2", at=2)], (1, 0))
         ledger.forget((1, 0), kept=True)
         assert ledger.recall("person", "ann") == fact()
+
+
+def test_what_must_be_on_disk_before_is_asked_for_before_any_save_but_that_of_claims(url):
+    asked = []
+    with closing(Ledger(url, "project", before_save=lambda: asked.append(on_disk(url)))) as ledger:
+        ledger.claim([fact("bob")])
+        ledger.save_claims()
+        assert asked == []
+        for number in range(SAVE_AFTER):
+            ledger.say([fact(f"person {number}")], (0, number))
+        ledger.say([fact()], (0, SAVE_AFTER))
+        ledger.settle(0)  # so many facts are saved by themselves
+        assert asked == [None]
+        assert on_disk(url) is not None
