@@ -25,6 +25,7 @@ from singer_delivery.pipeline import (
     lanes,
     packing,
     run,
+    workers,
 )
 from tap_amplitude import handover
 
@@ -70,6 +71,8 @@ NUMBERS = [
     (DELIVERY, f"{packing.LANES} lanes", "lanes"),
     (DELIVERY, "an eighth of a request", f"{packing.PIECES_A_REQUEST} pieces a request"),
     (DELIVERY, "seven eighths", f"{lanes.NEARLY} of a request"),
+    (DELIVERY, f"{dispatcher.SPREAD} groups", "the spread at first"),
+    (DELIVERY, f"has {workers.BLOCKS_EACH} blocks", "blocks of a worker process"),
     (DELIVERY, "four times as many groups", f"the spread grows by {dispatcher.WIDER}"),
     (DELIVERY, f"lingers {dispatcher.LINGER:.0f} second", "linger"),
     (DELIVERY, "once a second", f"saves every {checkpoints.SAVE_EVERY} s"),

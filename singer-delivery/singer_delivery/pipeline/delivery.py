@@ -21,9 +21,9 @@ from singer_delivery.pipeline.packing import Apart, Packed, Result
 from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.workers import Workers
 
-ROOM = 24 * 1024 * 1024
-"""Bytes of records that may be undecided at once; one block may go beyond it. About 9,000 records:
-enough for 30,000 a second at 250 ms a reply."""
+ROOM = 30 * 1024 * 1024
+"""Bytes of records that may be undecided at once; one block may go beyond it. About 12,000 records:
+they fill the requests that are in flight at 200 ms a reply, while the next ones are filled."""
 
 UPDATES_AT_ONCE = 2_000
 """Updates that are read from the ledger and queued at once."""
@@ -102,7 +102,8 @@ class Delivery:
             return
         block.spread = self._dispatch.spread
         self._workers.map(block)
-        self._take_results()
+        while self._take_result(is_needed=False):
+            pass
         self._make_room()
 
     def flush(self) -> None:
@@ -151,10 +152,6 @@ class Delivery:
         while not is_room() and self._take_result(is_needed=True):
             pass
         self._dispatch.wait_until(is_room)
-
-    def _take_results(self) -> None:
-        while self._take_result(is_needed=self._workers.are_full):
-            pass
 
     def _take_result(self, *, is_needed: bool) -> bool:
         """Send what the next block becomes; tell whether there was one."""

@@ -32,6 +32,10 @@ LINGER = 1.0
 SLICE = 0.25
 """Seconds between two looks at whether the run is to stop, while it waits for anything."""
 
+SPREAD = 16
+"""The spread that a run begins with: requests are nearly full at once where the service answers
+fast, and as many can be in flight where it does not."""
+
 WIDER = 4
 """By how much the spread grows when requests have to wait for each other."""
 
@@ -54,9 +58,8 @@ class Dispatcher:
         linger: seconds that a request may wait for more events before it leaves as it is.
 
     Attributes:
-        spread: into how many groups of lanes the next block's events are to be packed. One group
-            makes full requests, one after the other; it grows while the service is so slow that
-            more requests must be in flight.
+        spread: into how many groups of lanes the next block's events are to be packed. It
+            grows while the service is so slow that more requests must be in flight.
         undecided: how many pieces are not decided.
     """
 
@@ -80,7 +83,7 @@ class Dispatcher:
         self.undecided = 0
         self._in_flight = 0
         self._most = max_in_flight
-        self.spread = 1
+        self.spread = SPREAD
         self._hurried = -1.0
         self._exit_code: int | None = None
         self._failure: BaseException | None = None

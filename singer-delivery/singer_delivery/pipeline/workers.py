@@ -28,8 +28,9 @@ from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.packing import Packer, Result, Task, Tasks
 
-BLOCKS_EACH = 2
-"""Blocks that a process has at once: one that it maps, one that waits."""
+BLOCKS_EACH = 3
+"""Blocks that a process has at once: one that it maps, others that wait. The run's own process maps
+what comes beyond that, instead of waiting, so that no core is idle."""
 
 SLICE = 0.25
 """Seconds between two looks at whether the run is to stop."""
@@ -125,11 +126,6 @@ class Workers:
             self.start()
         self._under_way.append((block, self._submitted(block)))
 
-    @property
-    def are_full(self) -> bool:
-        """Whether the processes have as many blocks as they may."""
-        return len(self._under_way) >= BLOCKS_EACH * max(self._count, 1)
-
     def result(self, check: Callable[[], None], *, is_needed: bool) -> tuple[Block, Result] | None:
         """Return the first block that was not returned yet, and what its records become.
 
@@ -160,8 +156,13 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def _are_busy(self) -> bool:
+        """Whether the processes have as many blocks as they should; this one maps the next then."""
+        unfinished = sum(not future.done() for _, future in self._under_way)
+        return unfinished >= BLOCKS_EACH * self._count
+
     def _submitted(self, block: Block) -> Future[Result]:
-        if self._pool is None or not self.are_up:
+        if self._pool is None or not self.are_up or self._are_busy():
             mapped: Future[Result] = Future()
             mapped.set_result(map_here(block, self._tasks))
             return mapped

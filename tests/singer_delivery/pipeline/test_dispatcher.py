@@ -12,7 +12,7 @@ import pytest
 from singer_delivery.endpoint import Limits, Reply
 from singer_delivery.errors import Interrupted, ServiceRefused, ServiceUnavailable, StorageError
 from singer_delivery.pipeline.blocks import Block
-from singer_delivery.pipeline.dispatcher import LINGER, Dispatcher
+from singer_delivery.pipeline.dispatcher import LINGER, SPREAD, WIDER, Dispatcher
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.packing import LANES, lane_of
 from singer_delivery.pipeline.pieces import Piece, Place, Single
@@ -323,27 +323,27 @@ def test_what_merges_waits_for_what_was_postponed_though_a_later_event_was_taken
 
 
 def test_people_are_spread_wider_while_requests_wait_for_each_other():
-    gate = Gate()
-    with stage_of(Sender(gate), endpoints=one_at_a_time(), max_in_flight=6) as stage:
+    gate, most = Gate(), SPREAD + 2
+    with stage_of(Sender(gate), endpoints=one_at_a_time(), max_in_flight=most) as stage:
         spreads = [stage.dispatcher.spread]
-        for number in range(6):
-            stage.submit(event(number, people(6)[number]))
+        for number in range(most):
+            stage.submit(event(number, people(most)[number]))
             within(lambda number=number: until(lambda: stage.sender.in_flight == number + 1))
-            stage.submit(event(10 + number, people(6)[number]))
+            stage.submit(event(100 + number, people(most)[number]))
             spreads.append(stage.dispatcher.spread)
         gate.opened.set()
         within(stage.dispatcher.drain)
-    assert spreads == [1, 1, 4, 4, 16, 16, 16]
+    assert spreads == [SPREAD] * SPREAD + [WIDER * SPREAD] * 3
     assert max(spreads) <= LANES
 
 
-def test_a_quick_service_gets_full_requests_one_after_the_other():
-    with stage_of(Sender(), max_in_flight=8) as stage:
+def test_a_quick_service_is_given_no_wider_spread():
+    with stage_of(Sender(), max_in_flight=SPREAD + 2) as stage:
         for number in range(0, 30, 3):
             stage.submit(*(event(number + n, "ann") for n in range(3)))
             within(lambda number=number: until(lambda: number + 2 in stage.notes.outcomes))
         within(stage.dispatcher.drain)
-    assert stage.dispatcher.spread == 1
+    assert stage.dispatcher.spread == SPREAD
     assert {len(batch) for batch in stage.sender.sent} == {3}
 
 

@@ -90,14 +90,20 @@ def test_what_is_not_mapped_is_not_waited_for_unless_it_is_needed(opened):
     assert some.result(nothing, is_needed=True) is not None
 
 
-def test_processes_have_a_few_blocks_each_and_no_more(opened):
+def test_a_block_is_mapped_here_when_the_processes_have_enough(opened):
     some = opened(2)
-    for number in range(workers.BLOCKS_EACH * 2):
-        assert not some.are_full
-        some.map(block(number))
-    assert some.are_full
-    results(some)
-    assert not some.are_full
+    some.start()
+    for process in processes(some):
+        os.kill(process.pid, signal.SIGSTOP)
+    try:
+        for number in range(workers.BLOCKS_EACH * 2 + 2):
+            some.map(block(number))
+        is_mapped = [future.done() for _, future in some._under_way]
+    finally:
+        for process in processes(some):
+            os.kill(process.pid, signal.SIGCONT)
+    assert is_mapped == [False] * workers.BLOCKS_EACH * 2 + [True, True]
+    within(lambda: results(some) == [*range(len(is_mapped))] or pytest.fail("in another order"))
 
 
 def test_a_run_that_is_told_to_stop_does_not_wait_for_a_block(opened):
