@@ -21,8 +21,8 @@ from singer_delivery.pipeline.packing import Apart, Packed, Result
 from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.workers import Workers
 
-ROOM = 30 * 1024 * 1024
-"""Bytes of records that may be undecided at once; one block may go beyond it. About 12,000 records:
+ROOM = 24 * 1024 * 1024
+"""Bytes of records that may be undecided at once; one block may go beyond it. About 9,000 records:
 they fill the requests that are in flight at 200 ms a reply, while the next ones are filled."""
 
 UPDATES_AT_ONCE = 2_000

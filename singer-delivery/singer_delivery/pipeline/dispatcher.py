@@ -33,8 +33,8 @@ SLICE = 0.25
 """Seconds between two looks at whether the run is to stop, while it waits for anything."""
 
 SPREAD = 16
-"""The spread that a run begins with: requests are nearly full at once where the service answers
-fast, and as many can be in flight where it does not."""
+"""The spread that a run begins with, unless fewer requests may be in flight. A quick service gets
+full requests all the same; a slow one need not wait until the spread has grown."""
 
 WIDER = 4
 """By how much the spread grows when requests have to wait for each other."""
@@ -83,7 +83,7 @@ class Dispatcher:
         self.undecided = 0
         self._in_flight = 0
         self._most = max_in_flight
-        self.spread = SPREAD
+        self.spread = min(SPREAD, max_in_flight)
         self._hurried = -1.0
         self._exit_code: int | None = None
         self._failure: BaseException | None = None

@@ -23,7 +23,7 @@ from singer_delivery.pipeline.pieces import Piece
 NEARLY = 7 / 8
 """A request that is this full need not wait for more."""
 
-REMEMBERED = 50_000
+REMEMBERED = 40_000
 """People whose lane is remembered, at least: more than have events under way, however small their
 records are (`delivery.ROOM`, `blocks.OVERHEAD`)."""
 

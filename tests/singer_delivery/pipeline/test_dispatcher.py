@@ -337,6 +337,12 @@ def test_people_are_spread_wider_while_requests_wait_for_each_other():
     assert max(spreads) <= LANES
 
 
+@pytest.mark.parametrize(("most", "spread"), [(1, 1), (3, 3), (SPREAD, SPREAD), (99, SPREAD)])
+def test_people_are_spread_over_no_more_groups_than_requests_may_be_in_flight(most, spread):
+    with stage_of(Sender(), max_in_flight=most) as stage:
+        assert stage.dispatcher.spread == spread
+
+
 def test_a_quick_service_is_given_no_wider_spread():
     with stage_of(Sender(), max_in_flight=SPREAD + 2) as stage:
         for number in range(0, 30, 3):

@@ -222,6 +222,7 @@ def test_a_run_that_loses_a_process_ends_in_order_and_is_started_again(tmp_path,
     run = scene.open(processes=1)
     take(run, events=[1])
     run.rest(hurry=True)
+    within(run._dispatch.drain)
     processes(run.workers)[0].kill()
     processes(run.workers)[0].join(10)
     with pytest.raises(WorkerLost) as caught:  # noqa: PT012 - the block that is closed
