@@ -79,10 +79,14 @@ def test_a_signal_is_told_by_the_exit_code_and_the_next_run_does_the_rest(
         ended, alive = stop_at(begun, instant_of(seed, victims), number)
 
         codes = {"tap": ended.tap_code, "target": ended.target_code}
-        if codes["tap"] == 0:  # the signal found it when all was written
+        if codes["tap"] in {0, -number}:
+            # All was written. Python puts the default handlers back before it ends: a shell says
+            # 128 + n of a process that a signal ends by itself, too.
             assert '"status":"succeeded"' in ended.tap_log
             alive = [name for name in alive if name != "tap"]
-        assert all(codes[name] == 128 + number for name in alive), ended.tap_log + ended.target_log
+        assert all(codes[name] == 128 + number for name in alive), (
+            f"{codes}\n{ended.tap_log}{ended.target_log}"
+        )
         assert "Traceback" not in ended.tap_log + ended.target_log
         assert delivered(begun.pipe.report) == arrived(begun.service)
         is_cut_off = "target" in alive
