@@ -10,7 +10,7 @@ import logging
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tap_amplitude.errors import (
     HourTooLarge,
@@ -139,24 +139,48 @@ def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]
     The thread never keeps the process alive, since a request may take `READ_TIMEOUT`. The threads
     of a `ThreadPoolExecutor` would: the interpreter waits for them before it exits.
     """
-    coming = _next_in_a_thread(items)
+    maker = _Maker(items)
     try:
+        coming = maker.next()
         while (item := coming.result()) is not None:
-            coming = _next_in_a_thread(items)
+            coming = maker.next()
             yield item
     finally:
-        coming.add_done_callback(lambda _: items.close())
+        maker.close()
 
 
-def _next_in_a_thread(items: Generator[Item, None, None]) -> Future[Item | None]:
-    """Return the next item as a future; its result is None at the end of the items."""
-    future: Future[Item | None] = Future()
+class _Maker(Generic[Item]):
+    """Makes items, each in a thread of its own; who asks waits for one before the next.
 
-    def make() -> None:
-        try:
-            future.set_result(next(items, None))
-        except BaseException as error:  # noqa: BLE001 - `result` raises it
-            future.set_exception(error)
+    A signal may strike while a thread starts, so nobody need know whether there is one: the lock
+    says whether the items are in use.
+    """
 
-    threading.Thread(target=make, name="downloads", daemon=True).start()
-    return future
+    def __init__(self, items: Generator[Item, None, None]) -> None:
+        self._items = items
+        self._in_use = threading.Lock()
+        self._is_over = False
+
+    def next(self) -> Future[Item | None]:
+        """Return the next item as a future; its result is None at the end of the items."""
+        future: Future[Item | None] = Future()
+        threading.Thread(target=self._make, args=(future,), name="downloads", daemon=True).start()
+        return future
+
+    def close(self) -> None:
+        """Close the items, now or when the one under way is made; does not wait."""
+        self._is_over = True
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._items.close()
+            finally:
+                self._in_use.release()
+
+    def _make(self, future: Future[Item | None]) -> None:
+        with self._in_use:
+            try:
+                future.set_result(next(self._items, None))
+            except BaseException as error:  # noqa: BLE001 - `result` raises it
+                future.set_exception(error)
+        if self._is_over:
+            self.close()

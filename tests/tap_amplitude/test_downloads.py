@@ -4,6 +4,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from tap_amplitude import downloads
 from tap_amplitude.downloads import one_ahead
 
 
@@ -55,3 +56,45 @@ def test_leaving_early_makes_no_further_item_and_closes_the_source():
         assert source.made[1].wait(10)
     assert source.is_closed.wait(10)
     assert not source.made[2].is_set()
+
+
+class Stopped(BaseException):
+    """What a handler of a signal raises."""
+
+
+@pytest.mark.parametrize("is_making", [True, False], ids=["while it makes", "before it makes"])
+def test_a_signal_that_strikes_while_a_thread_starts_closes_the_source(
+    monkeypatch, caplog, is_making
+):
+    gate, calls = threading.Event(), []
+    source = Items()
+
+    def gated():
+        for number in source():
+            if number == 2:
+                is_under_way.set()
+                gate.wait(10)
+            yield number
+
+    class Thread(threading.Thread):
+        """Python starts a thread in several steps, between which a handler may run."""
+
+        def start(self):
+            calls.append(self)
+            if len(calls) == 2 and not is_making:
+                raise Stopped
+            super().start()
+            if len(calls) == 2:
+                assert is_under_way.wait(10)
+                raise Stopped
+
+    is_under_way = threading.Event()
+    monkeypatch.setattr(downloads.threading, "Thread", Thread)
+    items = one_ahead(gated())
+    with pytest.raises(Stopped):
+        next(items)
+    assert source.is_closed.is_set() is not is_making
+    gate.set()
+    assert source.is_closed.wait(10)
+    assert not source.made[2].is_set()
+    assert caplog.records == []
