@@ -2,7 +2,7 @@
 
 A stand-in for Amplitude serves the bundled export, and Meltano moves it with the real connectors,
 first into a stand-in for PostHog, then into one for Mixpanel; all listen on this machine only.
-Everything of a run lies in `.demo/`, which each run starts afresh. The environment variable
+Everything of a run lies in `.demo/`, which each run empties first. The environment variable
 `MELTANO` names the executable.
 """
 

@@ -76,7 +76,7 @@ class Effects:
         facts: facts that hold from now on, unless one of the record's events is refused.
         kept: facts that hold from now on, unless the deferred update that carries them is refused.
         renewed: facts that an earlier record said and that hold at this later time as well.
-        is_held: whether the record is one of many that are sent together when the run ends.
+        is_gathered: whether the record is one of many that are sent together when the run ends.
     """
 
     notes: list[Note] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Effects:
     facts: list[Fact] = field(default_factory=list)
     kept: list[Fact] = field(default_factory=list)
     renewed: list[Fact] = field(default_factory=list)
-    is_held: bool = False
+    is_gathered: bool = False
 
 
 @dataclass(slots=True)

@@ -112,7 +112,7 @@ class LookupTable:
         """
         with self._on_disk():
             self._rows.execute(KEEP, (observation[0], orjson.dumps(observation)))
-        effects.is_held = True
+        effects.is_gathered = True
         return WAITS
 
     def map(self, record: Mapping[str, Any], decision: Decision) -> Mapped:  # noqa: ARG002 - as mappings are asked

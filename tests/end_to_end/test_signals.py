@@ -15,7 +15,7 @@ from tests.fakes.http.exchanges import Delay, Hold
 TERM, INT = signal.SIGTERM, signal.SIGINT
 SLOW = pytest.mark.slow
 A_MOMENT = 0.3
-"""Seconds in which a run that was told to stop would have stopped, if it did not wait."""
+"""Seconds in which a run that gets a signal would have stopped, if it did not wait."""
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_second_signal_stops_the_target_at_once(tmp_path, destination, company
         begun.service.wait_until_held()
         attempt.send(number, ("target",))
         attempt.pass_time(A_MOMENT, "target")
-        assert attempt.is_running("target"), "it did not wait for what is in the air"
+        assert attempt.is_running("target"), "it did not wait for requests in flight"
 
         attempt.send(number, ("target",))
         attempt.pass_time(5.0, "target")

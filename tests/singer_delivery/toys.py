@@ -147,7 +147,7 @@ def numbers(request: Request) -> list[int]:
 
 
 class ToyDecision(Decision):
-    """Of a toy record; `value` is there when it is news."""
+    """Of a toy record; `value` is there when it is newer than what was sent."""
 
     value: str | None = None
 
@@ -156,11 +156,11 @@ class ToyMapping:
     """Makes of a record `events`, a list of numbers, events of these numbers.
 
     Of its other columns, all optional: `person` (else the first event's own), `merges`, `skipped`,
-    `endpoint` and `order` are the event's; `value` is told of the person `at` its time, if it is
-    news; `said` are names of persons of whom a fact is said; `claims` are names of devices; `odd`
-    and `strange` are examples of notes, of the decision and of the mapping; `unmappable`, `late`
-    and `unsayable` say where nothing can be made of it; `deferred` and `held` do what they say, and
-    what is deferred is sent only if it is news.
+    `endpoint` and `order` are the event's; `value` is said of the person `at` its time, if it is
+    newer than what was sent; `said` are names of persons of whom a fact is said; `claims` are names
+    of devices; `odd` and `strange` are examples of notes, of the decision and of the mapping;
+    `unmappable`, `late` and `unsayable` say where nothing can be made of it; `deferred` and
+    `gathered` do what they say, and what is deferred is sent only if it is newer.
     """
 
     decision_type: ClassVar[type[Decision]] = ToyDecision
@@ -175,15 +175,15 @@ class ToyMapping:
         effects.claims += [Fact("owner", name, person, 1) for name in record.get("claims", ())]
         if "unmappable" in record:
             raise Unmappable(record["unmappable"], "it names nobody")
-        effects.is_held = "held" in record
+        effects.is_gathered = "gathered" in record
         said = [Fact("person", name, f"v {name}", 1) for name in record.get("said", ())]
         effects.facts += said
-        value = self._news(record, person, facts, effects)
+        value = self._newer(record, person, facts, effects)
         is_old = record.get("deferred", False) and value is None
-        sends = bool(record.get("events")) and not effects.is_held and not is_old
+        sends = bool(record.get("events")) and not effects.is_gathered and not is_old
         return ToyDecision(person, record.get("skipped"), sends, record.get("merges"), value)
 
-    def _news(self, record: Any, person: str, facts: Facts, effects: Effects) -> str | None:
+    def _newer(self, record: Any, person: str, facts: Facts, effects: Effects) -> str | None:
         if "value" not in record:
             return None
         fact, last = Fact("person", person, record["value"], record["at"]), None

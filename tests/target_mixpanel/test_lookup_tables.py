@@ -55,7 +55,7 @@ def take_line(table: RecordMapping, line: bytes, *, is_message: bool = False) ->
     effects = Effects()
     observation = table.observe(line, is_message=is_message)
     decision = table.decide(observation, {}, effects)
-    assert (decision.sends, decision.skipped, effects) == (False, None, Effects(is_held=True))
+    assert (decision.sends, decision.skipped, effects) == (False, None, Effects(is_gathered=True))
 
 
 def keep(table: RecordMapping, *rows: Row) -> None:

@@ -98,7 +98,7 @@ class Decider:
 
     def _leave_out(self, of: Input, decision: Decision, effects: Effects) -> None:
         block = self._checkpoints.last
-        if effects.is_held:
+        if effects.is_gathered:
             if not (block.is_empty or block.gathers):
                 self._delivery.close_block()  # STATE before this record need not wait for it
                 block = self._checkpoints.last
@@ -139,7 +139,7 @@ class Decider:
         if effects.notes:
             self._outcomes.note(effects.notes)
             effects.notes.clear()
-        effects.is_held = False
+        effects.is_gathered = False
 
     def _lane(self, decision: Decision) -> int:
         """Return the lane of a record; what it merges with may ask for a block of its own."""

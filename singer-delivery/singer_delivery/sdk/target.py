@@ -99,7 +99,7 @@ class DeliveryTarget(Target):
         """
 
     def last_events(self) -> Iterable[tuple[str, Event]]:
-        """Return what is sent when all else is, each with the stream whose held records made it."""
+        """Return what is sent when all else is, each with the stream whose records made it."""
         return ()
 
     def close(self) -> None:

@@ -52,16 +52,16 @@ class Effectless(ToyMapping):
     """Leaves the effects as they are unless a record is odd."""
 
     def decide(self, record: Any, facts: Any, effects: Any) -> Any:
-        was_held = effects.is_held
+        was_gathered = effects.is_gathered
         decision = super().decide(record, facts, effects)
-        effects.is_held = was_held or "held" in record
+        effects.is_gathered = was_gathered or "gathered" in record
         return decision
 
 
 def test_no_effect_of_a_record_is_left_for_the_next(pipeline):
     counts = pipeline.report.stream("events")
     of = Input("events", Effectless(), counts, are_messages=False, service="the toy")
-    for record in ({"held": True}, {"skipped": "excluded"}):
+    for record in ({"gathered": True}, {"skipped": "excluded"}):
         pipeline.decider.take(of, json.dumps(record).encode())
     pipeline.delivery.flush()
     assert pipeline.counts()["skipped"] == {"excluded": 1}
