@@ -95,7 +95,7 @@ def show(
     seconds = measured.seconds
     print(f"{export.lines:,} events in {seconds:,.0f} s: {export.lines / seconds:,.0f} events/s")
     print("peak memory: " + ", ".join(f"{name} {it.total_mb:.0f} MB" for name, it in peaks))
-    print(f"faults played: {running.faults_played:,} of {running.requests:,} requests; kills: none")
+    print(f"faults played: {running.faults_played:,} of {running.requests:,} requests")
     print(
         f"read {counts['read']:,} = {delivered:,} delivered + {skipped:,} skipped + {dead:,} dead"
     )

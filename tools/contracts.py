@@ -25,7 +25,7 @@ IMPURE = (
 """What has a memory, a clock, chance, a socket, or another process."""
 
 UNPUBLISHED = ("tests", "bench", "demo", "tools")
-POLICIES = ("events", "people", "links", "groups")
+POLICIES = ("destination", "events", "people", "links", "groups")
 """Modules of a target that say what its vendor does with each; they know no source."""
 
 Contract = dict[str, Any]

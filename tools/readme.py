@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tools import speed
@@ -55,11 +54,6 @@ def _choices(schema: dict[str, Any]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def stale() -> list[Path]:
-    """Return the files that are not as the code would write them."""
-    return [path for path in FILES if path.read_text("utf-8") != rendered(path.read_text("utf-8"))]
 
 
 if __name__ == "__main__":

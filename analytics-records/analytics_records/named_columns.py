@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
+from singer_delivery.mapping import lines
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.newer import is_newer
-from singer_delivery.mapping.records import is_of_singer, put_aside
+from singer_delivery.mapping.records import check_keys, is_of_singer, put_aside
 from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import (
     Moment,
@@ -79,6 +80,22 @@ class PlainStream:
     def choose(self, event: T, person: T, group: T) -> T:
         """Return the one for what this stream is loaded as."""
         return {"event": event, "person": person, "group": group}[self.form]
+
+    def read(self, line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
+        """Return the record of a line: decisions may need any column.
+
+        Args:
+            line: a record, or the RECORD message that holds it.
+            is_message: which of the two.
+            service: what reads records, for people.
+
+        Raises:
+            Unmappable: the line is no record, or an unreadable one.
+            KeyMissing: it lacks a key property.
+        """
+        record = lines.read(line, is_message=is_message, service=service)
+        check_keys(self.name, record, self._keys)
+        return record
 
     def others(self, record: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Return the columns that are not named and have a value."""

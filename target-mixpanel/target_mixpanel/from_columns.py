@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from analytics_records.named_columns import PlainStream, not_newer
-from singer_delivery.mapping.lines import read
-from singer_delivery.mapping.records import check_keys
 from singer_delivery.mapping.values import Moment
 from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped, Note
 
@@ -80,7 +78,7 @@ class FromColumns:
     ) -> None:
         self._args = (stream, columns, key_properties, settings)
         self._stream = PlainStream(stream, columns, key_properties, IDS, MAX_NAME_CHARACTERS)
-        self._keys, self._settings = tuple(key_properties), settings
+        self._settings = settings
         self._hot_ids = hot_ids or HotIds()
         check_event_name(f"The stream `{stream}` is called", columns.get("event", ""))
         check_group_key(f"The stream `{stream}` has the group", columns.get("group", "group"))
@@ -100,9 +98,7 @@ class FromColumns:
             Unmappable: the line is no record, or an unreadable one.
             KeyMissing: it lacks a key property.
         """
-        record = read(line, is_message=is_message, service=READER)
-        check_keys(self._stream.name, record, self._keys)
-        return record
+        return self._stream.read(line, is_message=is_message, service=READER)
 
     def decide(self, observation: Mapping[str, Any], facts: Facts, effects: Effects) -> RowDecision:
         """Return the decision of a record, and fill in its effects.
@@ -137,8 +133,9 @@ class FromColumns:
         person, moment = stream.id(record, "person"), stream.time(record)
         if not self._settings.profiles:
             return RowDecision(skipped="profiles: false", sends=False)
-        fact = stream.person_fact(person, dict(stream.others(record)), moment)
-        return self._decide_update(record, person, fact, moment, facts, effects)
+        content = dict(stream.others(record))
+        fact = stream.person_fact(person, content, moment)
+        return _decide_update(content, person, fact, moment, facts, effects)
 
     def _decide_group(
         self, record: Mapping[str, Any], facts: Facts, effects: Effects
@@ -147,27 +144,9 @@ class FromColumns:
         key, moment = stream.id(record, "key"), stream.time(record)
         if not self._settings.groups:
             return RowDecision(skipped="groups: false", sends=False)
-        group = (stream.columns["group"], key)
-        fact = stream.group_fact(group, dict(stream.others(record)), moment)
-        return self._decide_update(record, key, fact, moment, facts, effects)
-
-    def _decide_update(
-        self,
-        record: Mapping[str, Any],
-        key: str,
-        fact: Fact,
-        moment: Moment | None,
-        facts: Facts,
-        effects: Effects,
-    ) -> RowDecision:
-        skipped = not_newer(facts, fact, moment, effects.renewed)
-        if skipped is None and not self._stream.others(record):
-            skipped = NOTHING
-        if skipped is not None:
-            return RowDecision(skipped=skipped, sends=False)
-        effects.kept.append(fact)
-        at = moment.at if moment is not None else None
-        return RowDecision(id=key, at=at, fact=(*fact,))
+        content = dict(stream.others(record))
+        fact = stream.group_fact((stream.columns["group"], key), content, moment)
+        return _decide_update(content, key, fact, moment, facts, effects)
 
     def _event(self, record: Mapping[str, Any], it: RowDecision) -> Mapped:
         stream, notes = self._stream, list[Note]()
@@ -196,3 +175,20 @@ class FromColumns:
         fact = None if it.fact is None else Fact(*it.fact)
         events: list[Event] = updates(profile, {"$set": content}, it.at, fact)
         return Mapped(events, [Note(name) for name in sorted(found)])
+
+
+def _decide_update(
+    content: Mapping[str, Any],
+    key: str,
+    fact: Fact,
+    moment: Moment | None,
+    facts: Facts,
+    effects: Effects,
+) -> RowDecision:
+    """Return the decision of an update, which is sent unless there is a reason against it."""
+    skipped = not_newer(facts, fact, moment, effects.renewed) or (None if content else NOTHING)
+    if skipped is not None:
+        return RowDecision(skipped=skipped, sends=False)
+    effects.kept.append(fact)
+    at = moment.at if moment is not None else None
+    return RowDecision(id=key, at=at, fact=(*fact,))

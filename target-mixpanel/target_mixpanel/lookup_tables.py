@@ -24,7 +24,7 @@ from singer_delivery.mapping.records import check_keys, is_of_singer
 from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Unmappable
 
 from target_mixpanel.endpoint import LOOKUP_TABLES
-from target_mixpanel.mixpanel import SERVICE
+from target_mixpanel.mixpanel import READER
 
 MAX_TABLE_BYTES = 100 * 1000 * 1000
 """Of the CSV, before compression: "100MB", in the stricter reading."""
@@ -95,7 +95,7 @@ class LookupTable:
             Unmappable: it has no key, or holds what Mixpanel cannot read.
             KeyMissing: it lacks its key property.
         """
-        record = read(line, is_message=is_message, service=SERVICE)
+        record = read(line, is_message=is_message, service=READER)
         column = self._columns[0]
         check_keys(self._stream, record, [column])
         key, *others = (cell(record.get(name)) for name in self._columns)

@@ -13,7 +13,7 @@ from singer_delivery.io.addresses import host_of, http_address
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
 
-BATCH = "/batch/"
+from target_posthog.posthog import BATCH
 
 MAX_EVENT_BYTES = 900_000
 """An event's JSON, itself encoded as a JSON string.

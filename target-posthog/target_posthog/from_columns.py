@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from analytics_records.named_columns import PlainStream, at, not_newer
-from singer_delivery.mapping.lines import read
-from singer_delivery.mapping.records import check_keys
 from singer_delivery.mapping.values import digest, stable_uuid
 from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped
 
@@ -51,7 +49,7 @@ class FromColumns:
     ) -> None:
         self._args = (stream, columns, key_properties, settings)
         self._stream = PlainStream(stream, columns, key_properties, IDS, MAX_NAME_CHARACTERS)
-        self._keys, self._settings = tuple(key_properties), settings
+        self._settings = settings
         choose = self._stream.choose
         self._decide = choose(self._decide_event, self._decide_person, self._decide_group)
         self._make = choose(self._event, self._person, self._group)
@@ -68,9 +66,7 @@ class FromColumns:
             Unmappable: the line is no record, or an unreadable one.
             KeyMissing: it lacks a key property.
         """
-        record = read(line, is_message=is_message, service=READER)
-        check_keys(self._stream.name, record, self._keys)
-        return record
+        return self._stream.read(line, is_message=is_message, service=READER)
 
     def decide(self, observation: Record, facts: Facts, effects: Effects) -> Decision:
         """Return the decision of a record, and fill in its effects.

@@ -20,9 +20,9 @@ Kind = Literal["event", "link", "group", "person"]
 
 SERVICE = "PostHog"
 READER = "target-posthog"
-"""What cannot read what nests too deep, for people."""
+"""What reads records, for people."""
 
-ENDPOINT = "/batch/"
+BATCH = "/batch/"
 
 ALIAS, IDENTIFY = "$create_alias", "$identify"
 SET, GROUP_IDENTIFY = "$set", "$groupidentify"
@@ -119,4 +119,4 @@ def make_event(
     if when is not None:
         at, body["timestamp"] = when.at, when.text
     body["properties"] = properties
-    return Event(ENDPOINT, kind, name, at, body, order)
+    return Event(BATCH, kind, name, at, body, order)

@@ -26,6 +26,7 @@ from singer_sdk import typing as th
 
 from target_posthog import endpoint, from_amplitude
 from target_posthog.from_columns import FromColumns
+from target_posthog.posthog import BATCH
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class TargetPostHog(DeliveryTarget):
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self._events_per_second,
         )
-        return self.run_with(settings, {endpoint.BATCH: self._endpoint()}, self._scope)
+        return self.run_with(settings, {BATCH: self._endpoint()}, self._scope)
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]

@@ -23,6 +23,7 @@ from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.settings import MappingSettings as MixpanelSettings
 from target_posthog import endpoint as posthog_endpoint
 from target_posthog import from_amplitude as to_posthog
+from target_posthog import posthog
 from target_posthog.settings import MappingSettings as PostHogSettings
 
 from tests.destinations import MIXPANEL, POSTHOG, Destination
@@ -39,7 +40,7 @@ def posthog_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping
         fake.url, "phc_order", historical_migration=True, limits=Limits(3, 100_000)
     )
     mapping = to_posthog.FromAmplitude(PostHogSettings(version="1"))
-    return {posthog_endpoint.BATCH: endpoint}, mapping
+    return {posthog.BATCH: endpoint}, mapping
 
 
 def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMapping]:

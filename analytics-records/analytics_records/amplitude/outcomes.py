@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-IDENTITY_CONFLICT = "a second user on a device that has an owner; no link was sent"
 CLOCK_FALLBACK = "`event_time` was missing or impossible; another time column was used"
 
 DEAD_LETTERS = {

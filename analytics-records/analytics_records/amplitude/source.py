@@ -69,7 +69,7 @@ class Amplitude:
     read completely, and comes to the same.
 
     Args:
-        service: the destination, for people.
+        service: what reads the records, for people.
         of_person: columns that belong to the person, beside `user_properties`.
     """
 

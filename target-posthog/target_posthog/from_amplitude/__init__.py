@@ -17,16 +17,12 @@ from target_posthog.events import Decision, PostHog, base_of
 from target_posthog.from_amplitude.conversions import who_is
 from target_posthog.from_amplitude.table import (
     COLUMNS,
-    DROPPED,
     EVENT_NAMES,
     EVENT_PROPERTY_ROWS,
     PROPERTIES,
-    ROWS,
 )
 from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
-
-__all__ = ["DROPPED", "ROWS", "FromAmplitude"]
 
 PREFIX = "amplitude_"
 """Before names that are unknown here, or that PostHog would act on."""

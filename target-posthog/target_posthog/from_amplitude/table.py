@@ -150,8 +150,11 @@ COUNTED = {
         "`user_id` stands for nobody (`null`, `anonymous`, `0` …); the event went to the device"
     ),
     "illegal_device_id": "`device_id` stands for nobody; it was not used",
-    "long_id": "an id over 200 bytes was shortened; it stands whole in `$amplitude_user_id`",
-    "identity_conflict": outcomes.IDENTITY_CONFLICT,
+    "long_id": (
+        "an id over 200 bytes was shortened; all of it stands in `$amplitude_user_id` or "
+        "`$amplitude_device_id`"
+    ),
+    "identity_conflict": "a second user on a device that has an owner; no link was sent",
     "clock_fallback": outcomes.CLOCK_FALLBACK,
     "operations_without_counterpart": (
         "an Identify operation PostHog does not have (`$add`, `$append` …); its result comes with "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,3 +50,16 @@ def waiting_on_disk(url: str, scope: str = "project") -> list[Update]:
     """Return the updates that a second ledger, with its own connection, reads."""
     with opened(url, scope) as other:
         return list(other.updates())
+
+
+def writes_wait(ledger: Ledger) -> tuple[threading.Event, threading.Event]:
+    """Let writes wait; return what tells that one has begun, and what lets it go on."""
+    is_writing, may_go_on, write = threading.Event(), threading.Event(), ledger._store.write
+
+    def slowly(*rows: Any) -> None:
+        is_writing.set()
+        assert may_go_on.wait(10)
+        write(*rows)
+
+    ledger._store.write = slowly  # type: ignore[method-assign]
+    return is_writing, may_go_on

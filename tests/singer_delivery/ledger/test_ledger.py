@@ -13,7 +13,16 @@ from singer_delivery.ledger.ledger import SAVE_AFTER, Ledger
 from singer_delivery.model import Fact
 
 from tests.singer_delivery.disks import full_disk
-from tests.singer_delivery.ledger.ledgers import FIRST, SECOND, THIRD, fact, last, on_disk, opened
+from tests.singer_delivery.ledger.ledgers import (
+    FIRST,
+    SECOND,
+    THIRD,
+    fact,
+    last,
+    on_disk,
+    opened,
+    writes_wait,
+)
 from tests.singer_delivery.toys import within
 
 
@@ -121,16 +130,8 @@ def test_a_claim_is_saved_while_others_wait_for_their_block(url):
 
 def test_claims_that_are_on_disk_wait_for_no_other_save(url):
     """Every request asks for this: it must not wait while thousands of facts are written."""
-    is_writing, may_go_on = threading.Event(), threading.Event()
     with opened(url) as ledger:
-        write = ledger._store.write
-
-        def slowly(*rows):
-            is_writing.set()
-            assert may_go_on.wait(10)
-            write(*rows)
-
-        ledger._store.write = slowly
+        is_writing, may_go_on = writes_wait(ledger)
         last(ledger, fact())
         saving = threading.Thread(target=ledger.save)
         saving.start()
@@ -143,16 +144,9 @@ def test_claims_that_are_on_disk_wait_for_no_other_save(url):
 
 
 def test_claims_that_another_thread_is_writing_are_waited_for(url):
-    is_writing, may_go_on, is_saved = threading.Event(), threading.Event(), threading.Event()
+    is_saved = threading.Event()
     with opened(url) as ledger:
-        write = ledger._store.write
-
-        def slowly(*rows):
-            is_writing.set()
-            assert may_go_on.wait(10)
-            write(*rows)
-
-        ledger._store.write = slowly
+        is_writing, may_go_on = writes_wait(ledger)
         ledger.claim([fact()])
         first = threading.Thread(target=ledger.save_claims)
         first.start()

@@ -18,6 +18,7 @@ from tests.singer_delivery.ledger.ledgers import (
     opened,
     update,
     waiting_on_disk,
+    writes_wait,
 )
 
 ENDPOINT = "/engage"
@@ -240,16 +241,8 @@ def test_what_was_sent_takes_older_ones_with_it(url):
 
 
 def test_what_is_sent_while_it_is_saved_is_deleted_by_the_next_save(url):
-    is_writing, may_go_on = threading.Event(), threading.Event()
     with opened(url) as ledger:
-        write = ledger._store.write
-
-        def slowly(*rows):
-            is_writing.set()
-            assert may_go_on.wait(10)
-            write(*rows)
-
-        ledger._store.write = slowly
+        is_writing, may_go_on = writes_wait(ledger)
         ledger.keep_update(update())
         saving = threading.Thread(target=ledger.save)
         saving.start()
@@ -374,16 +367,9 @@ def test_what_waited_before_a_refused_update_is_forgotten_with_it(url):
 
 
 def test_what_is_refused_while_it_is_saved_is_not_known_afterwards(url):
-    is_writing, may_go_on, said = threading.Event(), threading.Event(), fact(at=10)
+    said = fact(at=10)
     with opened(url) as ledger:
-        write = ledger._store.write
-
-        def slowly(*rows):
-            is_writing.set()
-            assert may_go_on.wait(10)
-            write(*rows)
-
-        ledger._store.write = slowly
+        is_writing, may_go_on = writes_wait(ledger)
         ledger.say([said], (0, 0), is_kept=True)
         ledger.keep_update(carrying(said))
         ledger.settle(0)

@@ -205,7 +205,7 @@ def test_a_file_that_is_gone_is_no_error(pipeline, tmp_path):
 def test_state_passes_what_came_before_the_first_record_that_waits_and_no_further(pipeline):
     pipeline.send(events=[5])
     pipeline.state(1)
-    pipeline.take(stream="table", held=True)
+    pipeline.take(stream="table", gathered=True)
     pipeline.state(2)
     pipeline.send(events=[6])
     pipeline.state(3)

@@ -41,7 +41,7 @@ def test_records_without_a_person_are_dealt_to_lanes_in_turn(pipeline):
 
 
 def test_a_record_that_is_kept_for_the_end_leaves_the_next_as_it_is(pipeline):
-    pipeline.take(stream="table", held=True)
+    pipeline.take(stream="table", gathered=True)
     pipeline.take(skipped="excluded")
     pipeline.delivery.flush()
     assert pipeline.counts()["skipped"] == {"excluded": 1}

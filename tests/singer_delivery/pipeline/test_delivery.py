@@ -75,7 +75,7 @@ def opened_with(pipelines):
 
 def hold(pipeline: Any, count: int, stream: str = "table") -> None:
     for _ in range(count):
-        pipeline.take(stream=stream, events=[1], held=True)
+        pipeline.take(stream=stream, events=[1], gathered=True)
 
 
 def finish(pipeline: Any, *last: tuple[str, Any]) -> list[list[int]]:
@@ -178,7 +178,7 @@ def test_each_stream_is_decided_by_its_own(opened_with):
 
 def test_a_record_of_which_nothing_can_be_made_is_a_dead_letter_at_once(opened_with):
     pipeline = opened_with()
-    pipeline.take(stream="table", held=True, unmappable="no_key")
+    pipeline.take(stream="table", gathered=True, unmappable="no_key")
     hold(pipeline, 1)
     pipeline.state(1)
     assert pipeline.counts("table")["dead"] == {"no_key": 1}

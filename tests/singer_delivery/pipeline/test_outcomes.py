@@ -250,7 +250,7 @@ def test_one_refused_update_among_many_is_forgotten_with_its_facts(pipelines):
 
 def test_what_was_made_of_records_together_is_never_refused_in_silence(pipelines):
     pipeline = pipelines(Sender(scripted(Reply(400))))
-    pipeline.take(stream="table", events=[1], held=True)
+    pipeline.take(stream="table", events=[1], gathered=True)
     pipeline.state(1)
     event = toy_event(9)
     with pytest.raises(ServiceRefused, match="The toy refused it"):
