@@ -1,0 +1,46 @@
+"""The names of all properties that were sent of people, for calls that clear them all.
+
+Destinations take properties away by name, and a call such as Amplitude's `$clearAll` names none. A
+project has a thousand properties of people at most (Amplitude docs, Limits), so one fact has all
+their names. To take away a property that a person does not have changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.model import Effects, Fact, Facts
+
+MOST = 2_000
+"""Names that are remembered."""
+
+
+class PropertyNames:
+    """Remembers names in the ledger, by claims: they are on disk before a property is sent."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, None] | None = None
+
+    def all(self, facts: Facts) -> tuple[str, ...]:
+        """Return every name that was remembered."""
+        return (*self._of(facts),)
+
+    def remember(
+        self, names: Sequence[str], seen: Observation, facts: Facts, effects: Effects
+    ) -> None:
+        """Remember the names of properties that a record sets."""
+        known = self._of(facts)
+        new = [name for name in names if name not in known][: MOST - len(known)]
+        if new:
+            known.update(dict.fromkeys(new))
+            value = orjson.dumps([*known]).decode()
+            effects.claims.append(Fact("property_names", "person", value, *seen.since))
+
+    def _of(self, facts: Facts) -> dict[str, None]:
+        if self._known is None:
+            fact = facts.recall("property_names", "person")
+            self._known = dict.fromkeys(orjson.loads(fact.value) if fact is not None else ())
+        return self._known
