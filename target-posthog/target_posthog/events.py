@@ -152,7 +152,7 @@ class PostHog:
             properties[self._name_kept] = reading.name
         if people.is_profileless(it, self._settings):
             properties["$process_person_profile"] = False
-        if of_groups.types:
+        if of_groups.types or of_groups.beside:
             properties.update(self._group_properties(reading, of_groups))
         if aside or unknown:
             self._table.put_aside(aside, unknown, properties)
@@ -166,7 +166,7 @@ class PostHog:
         if found is not None:
             return found
         types = of_groups.types if linked is None else linked
-        beside = self._source.groups_beside(reading.record, types)
+        beside = self._source.groups_beside(reading.record, of_groups, types)
         made = groups.properties(of_groups.keys, types, beside, self._groups_kept)
         return self._of_groups.keep(of_groups.content, made) if linked is None else made
 

@@ -38,6 +38,7 @@ from analytics_records.amplitude.record import (
 )
 
 NULL = msgspec.Raw(b"null")
+OF_NO_GROUP = Note("group_properties_of_no_group")
 
 _Text = str | None
 _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str | None
@@ -119,9 +120,11 @@ class Amplitude:
         """Return the groups it names, and what it says of groups."""
         return groups_in(record, is_call=call == GROUP)
 
-    def groups_beside(self, record: Mapping[str, Any], linked: Collection[str]) -> dict[str, Any]:
-        """Return what it says of groups whose types are not among the linked ones."""
-        return groups_beside(record.get("group_properties"), linked)
+    def groups_beside(
+        self, record: Mapping[str, Any], groups: Groups, linked: Collection[str]
+    ) -> dict[str, Any]:
+        """Return what it says of groups beside those whose types are among the linked ones."""
+        return groups_beside(record.get("group_properties"), groups, linked)
 
     def _observed(self, row: Any) -> Observation:
         name = row.event_type or ""
@@ -139,6 +142,8 @@ class Amplitude:
         if name == GROUP_IDENTIFY_RECORD:
             content += b"!"
         groups = self._groups.get(content) or self._groups.keep(content, _groups(content))
+        if groups.beside:
+            notes = (*notes, OF_NO_GROUP)
         # By place: names would make it slower, and there is one for every record.
         return Observation(
             name, row.user_id, row.device_id, row.amplitude_id,

@@ -93,12 +93,14 @@ class Groups(msgspec.Struct, frozen=True, eq=False):
         keys: the groups it names.
         snapshots: what it knows about groups.
         types: of both, in their order.
+        beside: types under which it says what fits no group.
     """
 
     content: bytes
     keys: Keys
     snapshots: tuple[Snapshot, ...]
     types: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         """Tell whether others say the same."""
@@ -109,7 +111,7 @@ class Groups(msgspec.Struct, frozen=True, eq=False):
         return hash(self.types)
 
     def _said(self) -> tuple[Any, ...]:
-        return (self.keys, self.snapshots, self.types)
+        return (self.keys, self.snapshots, self.types, self.beside)
 
 
 NO_GROUPS = Groups(b"", {}, (), ())

@@ -115,8 +115,10 @@ class Source(Protocol):
     def groups(self, record: Mapping[str, Any], call: str) -> Groups:
         """Return the groups it names, and what it says of groups."""
 
-    def groups_beside(self, record: Mapping[str, Any], linked: Collection[str]) -> dict[str, Any]:
-        """Return what it says of groups whose types are not among the linked ones."""
+    def groups_beside(
+        self, record: Mapping[str, Any], groups: Groups, linked: Collection[str]
+    ) -> dict[str, Any]:
+        """Return what it says of groups beside those whose types are among the linked ones."""
 
     def changes(self, properties: Mapping[str, Any], notes: list[Note]) -> Changes:
         """Return what properties of a person or a group change."""

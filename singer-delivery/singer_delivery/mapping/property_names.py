@@ -22,25 +22,25 @@ class PropertyNames:
     """Remembers names in the ledger, by claims: they are on disk before a property is sent."""
 
     def __init__(self) -> None:
-        self._known: dict[str, None] | None = None
+        self._read: tuple[str, dict[str, None]] = ("[]", {})
 
     def all(self, facts: Facts) -> tuple[str, ...]:
         """Return every name that was remembered."""
-        return (*self._of(facts),)
+        return (*self._known(facts),)
 
     def remember(
         self, names: Sequence[str], seen: Observation, facts: Facts, effects: Effects
     ) -> None:
         """Remember the names of properties that a record sets."""
-        known = self._of(facts)
+        known = self._known(facts)
         new = [name for name in names if name not in known][: MOST - len(known)]
         if new:
-            known.update(dict.fromkeys(new))
-            value = orjson.dumps([*known]).decode()
+            value = orjson.dumps([*known, *new]).decode()
             effects.claims.append(Fact("property_names", "person", value, *seen.since))
 
-    def _of(self, facts: Facts) -> dict[str, None]:
-        if self._known is None:
-            fact = facts.recall("property_names", "person")
-            self._known = dict.fromkeys(orjson.loads(fact.value) if fact is not None else ())
-        return self._known
+    def _known(self, facts: Facts) -> dict[str, None]:
+        fact = facts.recall("property_names", "person")
+        value = "[]" if fact is None else fact.value
+        if self._read[0] is not value:  # it is the same object until there is a new name
+            self._read = value, dict.fromkeys(orjson.loads(value))
+        return self._read[1]
