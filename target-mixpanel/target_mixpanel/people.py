@@ -98,7 +98,8 @@ def updates(
             once.
     """
     is_deferred = fact is not None
-    at = fact.at if fact is not None else at
+    if fact is not None and at is not None:
+        at = fact.at
     events = [
         Event(
             profile.endpoint,

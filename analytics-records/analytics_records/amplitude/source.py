@@ -1,4 +1,9 @@
-"""Amplitude's export as a source: its records read for decisions, and for events. Pure."""
+"""Amplitude's export as a source: its records read for decisions, and for events. Pure.
+
+Amplitude writes its table of the user's properties on an event when it takes it, and gives the
+`amplitude_id` of the last known user to what happens on a device after a logout (Amplitude docs,
+User properties and event data; Track unique users). So the order of upload says what is newer.
+"""
 
 from __future__ import annotations
 

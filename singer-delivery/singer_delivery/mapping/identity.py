@@ -5,9 +5,9 @@ undone, so a second user on the same device (a shared tablet, a logout and a log
 that is counted and not linked.
 
 A record without a user is of the user whom the source's own id of the person names, whoever owns
-the device: the source gives that id to what happens on a device after a logout (Amplitude docs,
-Track unique users). Who is known counts from the record that said so, in the order in which the
-source received its records, so that a record that is read again is decided as before.
+the device: a source may give that id to what happens on a device after a logout. Who is known
+counts from the record that said so, in the order in which the source received its records, so that
+a record that is read again is decided as before.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 Destinations apply updates in the order of arrival and do not look at their time, so imported
 history would overwrite newer values. Newer is what the source *received* later: it writes its own
 table of properties on a record when it takes it, so the record received last has the last state,
-also when its event happened on a phone days ago (Amplitude docs, User properties and event data).
+also when its event happened on a phone days ago.
 
-A record that was filled in long after it happened says nothing about now (Amplitude docs, Data
-backfill): what it says counts only where nothing is known.
+A record that was filled in long after it happened says nothing about now: what it says counts only
+where nothing is known.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The names of all properties that were sent of people, for calls that clear them all.
 
-Destinations take properties away by name, and a call such as Amplitude's `$clearAll` names none. A
-project has a thousand properties of people at most (Amplitude docs, Limits), so one fact has all
-their names. To take away a property that a person does not have changes nothing.
+Destinations take properties away by name, and such a call names none. A project has some thousand
+properties of people at most, so one fact has all their names. To take away a property that a person
+does not have changes nothing.
 """
 
 from __future__ import annotations
