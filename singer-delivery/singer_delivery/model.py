@@ -17,14 +17,21 @@ import msgspec
 class Fact(NamedTuple):
     """One thing to remember about a person, a device or a group.
 
-    `kind` and `name` say what it is about, `value` what is true of it, and `at` since when: the
-    time of the source record in microseconds since 1970 (UTC), never the time of the run.
+    `kind` and `name` say what it is about, `value` what is true of it, and `at` since when: a time
+    of the source record in microseconds since 1970 (UTC), never the time of the run. `then` orders
+    facts of one instant, as texts are ordered.
     """
 
     kind: str
     name: str
     value: str
     at: int
+    then: str = ""
+
+    @property
+    def since(self) -> tuple[int, str]:
+        """What orders facts."""
+        return self.at, self.then
 
 
 Key = tuple[str, str]

@@ -57,8 +57,9 @@ class Mixpanel:
         )
         self._events = Events(settings, tables)
         self._group_keys = GroupKeys(settings.group_keys, self._events.taken, prefix)
-        self._people = People(self._source, tables.people, prefix)
-        self._groups = GroupProfiles(self._source, self._group_keys, prefix)
+        days = settings.backfill_days
+        self._people = People(self._source, tables.people, prefix, days)
+        self._groups = GroupProfiles(self._source, self._group_keys, prefix, days)
 
     def event_name(self, name: str, call: str) -> str:
         """Return the name that an event is sent under, empty for a call.
@@ -69,12 +70,9 @@ class Mixpanel:
         return "" if call else self._names.sent_as(name)
 
     def who(self, seen: Observation, notes: list[Note]) -> Who:
-        """Return the ids of a record; that there is none is counted."""
+        """Return the ids of a record."""
         device = bare_device(seen.device) if self._simplified else seen.device
-        who = self._ids.who(seen.user, device, notes)
-        if not who.distinct_id:
-            notes.append(Note("no_identity"))
-        return who
+        return self._ids.who(seen.user, device, notes)
 
     def check_time(self, at: int) -> None:
         """Refuse a time that Mixpanel refuses: see `events.check_time`."""
@@ -101,10 +99,12 @@ class Mixpanel:
         effects: Effects,
     ) -> None:
         """Decide what is sent of a record, and of its person and groups where that is newer."""
+        if not it.distinct_id:
+            effects.notes.append(Note("no_identity"))
         no_person = self._decide_person(it, seen, facts, effects)
         no_group = "groups: false"
         if self._settings.groups:
-            no_group = self._groups.decide(it, seen.groups, facts, effects)
+            no_group = self._groups.decide(it, seen, facts, effects)
         if it.call:
             it.skipped = (no_person if it.call == PERSON else no_group) or None
         else:
@@ -138,7 +138,7 @@ class Mixpanel:
             return ""
         if not self._settings.profiles:
             return "profiles: false"
-        return self._people.decide(it, seen.person, facts, effects)
+        return self._people.decide(it, seen, facts, effects)
 
     def _link(self, it: MixpanelDecision, due: Link, effects: Effects) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.

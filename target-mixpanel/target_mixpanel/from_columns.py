@@ -49,7 +49,7 @@ class RowDecision(Decision, array_like=True, gc=False):
 
     id: str = ""
     at: int | None = None
-    fact: tuple[str, str, str, int] | None = None
+    fact: tuple[str, str, str, int, str] | None = None
 
 
 class FromColumns:

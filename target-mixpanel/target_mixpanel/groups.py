@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.memory import Memory
-from singer_delivery.mapping.newer import newer
-from singer_delivery.mapping.observation import Groups, Keys, Snapshot
+from singer_delivery.mapping.newer import Newer
+from singer_delivery.mapping.observation import Groups, Keys, Observation, Snapshot
 from singer_delivery.mapping.pair import Source
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
@@ -82,44 +83,52 @@ class GroupProfiles:
         source: of the records.
         keys: names group types.
         prefix: before names that Mixpanel would act on.
+        backfill_days: see the setting.
     """
 
-    def __init__(self, source: Source, keys: GroupKeys, prefix: str) -> None:
+    def __init__(self, source: Source, keys: GroupKeys, prefix: str, backfill_days: int) -> None:
         self._source, self._keys, self._prefix = source, keys, prefix
+        self._newer = Newer(backfill_days)
 
-    def decide(self, it: MixpanelDecision, groups: Groups, facts: Facts, effects: Effects) -> str:
+    def decide(
+        self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects
+    ) -> str:
         """Decide what is sent of the record's groups; return why nothing is, or an empty text."""
-        if not groups.snapshots:  # mostly
+        if not seen.groups.snapshots:  # mostly
             return NOTHING
         reason, sent = NOTHING, list[int]()
-        for number, snapshot in enumerate(groups.snapshots):
+        for number, snapshot in enumerate(seen.groups.snapshots):
             if not snapshot.properties:
                 continue
-            fact = newer(facts, "group", snapshot.name, snapshot.digest, it.at, effects.renewed)
+            name, digest = snapshot.name, snapshot.digest
+            fact = self._newer.fact(facts, "group", name, digest, seen, effects.renewed)
             if fact is None:
                 reason = SUPERSEDED
-            elif self._changes_something(snapshot, effects.notes):
-                (effects.facts if snapshot.is_partial else effects.kept).append(fact)
+            elif (change := self._change(snapshot, effects.notes)) is not None:
+                at_once = snapshot.is_partial or change.unset
+                (effects.facts if at_once else effects.kept).append(fact)
                 sent.append(number)
+                it.since = fact.since
         it.groups = tuple(sent)
         return "" if sent else reason
 
-    def _changes_something(self, snapshot: Snapshot, notes: list[Note]) -> bool:
-        """Tell whether anything is to be sent of a group; if not, count what was read in vain."""
+    def _change(self, snapshot: Snapshot, notes: list[Note]) -> Changes | None:
+        """Return what is to be sent of a group; if nothing is, count what was read in vain."""
         found: list[Note] = []
-        if self._source.changes(snapshot.properties, found).as_properties():
-            return True  # `updates` counts
+        change = self._source.changes(snapshot.properties, found)
+        if change.as_properties():
+            return change  # `updates` counts
         notes += found
-        return False
+        return None
 
     def updates(self, it: MixpanelDecision, groups: Groups, notes: list[Note]) -> list[Event]:
         """Return the updates that were decided."""
         made: list[Event] = []
         for number in it.groups:
-            made += self._updates(groups.snapshots[number], it.at, notes)
+            made += self._updates(it, groups.snapshots[number], notes)
         return made
 
-    def _updates(self, snapshot: Snapshot, at: int, notes: list[Note]) -> list[Event]:
+    def _updates(self, it: MixpanelDecision, snapshot: Snapshot, notes: list[Note]) -> list[Event]:
         change, found = self._source.changes(snapshot.properties, notes), set[str]()
         change.set = harmless(change.set, found, self._prefix)
         change.set_once = harmless(change.set_once, found, self._prefix)
@@ -128,5 +137,6 @@ class GroupProfiles:
         profile = group_profile(self._keys.key_of(group_type), fitted_id(key))
         # Two types may share a group key: neither takes the other's place.
         profile = profile._replace(order=f"group:{snapshot.name}")
-        fact = Fact("group", snapshot.name, snapshot.digest, at)
-        return updates(profile, change.as_properties(), at, None if snapshot.is_partial else fact)
+        fact = Fact("group", snapshot.name, snapshot.digest, *it.since)
+        is_deferred = not (snapshot.is_partial or change.unset)
+        return updates(profile, change.as_properties(), it.at, fact if is_deferred else None)

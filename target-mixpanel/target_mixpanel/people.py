@@ -1,9 +1,9 @@
 """Updates of profiles, and what is sent of people: only what is newer than what was sent before.
 
 A profile has no time: the last update to arrive wins (Mixpanel docs, User Profiles). So a snapshot
-of a profile is deferred to the end of the run, when only the newest of each profile is sent. What
-an Identify call changes is a part, to be laid over the snapshots before it: it cannot be deferred,
-and must not overtake a snapshot of the same profile that still waits.
+of a profile is deferred to the end of the run, when all of each profile are sent as one. What takes
+properties away, or comes from an Identify call, changes what the snapshots before it left: it
+cannot be deferred, and must not overtake a snapshot of the same profile that still waits.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 from singer_delivery.mapping.changes import Changes
-from singer_delivery.mapping.newer import newer
-from singer_delivery.mapping.observation import State
-from singer_delivery.mapping.pair import PairDecision, Source
+from singer_delivery.mapping.newer import Newer
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.mapping.pair import PERSON, PairDecision, Source
+from singer_delivery.mapping.property_names import PropertyNames
 from singer_delivery.mapping.records import put_aside
 from singer_delivery.mapping.table import Row, build
 from singer_delivery.mapping.values import digest
@@ -39,14 +40,18 @@ class MixpanelDecision(PairDecision, array_like=True, gc=False):
         sends_event: whether an event is sent.
         state: digest of the state of the person that is sent; empty when none is.
         first: digest of the first attribution that is sent; empty when none is.
-        is_partial: whether the state is a part, to be laid over what was sent before.
+        since: the order key of both.
+        at_once: whether the state is sent at once, as a change of what was sent before.
+        cleared: names of properties that are taken away because all are.
         groups: which of the record's snapshots of groups are sent, by their number.
     """
 
     sends_event: bool = False
     state: str = ""
     first: str = ""
-    is_partial: bool = False
+    since: tuple[int, str] = (0, "")
+    at_once: bool = False
+    cleared: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
 
 
@@ -82,16 +87,19 @@ def updates(
 ) -> list[Event]:
     """Return the updates that make a change: one for each operation, as Mixpanel takes them.
 
-    Deferred ones keep a place for each operation, so that none replaces another.
+    Deferred ones keep a place for each operation, and the time of their fact.
 
     Args:
         profile: which one.
         operations: what becomes of its properties: `$set`, `$set_once` and `$unset`.
         at: time of the source record, in microseconds since 1970.
-        fact: defers the updates: only the newest of each is sent, at the end of the run, and the
-            fact is forgotten if the last of them is refused. None for updates that go at once.
+        fact: defers the updates: they are sent at the end of the run, those of one place as one,
+            and the fact is forgotten if the last of them is refused. None for updates that go at
+            once.
     """
     is_deferred = fact is not None
+    if fact is not None and at is not None:
+        at = fact.at
     events = [
         Event(
             profile.endpoint,
@@ -161,49 +169,70 @@ class People:
         source: of the records.
         table: of the properties of people.
         prefix: before names that Mixpanel would act on.
+        backfill_days: see the setting.
     """
 
-    def __init__(self, source: Source, table: PersonTable, prefix: str) -> None:
+    def __init__(self, source: Source, table: PersonTable, prefix: str, backfill_days: int) -> None:
         self._source, self._table, self._prefix = source, table, prefix
         self._columns = table.columns
+        self._newer, self._names = Newer(backfill_days), PropertyNames()
 
-    def decide(self, it: MixpanelDecision, state: State, facts: Facts, effects: Effects) -> str:
+    def decide(
+        self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects
+    ) -> str:
         """Decide what is sent of the record's user; return why nothing is, or an empty text."""
-        user = it.user
+        user, state = it.user, seen.person
         if user is None:
             return "no user"
         if not state.digest:
             return NOTHING
-        fact = newer(facts, "person", user, state.digest, it.at, effects.renewed)
+        fact = self._newer.fact(facts, "person", user, state.digest, seen, effects.renewed)
         if fact is None:
             return SUPERSEDED
         notes: list[Note] = []
         change = self.changes(orjson.loads(state.json), notes)
-        if state.is_partial and change.as_properties():
-            it.state, it.is_partial = state.digest, True
-            effects.facts.append(fact)
+        it.since = fact.since
+        if state.is_partial or state.unsets:
+            self._decide_change(it, seen, change, fact, facts, effects)
         elif change.as_properties():
-            self._decide_snapshot(it, state, change, fact, facts, effects)
+            self._decide_snapshot(it, seen, change, fact, facts, effects)
         if it.state or it.first:
+            self._names.remember(state.names, seen, facts, effects)
             return ""  # `updates` counts the notes
         effects.notes += notes
         return NOTHING
 
-    def _decide_snapshot(
+    def _decide_change(
         self,
         it: MixpanelDecision,
-        state: State,
+        seen: Observation,
         change: Changes,
         fact: Fact,
         facts: Facts,
         effects: Effects,
     ) -> None:
-        if change.set or self._of_record(dict(zip(self._columns, state.beside, strict=True))):
-            it.state = state.digest
+        if change.clear:
+            it.cleared = self._names.all(facts)
+        if it.cleared or change.as_properties():
+            it.state, it.at_once = seen.person.digest, True
+            effects.facts.append(fact)
+
+    def _decide_snapshot(
+        self,
+        it: MixpanelDecision,
+        seen: Observation,
+        change: Changes,
+        fact: Fact,
+        facts: Facts,
+        effects: Effects,
+    ) -> None:
+        beside = dict(zip(self._columns, seen.person.beside, strict=True))
+        if change.set or self._of_record(beside):
+            it.state = fact.value
             effects.kept.append(fact)
         if change.set_once:
             value = digest(change.set_once)
-            once = newer(facts, "initial", fact.name, value, it.at, effects.renewed)
+            once = self._newer.fact(facts, "initial", fact.name, value, seen, effects.renewed)
             if once is not None:
                 it.first = value
                 effects.kept.append(once)
@@ -231,19 +260,31 @@ class People:
             return []
         profile = person_profile(it.user)
         change = self.changes(self._source.person_properties(record), notes)
-        if it.is_partial:
-            rows = self._table.of_person
-            change.unset += [r.to for r in rows if not {*r.columns}.isdisjoint(change.unset)]
-            return updates(profile, change.as_properties(), it.at, None)
+        if it.at_once:
+            return self._at_once(it, profile, change, record)
         made: list[Event] = []
         if it.state:
             content = {**self._of_record(record), **change.set}
-            fact = Fact("person", it.user, it.state, it.at)
+            fact = Fact("person", it.user, it.state, *it.since)
             made += updates(profile, {"$set": content}, it.at, fact)
         if it.first:
-            fact = Fact("initial", it.user, it.first, it.at)
+            fact = Fact("initial", it.user, it.first, *it.since)
             made += updates(profile, {"$set_once": change.set_once}, it.at, fact)
         return made
+
+    def _at_once(
+        self, it: MixpanelDecision, profile: Profile, change: Changes, record: Mapping[str, Any]
+    ) -> list[Event]:
+        """Return the updates that change what was sent before, what is taken away first."""
+        rows = self._table.of_person
+        unset = dict.fromkeys((*it.cleared, *change.unset))
+        unset |= dict.fromkeys(r.to for r in rows if not unset.keys().isdisjoint(r.columns))
+        if it.call != PERSON:
+            change.set = {**self._of_record(record), **change.set}
+        taken = [name for name in unset if name not in change.set and name not in change.set_once]
+        operations = {"$unset": taken} if taken else {}
+        change.unset = []
+        return updates(profile, {**operations, **change.as_properties()}, it.at, None)
 
     def _of_record(self, record: Mapping[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {}

@@ -25,6 +25,8 @@ class MappingSettings:
             event, as `user.<name>`: profiles have no history.
         profiles: whether profiles of people are updated.
         groups: whether profiles of groups are updated.
+        backfill_days: a record that Amplitude received more than this many days after it happened
+            says nothing about now.
         group_keys: Amplitude's group type to the group key of the Mixpanel project; the same name
             where there is none.
         geolocate_ip: whether Mixpanel locates an event without a city by its `ip_address`.
@@ -45,6 +47,7 @@ class MappingSettings:
     user_properties_on_events: bool = True
     profiles: bool = True
     groups: bool = True
+    backfill_days: int = 30
     group_keys: Mapping[str, str] = field(default_factory=dict)
     geolocate_ip: bool = False
     retention_years: int = 2

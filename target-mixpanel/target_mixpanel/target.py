@@ -11,6 +11,7 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
 from singer_delivery.model import Event, RecordMapping
 from singer_delivery.sdk.settings import (
+    backfill_days_setting,
     chosen_events,
     chosen_events_settings,
     delivery_settings,
@@ -138,6 +139,7 @@ SETTINGS = [
         title="Skip expired events",
         description="Leave events out that are older than the retention, counted in the report.",
     ),
+    backfill_days_setting("Amplitude"),
     *chosen_events_settings("Amplitude"),
     streams_setting(
         "Amplitude export",
@@ -267,6 +269,7 @@ class TargetMixpanel(DeliveryTarget):
             geolocate_ip=config["geolocate_ip"],
             retention_years=config["retention_years"],
             skip_expired=config["skip_expired"],
+            backfill_days=config["backfill_days"],
             **chosen_events(config),
             version=self.plugin_version,
         )

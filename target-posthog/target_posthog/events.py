@@ -13,12 +13,14 @@ from typing import Any
 from singer_delivery.mapping.identity import Link, Who
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.names import EventNames
+from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Groups, Observation
 from singer_delivery.mapping.pair import GROUP, PERSON, Reading, Source
 from singer_delivery.mapping.properties import PropertyTable
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
 
 from target_posthog import groups, links, people
+from target_posthog.people import PostHogDecision
 from target_posthog.posthog import SET, Kind, base_properties, make_event
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 
@@ -26,24 +28,16 @@ YOUNG = Note(f"younger_than_{LIVE_HOURS}_hours")
 """Counted for every event that PostHog takes for a live one."""
 
 
-class Decision(groups.GroupDecision, array_like=True, gc=False):
-    """What is decided of a record.
-
-    Attributes:
-        sets_person: whether the event sets properties of its person.
-    """
-
-    sets_person: bool = False
-
-
 class PostHog:
     """What PostHog makes of the records of a source; a `Destination`.
 
     Facts beside those of links:
 
-    - `person`, user or device -> digest of the properties last sent, and their time;
+    - `person`, user or device -> digest of the properties last sent, and the order key of their
+      record;
     - `group`, type and key -> the same for a group;
-    - `group_type`, type -> its number, and `group_types`, "count": claims.
+    - `group_type`, type -> its number, and `group_types`, "count": claims;
+    - `property_names`, "person" -> the names of all properties of people that were sent: a claim.
 
     Args:
         settings: of the target.
@@ -53,7 +47,7 @@ class PostHog:
         who: reads the ids of records.
     """
 
-    decision_type = Decision
+    decision_type = PostHogDecision
     devices_apart = False
 
     def __init__(
@@ -67,6 +61,7 @@ class PostHog:
         self._settings, self._source, self._names, self._table = settings, source, names, table
         self.links = settings.link_identities != "none"
         self.who = who
+        self._people, self._newer = people.People(settings), Newer(settings.backfill_days)
         self._base = base_of(settings, source.name)
         self._name_kept = f"${source.name}_event_name"
         self._groups_kept = f"${source.name}_group_properties"
@@ -79,22 +74,30 @@ class PostHog:
     def check_time(self, at: int) -> None:
         """Take any time."""
 
-    def leave_out(self, it: Decision, due: Link | None, facts: Facts, effects: Effects) -> None:
+    def leave_out(
+        self, it: PostHogDecision, due: Link | None, facts: Facts, effects: Effects
+    ) -> None:
         """Send the link of a record that is left out."""
         links.decide(it, due, facts, effects)
         it.sends = it.link is not None
 
     def decide(
-        self, it: Decision, seen: Observation, due: Link | None, facts: Facts, effects: Effects
+        self,
+        it: PostHogDecision,
+        seen: Observation,
+        due: Link | None,
+        facts: Facts,
+        effects: Effects,
     ) -> None:
         """Decide what is sent of a record."""
         if due is not None:
             links.decide(it, due, facts, effects)
         linked = None
         if seen.groups.types:
-            linked = groups.decide(it, seen.groups, self._settings.group_types, facts, effects)
+            chosen = self._settings.group_types
+            linked = groups.decide(it, seen, chosen, self._newer, facts, effects)
         if it.call != GROUP:
-            none = people.decide(it, seen.person, self._settings, facts, effects)
+            none = self._people.decide(it, seen, facts, effects)
             it.sets_person = none is None
             it.skipped = none if it.call == PERSON else None
         elif not it.updated:
@@ -103,7 +106,7 @@ class PostHog:
         if linked is not None and (it.skipped is None or it.updated):
             effects.claims += linked.claims
 
-    def map(self, reading: Reading[Decision]) -> Mapped:
+    def map(self, reading: Reading[PostHogDecision]) -> Mapped:
         """Return what a record becomes."""
         it, notes, events = reading.decision, list[Note](), list[Event]()
         if it.link is not None:
@@ -119,7 +122,7 @@ class PostHog:
         return Mapped(events, notes)
 
     def _updates(
-        self, reading: Reading[Decision], of_groups: Groups, notes: list[Note]
+        self, reading: Reading[PostHogDecision], of_groups: Groups, notes: list[Note]
     ) -> list[Event]:
         moment, made = reading.moment(), []
         for number in reading.decision.updated:
@@ -128,12 +131,13 @@ class PostHog:
             made.append(groups.update(snapshot, content, moment, self._base))
         return made
 
-    def _main(self, reading: Reading[Decision], of_groups: Groups) -> Event:
+    def _main(self, reading: Reading[PostHogDecision], of_groups: Groups) -> Event:
         """Return the event itself, or the update of the person."""
         it, record = reading.decision, reading.record
         properties = self._properties(reading, of_groups)
         if it.sets_person:
             change = self._source.changes(self._source.person_properties(record), [])
+            change.unset += it.cleared
             first = self._source.first_attribution
             mode = self._settings.person_properties
             properties.update(people.person_changes(change, mode, first).as_properties())
@@ -141,26 +145,28 @@ class PostHog:
         uuid = self._source.event_uuid(record)
         return make_event(kind, it.sent_as, it.distinct_id, uuid, reading.moment(), properties)
 
-    def _properties(self, reading: Reading[Decision], of_groups: Groups) -> dict[str, Any]:
+    def _properties(self, reading: Reading[PostHogDecision], of_groups: Groups) -> dict[str, Any]:
         it = reading.decision
         properties, aside, unknown, _ = self._table.read(reading)
         if it.sent_as != reading.name:
             properties[self._name_kept] = reading.name
         if people.is_profileless(it, self._settings):
             properties["$process_person_profile"] = False
-        if of_groups.types:
+        if of_groups.types or of_groups.beside:
             properties.update(self._group_properties(reading, of_groups))
         if aside or unknown:
             self._table.put_aside(aside, unknown, properties)
         return properties
 
-    def _group_properties(self, reading: Reading[Decision], of_groups: Groups) -> dict[str, Any]:
+    def _group_properties(
+        self, reading: Reading[PostHogDecision], of_groups: Groups
+    ) -> dict[str, Any]:
         linked = reading.decision.linked
         found = self._of_groups.get(of_groups.content) if linked is None else None
         if found is not None:
             return found
         types = of_groups.types if linked is None else linked
-        beside = self._source.groups_beside(reading.record, types)
+        beside = self._source.groups_beside(reading.record, of_groups, types)
         made = groups.properties(of_groups.keys, types, beside, self._groups_kept)
         return self._of_groups.keep(of_groups.content, made) if linked is None else made
 

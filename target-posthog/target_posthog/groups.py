@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from singer_delivery.mapping.changes import Changes
-from singer_delivery.mapping.newer import newer
-from singer_delivery.mapping.observation import Groups, Snapshot
-from singer_delivery.mapping.pair import PairDecision
+from singer_delivery.mapping.newer import Newer
+from singer_delivery.mapping.observation import Observation, Snapshot
 from singer_delivery.mapping.values import Moment, stable_uuid
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
+from target_posthog.people import PostHogDecision
 from target_posthog.posthog import GROUP_IDENTIFY, fitted_id, make_event
 from target_posthog.settings import MAX_GROUP_TYPES
 
@@ -66,22 +66,11 @@ def _first_five(types: Collection[str], facts: Facts, at: int) -> Linked:
     return Linked([t for t in types if t not in beyond], tuple(claims), notes)
 
 
-class GroupDecision(PairDecision, array_like=True, gc=False):
-    """What is decided of a record and its groups.
-
-    Attributes:
-        linked: the group types that are linked; None for all that the record names.
-        updated: which of its snapshots are sent, by their place.
-    """
-
-    linked: tuple[str, ...] | None = None
-    updated: tuple[int, ...] = ()
-
-
 def decide(
-    it: GroupDecision,
-    groups: Groups,
+    it: PostHogDecision,
+    seen: Observation,
     chosen: tuple[str, ...] | None,
+    newer: Newer,
     facts: Facts,
     effects: Effects,
 ) -> Linked:
@@ -89,14 +78,15 @@ def decide(
 
     Its claims are left to the caller: they hold where something is sent that relies on them.
     """
-    linked = link_types(groups.types, chosen, facts, it.at)
+    linked = link_types(seen.groups.types, chosen, facts, it.at)
     effects.notes += linked.notes
-    if linked.types is not groups.types:
+    if linked.types is not seen.groups.types:
         it.linked = tuple(linked.types)
     updated: list[int] = []
-    for number, snapshot in enumerate(groups.snapshots):
+    for number, snapshot in enumerate(seen.groups.snapshots):
         if snapshot.group[0] in linked.types:
-            fact = newer(facts, "group", snapshot.name, snapshot.digest, it.at, effects.renewed)
+            name, digest = snapshot.name, snapshot.digest
+            fact = newer.fact(facts, "group", name, digest, seen, effects.renewed)
             if fact is not None:
                 updated.append(number)
                 effects.facts.append(fact)

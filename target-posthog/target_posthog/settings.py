@@ -30,6 +30,8 @@ class MappingSettings:
         person_properties: `set` overwrites with what is newer, `set_once` never overwrites (for a
             project that is already live), `none` sends none.
         person_profiles: `identified_only` keeps events without a user id from creating profiles.
+        backfill_days: a record that Amplitude received more than this many days after it happened
+            says nothing about now.
         group_types: the group types to link, at most five; without it the first five met.
         include_events: names or shell patterns; when given, only these Amplitude events travel.
         exclude_events: names or shell patterns of Amplitude events that do not travel.
@@ -47,6 +49,7 @@ class MappingSettings:
     link_identities: LinkIdentities = "alias"
     person_properties: PersonProperties = "set"
     person_profiles: PersonProfiles = "always"
+    backfill_days: int = 30
     group_types: tuple[str, ...] | None = None
     include_events: tuple[str, ...] = ()
     exclude_events: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from singer_delivery.io.retry import Clock
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
+    backfill_days_setting,
     chosen_events,
     chosen_events_settings,
     delivery_settings,
@@ -94,6 +95,7 @@ SETTINGS = [
         title="Group types",
         description="Up to five group types to link; by default the first five met.",
     ),
+    backfill_days_setting("Amplitude"),
     *chosen_events_settings("Amplitude"),
     th.Property(
         "send_ip",
@@ -188,6 +190,7 @@ class TargetPostHog(DeliveryTarget):
             person_properties=config["person_properties"],
             person_profiles=config["person_profiles"],
             group_types=tuple(types) if types else None,
+            backfill_days=config["backfill_days"],
             **chosen_events(config),
             send_ip=config["send_ip"],
             send_advertising_ids=config["send_advertising_ids"],

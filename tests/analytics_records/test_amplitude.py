@@ -128,7 +128,7 @@ def test_operations_are_read_and_those_without_counterpart_counted() -> None:
         "$unset": {"e": "-"},
         "$add": {"f": 1},
     }
-    assert changes(given, notes) == Changes({"a": 1, "b": 2}, {"d": 3}, ["e"])
+    assert changes(given, notes) == Changes({"a": 1, "b": 2}, {"d": 3}, ["c", "e"])
     assert notes == [Note("operations_without_counterpart", "$add")]
 
 

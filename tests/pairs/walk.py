@@ -30,7 +30,13 @@ UUID = "5a1c1c1e-0c7f-4d3c-9a53-3a3a3a3a3a3a"
 AT_10 = 1_709_287_200_000_000
 """When `a_record` happened: 2024-03-01 10:00:00 UTC, in microseconds."""
 
+RECEIVED_10 = AT_10 + 5_000_000
+"""When Amplitude took it."""
+
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
+
+MEMORY = frozenset({"user", "source_id", "property_names"})
+"""Kinds of claims by which a mapping remembers whom and what it met: every record may make them."""
 
 
 class Remembering:
@@ -46,6 +52,11 @@ class Remembering:
         """Remember what holds once everything was delivered."""
         for facts in (effects.claims, effects.renewed, effects.facts, effects.kept):
             self.add(facts)
+
+    def of(self, *kinds: str) -> dict[tuple[str, str], Fact]:
+        """Return the facts of these kinds; without any, all but those of `MEMORY`."""
+        wanted = {*kinds} or {kind for kind, _ in self.facts} - MEMORY
+        return {key: fact for key, fact in self.facts.items() if fact.kind in wanted}
 
     def add(self, facts: Iterable[Fact]) -> None:
         self.facts.update({(fact.kind, fact.name): fact for fact in facts})
@@ -113,6 +124,7 @@ class Walk:
         """Walk a record, and learn what it says."""
         walked = self.walks(row)
         self.known.learn(walked.effects)
+        walked.effects.claims = [each for each in walked.effects.claims if each.kind not in MEMORY]
         return walked
 
     def cut_off(self, **fields: Any) -> Walked:
@@ -135,7 +147,8 @@ class Walk:
             raise decided
         decision, effects = decided
         if not decision.sends:
-            assert [*effects.claims, *effects.facts, *effects.kept] == [], "nothing tells of it"
+            said = [*effects.claims, *effects.facts, *effects.kept]
+            assert {fact.kind for fact in said} <= MEMORY, "nothing tells of it"
             return Walked(decision, effects)
         mapped = self._maps(read(line, is_message=is_message, service="Elsewhere"), decision)
         assert mapped.events, "`sends` is for records of which something is sent"
@@ -199,7 +212,10 @@ def making(
 
 
 def a_record(**fields: Any) -> dict[str, Any]:
-    """Return a small record of Amplitude's; a field that is None is left out."""
+    """Return a small record of Amplitude's; a field that is None is left out.
+
+    Amplitude takes it five seconds after it happened on that day.
+    """
     record = {
         "uuid": UUID,
         "app": 100,
@@ -209,6 +225,10 @@ def a_record(**fields: Any) -> dict[str, Any]:
         "server_upload_time": "2024-03-01 10:00:05.000000",
     }
     record.update(fields)
+    happened = record["event_time"]
+    if isinstance(happened, str) and happened.startswith("2024-03-01 1"):
+        record["server_upload_time"] = f"{happened[:17]}05.000000"
+        record.update(fields)
     return {key: value for key, value in record.items() if value is not None}
 
 

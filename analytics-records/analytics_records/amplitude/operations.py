@@ -35,21 +35,39 @@ EMPTY = EmptyWord("EMPTY", ATTRIBUTION | INITIAL_ATTRIBUTION)
 def changes(properties: Mapping[str, Any], notes: list[Note]) -> Changes:
     """Read properties, plain ones and the operations of an Identify call.
 
+    A plain property that is null is taken away; one that is missing is not. Where a person came
+    from at first is never taken away.
+
     `$add`, `$append` and the like have no counterpart that could be sent twice without harm. They
     are counted; what they led to stands in the properties of the next event.
     """
     if OPERATIONS.isdisjoint(properties):
-        return Changes(EMPTY.something(properties))
+        return _plain(properties)
     result = Changes()
     for key, value in properties.items():
         if key not in OPERATIONS:
             result.set.update(EMPTY.something({key: value}))
         elif key == "$set" and isinstance(value, dict):
-            result.set.update(EMPTY.something(value))
+            plain = _plain(value)
+            result.set.update(plain.set)
+            result.unset += plain.unset
         elif key == "$setOnce" and isinstance(value, dict):
             result.set_once.update(EMPTY.something(value))
         elif key == "$unset" and isinstance(value, (dict, list)):
             result.unset.extend(k for k in value if isinstance(k, str))
+        elif key == "$clearAll":
+            result.clear = True
         else:
             notes.append(Note("operations_without_counterpart", key))
     return result
+
+
+def _plain(properties: Mapping[str, Any]) -> Changes:
+    change = Changes(EMPTY.something(properties))
+    if len(change.set) < len(properties):
+        change.unset = [
+            key
+            for key, value in properties.items()
+            if value is None and key not in INITIAL_ATTRIBUTION
+        ]
+    return change

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 CLOCK_FALLBACK = "`event_time` was missing or impossible; another time column was used"
 
+COUNTED = {
+    "known_by_amplitude_id": (
+        "a record without a user whose `amplitude_id` is known as a user's; it went to that user"
+    ),
+    "group_properties_of_no_group": (
+        "`group_properties` names no group, and the record has not exactly one of the type; kept "
+        "as a property"
+    ),
+}
+"""Counted, and delivered all the same."""
+
 DEAD_LETTERS = {
     "no_event_name": "`event_type` is missing, empty or not text",
     "no_time": "none of the four time columns is a date and time",

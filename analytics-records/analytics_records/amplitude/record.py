@@ -63,19 +63,31 @@ def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]
         Unmappable: no column has a time (`no_time`), or only impossible ones (`time_out_of_range`).
     """
     text: Any = record.get("event_time")
-    time = usual_time(text, record.get("server_upload_time"))
-    return (
-        _believable(record, notes) if time is None else (exported_moment(time, text), "event_time")
-    )
+    times = usual_times(text, record.get("server_upload_time"))
+    if times is None:
+        return _believable(record, notes)
+    return exported_moment(times[0], text), "event_time"
 
 
-def usual_time(text: Any, uploaded: Any) -> datetime | None:
-    """Return the time in `event_time`, where it and the upload are as nearly always; else None."""
+def usual_times(text: Any, uploaded: Any) -> tuple[datetime, datetime] | None:
+    """Return the times of event and upload, where both are as nearly always; else None."""
     try:
-        time = exported_time(text)
-        return time if _YEAR_2000 <= time <= exported_time(uploaded) else None
+        time, upload = exported_time(text), exported_time(uploaded)
     except ValueError:
         return None
+    return (time, upload) if _YEAR_2000 <= time <= upload else None
+
+
+def when_received(record: Mapping[str, Any]) -> int | None:
+    """Return when Amplitude took a record, in microseconds since 1970; None when it does not say.
+
+    `server_upload_time` is the time by which Amplitude exports (Amplitude docs, Export API).
+    """
+    for column in ("server_upload_time", "server_received_time"):
+        server = moment(record.get(column))
+        if server is not None and server.at >= _EARLIEST:
+            return server.at
+    return None
 
 
 def _believable(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
@@ -95,11 +107,8 @@ def _believable(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, s
 
 
 def _latest_believable(record: Mapping[str, Any]) -> int:
-    for column in ("server_upload_time", "server_received_time"):
-        server = moment(record.get(column))
-        if server is not None and server.at >= _EARLIEST:
-            return server.at + 24 * _HOUR
-    return _LATEST
+    received = when_received(record)
+    return _LATEST if received is None else received + 24 * _HOUR
 
 
 def event_uuid(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,9 @@
-"""Amplitude's export as a source: its records read for decisions, and for events. Pure."""
+"""Amplitude's export as a source: its records read for decisions, and for events. Pure.
+
+Amplitude writes its table of the user's properties on an event when it takes it, and gives the
+`amplitude_id` of the last known user to what happens on a device after a logout (Amplitude docs,
+User properties and event data; Track unique users). So the order of upload says what is newer.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +37,13 @@ from analytics_records.amplitude.record import (
     event_uuid,
     is_web,
     link_uuid,
-    usual_time,
+    usual_times,
+    when_received,
     when_was,
 )
 
 NULL = msgspec.Raw(b"null")
+OF_NO_GROUP = Note("group_properties_of_no_group")
 
 _Text = str | None
 _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str | None
@@ -44,7 +51,7 @@ _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str | None
 
 _COLUMNS = (
     *((name, _Text, None) for name in ("event_type", "user_id", "device_id", *TIME_COLUMNS)),
-    ("amplitude_id", _Id, None),
+    *((name, _Id, None) for name in ("amplitude_id", "event_id")),
     *((name, msgspec.Raw, NULL) for name in ("user_properties", "groups", "group_properties")),
 )
 """The columns that decisions need, as nearly every record has them."""
@@ -118,15 +125,20 @@ class Amplitude:
         """Return the groups it names, and what it says of groups."""
         return groups_in(record, is_call=call == GROUP)
 
-    def groups_beside(self, record: Mapping[str, Any], linked: Collection[str]) -> dict[str, Any]:
-        """Return what it says of groups whose types are not among the linked ones."""
-        return groups_beside(record.get("group_properties"), linked)
+    def groups_beside(
+        self, record: Mapping[str, Any], groups: Groups, linked: Collection[str]
+    ) -> dict[str, Any]:
+        """Return what it says of groups beside those whose types are among the linked ones."""
+        return groups_beside(record.get("group_properties"), groups, linked)
 
     def _observed(self, row: Any) -> Observation:
         name = row.event_type or ""
-        time = usual_time(row.event_time, row.server_upload_time)
-        when = (micros(time), "event_time", (), None) if time is not None else _unusual_time(row)
-        at, column, notes, refused = when
+        times = usual_times(row.event_time, row.server_upload_time)
+        at, column, notes, refused, received = (
+            _unusual_time(row)
+            if times is None
+            else (micros(times[0]), "event_time", (), None, micros(times[1]))
+        )
         person = self._of_person_in(row)
         state = self._states.get(person)
         if state is None:
@@ -135,16 +147,18 @@ class Amplitude:
         if name == GROUP_IDENTIFY_RECORD:
             content += b"!"
         groups = self._groups.get(content) or self._groups.keep(content, _groups(content))
+        if groups.beside:
+            notes = (*notes, OF_NO_GROUP)
         # By place: names would make it slower, and there is one for every record.
         return Observation(
             name, row.user_id, row.device_id, row.amplitude_id,
-            at, column, state, groups, notes, refused,
+            at, column, state, groups, notes, refused, received, _number(row.event_id),
         )  # fmt: skip
 
     def _observed_of(self, record: Mapping[str, Any]) -> Observation:
         """Return the same of a clean record."""
         get = record.get
-        ids = {"amplitude_id": _id(get("amplitude_id"))}
+        ids = {name: _id(get(name)) for name in ("amplitude_id", "event_id")}
         for name in ("user_id", "device_id"):
             found = get(name)
             ids[name] = found if isinstance(found, str) else clean_id(found)
@@ -167,17 +181,31 @@ def _id(value: Any) -> str | int | None:
     return value if type(value) in (str, int) else clean_id(value)
 
 
-_When = tuple[int, str, tuple[Note, ...], tuple[str, str] | None]
+def _number(event_id: Any) -> int:
+    """Return the counter of the user's events; 0 where there is none."""
+    if type(event_id) is int:
+        return event_id
+    text = clean_id(event_id) or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+_When = tuple[int, str, tuple[Note, ...], tuple[str, str] | None, int]
 
 
 def _unusual_time(row: Any) -> _When:
-    """Return when it happened, the column that says so, what is counted, or why it has no time."""
+    """Return when it happened, and when it was received.
+
+    Between the two stand the column that says when it happened, what is counted, and why it has no
+    time.
+    """
     notes: list[Note] = []
+    times = {name: getattr(row, name) for name in TIME_COLUMNS}
     try:
-        when, column = when_was({name: getattr(row, name) for name in TIME_COLUMNS}, notes)
+        when, column = when_was(times, notes)
     except Unmappable as error:
-        return 0, "", (), (error.reason, error.detail)
-    return when.at, column, tuple(notes), None
+        return 0, "", (), (error.reason, error.detail), 0
+    received = when_received(times)
+    return when.at, column, tuple(notes), None, when.at if received is None else received
 
 
 def _state(content: bytes, user_properties: bytes) -> State:
@@ -191,17 +219,16 @@ def _state(content: bytes, user_properties: bytes) -> State:
     if not isinstance(properties, dict) or not properties:
         return NOTHING
     stands_for = digest(values if beside else properties)
-    if OPERATIONS.isdisjoint(properties):
-        sets = EMPTY.leaves_something(properties)
-        return State(stands_for, sets=sets, json=user_properties, beside=tuple(beside))
     notes: list[Note] = []
     change = changes(properties, notes)
     return State(
         stands_for,
-        is_partial=True,
+        is_partial=not OPERATIONS.isdisjoint(properties),
         sets=bool(change.set),
         sets_once=bool(change.set_once),
         unsets=bool(change.unset),
+        clears=change.clear,
+        names=(*change.set, *change.set_once),
         notes=tuple(notes),
         json=user_properties,
         beside=tuple(beside),

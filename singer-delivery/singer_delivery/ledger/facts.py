@@ -123,7 +123,7 @@ class Facts:
         for fact in facts:
             of = self._newest.get(fact[:2])
             known = of.fact if of is not None else self.recall(fact.kind, fact.name)
-            if known is None or known.value != fact.value or known.at >= fact.at:
+            if known is None or known.value != fact.value or known.since >= fact.since:
                 continue
             if of is None:  # an update that an earlier run left behind may carry it
                 self._add(Saying(fact, OF_AN_EARLIER_RUN, block, is_kept=True, since=None))

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from singer_delivery.ledger.facts import Facts, Record
-from singer_delivery.ledger.outbox import Outbox
+from singer_delivery.ledger.outbox import Outbox, Unsaved
 from singer_delivery.ledger.store import Store
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Fact
@@ -88,7 +88,7 @@ class Ledger:
             self._facts.forget(record, kept=kept)
 
     def keep_update(self, update: Update) -> None:
-        """Keep an update for the end of the run, in place of an older one of the same name."""
+        """Keep an update for the end of the run, over the one of the same name that waits."""
         with self._lock:
             self._outbox.put(update)
             is_due = self._keep and self._outbox.to_save >= UPDATES_SAVE_AFTER
@@ -100,7 +100,7 @@ class Ledger:
         return self._outbox.may_hold(endpoint)
 
     def take_update(self, endpoint: str, name: str) -> Update | None:
-        """Return the update of this name that waits and is not under way: to be sent now."""
+        """Return the update of this name that waits, to be sent now."""
         with self._lock:
             return self._outbox.take(endpoint, name)
 
@@ -141,13 +141,13 @@ class Ledger:
         with self._saving:
             with self._lock:
                 sayings, disowned = self._facts.unsaved(claims_only=claims_only)
-                kept, sent = ({}, {}) if claims_only else self._outbox.unsaved()
+                updates = Unsaved({}, {}) if claims_only else self._outbox.unsaved()
             if not claims_only:
                 self._before_save()
-            if self._keep and (sayings or disowned or kept or sent):
+            if self._keep and (sayings or disowned or any(updates)):
                 facts = [saying.fact for saying in sayings.values()]
-                self._store.write(facts, disowned.values(), kept.values(), sent.values())
+                self._store.write(facts, disowned.values(), updates.kept(), updates.gone)
             with self._lock:
                 self._facts.saved(sayings, disowned)
                 if self._keep:
-                    self._outbox.saved(kept, sent)
+                    self._outbox.saved(updates)

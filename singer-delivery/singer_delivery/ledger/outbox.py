@@ -1,16 +1,37 @@
-"""Updates that wait, on disk, for the end of a run: the newest of each person or group."""
+"""Updates that wait, on disk, for the end of a run: one of each person or group.
+
+An update that comes later is laid over the one that waits. When one must be sent before the run
+ends, it is taken: it stays on disk until it was sent, and what comes meanwhile waits apart from it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from singer_delivery.ledger.store import Store
-from singer_delivery.ledger.update import Update
+from singer_delivery.ledger.update import Update, laid_over
 from singer_delivery.model import Key
 
 
+class Unsaved(NamedTuple):
+    """What the disk does not have.
+
+    Attributes:
+        parts: of each key the updates to write, one over the other and all over what is there.
+        gone: keys to delete before.
+    """
+
+    parts: Mapping[Key, tuple[Update, ...]]
+    gone: Mapping[Key, object]
+
+    def kept(self) -> list[Update]:
+        """Return the updates to write."""
+        return [laid_over(parts) for parts in self.parts.values()]
+
+
 class Outbox:
-    """Keeps the newest update of each endpoint and name. The ledger's lock guards it.
+    """Keeps one update of each endpoint and name. The ledger's lock guards it.
 
     Args:
         store: the disk.
@@ -20,75 +41,84 @@ class Outbox:
     def __init__(self, store: Store, *, keep: bool) -> None:
         self._store = store
         self._keep = keep
-        self._updates: dict[Key, Update] = {}  # not on disk
-        self._sent: dict[Key, Update] = {}  # perhaps on disk still
-        self._under_way: dict[Key, Update] = {}
-        self._overtaken: set[Key] = set()  # a later one of the same time took its place
+        self._waiting: dict[Key, Update] = {}
+        self._taken: dict[Key, list[Update]] = {}  # not sent
+        self._unsaved: set[Key] = set()
+        self._gone: dict[Key, object] = {}  # perhaps on disk still; the values tell times apart
         self._endpoints = store.endpoints()
 
     @property
     def to_save(self) -> int:
         """How many updates may be written now, or deleted, whichever is more."""
-        return max(len(self._updates), len(self._sent))
+        return max(len(self._unsaved), len(self._gone))
 
     def put(self, update: Update) -> None:
-        """Keep an update, in place of an older one of the same name."""
+        """Keep an update, over the one of the same name that waits."""
         self._endpoints.add(update.endpoint)
-        key = (update.endpoint, update.name)
-        if key not in self._updates or self._updates[key].at <= update.at:
-            self._updates[key] = update
-        under_way = self._under_way.get(key)
-        if under_way is not None and under_way.at == update.at:
-            self._overtaken.add(key)
+        self._waiting[update.key] = update.over(self._waiting.get(update.key))
+        if self._keep:
+            self._unsaved.add(update.key)
 
     def may_hold(self, endpoint: str) -> bool:
         """Tell whether any update of this endpoint may wait."""
         return endpoint in self._endpoints
 
     def take(self, endpoint: str, name: str) -> Update | None:
-        """Return the update of this name that waits, to be sent now; None if it is under way.
+        """Return the update of this name that waits, to be sent now; None if there is none.
 
         Raises:
             StorageError: the disk cannot be read.
         """
         key = (endpoint, name)
+        waiting = self._waiting.pop(key, None)
         if not self._keep:
-            return self._updates.pop(key, None)
-        update = self._updates.get(key) or self._on_disk(key)
-        if update is None or self._under_way.get(key) == update:
-            return None
-        self._under_way[key] = update
+            return waiting
+        is_on_disk = key not in self._taken and key not in self._gone
+        below = self._store.update(*key) if is_on_disk else None
+        update = below if waiting is None else waiting.over(below)
+        if update is not None:
+            self._taken.setdefault(key, []).append(update)
         return update
 
     def all(self) -> Iterator[Update]:
         """Yield every update that waits, from this run or an earlier one. Save before."""
-        yield from self._store.updates() if self._keep else list(self._updates.values())
+        yield from self._store.updates() if self._keep else list(self._waiting.values())
 
     def sent(self, update: Update) -> None:
         """Say that an update needs no more sending; the next save deletes it."""
-        key = (update.endpoint, update.name)
-        if self._updates.get(key) == update:
-            del self._updates[key]
-        if self._under_way.get(key) == update:
-            del self._under_way[key]
-        at = update.at - (key in self._overtaken)  # what took its place stays
-        self._overtaken.discard(key)
-        if self._keep and (key not in self._sent or self._sent[key].at <= at):
-            # Thousands wait for the save: without what takes room.
-            self._sent[key] = update._replace(at=at, encoded=b"", message=b"", facts="")
+        key, taken = update.key, self._taken.get(update.key, [])
+        if update in taken:
+            taken.remove(update)
+        elif self._waiting.get(key) == update:
+            del self._waiting[key]
+        if taken or not self._keep:
+            return
+        self._taken.pop(key, None)
+        self._gone[key] = object()
+        if key in self._waiting:  # on disk it may lie over the one that was sent
+            self._unsaved.add(key)
 
-    def unsaved(self) -> tuple[dict[Key, Update], dict[Key, Update]]:
-        """Return what is to be written now, and what was sent."""
-        return dict(self._updates), dict(self._sent)
+    def unsaved(self) -> Unsaved:
+        """Return what is to be written now, and what is to be deleted before."""
+        parts = {key: self._parts(key) for key in self._unsaved}
+        # What is taken has all that is on disk, and less than that is left when it was sent.
+        gone = {**dict.fromkeys(key for key in parts if key in self._taken), **self._gone}
+        return Unsaved({key: of for key, of in parts.items() if of}, gone)
 
-    def saved(self, kept: Mapping[Key, Update], sent: Mapping[Key, Update]) -> None:
-        """Take note that these are on disk, and that those that were sent are there no more."""
-        for waiting, done in ((self._updates, kept), (self._sent, sent)):
-            for key, update in done.items():
-                if waiting.get(key) is update:
-                    del waiting[key]
+    def saved(self, done: Unsaved) -> None:
+        """Take note that this is on disk."""
+        for key, time in done.gone.items():
+            if time is not None and self._gone.get(key) is time:
+                del self._gone[key]
+        for key, parts in done.parts.items():
+            if self._parts(key) != parts:
+                continue
+            self._unsaved.discard(key)
+            if key not in self._taken:
+                del self._waiting[key]
+        self._unsaved = {key for key in self._unsaved if self._parts(key)}
 
-    def _on_disk(self, key: Key) -> Update | None:
-        update, sent = self._store.update(*key), self._sent.get(key)
-        is_left = update is not None and (sent is None or update.at > sent.at)
-        return update if is_left else None
+    def _parts(self, key: Key) -> tuple[Update, ...]:
+        """Return what the disk must have of a key, the newest last."""
+        waiting = self._waiting.get(key)
+        return (*self._taken.get(key, ()), *(() if waiting is None else (waiting,)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy.engine import Engine
 from singer_delivery.ledger import tables
 from singer_delivery.ledger.engines import as_storage_error, opened
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import Fact
+from singer_delivery.model import Fact, Key
 
 LONGEST_NAME = 1_000
 """Bytes. A longer name is kept by its start and a hash: PostgreSQL refuses index rows of a third of
@@ -62,10 +63,10 @@ class Store:
     def __init__(self, url: str, scope: str, *, keep: bool) -> None:
         self._scope = scope
         engine = opened(url, keep=keep)
-        upsert_update = _upsert(engine, tables.updates, newest=True)
+        upsert_update = _upsert(engine, tables.updates)
         self._upsert = _Prepared(engine, _upsert(engine, tables.facts), _FACT)
         self._upsert_update = _Prepared(engine, upsert_update, ("scope", *Update._fields))
-        self._sent = _Prepared(engine, _sent, _SENT)
+        self._gone = _Prepared(engine, _gone, _GONE)
         self._disowned = _Prepared(engine, _disowned, _DISOWNED)
         self._fact = _Prepared(engine, _fact, _ASKED)
         self._update = _Prepared(engine, _update, _ASKED_UPDATE)
@@ -89,31 +90,31 @@ class Store:
         facts: Iterable[Fact],
         disowned: Iterable[Fact],
         kept: Iterable[Update],
-        sent: Iterable[Update],
+        gone: Iterable[Key],
     ) -> None:
         """Return when all of this is on disk; after an error, nothing of it is.
 
         Args:
             facts: that take the place of those of the same key.
             disowned: facts to delete; see `is_disowned`.
-            kept: updates that take the place of those that are not newer.
-            sent: updates to delete, with those of the same name that are not newer. It comes before
-                those that are `kept`.
+            kept: updates that are laid over those of the same key.
+            gone: keys of updates that are deleted before.
         """
         # In one order, so that two machines never wait for each other's rows.
         rows = [self._upsert.row(self._fact_row(fact)) for fact in sorted(facts)]
-        waiting = [self._upsert_update.row(self._update_row(update)) for update in sorted(kept)]
-        done = [self._sent.row(self._update_key(update)) for update in sorted(sent)]
-        wrong = [self._disowned.row(self._fact_row(fact)) for fact in sorted(disowned)]
+        updates = {self._stored_key(update.key): update for update in sorted(kept)}
+        done = [self._gone.row((self._scope, *self._stored_key(key))) for key in sorted(gone)]
+        wrong = [self._disowned.row(self._fact_row(fact)[:5]) for fact in sorted(disowned)]
         with as_storage_error(), self._writer.begin():
             for statement, of in (
                 (self._disowned, wrong),
                 (self._upsert, rows),
-                (self._sent, done),
-                (self._upsert_update, waiting),
+                (self._gone, done),
             ):
                 if of:
                     self._writer.exec_driver_sql(statement.text, of)
+            for some in _chunks(updates, UPDATES_READ):
+                self._lay(some)
 
     def endpoints(self) -> set[str]:
         """Return the endpoints for which updates wait."""
@@ -157,15 +158,22 @@ class Store:
             return [Update(*row) for row in self._reader.execute(asked)]
 
     def _fact_row(self, fact: Fact) -> tuple[Any, ...]:
-        kind, name, value, at = fact
-        return self._scope, kind, self._storable(_fitted(name)), self._storable(value), at
+        kind, name, value, *since = fact
+        return self._scope, kind, self._storable(_fitted(name)), self._storable(value), *since
 
-    def _update_row(self, update: Update) -> tuple[Any, ...]:
-        endpoint, name, *rest = update
-        return self._scope, endpoint, self._storable(_fitted(name)), *rest
+    def _lay(self, updates: Mapping[Key, Update]) -> None:
+        """Write updates over those that wait, by the keys under which they are stored."""
+        key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
+        there = self._writer.execute(self._waiting.where(key.in_([*updates])))
+        below = {update.key: update for update in (Update(*row) for row in there)}
+        rows = [
+            self._upsert_update.row((self._scope, *stored, *update.over(below.get(stored))[2:]))
+            for stored, update in updates.items()
+        ]
+        self._writer.exec_driver_sql(self._upsert_update.text, rows)
 
-    def _update_key(self, update: Update) -> tuple[Any, ...]:
-        return self._update_row(update)[:4]
+    def _stored_key(self, key: Key) -> Key:
+        return key[0], self._storable(_fitted(key[1]))
 
     def _storable(self, text: str) -> str:
         # PostgreSQL's text holds every character but this one.
@@ -199,14 +207,16 @@ _FACT = tuple(column.name for column in tables.facts.columns)
 _ASKED = ("asked_scope", "asked_kind", "asked_name")
 _ASKED_UPDATE = ("asked_scope", "asked_endpoint", "asked_name")
 _DISOWNED = ("old_scope", "old_kind", "old_name", "old_value", "old_at")
-_SENT = ("sent_scope", "sent_endpoint", "sent_name", "sent_at")
+_GONE = ("gone_scope", "gone_endpoint", "gone_name")
 
 
 def _each(table: Table, names: tuple[str, ...]) -> list[Any]:
     return [table.c[name.partition("_")[2]] == bindparam(name) for name in names]
 
 
-_fact = select(tables.facts.c.value, tables.facts.c.at).where(*_each(tables.facts, _ASKED))
+_fact = select(tables.facts.c.value, tables.facts.c.at, tables.facts.c.then).where(
+    *_each(tables.facts, _ASKED)
+)
 _updates = select(*(tables.updates.c[name] for name in Update._fields))
 _update = _updates.where(*_each(tables.updates, _ASKED_UPDATE))
 _disowned = delete(tables.facts).where(
@@ -216,18 +226,21 @@ _disowned = delete(tables.facts).where(
         tables.facts.c.at <= bindparam("old_at"),
     ),
 )
-_sent = delete(tables.updates).where(
-    *_each(tables.updates, _SENT[:3]), tables.updates.c.at <= bindparam("sent_at")
-)
+_gone = delete(tables.updates).where(*_each(tables.updates, _GONE))
 
 
-def _upsert(engine: Engine, table: Table, *, newest: bool = False) -> Any:
-    """Return the statement that writes rows over those of the same key, or over older ones."""
+def _upsert(engine: Engine, table: Table) -> Any:
+    """Return the statement that writes rows over those of the same key."""
     insert = INSERTS[engine.dialect.name](table)
     keys = [column.name for column in table.primary_key]
     values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    older = table.c.at <= insert.excluded.at if newest else None
-    return insert.on_conflict_do_update(index_elements=keys, set_=values, where=older)
+    return insert.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _chunks(updates: Mapping[Key, Update], size: int) -> Iterator[Mapping[Key, Update]]:
+    items = iter(updates.items())
+    while some := dict(islice(items, size)):
+        yield some
 
 
 def _open(engine: Engine) -> tuple[Connection, Connection]:

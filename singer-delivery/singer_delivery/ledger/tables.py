@@ -34,6 +34,7 @@ facts = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("then", String(64), nullable=False),
     sqlite_with_rowid=False,
 )
 updates = Table(

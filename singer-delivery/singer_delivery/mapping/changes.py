@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 @dataclass(slots=True)
 class Changes:
-    """What becomes of some properties: set, set if missing, unset."""
+    """What becomes of some properties: set, set if missing, unset; or all unset before."""
 
     set: dict[str, Any] = field(default_factory=dict)
     set_once: dict[str, Any] = field(default_factory=dict)
     unset: list[str] = field(default_factory=list)
+    clear: bool = False
 
     def as_properties(self) -> dict[str, Any]:
         """Return `$set`, `$set_once` and `$unset`, as far as there is something."""

@@ -3,6 +3,11 @@
 A device has one owner: the first user it was seen with. What merges devices and users cannot be
 undone, so a second user on the same device (a shared tablet, a logout and a login) is a conflict
 that is counted and not linked.
+
+A record without a user is of the user whom the source's own id of the person names, whoever owns
+the device: a source may give that id to what happens on a device after a logout. Who is known
+counts from the record that said so, in the order in which the source received its records, so that
+a record that is read again is decided as before.
 """
 
 from __future__ import annotations
@@ -11,7 +16,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from singer_delivery.mapping.ids import IdRules, known_id
-from singer_delivery.model import Fact, Facts, Note
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.mapping.values import clean_id
+from singer_delivery.model import Effects, Fact, Facts, Note
 
 PAIRS = 8192
 """Users on devices whose ids are remembered, since they come with many records: about 4 MB."""
@@ -52,6 +59,10 @@ class Ids:
         return Who(user, device, user or device or ""), tuple(notes)
 
 
+_RENAMED = "\x1f"
+"""Ends what is remembered of a user who goes by another id."""
+
+
 class Link(NamedTuple):
     """A device's owner whom the destination does not know yet.
 
@@ -76,12 +87,12 @@ class Link(NamedTuple):
     @property
     def sent(self) -> Fact:
         """The fact that holds once the destination knows."""
-        return Fact("link", *self.owner[1:])
+        return Fact("link", *self.owner[1:4])
 
     @property
     def values(self) -> tuple[str, str, int]:
         """Device, user and time: what a decision keeps of it."""
-        return self.owner[1:]
+        return self.owner[1:4]
 
 
 def link_due(
@@ -110,3 +121,128 @@ def link_due(
         claim = Fact("owner", own_device, user, at)
         return Link(claim, (claim,))
     return Link(owner, ()) if facts.recall("link", own_device) is None else None
+
+
+class Identity(NamedTuple):
+    """Whose a record is.
+
+    Attributes:
+        person: whose order its events keep: the user, the owner of the device, or whoever it is.
+        who: the ids that it goes by.
+        own_device: the device, when it belongs to the record's user or is about to.
+        due: the link that is to be sent.
+    """
+
+    person: str
+    who: Who
+    own_device: str | None
+    due: Link | None
+
+
+class Whose:
+    """Decides whose records are.
+
+    Args:
+        source: name of the records' vendor, for the report.
+        links: whether devices are linked to users; if not, no device has an owner.
+        apart: whether the destination keeps devices apart from users. Where it does not, a device
+            that has the very id of a user belongs to nobody else, and is never linked.
+    """
+
+    def __init__(self, source: str, *, links: bool, apart: bool) -> None:
+        self._known_by_source = Note(f"known_by_{source}_id")
+        self._links, self._apart = links, apart
+
+    def of(self, who: Who, seen: Observation, facts: Facts, effects: Effects) -> Identity:
+        """Return whose a record is; users that it names are remembered, by claims.
+
+        Args:
+            who: its ids, as the destination takes them.
+            seen: the record.
+            facts: of the past.
+            effects: gets claims and notes.
+        """
+        device, is_named = who.device, who.user is not None
+        owner = None
+        if device is not None and self._links:
+            owner = facts.recall("owner", device)
+        who = self._known(who, owner, seen, facts, effects)
+        own_device = due = None
+        if who.user is not None and device is not None and self._links:
+            own_device = self._own_device(who, owner, seen, facts, effects.notes, is_named=is_named)
+            if is_named:
+                due = link_due(who, own_device, owner, seen.at, facts, effects.notes)
+        person = who.user or (owner.value if owner is not None else who.distinct_id)
+        return Identity(person, who, own_device, due)
+
+    def _known(
+        self, who: Who, owner: Fact | None, seen: Observation, facts: Facts, effects: Effects
+    ) -> Who:
+        """Return the ids with the user whom the record or its source names."""
+        user, device, _ = who
+        if user is not None:
+            goes_by = self._remembered(user, seen, facts, effects.claims)
+            return who if goes_by is user else Who(goes_by, device, goes_by)
+        user = _user_of_source(seen, facts)
+        if user is not None:
+            effects.notes.append(self._known_by_source)
+            return Who(user, device, user)
+        if device is None or owner is not None or self._apart:
+            return who
+        is_user = _is_a_user(device, seen, facts, effects.notes)
+        return Who(None, device, f"device:{device}") if is_user else who
+
+    def _own_device(
+        self,
+        who: Who,
+        owner: Fact | None,
+        seen: Observation,
+        facts: Facts,
+        notes: list[Note],
+        *,
+        is_named: bool,
+    ) -> str | None:
+        """Return the device if it is the user's, or becomes it by a record that names them."""
+        user, device, _ = who
+        if device is None or (user == device and not self._apart):
+            return None
+        if owner is not None:
+            return device if owner.value == user else None
+        is_free = is_named and (self._apart or not _is_a_user(device, seen, facts, notes))
+        return device if is_free else None
+
+    def _remembered(self, user: str, seen: Observation, facts: Facts, claims: list[Fact]) -> str:
+        """Remember the user that a record names, and return the id that the user goes by.
+
+        It is another one where the destination has merged a device of that very id into somebody
+        else already.
+        """
+        source_id = clean_id(seen.source_id) or ""
+        known = facts.recall("user", user)
+        if known is not None and known.value == source_id:  # nearly always
+            return user
+        if known is None:
+            owner = None if self._apart else facts.recall("owner", user)
+            is_taken = owner is not None and owner.value != user
+            known = Fact("user", user, source_id + _RENAMED * is_taken, *seen.since)
+            claims.append(known)
+        goes_by = f"user:{user}" if known.value.endswith(_RENAMED) else user
+        if source_id and facts.recall("source_id", source_id) is None:
+            claims.append(Fact("source_id", source_id, goes_by, *seen.since))
+        return goes_by
+
+
+def _user_of_source(seen: Observation, facts: Facts) -> str | None:
+    """Return the user whom an earlier record named beside the same id of the source; else None."""
+    source_id = clean_id(seen.source_id)
+    known = None if source_id is None else facts.recall("source_id", source_id)
+    return known.value if known is not None and known.since < seen.since else None
+
+
+def _is_a_user(device: str, seen: Observation, facts: Facts, notes: list[Note]) -> bool:
+    """Tell whether an earlier record named a user by the id of a device, and count it."""
+    known = facts.recall("user", device)
+    if known is None or known.since >= seen.since:
+        return False
+    notes.append(Note("device_is_a_user", device))
+    return True

@@ -21,10 +21,12 @@ class State(msgspec.Struct, frozen=True, eq=False):
     Attributes:
         digest: of the person's properties and what else belongs to them; empty when the record
             says nothing of the person.
-        is_partial: whether it changes some properties and is not the complete state.
+        is_partial: whether it is a call that changes some properties, and no snapshot.
         sets: whether it sets a property.
         sets_once: whether it sets a property where there is none.
         unsets: whether it takes a property away.
+        clears: whether it takes every property away.
+        names: of the properties that it sets.
         notes: what reading it counts.
         json: the properties, as the record has them.
         beside: what else belongs to the person, column by column.
@@ -35,6 +37,8 @@ class State(msgspec.Struct, frozen=True, eq=False):
     sets: bool = False
     sets_once: bool = False
     unsets: bool = False
+    clears: bool = False
+    names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     json: bytes = b""
     beside: tuple[Any, ...] = ()
@@ -49,7 +53,7 @@ class State(msgspec.Struct, frozen=True, eq=False):
 
     def _said(self) -> tuple[Any, ...]:
         of = self
-        changes = (of.is_partial, of.sets, of.sets_once, of.unsets)
+        changes = (of.is_partial, of.sets, of.sets_once, of.unsets, of.clears)
         return (of.digest, changes, of.notes, of.beside)
 
 
@@ -89,12 +93,14 @@ class Groups(msgspec.Struct, frozen=True, eq=False):
         keys: the groups it names.
         snapshots: what it knows about groups.
         types: of both, in their order.
+        beside: types under which it says what fits no group.
     """
 
     content: bytes
     keys: Keys
     snapshots: tuple[Snapshot, ...]
     types: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         """Tell whether others say the same."""
@@ -105,10 +111,12 @@ class Groups(msgspec.Struct, frozen=True, eq=False):
         return hash(self.types)
 
     def _said(self) -> tuple[Any, ...]:
-        return (self.keys, self.snapshots, self.types)
+        return (self.keys, self.snapshots, self.types, self.beside)
 
 
 NO_GROUPS = Groups(b"", {}, (), ())
+
+_LARGEST = 2**63 - 1
 
 
 class Observation(msgspec.Struct, gc=False):
@@ -125,6 +133,9 @@ class Observation(msgspec.Struct, gc=False):
         groups: what it says of groups.
         notes: what reading it counts.
         refused: reason and detail why it has no time.
+        received: when the source took it, likewise in microseconds; with `at` and `number`, the
+            order in which the source took its records.
+        number: tells records of one moment apart, the later one by the greater number.
     """
 
     name: str
@@ -137,3 +148,14 @@ class Observation(msgspec.Struct, gc=False):
     groups: Groups
     notes: tuple[Note, ...] = ()
     refused: tuple[str, str] | None = None
+    received: int = 0
+    number: int = 0
+
+    @property
+    def since(self) -> tuple[int, str]:
+        """The order key of the record, as facts have it."""
+        return self.received, f"{self.at:016x}{self.number & _LARGEST:016x}"
+
+    def lag(self) -> int:
+        """Return how long after it happened the source took it, in microseconds."""
+        return self.received - self.at

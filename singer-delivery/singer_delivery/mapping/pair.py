@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.choice import Choice
-from singer_delivery.mapping.identity import Link, Who, link_due
+from singer_delivery.mapping.identity import Link, Who, Whose
 from singer_delivery.mapping.observation import Groups, Observation
 from singer_delivery.mapping.values import Moment, moment_text
 from singer_delivery.model import Decision, Effects, Facts, Mapped, Note, Unmappable
@@ -34,7 +34,8 @@ class PairDecision(Decision, array_like=True, gc=False):
     Attributes:
         sent_as: the name its event gets.
         call: "person" or "group" for a record that is no event but a call about one; else empty.
-        user: id of the user, as the destination takes it.
+        user: id of the user, as the destination takes it: whom the record names, or whom the
+            source's own id of the person names.
         device: id of the device, likewise.
         distinct_id: of the two, who did it; empty when nobody is known.
         own_device: the device, when it belongs to the record's user or is about to.
@@ -114,8 +115,10 @@ class Source(Protocol):
     def groups(self, record: Mapping[str, Any], call: str) -> Groups:
         """Return the groups it names, and what it says of groups."""
 
-    def groups_beside(self, record: Mapping[str, Any], linked: Collection[str]) -> dict[str, Any]:
-        """Return what it says of groups whose types are not among the linked ones."""
+    def groups_beside(
+        self, record: Mapping[str, Any], groups: Groups, linked: Collection[str]
+    ) -> dict[str, Any]:
+        """Return what it says of groups beside those whose types are among the linked ones."""
 
     def changes(self, properties: Mapping[str, Any], notes: list[Note]) -> Changes:
         """Return what properties of a person or a group change."""
@@ -192,8 +195,10 @@ class Pair(Generic[D]):
     Facts, and who may rely on them:
 
     - `owner`, device -> user: a claim, on disk before anything is sent;
+    - `user`, user -> the source's own id, and `source_id`, that id -> user: claims;
     - `link`, device -> user: the link was sent;
-    - `person` and `group`: digest of the properties last sent, and their time. See the destination.
+    - `person` and `group`: digest of the properties last sent, and the order key of their record.
+      See the destination.
 
     Args:
         source: of the records.
@@ -211,8 +216,8 @@ class Pair(Generic[D]):
         self._new: Callable[..., D] = destination.decision_type
         # Asked for every record: looked up once.
         self._who, self._check_time = destination.who, destination.check_time
-        self._links, self._devices_apart = destination.links, destination.devices_apart
-        self._rest = destination.decide
+        whose = Whose(source.name, links=destination.links, apart=destination.devices_apart)
+        self._whose, self._rest = whose.of, destination.decide
 
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> D:
         """Return the decision of a record, and fill in its effects.
@@ -225,7 +230,7 @@ class Pair(Generic[D]):
             raise Unmappable(*named.refused)
         if named.skipped is not None:
             return self._left_out(observation, named, facts, effects)
-        it, due = self._placed(observation, named, facts, effects.notes)
+        it, due = self._placed(observation, named, facts, effects)
         self._rest(it, observation, due, facts, effects)
         return it
 
@@ -249,39 +254,28 @@ class Pair(Generic[D]):
             return _Named(refused=(error.reason, error.detail))
 
     def _left_out(self, seen: Observation, named: _Named, facts: Facts, effects: Effects) -> D:
-        notes: list[Note] = []
         try:
-            it, due = self._placed(seen, named, facts, notes)
+            it, due = self._placed(seen, named, facts, effects)
         except Unmappable:  # it would not have travelled anyway
+            effects.notes.clear()
             return self._new(skipped=named.skipped, sends=False)
-        effects.notes += notes
         self.destination.leave_out(it, due, facts, effects)
         return it
 
     def _placed(
-        self, seen: Observation, named: _Named, facts: Facts, notes: list[Note]
+        self, seen: Observation, named: _Named, facts: Facts, effects: Effects
     ) -> tuple[D, Link | None]:
         """Return the decision with the ids and the time of a record, and the link that is due."""
-        who = self._who(seen, notes)
+        who = self._who(seen, effects.notes)
         if seen.refused is not None:
             raise Unmappable(*seen.refused)
         if seen.notes:
-            notes += seen.notes
-        at = seen.at
-        self._check_time(at)
-        user, device, distinct_id = who
-        owner = own_device = due = None
-        if device is not None and self._links:
-            owner = facts.recall("owner", device)
-            if user is not None:
-                is_other = user != device or self._devices_apart
-                is_own = is_other and (owner is None or owner.value == user)
-                own_device = device if is_own else None
-                due = link_due(who, own_device, owner, at, facts, notes)
-        person = user or (owner.value if owner is not None else distinct_id)
+            effects.notes += seen.notes
+        self._check_time(seen.at)
+        person, who, own_device, due = self._whose(who, seen, facts, effects)
         # By place: names would make it slower, and there is one for every record.
         it = self._new(
             person, named.skipped, True, None,  # noqa: FBT003
-            named.sent_as, named.call, user, device, distinct_id, own_device, at, seen.time_column,
+            named.sent_as, named.call, *who, own_device, seen.at, seen.time_column,
         )  # fmt: skip
         return it, due

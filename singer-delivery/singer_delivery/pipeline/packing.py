@@ -100,7 +100,7 @@ class Apart(NamedTuple):
     lane: int
     order: str
     deferred: bool
-    facts: tuple[tuple[str, str, str, int], ...]
+    facts: tuple[tuple[str, str, str, int, str], ...]
 
 
 class Result(NamedTuple):
@@ -192,7 +192,7 @@ class Packer:
         self._result.packed.append(Packed(endpoint, group, body, piece.tallies, piece.places))
 
     def _put_apart(self, event: Event, content: bytes, of: int, lane: int, order: str) -> None:
-        facts = tuple([(kind, name, value, at) for kind, name, value, at in event.facts])
+        facts = tuple([(*fact,) for fact in event.facts])
         self._result.apart.append(
             Apart(
                 event.endpoint, event.kind, event.name, event.at, content, of, lane, order,

@@ -50,6 +50,20 @@ def chosen_events_settings(source: str) -> list[th.Property[Any]]:
     ]
 
 
+def backfill_days_setting(source: str) -> th.Property[Any]:
+    """Return the setting that says which records of a source say something about now."""
+    return th.Property(
+        "backfill_days",
+        th.IntegerType(minimum=0),
+        default=30,
+        title="Backfill days",
+        description=(
+            f"A row that {source} received more than this many days after it happened says nothing "
+            "about what is true of its person and groups now."
+        ),
+    )
+
+
 def streams_setting(export: str, also: str = "") -> th.Property[Any]:
     """Return the setting that names the columns of streams.
 

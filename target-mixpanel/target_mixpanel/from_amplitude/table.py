@@ -111,7 +111,8 @@ PROPERTIES = (
     # Objects: their contents travel as properties; here only what is none
     Row("amplitude_event_properties", "event_properties",           fields.original_if_no_object),
     Row("amplitude_user_properties", "user_properties",             fields.original_if_no_object),
-    Row("amplitude_group_properties", "group_properties",           fields.original_if_no_object),
+    Row("amplitude_group_properties", values("group_properties", "groups"),
+                                                                    groups.properties_of_none),
     Row("amplitude_groups",          "groups",                      fields.original_if_no_object),
 )
 """Columns that become properties of the event."""
@@ -172,10 +173,15 @@ COUNTED = {
         "an id over 247 bytes was shortened; it stands complete in `amplitude_user_id` or "
         "`amplitude_device_id`"
     ),
+    "device_is_a_user": (
+        "under Original ID Merge: a device has the very id of a user; the two stay apart, and an "
+        "event of the device alone goes to `device:<id>`"
+    ),
     "no_identity": (
         "neither `user_id` nor `device_id`; kept, but in no report about people: its "
         "`distinct_id` is empty"
     ),
+    **outcomes.COUNTED,
     "identity_conflict": (
         "a second user on a device that has an owner; the event went to the user, without the "
         "device"

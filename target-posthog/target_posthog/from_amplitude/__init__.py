@@ -11,9 +11,9 @@ from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.pair import Pair
 from singer_delivery.mapping.properties import PropertyTable
 from singer_delivery.mapping.selection import Export
-from singer_delivery.model import Decision as AnyDecision
+from singer_delivery.model import Decision
 
-from target_posthog.events import Decision, PostHog, base_of
+from target_posthog.events import PostHog, base_of
 from target_posthog.from_amplitude.conversions import who_is
 from target_posthog.from_amplitude.table import (
     COLUMNS,
@@ -21,6 +21,7 @@ from target_posthog.from_amplitude.table import (
     EVENT_PROPERTY_ROWS,
     PROPERTIES,
 )
+from target_posthog.people import PostHogDecision
 from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
 
@@ -31,10 +32,10 @@ ALSO_WRITTEN = ("$amplitude_event_name",)
 """Properties of an event that no row writes, beside those that every event has."""
 
 
-class FromAmplitude(Pair[Decision]):
+class FromAmplitude(Pair[PostHogDecision]):
     """Makes PostHog events of Amplitude export records."""
 
-    decision_type: ClassVar[type[AnyDecision]] = Decision
+    decision_type: ClassVar[type[Decision]] = PostHogDecision
 
     def __init__(self, settings: MappingSettings) -> None:
         self._settings = settings

@@ -154,6 +154,15 @@ COUNTED = {
         "an id over 200 bytes was shortened; all of it stands in `$amplitude_user_id` or "
         "`$amplitude_device_id`"
     ),
+    **outcomes.COUNTED,
+    "device_is_a_user": (
+        "a device has the very id of a user; the two are not merged, and an event of "
+        "the device alone goes to `device:<id>`"
+    ),
+    "person_in_doubt": (
+        "a record without a user, of an `amplitude_id` that is nobody's yet, on a device that has "
+        "an owner; it sets nothing on the owner"
+    ),
     "identity_conflict": "a second user on a device that has an owner; no link was sent",
     "clock_fallback": outcomes.CLOCK_FALLBACK,
     "operations_without_counterpart": (

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from singer_delivery.mapping.ids import IdRules, known_id
-from singer_delivery.mapping.newer import is_newer
+from singer_delivery.mapping.newer import Newer, is_newer
+from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
 from singer_delivery.mapping.records import harmless_name, is_of_singer, put_aside
 from singer_delivery.model import Fact, Note
+
+from tests.pairs.walk import Remembering
 
 RULES = IdRules(is_illegal=lambda text: text == "nobody", fitted=lambda text: text[:5])
 """An invented destination, of ids of five characters."""
@@ -38,12 +38,12 @@ def test_an_id_is_as_the_destination_takes_it(value: Any, found: Any, notes: lis
     assert counted == notes
 
 
-def fact(at: int, value: str) -> Fact:
-    return Fact("person", "u1", value, at)
+def fact(at: int, value: str, then: str = "") -> Fact:
+    return Fact("person", "u1", value, at, then)
 
 
 @pytest.mark.parametrize(
-    ("last", "new", "is_told", "is_renewed"),
+    ("last", "new", "is_sent", "is_renewed"),
     [
         (None, (1, "a"), True, False),
         ((1, "a"), (2, "b"), True, False),
@@ -51,31 +51,72 @@ def fact(at: int, value: str) -> Fact:
         ((1, "a"), (1, "a"), False, False),
         ((1, "a"), (2, "a"), False, True),
         ((2, "a"), (1, "a"), False, False),
+        # Of two contents of one time the one read later is the newer, whatever it says.
         ((1, "a"), (1, "b"), True, False),
-        ((1, "b"), (1, "a"), False, False),
+        ((1, "b"), (1, "a"), True, False),
+        ((1, "a", "2"), (1, "b", "1"), False, False),
+        ((1, "a", "1"), (1, "b", "2"), True, False),
+        ((1, "a", "1"), (1, "a", "2"), False, True),
     ],
 )
-def test_news_is_what_is_newer_and_different(
-    last: tuple | None, new: tuple, is_told: object, is_renewed: object
+def test_what_is_sent_is_newer_and_different(
+    last: tuple | None, new: tuple, is_sent: object, is_renewed: object
 ) -> None:
     renewed: list[Fact] = []
-    assert is_newer(fact(*last) if last else None, fact(*new), renewed) == is_told
+    assert is_newer(fact(*last) if last else None, fact(*new), renewed) == is_sent
     assert renewed == ([fact(*new)] if is_renewed else [])
 
 
-def last_told(facts: tuple[Fact, ...]) -> Fact | None:
-    told = None
-    for each in facts:
-        renewed: list[Fact] = []
-        if is_newer(told, each, renewed) or renewed:
-            told = each
-    return told
+MONTH = 30 * 86_400_000_000
 
 
-@given(st.lists(st.builds(fact, st.integers(0, 3), st.sampled_from("abc")), max_size=4))
-def test_the_last_word_is_the_same_in_any_order(facts: list[Fact]) -> None:
-    ends = {last_told(order) for order in permutations(facts)}
-    assert ends == {max(facts, key=lambda each: (each.at, each.value), default=None)}
+def at(received: int, *, lag: int = 0, number: int = 0) -> Observation:
+    """Return a record that was received then, so long after it happened."""
+    return Observation(
+        "Played", "u1", None, None, received - lag, "when", NOTHING, NO_GROUPS,
+        received=received, number=number,
+    )  # fmt: skip
+
+
+SENT = at(MONTH * 3)
+
+
+@pytest.mark.parametrize(
+    ("seen", "value", "is_sent", "is_renewed"),
+    [
+        (at(MONTH * 3 + 1), "b", True, False),
+        (at(MONTH * 3 + 1), "a", False, True),
+        (at(MONTH * 3 - 1), "b", False, False),
+        (at(MONTH * 3 + 1, lag=MONTH), "b", True, False),
+        (at(MONTH * 3 + 1, lag=MONTH + 1), "b", False, False),
+        (at(MONTH * 3 + 1, lag=MONTH + 1), "a", False, False),
+        # It happened later than what was sent, and was received before it: a phone was offline.
+        (at(MONTH * 3 - 1, lag=-10), "b", False, False),
+        # Of one moment: the source's counter tells; the same record again says nothing new.
+        (at(MONTH * 3, number=1), "b", True, False),
+        (at(MONTH * 3, lag=1), "b", False, False),
+        (SENT, "a", False, False),
+    ],
+)
+def test_newer_is_what_was_received_later(
+    seen: Observation, value: str, is_sent: object, is_renewed: object
+) -> None:
+    past, renewed = Remembering(), list[Fact]()
+    past.add([Fact("person", "u1", "a", *SENT.since)])
+    found = Newer(30).fact(past, "person", "u1", value, seen, renewed)
+    assert found == (Fact("person", "u1", value, *seen.since) if is_sent else None)
+    assert [each.at for each in renewed] == ([seen.received] if is_renewed else [])
+
+
+def test_what_was_filled_in_later_counts_where_nothing_is_known_and_gives_way_to_all_else() -> None:
+    past, filled_in = Remembering(), at(MONTH * 3, lag=MONTH + 1)
+    found = Newer(30).fact(past, "person", "u1", "old", filled_in, [])
+    assert found == Fact("person", "u1", "old", filled_in.at)
+    past.add([found])
+    assert Newer(30).fact(past, "person", "u1", "now", at(MONTH * 2), []) is not None
+    assert (
+        Newer(30).fact(past, "person", "u1", "older", at(MONTH * 3 + 1, lag=MONTH * 2), []) is None
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from singer_delivery.mapping.values import digest
-from singer_delivery.model import Fact
 
-from tests.pairs.walk import AT_10, T11, T12, Walked, kinds, note_names, the
+from tests.pairs.walk import RECEIVED_10, T11, T12, Walked, kinds, note_names, the
 from tests.target_mixpanel.importing import (
     Importing,
     assert_mixpanel_takes,
@@ -76,7 +75,7 @@ def test_a_key_that_is_mixpanels_own_is_refused_with_words(key: str) -> None:
 
 
 def test_what_is_known_of_a_group_is_an_update_for_the_end_of_the_run() -> None:
-    content = {"size": 3, "city": None}
+    content = {"size": 3, "city": ""}
     mapped = Importing(group_keys={"firm": "company"}).reads(
         groups={"firm": ["f1"]}, group_properties={"firm": {"f1": content}}
     )
@@ -91,8 +90,9 @@ def test_what_is_known_of_a_group_is_an_update_for_the_end_of_the_run() -> None:
         "$set": {"size": 3},
     }
     assert (update.endpoint, update.name, update.order) == ("/groups", "$set", "group:firm\x1ff1")
-    assert (update.at, update.deferred) == (AT_10, True)
-    assert update.facts == (Fact("group", "firm\x1ff1", digest(content), AT_10),)
+    assert (update.at, update.deferred) == (RECEIVED_10, True)
+    (fact,) = update.facts
+    assert fact[:4] == ("group", "firm\x1ff1", digest(content), RECEIVED_10)
 
 
 def of_size(importing: Importing, size: int, event_time: str) -> list[str]:
@@ -146,7 +146,7 @@ def test_a_long_group_id_is_the_same_on_event_and_profile() -> None:
         {"": {"f1": SIZE}},
         {"firm": {"f1": 3}},
         {"firm": {"f1": {}}},
-        {"firm": {"f1": {"a": None}}},
+        {"firm": {"f1": {"a": ""}}},
         {"firm": 3},
     ],
 )
@@ -237,3 +237,18 @@ def test_a_groupidentify_record_that_is_not_newer_is_superseded() -> None:
     other = {"firm": {"f1": {"size": 2}}}
     mapped = group_identify(importing, group_properties=other, event_time=T11)
     assert (mapped.events, mapped.skipped) == ((), "superseded")
+
+
+def test_properties_without_a_key_are_of_the_one_group_of_their_type() -> None:
+    mapped = Importing().reads(groups={"firm": ["f1"]}, group_properties={"firm": SIZE})
+    assert updates(mapped) == [("$set", SIZE)]
+    two = Importing().reads(groups={"firm": ["f1", "f2"]}, group_properties={"firm": SIZE})
+    assert updates(two) == []
+    kept = the("event", two).body["properties"]["amplitude_group_properties"]
+    assert (kept, note_names(two)) == ({"firm": SIZE}, ["group_properties_of_no_group"])
+
+
+def test_a_property_that_is_null_is_taken_away_from_the_group() -> None:
+    mapped = Importing().reads(group_properties={"firm": {"f1": {"a": None}}})
+    assert updates(mapped) == [("$unset", ["a"])]
+    assert not the("group", mapped).deferred

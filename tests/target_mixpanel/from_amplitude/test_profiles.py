@@ -10,6 +10,7 @@ from singer_delivery.model import Fact
 
 from tests.pairs.walk import (
     AT_10,
+    RECEIVED_10,
     T10,
     T11,
     T12,
@@ -47,7 +48,7 @@ def test_the_first_snapshot_is_an_update_for_the_end_of_the_run() -> None:
         "$set": {"plan": "pro"},
     }
     assert (update.endpoint, update.name, update.order) == ("/engage", "$set", "u1")
-    assert (update.at, update.deferred, mapped.effects.claims) == (AT_10, True, [])
+    assert (update.at, update.deferred, mapped.effects.claims) == (RECEIVED_10, True, [])
 
 
 def test_the_event_comes_first() -> None:
@@ -60,7 +61,7 @@ def test_the_same_snapshot_is_said_once_and_renewed() -> None:
     mapped = importing.reads(user_properties=PRO, event_time=T11)
     assert told(mapped) == {}
     (fact,) = mapped.effects.renewed
-    assert (fact.kind, fact.name, fact.at) == ("person", "u1", AT_11)
+    assert (fact.kind, fact.name, fact.at) == ("person", "u1", RECEIVED_10 + HOUR)
 
 
 def test_a_newer_snapshot_takes_the_place_of_the_older() -> None:
@@ -94,16 +95,6 @@ def test_a_snapshot_of_an_earlier_run_counts() -> None:
     assert told(importing.reads(user_properties=FREE, event_time=T12)) == {}
     later = importing.reads(user_properties=PRO, event_time="2024-03-01 13:00:00")
     assert told(later) == {"$set": PRO}
-
-
-@pytest.mark.parametrize("order", [(FREE, PRO), (PRO, FREE)])
-def test_two_snapshots_of_one_instant_end_the_same_in_any_order(order: tuple) -> None:
-    ends = []
-    for sequence in (order, order[::-1]):
-        importing = Importing()
-        said = [told(importing.reads(user_properties=snapshot)) for snapshot in sequence]
-        ends.append([one for one in said if one][-1])
-    assert ends[0] == ends[1]
 
 
 def test_people_do_not_share_what_was_told() -> None:
@@ -197,13 +188,13 @@ def test_attribution_alone_is_told() -> None:
 
 
 def test_what_says_nothing_is_not_set() -> None:
-    given = {"a": None, "b": "", "utm_source": "EMPTY", "mood": "EMPTY", "n": 0, "f": False}
+    given = {"b": "", "utm_source": "EMPTY", "mood": "EMPTY", "n": 0, "f": False}
     assert told(Importing().reads(user_properties=given)) == {
         "$set": {"mood": "EMPTY", "n": 0, "f": False}
     }
 
 
-@pytest.mark.parametrize("given", [{"a": None}, {}, None, [1], "x"])
+@pytest.mark.parametrize("given", [{"a": ""}, {"initial_gclid": None}, {}, None, [1], "x"])
 def test_a_snapshot_that_sets_nothing_is_not_told(given: object) -> None:
     assert kinds(Importing().reads(user_properties=given)) == ["event"]
 
@@ -232,7 +223,7 @@ def test_without_profiles_none_is_told_and_none_remembered() -> None:
     importing = Importing(profiles=False)
     mapped = importing.reads(user_properties=PRO)
     assert kinds(mapped) == ["event"]
-    assert importing.known.facts == {}
+    assert importing.known.of() == {}
     assert mapped.events[0].body["properties"]["user.plan"] == "pro"
 
 
@@ -245,6 +236,60 @@ def test_an_excluded_event_tells_nothing_and_the_next_one_does() -> None:
     importing = Importing(exclude_events=("Played",))
     assert importing.reads(user_properties=PRO).events == ()
     assert told(importing.reads(event_type="Paused", user_properties=PRO)) == {"$set": PRO}
+
+
+# What is taken away -------------------------------------------------------------------------
+
+
+def test_what_is_missing_stays_and_what_is_null_is_taken_away_at_once() -> None:
+    importing = Importing()
+    importing.reads(user_properties={"plan": "free", "phone": "1", "email": "a@e.x"})
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {"$set": PRO}
+    mapped = importing.reads(user_properties={"plan": "pro", "email": None}, event_time=T12)
+    assert updates(mapped) == [("$unset", ["email", "$email"]), ("$set", PRO)]
+    assert [event.deferred for event in mapped.events] == [False, False, False]
+    assert [fact.kind for fact in mapped.effects.facts] == ["person"]
+
+
+def test_clearing_all_takes_away_every_property_that_was_ever_sent() -> None:
+    importing = Importing()
+    importing.reads(user_id="u2", user_properties={"plan": "free", "email": "b@e.x"})
+    importing.reads(user_properties={"phone": "1"})
+    mapped = identify(importing, user_properties={"$clearAll": "-"}, event_time=T11)
+    names = ["plan", "email", "phone", "$email", "$phone"]
+    assert updates(mapped) == [("$unset", names)]
+    assert note_names(mapped) == []
+
+
+def test_clearing_all_before_anything_was_sent_does_nothing() -> None:
+    mapped = identify(Importing(), user_properties={"$clearAll": "-"})
+    assert (mapped.events, mapped.skipped) == ((), "nothing to set")
+
+
+def test_what_was_filled_in_later_says_nothing_of_who_is_known() -> None:
+    importing, months_later = Importing(), "2024-05-01 00:00:00.000000"
+    assert told(importing.reads(user_properties=FREE, server_upload_time=months_later)) == {
+        "$set": FREE
+    }
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {"$set": PRO}
+    late = importing.reads(user_properties=FREE, server_upload_time=months_later)
+    assert kinds(late) == ["event"]
+    in_time = Importing(backfill_days=100)
+    in_time.reads(user_properties=PRO, event_time=T11)
+    assert told(in_time.reads(user_properties=FREE, server_upload_time=months_later)) != {}
+
+
+def test_who_is_known_by_amplitudes_id_is_updated() -> None:
+    importing = Importing()
+    importing.reads(device_id="r", amplitude_id=6, user_properties=FREE)
+    importing.reads(user_id="u2", device_id="r", amplitude_id=7, user_properties=FREE)
+    mapped = importing.reads(
+        user_id=None, device_id="r", amplitude_id=7, user_properties=PRO, event_time=T11
+    )
+    assert the("person", mapped).body["$distinct_id"] == "u2"
+    properties = the("event", mapped).body["properties"]
+    assert (properties["$user_id"], properties.get("$device_id")) == ("u2", None)
+    assert note_names(mapped) == ["known_by_amplitude_id"]
 
 
 # Identify records ---------------------------------------------------------------------------
@@ -293,7 +338,7 @@ def test_an_identify_record_that_is_not_newer_is_superseded() -> None:
     assert (mapped.events, mapped.skipped) == ((), "superseded")
 
 
-@pytest.mark.parametrize("given", [None, {}, "x", {"a": None}, {"$add": {"n": 1}}])
+@pytest.mark.parametrize("given", [None, {}, "x", {"a": ""}, {"$add": {"n": 1}}])
 def test_an_identify_record_may_set_nothing(given: object) -> None:
     mapped = identify(Importing(), user_properties=given)
     assert (mapped.events, mapped.skipped) == ((), "nothing to set")

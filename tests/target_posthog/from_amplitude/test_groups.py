@@ -7,7 +7,7 @@ from singer_delivery.mapping.values import digest, stable_uuid
 from singer_delivery.model import Fact
 from target_posthog.settings import MappingSettings
 
-from tests.pairs.walk import kinds, note_names, the
+from tests.pairs.walk import RECEIVED_10, kinds, note_names, the
 from tests.target_posthog.from_amplitude.remembering import Importing
 
 AT_10 = 1_709_287_200_000_000
@@ -66,7 +66,8 @@ def test_a_group_update_comes_before_the_event() -> None:
         },
     }
     assert mapped.order_of(update) == "group:firm:f1"
-    assert mapped.effects.facts == [Fact("group", "firm\x1ff1", digest(content), AT_10)]
+    (fact,) = mapped.effects.facts
+    assert fact[:4] == ("group", "firm\x1ff1", digest(content), RECEIVED_10)
 
 
 def size(importing: Importing, size: int, event_time: str) -> Any:
@@ -131,7 +132,7 @@ def test_the_types_of_the_setting_win() -> None:
     mapped = importing.reads(groups=SIX)
     assert event_properties(mapped)["$groups"] == {"type5": "k"}
     assert note_names(mapped) == ["group_type_not_listed"] * 5
-    assert importing.known.facts == {}
+    assert importing.known.of() == {}
 
 
 def test_six_types_in_the_setting_are_refused_with_words() -> None:
@@ -185,3 +186,38 @@ def test_a_groupidentify_record_that_is_not_newer_is_superseded() -> None:
     group_identify(importing, groups={"a": ["1"]}, event_time=T12)
     mapped = group_identify(importing, groups={"a": ["1"]}, event_time=T11)
     assert (mapped.events, mapped.skipped) == ((), "superseded")
+
+
+# Properties without a key -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "of_groups", "updated", "beside"),
+    [
+        ({"firm": ["f1"]}, {"firm": {"size": 3}}, {"f1": {"size": 3}}, None),
+        (
+            {"firm": "f1"},
+            {"firm": {"size": 3, "of": {"a": 1}}},
+            {"f1": {"size": 3, "of": {"a": 1}}},
+            None,
+        ),
+        ({"firm": ["f1"]}, {"firm": {"$set": {"size": 3}}}, {"f1": {"size": 3}}, None),
+        ({"firm": ["f1"]}, {"firm": {"f1": {"size": 3}}}, {"f1": {"size": 3}}, None),
+        ({"firm": ["f1", "f2"]}, {"firm": {"size": 3}}, {}, {"firm": {"size": 3}}),
+        ({}, {"firm": {"size": 3}}, {}, {"firm": {"size": 3}}),
+        (None, {"firm": 3}, {}, {"firm": 3}),
+        ({"firm": ["f1"]}, {"firm": {}}, {}, None),
+    ],
+)
+def test_properties_without_a_key_are_of_the_one_group_of_their_type(
+    groups: Any, of_groups: dict, updated: dict, beside: Any
+) -> None:
+    mapped = Importing().reads(groups=groups, group_properties=of_groups)
+    sent = {
+        event.body["properties"]["$group_key"]: event.body["properties"]["$group_set"]
+        for event in mapped.events
+        if event.kind == "group"
+    }
+    assert sent == updated
+    assert event_properties(mapped).get("$amplitude_group_properties") == beside
+    assert note_names(mapped) == (["group_properties_of_no_group"] if beside else [])

@@ -113,7 +113,7 @@ def test_without_links_nobody_owns_a_device() -> None:
     assert kinds(importing.reads(device_id="d1")) == ["event"]
     mapped = importing.reads(user_id="u2", device_id="d1")
     assert note_names(mapped) == []
-    assert importing.known.facts == {}
+    assert importing.known.of() == {}
 
 
 def test_without_links_an_owner_of_an_earlier_run_does_not_count() -> None:

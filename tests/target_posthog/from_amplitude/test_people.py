@@ -46,16 +46,20 @@ def test_what_lies_between_two_equal_snapshots_is_old() -> None:
     assert told(importing.reads(user_properties=PRO, event_time=T11)) == {}
 
 
-def last_told(snapshots: tuple) -> dict[str, Any]:
-    importing = Importing()
-    sent = [told(importing.reads(user_properties=snapshot)) for snapshot in snapshots]
-    return [one for one in sent if one][-1]
-
-
 @pytest.mark.parametrize("order", [(FREE, PRO), (PRO, FREE)])
-def test_two_snapshots_of_one_instant_end_the_same_in_any_order(order: tuple) -> None:
-    ends = [last_told(sequence) for sequence in (order, order[::-1])]
-    assert ends[0] == ends[1]
+def test_of_two_snapshots_of_one_instant_the_one_read_later_is_newer(order: tuple) -> None:
+    importing = Importing()
+    assert [told(importing.reads(user_properties=each)) for each in order] == [
+        {"$set": each} for each in order
+    ]
+
+
+def test_of_one_upload_the_counter_of_events_says_what_is_newer() -> None:
+    """A run that is repeated reads both again: neither says anything new."""
+    rows = [{"user_properties": FREE, "event_id": 9}, {"user_properties": PRO, "event_id": 10}]
+    importing = Importing()
+    assert [told(importing.reads(**row)) for row in rows] == [{"$set": FREE}, {"$set": PRO}]
+    assert [told(importing.reads(**row)) for row in rows] == [{}, {}]
 
 
 def test_people_do_not_share_what_was_told() -> None:
@@ -88,11 +92,66 @@ def test_what_a_device_was_told_does_not_replace_what_its_user_was_told() -> Non
     assert told(mapped) == {"$set": PRO}
 
 
-def test_a_device_with_an_owner_speaks_of_the_owner() -> None:
+@pytest.mark.parametrize("amplitude_id", [None, 99])
+def test_who_is_not_named_sets_nothing_on_the_owner_of_the_device(amplitude_id: object) -> None:
     importing = Importing()
-    importing.reads(device_id="d1", user_properties=PRO, event_time=T11)
-    stale = importing.reads(user_id=None, device_id="d1", user_properties=FREE, event_time=T10)
-    assert told(stale) == {}
+    importing.reads(device_id="d1", amplitude_id=1, user_properties=PRO)
+    mapped = importing.reads(
+        user_id=None, device_id="d1", amplitude_id=amplitude_id, user_properties=FREE,
+        event_time=T11,
+    )  # fmt: skip
+    assert (told(mapped), note_names(mapped)) == ({}, ["person_in_doubt"])
+    assert mapped.events[0].body["distinct_id"] == "d1"
+    call = identify(
+        importing, user_id=None, device_id="d1", user_properties={"$set": FREE}, event_time=T11
+    )
+    assert (call.events, call.skipped) == ((), "person_in_doubt")
+
+
+def test_who_is_known_by_amplitudes_id_is_set() -> None:
+    importing = Importing()
+    importing.reads(device_id="r", amplitude_id=6, user_properties=FREE)
+    importing.reads(user_id="u2", device_id="r", amplitude_id=7, user_properties=FREE)
+    mapped = importing.reads(
+        user_id=None, device_id="r", amplitude_id=7, user_properties=PRO, event_time=T11
+    )
+    assert mapped.events[0].body["distinct_id"] == "u2"
+    assert (told(mapped), note_names(mapped)) == ({"$set": PRO}, ["known_by_amplitude_id"])
+
+
+def test_what_was_filled_in_later_says_nothing_of_who_is_known() -> None:
+    importing, months_later = Importing(), "2024-05-01 00:00:00.000000"
+    filled_in = {"user_properties": FREE, "server_upload_time": months_later}
+    assert told(importing.reads(**filled_in)) == {"$set": FREE}
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {"$set": PRO}
+    assert told(importing.reads(**filled_in)) == {}
+    by_device = Importing()
+    by_device.reads(user_id=None, device_id="d1", user_properties=PRO)
+    assert told(by_device.reads(device_id="d1", **filled_in)) == {}
+    assert told(Importing(backfill_days=100).reads(**filled_in)) == {"$set": FREE}
+
+
+def test_what_is_missing_stays_and_what_is_null_is_taken_away() -> None:
+    importing = Importing()
+    importing.reads(user_properties={"plan": "free", "phone": "1"})
+    assert told(importing.reads(user_properties=PRO, event_time=T11)) == {"$set": PRO}
+    given = {"plan": "pro", "phone": None, "initial_gclid": None}
+    cleared = importing.reads(user_properties=given, event_time=T12)
+    assert told(cleared) == {"$set": PRO, "$unset": ["phone"]}
+
+
+def test_clearing_all_takes_away_every_property_that_was_ever_sent() -> None:
+    importing = Importing()
+    importing.reads(user_id="u2", user_properties={"plan": "free"})
+    importing.reads(user_properties={"phone": "1", "plan": "free"})
+    mapped = identify(importing, user_properties={"$clearAll": "-"}, event_time=T11)
+    assert (told(mapped), note_names(mapped)) == ({"$unset": ["plan", "phone"]}, [])
+    once = Importing(person_properties="set_once")
+    once.reads(user_properties=PRO)
+    mapped = identify(once, user_properties={"$clearAll": "-"}, event_time=T11)
+    assert (mapped.skipped, note_names(mapped)) == (
+        "nothing to set", ["operations_without_counterpart"],
+    )  # fmt: skip
 
 
 def test_attribution_is_set_once_under_posthogs_names() -> None:
@@ -104,7 +163,7 @@ def test_attribution_is_set_once_under_posthogs_names() -> None:
 
 
 def test_what_says_nothing_is_not_set() -> None:
-    given = {"a": None, "b": "", "utm_source": "EMPTY", "mood": "EMPTY", "n": 0, "f": False}
+    given = {"b": "", "utm_source": "EMPTY", "mood": "EMPTY", "n": 0, "f": False}
     assert told(Importing().reads(user_properties=given)) == {
         "$set": {"mood": "EMPTY", "n": 0, "f": False}
     }
@@ -112,7 +171,7 @@ def test_what_says_nothing_is_not_set() -> None:
 
 def test_a_snapshot_that_sets_nothing_is_not_remembered() -> None:
     importing = Importing()
-    mapped = importing.reads(user_properties={"a": None})
+    mapped = importing.reads(user_properties={"a": ""})
     assert told(mapped) == {}
     assert mapped.effects.facts == []
 
@@ -184,7 +243,7 @@ def test_an_identify_record_that_is_not_newer_is_superseded() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [None, {}, "x", {"a": None}, {"utm_source": "EMPTY"}, {"$add": {"n": 1}}]
+    "given", [None, {}, "x", {"a": ""}, {"utm_source": "EMPTY"}, {"$add": {"n": 1}}]
 )
 def test_an_identify_record_may_set_nothing(given: object) -> None:
     mapped = identify(Importing(), user_properties=given)
