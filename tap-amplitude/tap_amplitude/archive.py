@@ -22,24 +22,25 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import fsspec  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from singer_delivery.io.expansion import Unreadable
-from singer_delivery.io.line_files import blocks_of
+from singer_delivery.io.line_files import blocks_of, open_blocks
 
 from tap_amplitude.errors import ArchiveUnreadable
 from tap_amplitude.zips import ZIP_DAMAGE, open_member, open_zip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 logger = logging.getLogger("tap-amplitude.archive")
 
 CHUNK_BYTES = 1024 * 1024
-EXPORT_SUFFIXES = (".json.gz", ".json", ".gz")
+EXPORT_SUFFIXES = (".json", ".jsonl", ".ndjson", ".gz")
 EXPORT_NAME = re.compile(r"_(?P<day>\d{4}-\d\d-\d\d)_(?P<hour>\d{1,2})(?:#(?P<part>\d+))?\.")
 MERGES_NAME = re.compile(r"(^|/)-\d+(_|/)")
 REPLACE_OR_REMOVE = (
@@ -75,6 +76,11 @@ class ExportFile:
     def day(self) -> str:
         """The day of its hour, or `undated`."""
         return "undated" if self.hour == UNDATED else f"{self.hour:%Y-%m-%d}"
+
+
+def by_hour(files: Iterable[ExportFile]) -> Iterator[list[ExportFile]]:
+    """Group files by hour, those without one together; `files` must be ordered by hour."""
+    return (list(group) for _, group in groupby(files, key=lambda file: file.hour))
 
 
 def hour_and_part(name: str) -> tuple[datetime, int]:
@@ -156,7 +162,10 @@ class Archive:
         for why, count in sorted(aside.items()):
             logger.info("%s: %d files left aside (%s).", self._shown, count, why)
         if not found:
-            msg = f"{self._shown} holds no exported files (*.json.gz, *.json, or zips of these)."
+            msg = (
+                f"{self._shown} holds no exported files (*.json, *.jsonl, *.ndjson, gzipped "
+                "or not, or zips of these)."
+            )
             raise ArchiveUnreadable(msg)
         return sorted(found)
 
@@ -168,6 +177,15 @@ class Archive:
         """
         with self._errors_of(file):
             yield from blocks_of(self._open(file), file.size)
+
+    def blocks_of_copy(self, file: ExportFile, path: Path) -> Iterator[list[bytes]]:
+        """Yield what `blocks` yields, from a copy of the file at `path`.
+
+        Raises:
+            ArchiveUnreadable: As there.
+        """
+        with self._errors_of(file):
+            yield from open_blocks(path)
 
     def chunks(self, file: ExportFile) -> Iterator[bytes]:
         """Yield the bytes of a file as they are stored; those of a member of a zip, unpacked.

@@ -1,4 +1,7 @@
-"""Keeps and counts the lines of an export that are no JSON object.
+"""Sifts the lines of an export: what is a row passes, what is no JSON object is kept and counted.
+
+A row passes as it is, unless few programs can read it: halves of surrogate pairs and NUL characters
+become U+FFFD (PostgreSQL's `jsonb`, for one, takes neither).
 
 Each line is appended to `bad_lines.jsonl` as `{"file": …, "line": 17, "error": …, "text": …}`, with
 `base64` in place of `text` when its bytes are no UTF-8. Its content goes to no other place; the log
@@ -16,6 +19,8 @@ import orjson
 from singer_delivery.io.files import make_private
 from singer_delivery.mapping.json_lines import mended, reason_to_refuse
 
+from tap_amplitude.errors import TooManyBroken
+from tap_amplitude.order import Key, Rows, keys_of, keys_of_sound
 from tap_amplitude.spool import open_private, spool_errors
 
 if TYPE_CHECKING:
@@ -24,6 +29,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "bad_lines.jsonl"
+NUL = rb"\u0000"
+ENOUGH, MOST_PERCENT = 1_000, 20
+"""The share of broken lines that stops a run, and from how many lines on it says anything: those
+of a target's `max_dead_letters`, since lines that no target sees must not pass for success."""
+
+WHAT_TO_DO = (
+    "Put a complete export in its place, or take it out of the archive; in a download, go on with "
+    "a start_date after its hour."
+)
 
 
 def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
@@ -36,21 +50,16 @@ def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
     return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def are_objects(lines: Sequence[bytes]) -> bool:
-    """Return True only if every line, stripped, is a JSON object; False may be wrong.
-
-    msgspec skips a value in an eighth of the time that it takes to decode it. It refuses all that
-    orjson refuses, but for numbers beyond a double and bytes that are no UTF-8.
-    """
+def sound_keys(lines: Sequence[bytes]) -> list[Key] | None:
+    """Return the order keys of lines, stripped, that are all rows as they are; None if in doubt."""
     try:
-        for line in lines:
-            _skip(line)
+        keys = keys_of_sound(lines)
     except (msgspec.DecodeError, RecursionError):
-        return False
-    return all(line[:1] == b"{" and _is_utf8(line) for line in lines)
-
-
-_skip = msgspec.json.Decoder(msgspec.Raw).decode
+        return None
+    # One byte is looked for much faster than six, and most lines hold no backslash.
+    if any(b"\\" in line and NUL in line for line in lines) or not all(map(_is_utf8, lines)):
+        return None
+    return keys
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -68,29 +77,37 @@ class BadLines:
 
     Attributes:
         count: how many there are so far.
+        read: how many lines with text are read so far.
     """
 
     def __init__(self, spool_dir: Path, logger: logging.Logger) -> None:
-        self.count = 0
+        self.count = self.read = 0
         self._path = spool_dir / FILE_NAME
         self._logger = logger
         self._file: IO[bytes] | None = None
         self._named: str | None = None
 
-    def sifted(self, file: str, blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-        """Yield the lines of `file` that are JSON objects, stripped, and keep the broken ones.
+    def sifted(self, file: str, blocks: Iterable[list[bytes]]) -> Iterator[Rows]:
+        """Yield the rows of `file`, stripped, and keep the broken lines.
 
         Raises:
+            TooManyBroken: Nothing of the file can be read, or too much of the run cannot.
             SpoolUnwritable: As in `add`.
         """
         number = 0
+        read, broken = self.read, self.count
         for block in blocks:
             lines = [*filter(None, map(bytes.strip, block))]
-            if not are_objects(lines):
+            self.read += len(lines)
+            keys = sound_keys(lines)
+            if keys is None:
                 lines = [*self._sift(file, number, block)]
+                keys = keys_of(lines)
             number += len(block)
+            self._check_share(file)
             if lines:
-                yield lines
+                yield Rows(lines, keys)
+        self._check_file(file, self.read - read, self.count - broken)
 
     def add(self, file: str, number: int, why: str, line: bytes) -> None:
         """Keep line `number` of `file`.
@@ -127,11 +144,28 @@ class BadLines:
         for number, raw in enumerate(block, before + 1):
             line = raw.strip()
             why = reason_to_refuse(line)
-            sound = line if why is None else mended(line)
+            sound = line if why is None and NUL not in line else mended(line)
             if sound is not None:
                 yield sound
             elif line:
                 self.add(file, number, str(why), line)
+
+    def _check_file(self, file: str, read: int, broken: int) -> None:
+        if read and broken == read:
+            msg = (
+                f"Nothing of {file} can be read: none of its {read:,} lines is a JSON object. They "
+                f"are kept in {self._path}. {WHAT_TO_DO}"
+            )
+            raise TooManyBroken(msg)
+
+    def _check_share(self, file: str) -> None:
+        if self.read >= ENOUGH and self.count * 100 > self.read * MOST_PERCENT:
+            msg = (
+                f"{self.count:,} of the {self.read:,} lines read so far are broken, the last of "
+                f"them in {file}: more than {MOST_PERCENT}%. They are kept in {self._path}. "
+                f"{WHAT_TO_DO}"
+            )
+            raise TooManyBroken(msg)
 
     def _name_once(self, file: str, number: int, why: str) -> None:
         if self._named == file:

@@ -7,6 +7,7 @@
     ├── ServiceUnavailable  Amplitude fails after all retries: start again later
     ├── StateUnreadable     the bookmark is not one of this tap: correct the state
     ├── ArchiveUnreadable   the archive is not there, or a file of it is damaged
+    ├── TooManyBroken       its lines are no rows: look at what it is
     └── SpoolUnwritable     the working folder cannot be written: free some space, start again
 
     AnswerNotUsable         one answer brings no data; the tap handles it
@@ -47,6 +48,10 @@ class StateUnreadable(TapError):  # noqa: N818 - named by what happened
 
 class ArchiveUnreadable(TapError):  # noqa: N818 - named by what happened
     """The archive, or a file of it, cannot be read."""
+
+
+class TooManyBroken(TapError):  # noqa: N818 - named by what happened
+    """Nothing of a file can be read, or too many lines of the run are broken."""
 
 
 class SpoolUnwritable(TapError):  # noqa: N818 - named by what happened

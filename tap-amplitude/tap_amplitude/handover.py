@@ -3,7 +3,8 @@
 The tap puts files into a folder of this run, as they are stored: it links them where archive and
 folder are on one disk, and copies them elsewhere. The target deletes each file when all its rows
 are decided; so the tap knows that it has taken the file. At most `MOST_FILES` and `MOST_BYTES` wait
-at a time, so that a slow target fills no disk.
+at a time, so that a slow target fills no disk. A target that never deletes a file gets no more of
+them, and those it has stay.
 
 A linked file is the archive's own file under a second name: nobody may write to it or change its
 mode, but it may be deleted. Only the owner may enter the folder.
@@ -40,6 +41,11 @@ A_WHILE = 0.2
 PATIENCE = 60.0
 """Seconds between two log lines while the tap waits."""
 
+ENOUGH_FILES = 20
+LONG_PATIENCE = 600.0
+"""A target that has deleted none of `ENOUGH_FILES` after `PATIENCE`, or of fewer files after
+`LONG_PATIENCE`, seems to delete none. A large file alone may take it minutes."""
+
 ROOT_SETTING = "batch_config's storage.root"
 OWN_FOLDER = ".tap-amplitude"
 """Below the root, since others may use the root too, and the tap deletes only folders of its own.
@@ -51,6 +57,9 @@ LONGEST_NAME = 100
 
 class Handover:
     """The files that wait for the target.
+
+    Attributes:
+        is_given_up: whether the target seems to delete no file, so that no more are handed over.
 
     Args:
         folder: where to put them.
@@ -68,6 +77,9 @@ class Handover:
         self._reader_is_gone = reader_is_gone
         self._number = 0
         self._waiting: dict[Path, int] = {}
+        self._waiting_since = 0.0
+        self._is_deleting = False
+        self.is_given_up = False
 
     def put(self, archive: Archive, file: ExportFile) -> Path:
         """Link or copy a file of an archive into the folder, and return its path there.
@@ -76,8 +88,7 @@ class Handover:
             ArchiveUnreadable: The file is damaged in its zip, or the storage fails.
             SpoolUnwritable: The copy cannot be written.
         """
-        self._number += 1
-        path = self._folder / file_name(self._prefix, self._number, file.name)
+        path = self._path(file.name)
         source = archive.local_path(file)
         if source is None or not _linked(source, path):
             with spool_errors(self._folder, ROOT_SETTING), open_private(path) as copy:
@@ -86,14 +97,43 @@ class Handover:
         self._waiting[path] = path.stat().st_size
         return path
 
+    def put_lines(self, name: str, blocks: Iterator[list[bytes]], most: int) -> Path:
+        """Write lines into a file in the folder, and return its path there.
+
+        Args:
+            name: what the file is named after.
+            blocks: the lines; those that fit no more are left.
+            most: about how many bytes the file may have.
+
+        Raises:
+            SpoolUnwritable: The file cannot be written.
+        """
+        path = self._path(name)
+        with spool_errors(self._folder, ROOT_SETTING), open_private(path) as file:
+            for lines in blocks:
+                file.write(b"\n".join(lines) + b"\n")
+                if file.tell() >= most:
+                    break
+        self._waiting[path] = path.stat().st_size
+        return path
+
+    def _path(self, name: str) -> Path:
+        self._number += 1
+        return self._folder / file_name(self._prefix, self._number, name)
+
+    def take_back(self, path: Path) -> None:
+        """Delete a file of which the target knows nothing yet."""
+        del self._waiting[path]
+        path.unlink()
+
     def has_room(self, size: int) -> bool:
         """Tell whether a file of `size` bytes may be put; a single one always may."""
-        self._waiting = {path: size for path, size in self._waiting.items() if path.exists()}
+        self._look()
         few = len(self._waiting) < MOST_FILES
         return not self._waiting or (few and sum(self._waiting.values()) + size <= MOST_BYTES)
 
-    def wait_for_room(self, size: int, after_a_while: Callable[[], None]) -> None:
-        """Return when a file of `size` bytes may be put.
+    def wait_for_room(self, size: int, after_a_while: Callable[[], None]) -> bool:
+        """Wait until a file of `size` bytes may be put; return False to give files up for good.
 
         Args:
             size: the bytes of the next file.
@@ -102,21 +142,53 @@ class Handover:
         Raises:
             BrokenPipeError: The target has ended.
         """
+        if self.is_given_up:
+            return False
         if not self._has_come(lambda: self.has_room(size), within=A_WHILE):
             after_a_while()
-            self._has_come(lambda: self.has_room(size))
+            self._has_come(lambda: self.has_room(size) or self._gives_up())
+        if self.is_given_up:
+            logger.warning("%s RECORD messages follow from here on.", self._nobody_deletes())
+        return not self.is_given_up
 
     def wait_until_taken(self) -> None:
-        """Return when the target has taken every file.
+        """Return when the target has taken every file, or deletes none; then they stay.
 
         Raises:
             BrokenPipeError: The target has ended.
         """
-        self._has_come(lambda: not any(path.exists() for path in self._waiting))
+        if self.is_given_up:
+            return
+        self._has_come(lambda: self._are_all_taken() or self._gives_up())
+        if self.is_given_up:
+            logger.warning("%s They stay until the next run.", self._nobody_deletes())
+
+    def _look(self) -> None:
+        """Forget the files that the target has taken."""
+        there = {path: size for path, size in self._waiting.items() if path.exists()}
+        self._is_deleting = self._is_deleting or len(there) < len(self._waiting)
+        self._waiting = there
+
+    def _are_all_taken(self) -> bool:
+        self._look()
+        return not self._waiting
+
+    def _gives_up(self) -> bool:
+        """Tell whether the target seems never to delete a file.
+
+        One that does, and only waits for its service, loses nothing: RECORD messages wait in the
+        pipe, and its files stay.
+        """
+        patience = PATIENCE if len(self._waiting) >= ENOUGH_FILES else LONG_PATIENCE
+        waited = self._clock.monotonic() - self._waiting_since
+        self.is_given_up = not self._is_deleting and waited >= patience
+        return self.is_given_up
 
     def _has_come(self, is_there: Callable[[], bool], within: float = math.inf) -> bool:
         """Wait until `is_there` returns True; return False after `within` seconds."""
         start = noted = self._clock.monotonic()
+        if within == math.inf:
+            self._waiting_since = start
         while not is_there():
             now = self._clock.monotonic()
             if self._reader_is_gone():
@@ -131,10 +203,15 @@ class Handover:
 
     def _log_that_it_waits(self) -> None:
         logger.warning(
-            "Waiting for the target to read and delete %d files in %s. Its log says what keeps it; "
-            "a target that never deletes the files of a batch needs batch_config to be left out.",
+            "Waiting for the target to read and delete %d files in %s. Its log says what keeps it.",
             sum(path.exists() for path in self._waiting),
             self._folder,
+        )
+
+    def _nobody_deletes(self) -> str:
+        return (
+            f"The target has deleted none of {len(self._waiting)} files in {self._folder}, though "
+            "it had time. Leave batch_config out for a target that deletes no files."
         )
 
 
@@ -151,7 +228,8 @@ def handing_over(
         BrokenPipeError: The target has ended.
         SpoolUnwritable: The folder cannot be made.
     """
-    with run_folder(settings.root / OWN_FOLDER, ROOT_SETTING) as folder:
+    root = settings.root / OWN_FOLDER
+    with run_folder(root, ROOT_SETTING, stays=lambda: handover.is_given_up) as folder:
         handover = Handover(folder, settings.prefix, clock, reader_is_gone)
         try:
             yield handover

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_delivery.io.retry import Backoff
 
 from tap_amplitude.account import is_open_to_others
-from tap_amplitude.archive import UNDATED, Archive
+from tap_amplitude.archive import UNDATED, Archive, by_hour
 from tap_amplitude.client import ExportClient
 from tap_amplitude.days import Progress, by_day
 from tap_amplitude.downloads import Downloader, one_ahead
@@ -40,19 +40,37 @@ ASK_AGAIN = (
 
 
 @dataclass(frozen=True)
+class Hour:
+    """The files whose rows are put in order together, and the archive that holds them.
+
+    Attributes:
+        archive: holds the files.
+        files: those of one hour, or all of those whose names hold no hour.
+    """
+
+    archive: Archive
+    files: list[ExportFile]
+
+    @property
+    def name(self) -> str:
+        """A name for a file of all its rows."""
+        first = self.files[0]
+        return f"{first.day}{f'_{first.hour.hour}' if first.hour != UNDATED else ''}.jsonl"
+
+
+@dataclass(frozen=True)
 class Portion:
-    """A part of the export after which the bookmark moves: a window, or a file of an archive.
+    """A part of the export after which the bookmark moves: a window, or an hour of an archive.
 
     Attributes:
         name: its name in the log.
-        files: its files, each with the archive that holds it. Read each before you ask for the
-            next.
+        hours: its hours. Read each before you ask for the next.
         finish: returns the changes to the bookmark. Call it when every line is written.
         state_is_due: whether STATE follows it, whatever its size: a window, or the end of a day.
     """
 
     name: str
-    files: Iterator[tuple[Archive, ExportFile]]
+    hours: Iterator[Hour]
     finish: Callable[[], dict[str, Any]]
     state_is_due: bool
 
@@ -110,19 +128,19 @@ def _as_portion(download: Download) -> Portion:
         "replication_key": REPLICATION_KEY,
         "replication_key_value": write_time(window.end),
     }
-    return Portion(f"{window} ({window.hours} h)", _files_of(download), lambda: bookmark, True)  # noqa: FBT003
+    return Portion(f"{window} ({window.hours} h)", _hours_of(download), lambda: bookmark, True)  # noqa: FBT003
 
 
-def _files_of(download: Download) -> Iterator[tuple[Archive, ExportFile]]:
+def _hours_of(download: Download) -> Iterator[Hour]:
     if download.path is None:
         return
     with closing(Archive(str(download.path), ASK_AGAIN)) as archive:
-        for file in archive.files():
-            yield archive, file
+        for files in by_hour(archive.files()):
+            yield Hour(archive, files)
 
 
 def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[Portion, None, None]:
-    """Yield the files of the archive that the bookmark does not hold, one by one.
+    """Yield the files of the archive that the bookmark does not hold, hour by hour.
 
     Raises:
         ArchiveUnreadable: The archive is not there, or a file of it is damaged.
@@ -130,18 +148,19 @@ def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[P
     progress = Progress.of_bookmark(bookmark.get("archive") or {})
     with closing(Archive(settings.archive_path or "")) as archive:
         for day in by_day(_in_range(archive.files(), settings)):
-            files = progress.to_read(day)
-            for file in files:
-                is_last = file is files[-1]
-                finish = partial(_note, progress, day, file, is_last=is_last)
-                yield Portion(day.date, iter([(archive, file)]), finish, is_last)
+            to_read = progress.to_read(day)
+            for files in by_hour(to_read):
+                is_last = files[-1] is to_read[-1]
+                finish = partial(_note, progress, day, files, is_last=is_last)
+                yield Portion(day.date, iter([Hour(archive, files)]), finish, is_last)
             progress.read_through(day)
 
 
 def _note(
-    progress: Progress, day: Day[ExportFile], file: ExportFile, *, is_last: bool
+    progress: Progress, day: Day[ExportFile], files: list[ExportFile], *, is_last: bool
 ) -> dict[str, Any]:
-    progress.read(day, file)
+    for file in files:
+        progress.read(day, file)
     if is_last:
         progress.read_through(day)
     return {"archive": progress.as_bookmark()}

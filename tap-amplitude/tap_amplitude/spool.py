@@ -5,7 +5,7 @@ Files of a batch pass through a folder that is made the same way, see `handover`
     <spool_dir>/
         bad_lines.jsonl   see bad_lines.py
         lock              locked while a run makes its folder or deletes those of dead runs
-        run-*/            one for each live run
+        run-*/            one for each live run, with its downloads or the runs of a sorter
             lock          locked by that run until it ends, however it ends
 
 A killed run leaves its folder behind, and the operating system unlocks it; the next run deletes the
@@ -27,13 +27,15 @@ from singer_delivery.io.files import PRIVATE, make_private
 from tap_amplitude.errors import SpoolUnwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LOCK = "lock"
 
 
 @contextmanager
-def run_folder(spool_dir: Path, setting: str = "spool_dir") -> Iterator[Path]:
+def run_folder(
+    spool_dir: Path, setting: str = "spool_dir", stays: Callable[[], bool] = lambda: False
+) -> Iterator[Path]:
     """Make a folder for the files of this run in `spool_dir`; delete it on leaving.
 
     Folders of dead runs are deleted first, those of live runs stay.
@@ -41,6 +43,7 @@ def run_folder(spool_dir: Path, setting: str = "spool_dir") -> Iterator[Path]:
     Args:
         spool_dir: where to make it; it is made as well when it is not there.
         setting: the setting that says `spool_dir`, for the text of an error.
+        stays: asked on leaving; True leaves the folder to the next run.
 
     Raises:
         SpoolUnwritable: `spool_dir` cannot be made or written.
@@ -55,12 +58,15 @@ def run_folder(spool_dir: Path, setting: str = "spool_dir") -> Iterator[Path]:
     try:
         yield folder
     finally:
+        is_over = not stays()
         # After an error a download may still be under way. It finds no folder of this name, so it
         # cannot write a file that nobody deletes.
-        with suppress(OSError):  # Windows renames no folder with an open file
-            folder = folder.rename(folder.with_name(f"{folder.name}-over"))
+        if is_over:
+            with suppress(OSError):  # Windows renames no folder with an open file
+                folder = folder.rename(folder.with_name(f"{folder.name}-over"))
         lock.release()
-        _delete(folder)
+        if is_over:
+            _delete(folder)
 
 
 @contextmanager
@@ -84,6 +90,11 @@ def open_private(path: Path, *, append: bool = False) -> IO[bytes]:
     """Open a file for writing; only its owner may read it."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     return os.fdopen(os.open(path, flags, 0o600), "wb")
+
+
+def open_scratch(path: Path) -> IO[bytes]:
+    """Make a file to write and to read again; only its owner may read it."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
 
 
 def _lock_of(folder: Path) -> FileLock:

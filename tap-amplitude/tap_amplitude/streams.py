@@ -2,12 +2,13 @@
 
 There are three ways to write a row. Where nothing is deselected, mapped or flattened, the bytes of
 its line go into the RECORD message unchanged: big integers, `1.0`, escapes and the order of keys
-stay. Otherwise the row is parsed, and the SDK writes it. With `batch_config` the tap reads no row:
-it hands files over, and the target finds the broken lines.
+stay. Otherwise the row is parsed, and the SDK writes it. With `batch_config` the tap hands files
+over: a file whose rows are sound and in order as it is stored, and else a file of the same rows,
+put in order. On every way the rows of an hour leave in the order of `order`.
 
-STATE covers only what is finished: windows, or files of an archive, that are written or handed over
-completely. The SDK moves its bookmark with each record; rows have no order within their hour, so
-its increments and its signpost are switched off.
+STATE covers only what is finished: windows, or hours of an archive, that are written or handed over
+completely. The SDK moves its bookmark with each record; hours are finished as wholes here, so its
+increments and its signpost are switched off.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import logging
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from analytics_records.amplitude.columns import EVENTS_SCHEMA
@@ -28,25 +31,30 @@ from singer_sdk.streams import Stream
 
 from tap_amplitude.bad_lines import BadLines
 from tap_amplitude.handover import handing_over
+from tap_amplitude.hours import are_sound_and_in_order, in_order
 from tap_amplitude.messages import LineWriter, has_a_live_reader, reader_is_gone
 from tap_amplitude.settings import Settings
 from tap_amplitude.sources import REPLICATION_KEY, from_api, from_archive
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from singer_delivery.io.retry import Clock
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
 
-    from tap_amplitude.archive import Archive, ExportFile
     from tap_amplitude.handover import Handover
-    from tap_amplitude.sources import Portion
+    from tap_amplitude.sources import Hour, Portion
 
 RECORD_HEAD = b'{"type":"RECORD","stream":"events","record":'
 
 STATE_EVERY_BYTES = 2 * 1024 * 1024
 """Bytes of files as they are stored: ten thousand rows, of some 230 bytes each."""
+
+FILE_BYTES = 32 * 1024 * 1024
+"""About how large a file of rows is that the tap puts in order: the more, the later the target may
+begin, and the more waits on the disk."""
 
 
 def spliced(lines: list[bytes], tail: bytes) -> bytes:
@@ -74,6 +82,7 @@ class EventsStream(Stream):
         self._user_agent = user_agent
         self._record_tail = b""
         self._bad_lines_before = 0
+        self._counts = "records"
         # Since the last STATE, in records or bytes, and since the last log entry.
         self._since_state = 0
         self._count = self._bytes = self._bad_lines_at_log = 0
@@ -191,42 +200,77 @@ class EventsStream(Stream):
             closing(self._portions(settings)) as portions,
         ):
             for portion in portions:
-                now = datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat()
-                self._record_tail = f',"time_extracted":"{now}"}}\n'.encode()
-                for archive, file in portion.files:
-                    for lines in bad_lines.sifted(file.name, archive.blocks(file)):
+                for hour in portion.hours:
+                    self._note_the_time()
+                    for lines in in_order(hour, bad_lines, settings.spool_dir):
                         self._counted(len(lines), sum(map(len, lines)))
                         self._since_state += len(lines)
                         yield lines
-                self._finish(portion, bad_lines)
+                self._finish(portion, bad_lines, self.STATE_MSG_FREQUENCY)
+
+    def _note_the_time(self) -> None:
+        now = datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat()
+        self._record_tail = f',"time_extracted":"{now}"}}\n'.encode()
 
     def _hand_files_over(self) -> None:
         settings = Settings.of_config(self.config)
         assert settings.batches is not None
+        self._bad_lines_before = self.stream_state.get("bad_lines", 0)
+        self._counts = "files"
         with (
             self.get_batch_counter() as counter,
             self.get_sync_timer(),
+            closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
             handing_over(settings.batches, self._clock, reader_is_gone) as handover,
             closing(self._portions(settings)) as portions,
         ):
             for portion in portions:
-                for archive, file in portion.files:
-                    self._hand_over(handover, archive, file)
-                    counter.increment()
-                self._move_bookmark(portion, STATE_EVERY_BYTES)
-                if portion.state_is_due:
-                    self._log_files(portion.name)
+                for hour in portion.hours:
+                    for path in self._handed_over(handover, hour, bad_lines, settings.spool_dir):
+                        self._tell_of(path)
+                        counter.increment()
+                self._finish(portion, bad_lines, STATE_EVERY_BYTES)
 
-    def _hand_over(self, handover: Handover, archive: Archive, file: ExportFile) -> None:
+    def _handed_over(
+        self, handover: Handover, hour: Hour, bad_lines: BadLines, spool_dir: Path
+    ) -> Iterator[Path]:
+        """Yield the files of an hour; write RECORD messages when the target takes no more files."""
         # A STATE, even an unchanged one, may make the target decide what it has read.
-        handover.wait_for_room(file.size, self._write_state_message)
-        path = handover.put(archive, file)
+        wait = partial(handover.wait_for_room, after_a_while=self._write_state_message)
+        if len(hour.files) == 1 and wait(hour.files[0].size):
+            path = handover.put(hour.archive, hour.files[0])
+            is_sound = False
+            try:
+                is_sound = are_sound_and_in_order(hour.archive.blocks_of_copy(hour.files[0], path))
+            finally:
+                if not is_sound:
+                    handover.take_back(path)
+            if is_sound:
+                yield path
+                return
+        with closing(in_order(hour, bad_lines, spool_dir)) as blocks:
+            for lines in blocks:
+                rest = chain([lines], blocks)
+                if wait(FILE_BYTES):
+                    yield handover.put_lines(hour.name, rest, FILE_BYTES)
+                else:
+                    self._write_rows(rest)
+
+    def _tell_of(self, path: Path) -> None:
         compression = "gzip" if is_gzipped(path) else "none"
         encoding = BaseBatchFileEncoding(format="jsonl", compression=compression)
         size = path.stat().st_size
         self._counted(1, size)
         self._since_state += size
         self._write_batch_message(encoding, [path.as_uri()])
+
+    def _write_rows(self, blocks: Iterable[list[bytes]]) -> None:
+        writer = self._tap.message_writer
+        assert isinstance(writer, LineWriter)
+        self._note_the_time()
+        for lines in blocks:
+            writer.write_lines(spliced(lines, self._record_tail))
+            self._since_state += sum(map(len, lines))
 
     def _portions(self, settings: Settings) -> Generator[Portion, None, None]:
         # Not `replication_method`: a catalog without that key must not cause a full reload.
@@ -238,41 +282,34 @@ class EventsStream(Stream):
 
     # After a portion --------------------------------------------------------------------------
 
-    def _finish(self, portion: Portion, bad_lines: BadLines) -> None:
-        """Note that every line of a portion is written."""
+    def _finish(self, portion: Portion, bad_lines: BadLines, enough: int) -> None:
+        """Note that every line of a portion is written or handed over.
+
+        STATE follows where it is due, and where `enough` came since the last STATE.
+        """
         bad_lines.to_disk()
         if bad_lines.count:
             self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
-        self._move_bookmark(portion, self.STATE_MSG_FREQUENCY)
-        if portion.state_is_due:
-            self._log_records(portion.name, bad_lines.count)
-
-    def _move_bookmark(self, portion: Portion, enough: int) -> None:
-        """Move the bookmark past a portion.
-
-        STATE follows a portion where it is due, and where `enough` came since the last STATE.
-        """
         self.stream_state.update(portion.finish())
         self.state_manager.is_flushed = False
         if portion.state_is_due or self._since_state >= enough:
             self._write_state_message()
             self._since_state = 0
+        if portion.state_is_due:
+            self._log(portion.name, bad_lines.count)
 
     def _counted(self, count: int, size: int) -> None:
         self._count += count
         self._bytes += size
 
-    def _log_records(self, name: str, bad_lines: int) -> None:
+    def _log(self, name: str, bad_lines: int) -> None:
         self.logger.info(
-            "%s: %d records, %.1f MB, %d broken lines.",
+            "%s: %d %s, %.1f MB, %d broken lines.",
             name,
             self._count,
+            self._counts,
             self._bytes / 1e6,
             bad_lines - self._bad_lines_at_log,
         )
         self._count = self._bytes = 0
         self._bad_lines_at_log = bad_lines
-
-    def _log_files(self, name: str) -> None:
-        self.logger.info("%s: %d files, %.1f MB as stored.", name, self._count, self._bytes / 1e6)
-        self._count = self._bytes = 0

@@ -25,6 +25,7 @@ from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exactly_once import assert_exactly_once
 from tests.fakes.http.server import Delay, DropConnection, Hold, Reply, TruncateBody
+from tests.tap_amplitude.ordering import in_order
 from tests.tap_amplitude.running import (
     HOUR,
     LATER,
@@ -339,7 +340,7 @@ def start_to_end(asked):
 
 def test_the_export_of_a_company_arrives_line_by_line(tmp_path):
     hours = Company(events=600, hours=30, start=MONDAY).hours()
-    written = [line for hour in sorted(hours) for line in hours[hour]]
+    written = [line for hour in sorted(hours) for line in in_order(hours[hour])]
     with FakeAmplitude(hours) as amplitude:
         output = Sandbox(tmp_path, amplitude).run(window_hours=7)
     good = [line.decode() for line in written if reason_to_refuse(line) is None]

@@ -141,7 +141,6 @@ def test_a_long_wait_is_told_once_a_minute(put, caplog):
 
     assert len(caplog.messages) == 2
     assert "Waiting for the target to read and delete 1 files" in caplog.messages[0]
-    assert "needs batch_config to be left out" in caplog.messages[0]
 
 
 def test_it_waits_for_nobody_who_is_gone(put):

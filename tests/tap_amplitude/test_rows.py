@@ -114,7 +114,7 @@ def test_no_more_records_than_a_dry_run_may_have(tmp_path, limit, written):
 
 
 def test_broken_lines_are_for_their_owners_eyes(run, tmp_path):
-    run(BROKEN)
+    run([row(MONDAY, 1), *BROKEN])
     assert stat.S_IMODE((tmp_path / "spool" / "bad_lines.jsonl").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
 
@@ -126,9 +126,10 @@ def test_broken_lines_are_for_their_owners_eyes(run, tmp_path):
         (rb'{"a":"\uDE00y"}', rb'{"a":"\ufffdy"}'),
         (rb'{"a":"\ud83d\ud83d\ude00"}', rb'{"a":"\ufffd\ud83d\ude00"}'),
         (rb'{"a":"\\ud83d \ud83d","n":1.0}', rb'{"a":"\\ud83d \ufffd","n":1.0}'),
+        (rb'{"a":"\u0000 \\u0000 \\\u0000"}', rb'{"a":"\ufffd \\u0000 \\\ufffd"}'),
     ],
 )
-def test_half_an_emoji_is_replaced_and_the_row_passes(run, tmp_path, cut, mended):
+def test_what_few_programs_read_is_replaced_and_the_row_passes(run, tmp_path, cut, mended):
     assert run([cut]).raw_records == [mended.decode()]
     assert list(tmp_path.rglob("bad_lines.jsonl")) == []
 
@@ -142,7 +143,7 @@ def test_a_file_is_named_once_in_the_log_and_its_content_never(run, caplog):
 
 
 def test_the_count_of_broken_lines_goes_on_from_the_state(tmp_path):
-    hours = {MONDAY: BROKEN[:2], MONDAY + HOUR: [*BROKEN[2:5], row(MONDAY, 1)]}
+    hours = {MONDAY: [*BROKEN[:2], row(MONDAY, 0)], MONDAY + HOUR: [*BROKEN[2:5], row(MONDAY, 1)]}
     with FakeAmplitude(hours) as amplitude:
         sandbox = Sandbox(tmp_path, amplitude)
         first = sandbox.run(end_date="2024-01-01T01")

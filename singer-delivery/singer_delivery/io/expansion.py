@@ -8,10 +8,12 @@ is what has to fit into memory.
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from singer_delivery.io.gunzip import Content
 
 MIB = 1024 * 1024
 
@@ -39,7 +41,7 @@ def most_bytes(stored: int) -> int:
     return max(FREE_BYTES, stored * MOST_RATIO)
 
 
-def blocks_of_lines(content: IO[bytes], most: int) -> Iterator[list[bytes]]:
+def blocks_of_lines(content: Content, most: int) -> Iterator[list[bytes]]:
     """Yield the lines of a file, without their newlines, in lists of those that end in one block.
 
     Splitting a block costs a tenth of reading its lines one by one. The longest line apart, no more

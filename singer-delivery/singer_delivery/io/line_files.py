@@ -1,36 +1,24 @@
 """Files of JSON lines, gzipped or plain, read in constant memory.
 
-The content tells whether a file is gzipped, not its name. How far it may swell is limited, see
-`expansion`. ISA-L unpacks it, where it has a wheel.
+The content tells whether a file is gzipped, not its name; see `gunzip`. A byte order mark is passed
+over, and an array of JSON, or JSON over many lines, is read as its elements; see `elements`. How
+far a file may swell is limited; see `expansion`.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
 import sys
-import zlib
 from contextlib import closing
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from singer_delivery.io.expansion import BLOCK_BYTES, Unreadable, blocks_of_lines, most_bytes
+from singer_delivery.io.elements import one_value_a_line, without_bom
+from singer_delivery.io.expansion import Unreadable, blocks_of_lines, most_bytes
+from singer_delivery.io.gunzip import DAMAGE, MAGIC, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-try:
-    from isal import igzip, isal_zlib
-except ImportError:  # no wheel for this machine: the standard library reads the same, slower
-    GzipReader: type[gzip.GzipFile] = gzip.GzipFile
-    BadCompression: type[Exception] = zlib.error
-else:
-    GzipReader = igzip.IGzipFile
-    BadCompression = cast("type[Exception]", isal_zlib.error)
-
-GZIP_MAGIC = b"\x1f\x8b"
-DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, BadCompression)
+    from pathlib import Path
 
 
 class Damaged(Unreadable):
@@ -66,7 +54,7 @@ def is_gzipped(path: Path) -> bool:
         OSError: The disk does not give it.
     """
     with path.open("rb") as file:
-        return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def blocks_of(stored: IO[bytes], size: int) -> Iterator[list[bytes]]:
@@ -79,11 +67,10 @@ def blocks_of(stored: IO[bytes], size: int) -> Iterator[list[bytes]]:
     Raises:
         Unreadable: As in `open_lines`.
     """
-    with closing(io.BufferedReader(cast("io.RawIOBase", stored), BLOCK_BYTES)) as file:
-        is_gzip = file.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] == GZIP_MAGIC
-        content = cast("IO[bytes]", GzipReader(fileobj=file, mode="rb") if is_gzip else file)
+    with closing(stored):
         try:
-            yield from blocks_of_lines(content, most_bytes(size) if size else sys.maxsize)
+            lines = blocks_of_lines(unpacked(stored), most_bytes(size) if size else sys.maxsize)
+            yield from one_value_a_line(without_bom(lines))
         except DAMAGE as error:
             msg = f"is damaged ({error})."
             raise Damaged(msg) from error

@@ -14,11 +14,11 @@ import orjson
 
 ESCAPE = re.compile(
     rb"""\\(?: u[dD][89abAB][0-9a-fA-F]{2} \\u[dD][c-fC-F][0-9a-fA-F]{2}  # a whole pair
-         |    (u[dD][89a-fA-F][0-9a-fA-F]{2})                          # half of one
+         |    (u[dD][89a-fA-F][0-9a-fA-F]{2} | u0000)                  # half of one, or NUL
          |    . )""",
     re.DOTALL | re.VERBOSE,
 )
-"""An escape of a JSON text; group 1 is there when it is half a surrogate pair."""
+"""An escape of a JSON text; group 1 is there when it is half a surrogate pair or NUL."""
 
 
 def read_json(text: bytes) -> Any:
@@ -65,7 +65,7 @@ def reason_to_refuse(line: bytes) -> str | None:
 
 
 def mended(line: bytes) -> bytes | None:
-    """Return the line with U+FFFD for halves of surrogate pairs, if it is a JSON object then.
+    """Return the line with U+FFFD for half surrogate pairs and NUL, if it is a JSON object then.
 
     A vendor that cuts texts at a number of characters can cut an emoji in two. Such a line is no
     Unicode text and few programs take it; the rest of it is sound, and stays as it is to the byte.

@@ -1,0 +1,165 @@
+"""Puts the rows of an hour in order, in memory as long as they fit and then by runs on disk.
+
+What came in order leaves as it came, and costs a look at its order keys. Otherwise up to
+`RUN_BYTES` of rows are sorted in memory; when there are more, each such run is written to one file
+that only its owner may read, and the runs are merged. Rows of one key keep their place.
+"""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import ExitStack
+from itertools import chain, islice
+from operator import itemgetter
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from tap_amplitude.order import Key, Rows, are_in_order, keys_of
+from tap_amplitude.spool import open_scratch, run_folder, spool_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MIB = 1024 * 1024
+RUN_BYTES = 32 * MIB
+"""Bytes of the rows that are in memory at once; their keys take a sixth of that beside them."""
+
+MERGE_BYTES = 16 * MIB
+"""Bytes that a merge reads ahead, in all its runs together."""
+
+LEAST_READ, MOST_READ = 16 * 1024, 256 * 1024
+BLOCK_LINES = 256
+
+_key = itemgetter(0)
+Item = tuple[Key, bytes]
+
+
+class Run(NamedTuple):
+    """Where a run is in the file of runs."""
+
+    start: int
+    end: int
+
+
+class Sorter:
+    """The rows of one hour.
+
+    Args:
+        spool_dir: where a folder for the file of runs is made when one is needed.
+        run_bytes: how many bytes of rows are in memory at once.
+    """
+
+    def __init__(self, spool_dir: Path, run_bytes: int = RUN_BYTES) -> None:
+        self._spool_dir = spool_dir
+        self._run_bytes = run_bytes
+        self._held: list[Rows] = []
+        self._size = 0
+        self._last: Key | None = None
+        self._is_ordered = True  # the rows that are held
+        self._are_joined = True  # each run begins where the one before ends
+        self._runs: list[Run] = []
+        self._end_of_runs: Key | None = None
+        self._disk = ExitStack()
+        self._file: IO[bytes] | None = None
+
+    def close(self) -> None:
+        """Delete what is on disk."""
+        self._disk.close()
+
+    @property
+    def came_in_order(self) -> bool:
+        """Whether all rows so far came in order."""
+        return self._is_ordered and self._are_joined
+
+    def add(self, rows: Rows) -> None:
+        """Take rows, in the order in which they are read.
+
+        Raises:
+            SpoolUnwritable: They must go to disk, and cannot.
+        """
+        self._is_ordered = self._is_ordered and are_in_order(rows.keys, self._last)
+        self._held.append(rows)
+        self._last = rows.keys[-1]
+        self._size += sum(map(len, rows.lines))
+        if self._size >= self._run_bytes:
+            self._to_disk()
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """Yield all rows in order, some at a time.
+
+        Raises:
+            SpoolUnwritable: As in `add`.
+        """
+        if not self._runs:
+            yield from self._blocks_held()
+            return
+        if self._held:
+            self._to_disk()
+        with spool_errors(self._spool_dir):
+            yield from self._joined() if self._are_joined else self._merged()
+
+    def _blocks_held(self) -> Iterator[list[bytes]]:
+        if self._is_ordered:
+            yield from (rows.lines for rows in self._held)
+            return
+        items = self._sorted_items()
+        for at in range(0, len(items), BLOCK_LINES):
+            yield [line for _, line in items[at : at + BLOCK_LINES]]
+
+    def _sorted_items(self) -> list[Item]:
+        keys = chain.from_iterable(rows.keys for rows in self._held)
+        lines = chain.from_iterable(rows.lines for rows in self._held)
+        return sorted(zip(keys, lines, strict=True), key=_key)
+
+    def _to_disk(self) -> None:
+        """Write what is held as a run."""
+        first, last = self._held[0].keys[0], self._held[-1].keys[-1]
+        if not self._is_ordered:
+            items = self._sorted_items()
+            first, last = items[0][0], items[-1][0]
+        before = self._end_of_runs
+        self._are_joined = self._are_joined and (before is None or before <= first)
+        self._end_of_runs = last if before is None else max(before, last)
+        with spool_errors(self._spool_dir):
+            file = self._file or self._open()
+            start = file.tell()
+            for lines in self._blocks_held():
+                file.write(b"\n".join(lines) + b"\n")
+            self._runs.append(Run(start, file.tell()))
+        self._held.clear()
+        self._size, self._last, self._is_ordered = 0, None, True
+
+    def _open(self) -> IO[bytes]:
+        folder = self._disk.enter_context(run_folder(self._spool_dir))
+        self._file = self._disk.enter_context(open_scratch(folder / "runs"))
+        return self._file
+
+    def _joined(self) -> Iterator[list[bytes]]:
+        yield from self._lines_of(Run(0, self._runs[-1].end), MOST_READ)
+
+    def _merged(self) -> Iterator[list[bytes]]:
+        share = min(max(MERGE_BYTES // len(self._runs), LEAST_READ), MOST_READ)
+        runs = [_items(self._lines_of(run, share)) for run in self._runs]
+        items = heapq.merge(*runs, key=_key)  # of equal keys it takes those of earlier runs first
+        while block := [line for _, line in islice(items, BLOCK_LINES)]:
+            yield block
+
+    def _lines_of(self, run: Run, share: int) -> Iterator[list[bytes]]:
+        """Yield the lines of a run, about `share` bytes at a time.
+
+        All runs are read through one file: an hour may have more of them than may be open.
+        """
+        file = self._file
+        assert file is not None
+        at, begun = run.start, b""
+        while at < run.end:
+            file.seek(at)
+            read = file.read(min(share, run.end - at))
+            at += len(read)
+            *lines, begun = (begun + read).split(b"\n")
+            if lines:
+                yield lines
+
+
+def _items(blocks: Iterable[list[bytes]]) -> Iterator[Item]:
+    return chain.from_iterable(zip(keys_of(lines), lines, strict=True) for lines in blocks)
