@@ -96,6 +96,11 @@ class Run:
         self._dispatch.raise_if_over()
         self._decider.take(of, line, original)
 
+    def refuse(self, of: Input, message: bytes, reason: str, detail: str) -> None:
+        """Put a RECORD message among the dead letters: see `Decider.refuse`."""
+        self._dispatch.raise_if_over()
+        self._decider.refuse(of, message, reason, detail)
+
     def checkpoint(self, state: State) -> None:
         """Give `state` back when every record taken before is decided and on disk."""
         self._checkpoints.last.states.append(state)
