@@ -45,7 +45,7 @@ def test_good_settings_are_accepted():
 @pytest.mark.parametrize("name", ["api_key", "secret_key", "start_date"])
 def test_each_missing_setting_is_one_sentence(name):
     (sentence,) = sentences(without(name))
-    assert sentence.startswith(f"{name} is missing")
+    assert sentence.startswith(f"{name} (TAP_AMPLITUDE_{name.upper()}) is missing")
     assert sentences({**GOOD, name: " "}) == [sentence]
     assert sentences({**GOOD, name: None}) == [sentence]
 
@@ -57,12 +57,18 @@ def test_all_missing_settings_are_named_at_once():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"start_date": "soon"}, "start_date is no date"),
-        ({"end_date": "01.02.2024"}, "end_date is no date"),
-        ({"end_date": "2023-12-31"}, "end_date must be later than start_date"),
-        ({"end_date": "2024-01-01"}, "end_date must be later than start_date"),
-        ({"start_date": f"{LATER + timedelta(days=1):%Y-%m-%d}"}, "start_date lies in the future"),
-        ({"base_url": "amplitude.com"}, "base_url must begin with https://"),
+        ({"start_date": "soon"}, "start_date (TAP_AMPLITUDE_START_DATE) is no date"),
+        ({"end_date": "01.02.2024"}, "end_date (TAP_AMPLITUDE_END_DATE) is no date"),
+        ({"end_date": "2023-12-31"}, "must be later than start_date"),
+        ({"end_date": "2024-01-01"}, "must be later than start_date"),
+        (
+            {"start_date": f"{LATER + timedelta(days=1):%Y-%m-%d}"},
+            "(TAP_AMPLITUDE_START_DATE) lies in the future",
+        ),
+        (
+            {"base_url": "amplitude.com"},
+            "base_url (TAP_AMPLITUDE_BASE_URL) must begin with https://",
+        ),
         ({"region": "asia"}, "`region` (TAP_AMPLITUDE_REGION) must be one of us, eu, not 'asia'."),
         ({"window_hours": 0}, "must be at least 1, not 0."),
         (

@@ -42,10 +42,13 @@ RIGHT: dict[Destination, list[Settings]] = {
 
 WRONG: dict[Destination, list[tuple[Settings, str]]] = {
     POSTHOG: [
-        ({"api_key": ""}, "Set `api_key`"),
+        ({"api_key": ""}, "Set `api_key` (TARGET_POSTHOG_API_KEY)"),
         ({"api_key": "phx_personal"}, "personal key"),
         ({"api_key": 1234567}, "`api_key` (TARGET_POSTHOG_API_KEY) must be text."),
-        ({**KEY, "host": "us.i.posthog.com"}, "host must be an address such as"),
+        (
+            {**KEY, "host": "us.i.posthog.com"},
+            "host (TARGET_POSTHOG_HOST) must be an address such as",
+        ),
         (
             {**KEY, "link_identities": "merge"},
             "(TARGET_POSTHOG_LINK_IDENTITIES) must be one of alias, identify, none, not 'merge'.",
@@ -54,7 +57,10 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
             {**KEY, "max_in_flite": 3},
             "There is no setting `max_in_flite`. Did you mean `max_in_flight`?",
         ),
-        ({**KEY, "group_types": list("abcdef")}, "`group_types` names 6 types"),
+        (
+            {**KEY, "group_types": list("abcdef")},
+            "`group_types` (TARGET_POSTHOG_GROUP_TYPES) names 6 types",
+        ),
         (
             {**KEY, "streams": {"orders": {"event": "Ordered"}}},
             "`orders` lacks `distinct_id`, `timestamp`",
@@ -62,16 +68,19 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
         ({**KEY, "streams": {"orders": {"person": "id", "key": "x"}}}, "has the unknown `key`"),
     ],
     MIXPANEL: [
-        ({}, "Set `project_token`, the token of the Mixpanel project"),
-        ({"project_token": "  "}, "Set `project_token`, the token of the Mixpanel project"),
-        (NO_UPDATES, "Set `project_token`, the token of the Mixpanel project"),
+        ({}, "`project_token` (TARGET_MIXPANEL_PROJECT_TOKEN), the token"),
+        ({"project_token": "  "}, "`project_token` (TARGET_MIXPANEL_PROJECT_TOKEN), the token"),
+        (NO_UPDATES, "`project_token` (TARGET_MIXPANEL_PROJECT_TOKEN), the token"),
         (ACCOUNT, "profiles and groups need it even with a service account"),
         ({**ACCOUNT, "profiles": False}, "profiles and groups need it even with a service account"),
         ({**TOKEN, "service_account_username": "importer"}, "set all three, or none"),
         ({**TOKEN, "service_account_secret": "secret-0123456789"}, "set all three, or none"),
         ({**TOKEN, **ACCOUNT, "project_id": " "}, "set all three, or none"),
-        ({**TOKEN, "base_url": "api.mixpanel.com"}, "base_url must be an address such as"),
-        ({**TOKEN, "base_url": "http://[::1"}, "base_url must be an address such as"),
+        (
+            {**TOKEN, "base_url": "api.mixpanel.com"},
+            "(TARGET_MIXPANEL_BASE_URL) must be an address",
+        ),
+        ({**TOKEN, "base_url": "http://[::1"}, "(TARGET_MIXPANEL_BASE_URL) must be an address"),
         (
             {**TOKEN, "region": "de"},
             "`region` (TARGET_MIXPANEL_REGION) must be one of us, eu, in, not 'de'.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,8 @@ class DeadLetters:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._reasons: Counter[str] = Counter()
+        self._example = ""
         self._file: BinaryIO | None = None
         self._schemas: dict[str, bytes] = {}
         self._written_schemas: set[str] = set()
@@ -80,6 +83,8 @@ class DeadLetters:
                 self._written_schemas.add(stream)
             self._file.write(line)
             self._file.flush()
+            self._reasons[letter.reason] += 1
+            self._example = self._example or _example(letter)
             self._dirty = True
 
     def flush(self) -> None:
@@ -92,6 +97,19 @@ class DeadLetters:
             if self._file is not None and self._dirty:
                 os.fsync(self._file.fileno())
                 self._dirty = False
+
+    def warning(self) -> str | None:
+        """Say where the letters of this run are and why, with one example; None without any.
+
+        No record is quoted: reasons and details are written for logs.
+        """
+        if not self._reasons:
+            return None
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in self._reasons.most_common(5))
+        return (
+            f"Dead letters: {self._reasons.total():,} in {self._path} ({reasons}). For example "
+            f"{self._example} Mend them and pipe the file back into the same command."
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -119,6 +137,10 @@ class DeadLetters:
                 "did not move: make room or set dead_letter_path, and start the same run again."
             )
             raise StorageError(msg) from error
+
+
+def _example(letter: DeadLetter) -> str:
+    return f"a record of stream '{letter.stream}' ({letter.reason}): {letter.detail.rstrip('.')}."
 
 
 def _marked(letter: DeadLetter) -> tuple[str, bytes]:

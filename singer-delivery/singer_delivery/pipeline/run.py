@@ -216,6 +216,11 @@ class Run:
         for line in self.report.lines():
             logger.info("%s", line)
         self._write_report()
+        if self._settings.report_path is not None:
+            logger.info("The run report is in %s.", self._settings.report_path)
+        warning = self.dead_letters.warning()
+        if warning is not None:
+            logger.warning("%s", warning)
 
     def _write_report(self) -> None:
         # Also at the start: an address that cannot be written is found before anything is sent,

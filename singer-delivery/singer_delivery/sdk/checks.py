@@ -6,6 +6,7 @@ No value of a secret is quoted.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -28,6 +29,8 @@ MAY_BE_BLANK = frozenset({"report_path"})
 
 OF_THE_SDK = frozenset({"LOGLEVEL"})
 """Ends of variables that the SDK reads besides settings."""
+
+FIRST_NAME = re.compile(r"`(\w+)`|^(\w+)\b")
 
 Schema = Mapping[str, Any]
 
@@ -85,6 +88,16 @@ def misspelt(schema: Schema, prefix: str, variables: Mapping[str, str]) -> Itera
             near = get_close_matches(name, known, n=1, cutoff=0.7)
             hint = f" Did you mean {near[0]}?" if near else ""
             yield f"The environment variable {name} is no setting and is not read.{hint}"
+
+
+def with_variable(sentence: str, schema: Schema, prefix: str) -> str:
+    """Return a sentence with the variable of the setting that it names first, or begins with."""
+    for found in FIRST_NAME.finditer(sentence):
+        name = found[1] or found[2]
+        if name in schema["properties"]:
+            variable = f" ({_variable(name, prefix)})"
+            return sentence[: found.end()] + variable + sentence[found.end() :]
+    return sentence
 
 
 def _sentence(error: Any, schema: Schema, prefix: str) -> str:

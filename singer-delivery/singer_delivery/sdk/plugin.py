@@ -6,15 +6,17 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
+from singer_sdk.about import AboutInfo
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase
 
-from singer_delivery.sdk.checks import misspelt, read_environment, sentences
+from singer_delivery.sdk.checks import misspelt, read_environment, sentences, with_variable
 from singer_delivery.sdk.dotted import joined
 
 SUMMARY = "Config validation failed"
@@ -55,7 +57,9 @@ class CheckedPlugin(PluginBase):
         if raise_errors:
             for warning in misspelt(schema, prefix, os.environ):
                 self.logger.warning("%s", warning)
-            errors = errors or self.config_errors()
+            errors = errors or [
+                with_variable(error, schema, prefix) for error in self.config_errors()
+            ]
         if errors and raise_errors:
             raise ConfigValidationError(SUMMARY, errors=errors, schema=schema)
         return errors
@@ -68,6 +72,12 @@ class CheckedPlugin(PluginBase):
         """
         with naming_stream_maps():
             super().setup_mapper()
+
+    @classmethod
+    def _get_about_info(cls) -> AboutInfo:
+        """Describe the plugin in one line: the SDK's pages are indented by a second one."""
+        info = super()._get_about_info()
+        return replace(info, description=" ".join((info.description or "").split()))
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
