@@ -49,8 +49,18 @@ def rendered(text: str) -> str:
     def indented(found: re.Match[str], lines: Iterator[str]) -> str:
         return "".join(f"{found['indent']}{line}\n" for line in lines)
 
-    with_urls = PIP_URL.sub(lambda found: indented(found, _pip_url(_named_before(found))), text)
+    with_urls = PIP_URL.sub(
+        lambda found: indented(found, _pip_url(_named_before(found), _root(found))), text
+    )
     return SETTINGS.sub(lambda found: indented(found, _settings(_named_before(found))), with_urls)
+
+
+def _root(found: re.Match[str]) -> str:
+    """Return the variable that says where our folders are: in our project, or in another one.
+
+    A plugin of a project is indented, and one of hub/ is not.
+    """
+    return "MELTANO_PROJECT_ROOT" if found["indent"] else "ANALYTICS_CONNECTORS"
 
 
 def _named_before(found: re.Match[str]) -> str:
@@ -75,11 +85,11 @@ def properties(name: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _pip_url(name: str) -> Iterator[str]:
+def _pip_url(name: str, root: str) -> Iterator[str]:
     yield "pip_url: >-"
     for folder in (*PLUGINS[name].needs, name):
-        yield f"  -e '${{MELTANO_PROJECT_ROOT}}/{folder}'"
-    yield "  --constraint '${MELTANO_PROJECT_ROOT}/constraints.txt'"
+        yield f"  -e '${{{root}}}/{folder}'"
+    yield f"  --constraint '${{{root}}}/constraints.txt'"
 
 
 def _settings(name: str) -> Iterator[str]:

@@ -90,8 +90,7 @@ class PlainStream:
             service: what reads records, for people.
 
         Raises:
-            Unmappable: the line is no record, or an unreadable one.
-            KeyMissing: it lacks a key property.
+            Unmappable: the line is no record, an unreadable one, or lacks its key.
         """
         record = lines.read(line, is_message=is_message, service=service)
         check_keys(self.name, record, self._keys)

@@ -6,7 +6,6 @@
     ├── ServiceUnavailable  the service did not recover within the tries: start again later
     ├── TooManyDeadLetters  most of what is read is refused: mend the settings or the source
     ├── LedgerInUse         another run is on the same ledger and project: wait for its end
-    ├── KeyMissing          a record lacks its key: mend the tap, or deselect the stream
     ├── BatchUnreadable     a file of a BATCH message is gone or damaged: run the tap again
     ├── WorkerLost          a process that maps records ended: start again, with fewer of them
     └── StorageError        ledger or dead letters cannot be written: free the disk, start again
@@ -42,32 +41,8 @@ class LedgerInUse(DeliveryError):  # noqa: N818 - as those above
     """Another run is using the ledger for the same project."""
 
 
-class KeyMissing(DeliveryError):  # noqa: N818 - as those above
-    """A record lacks a key property of its stream."""
-
-    def __init__(self, stream: str, key: str) -> None:
-        super().__init__(
-            f"A record of stream '{stream}' lacks its key property `{key}`. Let the tap send it, "
-            "or deselect the stream in the tap; then start the same run again."
-        )
-
-
 class BatchUnreadable(DeliveryError):  # noqa: N818 - as those above
     """A file that a BATCH message names cannot be read."""
-
-
-class BadMessage(Exception):  # noqa: N818 - what the line is
-    """A line of the input is no RECORD message. Its text says why."""
-
-
-class RecordUnreadable(DeliveryError):  # noqa: N818 - as those above
-    """A RECORD message holds what no JSON holds, in a column that no decision asks for."""
-
-    def __init__(self, stream: str, why: str) -> None:
-        super().__init__(
-            f"A record of stream '{stream}' cannot be read: {why}. Everything decided before it is "
-            "kept; mend the tap or its output and run again."
-        )
 
 
 class Interrupted(SystemExit):

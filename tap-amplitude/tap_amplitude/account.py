@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from singer_delivery.io.secrets import blotted
+
 HOSTS = {"us": "https://amplitude.com", "eu": "https://analytics.eu.amplitude.com"}
 """Amplitude docs, Export API. `analytics.amplitude.com` is the web app and has no such API."""
 
@@ -24,9 +26,7 @@ class Account:
 
     def without_keys(self, text: str) -> str:
         """Return `text` with `…` for both keys: a service may quote them."""
-        for key in (self.secret_key, self.api_key):
-            text = text.replace(key, "…")
-        return text
+        return blotted(text, (self.secret_key, self.api_key))
 
 
 def has_login(base_url: str) -> bool:

@@ -65,26 +65,26 @@ class Refusal:
 
 def meaning(refusal: Refusal, account: Account, now: float) -> TapError | AnswerNotUsable | None:
     """Return what to raise for an answer other than 200; None when the window has no data."""
-    status, text = refusal.status, account.without_keys(refusal.text)
+    status, text, said = refusal.status, refusal.text, account.without_keys(refusal.text)
     if status == NOT_FOUND and NOTHING_FOUND in text.lower():
         return None
     if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_KEY.search(text)):
-        return AccessRefused(_which_key(status, text, account))
+        return AccessRefused(_which_key(status, said, account))
     if status == NOT_FOUND or 300 <= status < BAD_REQUEST:
         return AccessRefused(_which_address(refusal, account))
-    passing = _ask_again(status, text, retry_after_seconds(refusal.headers, now))
-    return passing or RequestRefused(f"Amplitude refused the export ({status}{_quoted(text)}).")
-
-
-def _ask_again(status: int, text: str, retry_after: float | None) -> AnswerNotUsable | None:
-    """Return what to raise when another request may succeed; None when none does."""
     if status == BAD_REQUEST and (ABOUT_SIZE.search(text) or not text):
         # Size is the only documented reason of a 400, so a 400 without a text is about size.
-        return TooLarge(f"it is too large (400{_quoted(text)})")
+        return TooLarge(f"it is too large (400{_quoted(said)})")
+    passing = _ask_again(status, said, retry_after_seconds(refusal.headers, now))
+    return passing or RequestRefused(f"Amplitude refused the export ({status}{_quoted(said)}).")
+
+
+def _ask_again(status: int, said: str, retry_after: float | None) -> AnswerNotUsable | None:
+    """Return what to raise when another request may succeed; None when none does."""
     if status == GATEWAY_TIMEOUT:
         return TooSlow("Amplitude ran out of time (504)")
     if status in (REQUEST_TIMEOUT, TOO_MANY) or status >= 500:
-        return TryAgain(f"Amplitude answered {status}{_quoted(text)}", retry_after)
+        return TryAgain(f"Amplitude answered {status}{_quoted(said)}", retry_after)
     return None
 
 

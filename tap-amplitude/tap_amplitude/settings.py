@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 WINDOW_HOURS, SETTLE_HOURS, MAX_RETRIES = 24, 2, 10
 SPOOL_DIR = ".tap-amplitude"
-SECRETS = ("api_key", "secret_key")
 
 CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -166,14 +165,6 @@ def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
         found.append("base_url must hold no user name or password: the keys are the login.")
     found += batch_problems(config)
     return found if unreadable else found + _wrong_range(config, now)
-
-
-def hide_secrets(sentence: str, config: Mapping[str, Any]) -> str:
-    """Remove the keys from a validator's sentence, which quotes the value it refuses."""
-    for name in SECRETS:
-        if config.get(name) not in (None, ""):
-            sentence = sentence.replace(repr(config[name]), f"the value of {name}")
-    return sentence
 
 
 def _missing(config: Mapping[str, Any]) -> list[str]:

@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.io.retry import Clock
+from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from tap_amplitude.errors import TapError
 from tap_amplitude.messages import LineWriter
-from tap_amplitude.settings import CONFIG_SCHEMA, hide_secrets, problems
+from tap_amplitude.settings import CONFIG_SCHEMA, problems
 from tap_amplitude.streams import EventsStream
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
-class TapAmplitude(Tap):
+class TapAmplitude(CheckedPlugin, Tap):
     """Reads the event history of an Amplitude project, from the Export API or exported files.
 
     Rows pass exactly as Amplitude wrote them, in constant memory. The bookmark moves with each
@@ -66,20 +66,9 @@ class TapAmplitude(Tap):
         user_agent = f"{self.package_name}/{self.plugin_version}"
         return [EventsStream(self, self._clock, user_agent)]
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Add checks that a JSON schema cannot express, and keep the keys out of the sentences."""
-        summary = "Config validation failed"
-        try:
-            errors = super()._validate_config(raise_errors=raise_errors)
-        except ConfigValidationError as error:
-            hidden = [hide_secrets(sentence, self._config) for sentence in error.errors]
-            raise ConfigValidationError(summary, errors=hidden) from None
-        if raise_errors:
-            now = datetime.fromtimestamp(self._clock.now(), timezone.utc)
-            errors = problems(self._config, now)
-            if errors:
-                raise ConfigValidationError(summary, errors=errors)
-        return errors
+    def config_errors(self) -> list[str]:
+        """Return a sentence for each problem that a JSON schema cannot express."""
+        return problems(self._config, datetime.fromtimestamp(self._clock.now(), timezone.utc))
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End with 128 + `signum`: after the write under way, at a second signal at once.
@@ -109,10 +98,8 @@ class TapAmplitude(Tap):
 def _ending_in_a_sentence(tap: type[TapAmplitude]) -> Iterator[None]:
     """Log the error that stops the run as a sentence, without a traceback, and exit with 1."""
     try:
-        yield
-    except TapError as error:
-        tap.logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
-        raise SystemExit(1) from None
+        with ending_in_a_sentence(tap, TapError):
+            yield
     except BrokenPipeError:
         tap.logger.error("The reader of this tap's output is gone; its log says why.")  # noqa: TRY400
         raise SystemExit(1) from None

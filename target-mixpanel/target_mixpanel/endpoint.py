@@ -95,11 +95,11 @@ class ImportEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the events."""
-        answer = answer_of(reply, self._account)
+        answer = answer_of(reply)
         if reply.status == 200:
             return self._imported(answer, count)
         if reply.status == 400 and (answer.get("code") == 400 or "failed_records" in answer):
-            return refused(answer, count, "num_records_imported")
+            return refused(answer, self._account, count, "num_records_imported")
         if reply.status == 413:
             self._heed(reply)
             return Judgement(Verdict.REJECTED, "event_too_large", "Mixpanel: too large (413)")
@@ -156,7 +156,7 @@ class ProfileEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Mixpanel's reply means for each of the updates."""
-        answer = answer_of(reply, self._account)
+        answer = answer_of(reply)
         if reply.status in (200, 400) and "status" in answer and "error" in answer:
             return self._read(answer, count)
         if reply.status == 200:
@@ -170,11 +170,11 @@ class ProfileEndpoint:
         if answer["status"] in (1, "OK") and not answer.get("failed_records"):
             return self._taken(answer, count)
         if self.name != GROUPS:
-            return refused(answer, count, "num_good_events")
+            return refused(answer, self._account, count, "num_good_events")
         if not self._has_warned:
             self._has_warned = True
             logger.warning("Mixpanel refused updates of groups (see the dead letters). %s", ASK_KEY)
-        return refused(answer, count, "num_good_events", f" {ASK_KEY}")
+        return refused(answer, self._account, count, "num_good_events", f" {ASK_KEY}")
 
     def _taken(self, answer: Mapping[str, Any], count: int) -> Judgement:
         is_said = answer.get("status") in (1, "OK")
@@ -223,7 +223,7 @@ class LookupTableEndpoint:
 
     def judge(self, reply: Reply, count: int) -> Judgement:  # noqa: ARG002 - one table
         """Return whether the table was replaced."""
-        answer = answer_of(reply, self._account)
+        answer = answer_of(reply)
         if reply.status == 200:
             return self._replaced(answer)
         if reply.status in (400, 404, 413) and answer.get("code") == reply.status:
@@ -246,7 +246,8 @@ class LookupTableEndpoint:
         if status == 413:
             return f"Lookup table {self._table_id} is too large for Mixpanel (413)."
         return (
-            f"Mixpanel refused the lookup table {self._table_id} (400): {rows_at_fault(answer)}. "
+            f"Mixpanel refused the lookup table {self._table_id} (400): "
+            f"{rows_at_fault(answer, self._account)}. "
             "Rows are counted as they came, the header being row 0. Mend them and run again."
         )
 

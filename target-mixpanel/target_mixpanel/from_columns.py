@@ -95,8 +95,7 @@ class FromColumns:
         """Return the record.
 
         Raises:
-            Unmappable: the line is no record, or an unreadable one.
-            KeyMissing: it lacks a key property.
+            Unmappable: the line is no record, an unreadable one, or lacks its key.
         """
         return self._stream.read(line, is_message=is_message, service=READER)
 

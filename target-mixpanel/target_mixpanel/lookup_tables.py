@@ -93,7 +93,6 @@ class LookupTable:
 
         Raises:
             Unmappable: it has no key, or holds what Mixpanel cannot read.
-            KeyMissing: it lacks its key property.
         """
         record = read(line, is_message=is_message, service=READER)
         column = self._columns[0]

@@ -11,28 +11,25 @@ from typing import Any
 
 import orjson
 from singer_delivery.endpoint import Judgement, Reply, Verdict, passing
+from singer_delivery.io.secrets import blotted
 
 from target_mixpanel.account import Account
 
 NOTHING_LOST = "Nothing is lost: start the same run again."
 
 
-def answer_of(reply: Reply, account: Account) -> Mapping[str, Any]:
-    """Return the JSON object in the reply, an empty one where there is none.
-
-    Should the service quote the account's secrets, they are blotted out.
-    """
-    body = reply.body
-    for secret in account.secrets:
-        body = body.replace(secret.encode(), "…".encode())
+def answer_of(reply: Reply) -> Mapping[str, Any]:
+    """Return the JSON object in the reply, an empty one where there is none."""
     try:
-        answer = orjson.loads(body)
+        answer = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         return {}
     return answer if isinstance(answer, dict) else {}
 
 
-def refused(answer: Mapping[str, Any], count: int, taken: str, hint: str = "") -> Judgement:
+def refused(
+    answer: Mapping[str, Any], account: Account, count: int, taken: str, hint: str = ""
+) -> Judgement:
     """Return who of a request was refused; all others were taken, if the numbers say so too.
 
     `failed_records` that are bare texts speak of all of the request, and nothing of it was taken:
@@ -40,6 +37,7 @@ def refused(answer: Mapping[str, Any], count: int, taken: str, hint: str = "") -
 
     Args:
         answer: of Mixpanel.
+        account: whose secrets it may quote.
         count: of what was sent.
         taken: name of the number of those that were taken.
         hint: what to do about it.
@@ -47,8 +45,8 @@ def refused(answer: Mapping[str, Any], count: int, taken: str, hint: str = "") -
     failed = answer.get("failed_records")
     if not isinstance(failed, list) or not failed or not all(map(_names_its_index, failed)):
         words = failed[0] if isinstance(failed, list) and failed else answer.get("error")
-        return _rejected(_public(words), hint)
-    named = {each["index"]: _rejected(_fault(each), hint) for each in failed}
+        return _rejected(_public(words, account), hint)
+    named = {each["index"]: _rejected(_fault(each, account), hint) for each in failed}
     found = {index: each for index, each in named.items() if 0 <= index < count}
     if answer.get(taken, count - len(named)) == count - len(found):
         return Judgement(Verdict.DELIVERED, exceptions=found)
@@ -56,12 +54,12 @@ def refused(answer: Mapping[str, Any], count: int, taken: str, hint: str = "") -
     return Judgement(Verdict.RETRIABLE, "not all taken", detail, found)
 
 
-def rows_at_fault(answer: Mapping[str, Any]) -> str:
+def rows_at_fault(answer: Mapping[str, Any], account: Account) -> str:
     """Return which rows of a table Mixpanel refused, the first three, in its own words."""
     failed = answer.get("failed_records")
     rows = filter(_names_its_index, failed if isinstance(failed, list) else ())
-    said = [f"row {each['index']}: {_public(each.get('message'))}" for each in rows]
-    return "; ".join(said[:3]) or _public(answer.get("error"))
+    said = [f"row {each['index']}: {_public(each.get('message'), account)}" for each in rows]
+    return "; ".join(said[:3]) or _public(answer.get("error"), account)
 
 
 def passing_or_fatal(reply: Reply, account: Account, check: str) -> Judgement:
@@ -91,10 +89,13 @@ def _rejected(words: str, hint: str) -> Judgement:
     return Judgement(Verdict.REJECTED, "refused", f"Mixpanel refused it: {words}.{hint}")
 
 
-def _fault(failed: Mapping[str, Any]) -> str:
-    return f"{_public(failed.get('field'))}: {_public(failed.get('message'))}"
+def _fault(failed: Mapping[str, Any], account: Account) -> str:
+    return f"{_public(failed.get('field'), account)}: {_public(failed.get('message'), account)}"
 
 
-def _public(words: Any) -> str:
-    """Cut the service's own words short; they name fields and rules, not values."""
-    return str(words or "no reason given")[:200]
+def _public(words: Any, account: Account) -> str:
+    """Return the service's own words, cut short; they name fields and rules, not values.
+
+    Should it quote the account's secrets, they are blotted out.
+    """
+    return blotted(str(words or "no reason given"), account.secrets)[:200]

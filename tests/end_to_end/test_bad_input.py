@@ -72,13 +72,36 @@ def test_a_stream_nobody_named_gets_a_sentence_that_says_how(command, service):
     assert service.journal == []
 
 
-def test_a_malformed_line_is_named_by_its_number_and_never_quoted(command):
-    broken = b'{"type": "RECORD", "stream": "orders", "record": {"customer": "secret-person"\n'
+BROKEN = b'{"type": "RECORD", "stream": "orders", "record": {"customer": "secret-person"'
 
-    ended = command.run(lines(SCHEMA, order(1)) + broken)
+
+def test_a_record_that_is_no_json_is_a_dead_letter_and_the_next_arrives(command):
+    state = {"type": "STATE", "value": {"seen": 3}}
+    ended = command.run(lines(SCHEMA, order(1)) + BROKEN + b"\n" + lines(order(3), state))
+
+    assert ended.code == 0, ended.log
+    assert ended.states == [{"seen": 3}]
+    counts = command.report["streams"]["orders"]
+    assert (counts["delivered"], counts["dead"]) == (2, {"bad_line": 1})
+    (letter,) = command.dead_letters
+    assert letter["_dead_letter"]["message"] == BROKEN.decode()
+    assert "secret-person" not in ended.log
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (BROKEN, "Line 3 of the input is cut off, and is not valid JSON"),
+        (BROKEN.replace(b"orders", b"others") + b"\n", "Line 3 of the input is not valid JSON"),
+        (b"secret-person\n", "Line 3 of the input is not valid JSON"),
+        (b'{"type": "STATE", "value": {"secret-person": NaN}}\n', "Line 3 of the input is not"),
+    ],
+)
+def test_a_line_that_is_no_message_is_named_by_its_number_and_never_quoted(command, line, says):
+    ended = command.run(lines(SCHEMA, order(1)) + line)
 
     assert ended.code == 1
-    assert "Line 3 of the input is not valid JSON" in ended.log
+    assert says in ended.log
     assert "secret-person" not in ended.log
     assert "Traceback" not in ended.log
 

@@ -45,7 +45,7 @@ def test_good_settings_are_accepted():
 @pytest.mark.parametrize("name", ["api_key", "secret_key", "start_date"])
 def test_each_missing_setting_is_one_sentence(name):
     (sentence,) = sentences(without(name))
-    assert sentence.startswith(f"{name} is missing")
+    assert sentence.startswith(f"{name} (TAP_AMPLITUDE_{name.upper()}) is missing")
     assert sentences({**GOOD, name: " "}) == [sentence]
     assert sentences({**GOOD, name: None}) == [sentence]
 
@@ -57,20 +57,29 @@ def test_all_missing_settings_are_named_at_once():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"start_date": "soon"}, "start_date is no date"),
-        ({"end_date": "01.02.2024"}, "end_date is no date"),
-        ({"end_date": "2023-12-31"}, "end_date must be later than start_date"),
-        ({"end_date": "2024-01-01"}, "end_date must be later than start_date"),
-        ({"start_date": f"{LATER + timedelta(days=1):%Y-%m-%d}"}, "start_date lies in the future"),
-        ({"base_url": "amplitude.com"}, "base_url must begin with https://"),
-        ({"region": "asia"}, "'asia' is not one of ['us', 'eu']"),
-        ({"window_hours": 0}, "0 is less than the minimum of 1"),
-        ({"window_hours": 8761}, "8761 is greater than the maximum of 8760"),
-        ({"settle_hours": -1}, "-1 is less than the minimum of 0"),
-        ({"max_retries": "many"}, "'many' is not of type 'integer'"),
-        ({"secrit_key": "x"}, "'secrit_key' was unexpected"),
-        ({"batch_config": "file:///x"}, "'file:///x' is not of type 'object'"),
-        ({"batch_config": {"bach_size": 1}}, "'bach_size' was unexpected"),
+        ({"start_date": "soon"}, "start_date (TAP_AMPLITUDE_START_DATE) is no date"),
+        ({"end_date": "01.02.2024"}, "end_date (TAP_AMPLITUDE_END_DATE) is no date"),
+        ({"end_date": "2023-12-31"}, "must be later than start_date"),
+        ({"end_date": "2024-01-01"}, "must be later than start_date"),
+        (
+            {"start_date": f"{LATER + timedelta(days=1):%Y-%m-%d}"},
+            "(TAP_AMPLITUDE_START_DATE) lies in the future",
+        ),
+        (
+            {"base_url": "amplitude.com"},
+            "base_url (TAP_AMPLITUDE_BASE_URL) must begin with https://",
+        ),
+        ({"region": "asia"}, "`region` (TAP_AMPLITUDE_REGION) must be one of us, eu, not 'asia'."),
+        ({"window_hours": 0}, "must be at least 1, not 0."),
+        (
+            {"window_hours": 8761},
+            "`window_hours` (TAP_AMPLITUDE_WINDOW_HOURS) must be at most 8760",
+        ),
+        ({"settle_hours": -1}, "must be at least 0, not -1."),
+        ({"max_retries": "many"}, "must be a whole number, not 'many'."),
+        ({"secrit_key": "x"}, "There is no setting `secrit_key`. Did you mean `secret_key`?"),
+        ({"batch_config": "file:///x"}, "must be an object of names and values, not 'file:///x'."),
+        ({"batch_config": {"bach_size": 1}}, "There is no setting `bach_size` in `batch_config`."),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(change, says):
@@ -153,7 +162,7 @@ def test_batches_can_be_asked_for_in_the_environment(monkeypatch):
 
 def test_keys_are_never_quoted():
     complaint = " ".join(sentences({**GOOD, "api_key": 8008135, "secret_key": ["very-secret"]}))
-    assert "the value of api_key is not of type" in complaint
+    assert "`api_key` (TAP_AMPLITUDE_API_KEY) must be text." in complaint
     assert "8008135" not in complaint
     assert "very-secret" not in complaint
 

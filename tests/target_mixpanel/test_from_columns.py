@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from singer_delivery.errors import KeyMissing
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Fact, Unmappable
 from target_mixpanel.from_columns import FromColumns
@@ -137,9 +136,9 @@ def test_what_is_older_than_the_retention_is_counted_or_left_out() -> None:
     assert (left_out.events, left_out.skipped) == ((), "expired")
 
 
-def test_a_row_without_its_key_ends_the_run() -> None:
+def test_a_row_without_its_key_is_a_dead_letter() -> None:
     orders = Loading("orders", ORDERS, "id", "line")
-    with pytest.raises(KeyMissing, match="of stream 'orders' lacks its key property `line`"):
+    with pytest.raises(Unmappable, match="missing_key: it has no column `line`"):
         orders.reads(**ORDER)
     assert orders.reads(**ORDER, line=None).skipped is None
 

@@ -43,7 +43,7 @@ def test_the_ledger_knows_a_project_by_what_is_no_secret_any_more():
 def test_a_user_sees_the_sentence_and_no_traceback(tmp_path):
     ended = run_executable(tmp_path, {**ACCOUNT})
     assert ended.code == 1
-    assert "Set `project_token`: profiles and groups need it" in ended.log
+    assert "(TARGET_MIXPANEL_PROJECT_TOKEN): profiles and groups need it" in ended.log
     assert "Traceback" not in ended.log
     assert "secret-0123456789" not in ended.log
     assert not (tmp_path / "ledger.sqlite3").exists()

@@ -65,10 +65,40 @@ def reason_to_refuse(line: bytes) -> str | None:
 
 
 def mended(line: bytes) -> bytes | None:
-    """Return the line with U+FFFD for half surrogate pairs and NUL, if it is a JSON object then.
+    """Return the line as a JSON object that every program reads, or None where it cannot be one.
 
-    A vendor that cuts texts at a number of characters can cut an emoji in two. Such a line is no
-    Unicode text and few programs take it; the rest of it is sound, and stays as it is to the byte.
+    - Halves of surrogate pairs and NUL become U+FFFD: a vendor that cuts texts at a number of
+      characters can cut an emoji in two. The rest stays as it is to the byte.
+    - `NaN` and the infinities, which programs write that are no strict writers of JSON (Python's
+      `json`, for one), are left out with their keys. Characters that a JSON text must escape,
+      such as NUL, are escaped. Numbers keep their digits.
     """
     line = ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
-    return line if reason_to_refuse(line) is None else None
+    return line if reason_to_refuse(line) is None else _rewritten(line)
+
+
+def _rewritten(line: bytes) -> bytes | None:
+    try:
+        value = _without_absent(_LENIENT.decode(line.decode()))
+        return orjson.dumps(value) if type(value) is dict else None
+    except (ValueError, TypeError, RecursionError):  # it is broken otherwise, or nests too deep
+        return None
+
+
+_ABSENT = object()
+
+
+def _without_absent(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_absent(v) for k, v in value.items() if v is not _ABSENT}
+    if isinstance(value, list):
+        return [_without_absent(v) for v in value if v is not _ABSENT]
+    return value
+
+
+_LENIENT = json.JSONDecoder(
+    parse_int=orjson.Fragment,
+    parse_float=orjson.Fragment,
+    parse_constant=lambda _: _ABSENT,
+    strict=False,
+)

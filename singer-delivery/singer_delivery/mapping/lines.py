@@ -19,42 +19,42 @@ def read(line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
     """Return the record of a line, in characters and numbers that every service can read.
 
     Args:
-        line: a RECORD message, or a record itself. Only a record is mended: see `mended`.
+        line: a RECORD message, or a record itself. Both are mended: see `mended`.
         is_message: which of the two it is.
         service: what could not read it otherwise, for people.
 
     Raises:
         Unmappable: it is no such JSON (`bad_line`), or nests too deep (`nested_too_deep`).
     """
-    if is_message:
-        return clean(_of_message(line), line, service)
-    record, line = read_line(line)
-    return clean(record, line, service)
+    found, line = read_line(line)
+    return clean(record_of(found) if is_message else found, line, service)
 
 
 def read_line(line: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the record of a line of a file, and the line as it can be read.
+    """Return the JSON object of a line, and the line as it can be read.
 
     Raises:
         Unmappable: it is no such JSON (`bad_line`).
     """
     try:
-        record = read_json(line)
+        found = read_json(line)
     except orjson.JSONDecodeError:
-        record = None
-    if type(record) is dict:
-        return record, line
+        found = None
+    if type(found) is dict:
+        return found, line
     better = mended(line)
     if better is None:
         raise Unmappable(BAD_LINE, str(reason_to_refuse(line)))
     return read_json(better), better
 
 
-def _of_message(line: bytes) -> dict[str, Any]:
-    try:
-        record = read_json(line)["record"]
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        record = None
+def record_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of a RECORD message.
+
+    Raises:
+        Unmappable: it has none (`bad_line`).
+    """
+    record = message.get("record")
     if type(record) is dict:
         return record
-    raise Unmappable(BAD_LINE, reason_to_refuse(line) or "it has no record")
+    raise Unmappable(BAD_LINE, "it has no record")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from singer_delivery.errors import KeyMissing
+from singer_delivery.model import Unmappable
 
 
 def is_of_singer(column: str) -> bool:
@@ -14,7 +14,7 @@ def is_of_singer(column: str) -> bool:
 
 
 def check_keys(stream: str, record: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Stop the run at a record without a column of its key, as the Singer SDK does.
+    """Refuse a record without a column of its key, where the Singer SDK would end the run.
 
     Args:
         stream: of the record.
@@ -22,11 +22,13 @@ def check_keys(stream: str, record: Mapping[str, Any], keys: Iterable[str]) -> N
         keys: the stream's key properties.
 
     Raises:
-        KeyMissing: the record lacks one.
+        Unmappable: the record lacks one (`missing_key`).
     """
     for key in keys:
         if key not in record:
-            raise KeyMissing(stream, key)
+            reason = "missing_key"
+            detail = f"it has no column `{key}`, which is of the key of `{stream}`"
+            raise Unmappable(reason, detail)
 
 
 def put_aside(properties: dict[str, Any], key: str, value: Any, prefix: str) -> None:

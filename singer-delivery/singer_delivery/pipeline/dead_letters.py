@@ -10,15 +10,21 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import msgspec
+
 from singer_delivery.errors import StorageError
 from singer_delivery.io.files import append_private
 
 COLUMN = "_dead_letter"
+
+_NO_MESSAGE = (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError)
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class DeadLetter(NamedTuple):
@@ -45,18 +51,22 @@ class DeadLetters:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._reasons: Counter[str] = Counter()
+        self._example = ""
         self._file: BinaryIO | None = None
-        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._schemas: dict[str, bytes] = {}
         self._written_schemas: set[str] = set()
         self._lock = threading.Lock()
         self._dirty = False
         self._failure: OSError | None = None
 
     def know_schema(self, message: Mapping[str, Any]) -> None:
-        """Remember the SCHEMA message of a stream; its next letter is preceded by it."""
+        """Remember the SCHEMA message of a stream, as it is now; its next letter follows it."""
+        stream, line = message["stream"], _line(message)
         with self._lock:
-            self._schemas[message["stream"]] = message
-            self._written_schemas.discard(message["stream"])
+            if self._schemas.get(stream) != line:
+                self._schemas[stream] = line
+                self._written_schemas.discard(stream)
 
     def add(self, letter: DeadLetter) -> None:
         """Write a letter.
@@ -69,10 +79,12 @@ class DeadLetters:
             if self._file is None:
                 self._file = append_private(self._path)
             if stream in self._schemas and stream not in self._written_schemas:
-                self._file.write(_line(self._schemas[stream]))
+                self._file.write(self._schemas[stream])
                 self._written_schemas.add(stream)
             self._file.write(line)
             self._file.flush()
+            self._reasons[letter.reason] += 1
+            self._example = self._example or _example(letter)
             self._dirty = True
 
     def flush(self) -> None:
@@ -85,6 +97,19 @@ class DeadLetters:
             if self._file is not None and self._dirty:
                 os.fsync(self._file.fileno())
                 self._dirty = False
+
+    def warning(self) -> str | None:
+        """Say where the letters of this run are and why, with one example; None without any.
+
+        No record is quoted: reasons and details are written for logs.
+        """
+        if not self._reasons:
+            return None
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in self._reasons.most_common(5))
+        return (
+            f"Dead letters: {self._reasons.total():,} in {self._path} ({reasons}). For example "
+            f"{self._example} Mend them and pipe the file back into the same command."
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -114,6 +139,10 @@ class DeadLetters:
             raise StorageError(msg) from error
 
 
+def _example(letter: DeadLetter) -> str:
+    return f"a record of stream '{letter.stream}' ({letter.reason}): {letter.detail.rstrip('.')}."
+
+
 def _marked(letter: DeadLetter) -> tuple[str, bytes]:
     """Return the stream of a letter's message, and its line with the reason in it.
 
@@ -125,17 +154,38 @@ def _marked(letter: DeadLetter) -> tuple[str, bytes]:
         "attempts": letter.attempts,
         "endpoint": letter.endpoint,
     }
-    try:
-        # The standard library's json keeps integers of any size; orjson would round them.
-        message: dict[str, Any] = json.loads(letter.message)
-        message["record"][COLUMN] = why
-        return str(message["stream"]), _line(message)
-    except (RecursionError, ValueError, TypeError, KeyError):
-        # Nested deeper than json goes, though orjson read it; or no JSON object at all.
-        quoted = {**why, "message": letter.message.decode(errors="replace")}
-        record = {"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}}
-        return letter.stream, _line(record)
+    with suppress(*_NO_MESSAGE):
+        return _marked_to_the_byte(letter.message, why)
+    with suppress(*_NO_MESSAGE):
+        return _marked_by_values(letter.message, why)
+    # Nested deeper than json goes, though orjson read it; or no JSON object at all.
+    quoted = {**why, "message": letter.message.decode(errors="replace")}
+    record = {"type": "RECORD", "stream": letter.stream, "record": {COLUMN: quoted}}
+    return letter.stream, _line(record)
+
+
+def _marked_to_the_byte(line: bytes, why: Mapping[str, Any]) -> tuple[str, bytes]:
+    line.decode()  # bytes that are no UTF-8 have no place in a file of text
+    message = _PARTS.decode(line)
+    record = _PARTS.decode(message["record"])
+    record[COLUMN] = msgspec.Raw(_line(why).strip())
+    message["record"] = msgspec.Raw(msgspec.json.encode(record))
+    return msgspec.json.decode(message["stream"], type=str), msgspec.json.encode(message) + b"\n"
+
+
+def _marked_by_values(line: bytes, why: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Mark what no strict writer of JSON writes: NaN, bare control characters, half an emoji.
+
+    The standard library's json keeps integers of any size; orjson would round them.
+    """
+    message: dict[str, Any] = json.loads(line, strict=False)
+    message["record"][COLUMN] = why
+    return str(message["stream"]), _line(message)
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can write
+        return json.dumps(message, separators=(",", ":")).encode() + b"\n"

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import time
 
-from singer_delivery.errors import BadMessage
 from singer_delivery.ledger.ledger import Ledger
-from singer_delivery.mapping.lines import BAD_LINE
 from singer_delivery.model import Decision, Effects, Unmappable
 from singer_delivery.pipeline.blocks import Input
 from singer_delivery.pipeline.checkpoints import Checkpoints
@@ -65,7 +63,6 @@ class Decider:
             original: the message as it came, where `line` was made of it.
 
         Raises:
-            BadMessage: the line is no RECORD message.
             DeliveryError: the run cannot go on.
             Interrupted: the run is to stop.
         """
@@ -77,13 +74,23 @@ class Decider:
                 mapped_and_encoded(line, self._tasks.of(of), decision)
         except Unmappable as error:
             self._effects = Effects()
-            self._unmappable(of, line, original, error)
+            message = of.message_of(line) if original is None else original
+            self.refuse(of, message, error.reason, error.detail)
             return
         of.counts.read += 1
         if decision.sends:
             self._add(of, line, original, decision, effects)
         else:
             self._leave_out(of, decision, effects)
+
+    def refuse(self, of: Input, message: bytes, reason: str, detail: str) -> None:
+        """Put a record of which nothing can be made among the dead letters.
+
+        Raises:
+            DeliveryError: they are too many.
+        """
+        of.counts.read += 1
+        self._outcomes.unmappable(of, message, reason, detail)
 
     def _add(
         self, of: Input, line: bytes, original: bytes | None, decision: Decision, effects: Effects
@@ -111,15 +118,6 @@ class Decider:
         self._apply(effects, (block.number, -1))
         if block.is_full:
             self._delivery.close_block()
-
-    def _unmappable(
-        self, of: Input, line: bytes, original: bytes | None, error: Unmappable
-    ) -> None:
-        if error.reason == BAD_LINE and of.are_messages:
-            raise BadMessage(error.detail)
-        of.counts.read += 1
-        message = of.message_of(line) if original is None else original
-        self._outcomes.unmappable(of, message, error.reason, error.detail)
 
     def _apply(self, effects: Effects, record: tuple[int, int]) -> None:
         """Do what a decision changes, and empty its lists for the next one."""

@@ -7,11 +7,9 @@ from itertools import islice
 from typing import Protocol
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import RecordUnreadable
 from singer_delivery.io.heaps import give_back
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.update import Update
-from singer_delivery.mapping.lines import BAD_LINE
 from singer_delivery.model import Event, Note
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.checkpoints import Checkpoints
@@ -167,9 +165,6 @@ class Delivery:
         for event in result.apart:
             pieces += self._pieces_apart(block, event)
         for record, reason, detail in result.dead:
-            of = block.inputs[record]
-            if reason == BAD_LINE and of.are_messages:
-                raise RecordUnreadable(of.stream, detail)
             self._outcomes.unmappable_after_all(block, record, reason, detail)
         with self._checkpoints.lock:  # from now on another thread may settle the block
             block.undecided = {piece for piece in pieces if piece.block is not None}

@@ -96,6 +96,11 @@ class Run:
         self._dispatch.raise_if_over()
         self._decider.take(of, line, original)
 
+    def refuse(self, of: Input, message: bytes, reason: str, detail: str) -> None:
+        """Put a RECORD message among the dead letters: see `Decider.refuse`."""
+        self._dispatch.raise_if_over()
+        self._decider.refuse(of, message, reason, detail)
+
     def checkpoint(self, state: State) -> None:
         """Give `state` back when every record taken before is decided and on disk."""
         self._checkpoints.last.states.append(state)
@@ -211,6 +216,11 @@ class Run:
         for line in self.report.lines():
             logger.info("%s", line)
         self._write_report()
+        if self._settings.report_path is not None:
+            logger.info("The run report is in %s.", self._settings.report_path)
+        warning = self.dead_letters.warning()
+        if warning is not None:
+            logger.warning("%s", warning)
 
     def _write_report(self) -> None:
         # Also at the start: an address that cannot be written is found before anything is sent,

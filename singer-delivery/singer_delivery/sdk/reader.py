@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -12,12 +13,21 @@ import orjson
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-from singer_delivery.io.stdin import stdin_lines
-from singer_delivery.mapping.json_lines import read_json
+from singer_delivery.io.stdin import Unterminated, stdin_lines, without_newline
+from singer_delivery.mapping.json_lines import mended, read_json
 from singer_delivery.pipeline.blocks import record_head
 
 Guard = Callable[[], AbstractContextManager[object]]
 Taker = Callable[[bytes], None]
+
+KEEPS_GOING = "Everything decided before it is kept; mend the tap or its output and run again."
+
+BEGINNING = re.compile(
+    rb"""\s* \{ \s* (?: "type"\s*:\s*"RECORD" \s*,\s* "stream"\s*:\s* ("(?:[^"\\]|\\.)*")
+                   | "stream"\s*:\s* ("(?:[^"\\]|\\.)*") \s*,\s* "type"\s*:\s*"RECORD" )""",
+    re.VERBOSE,
+)
+"""How a RECORD message begins, in either order of its first keys; the groups are its stream."""
 
 
 class LineReader(GenericSingerReader[bytes]):
@@ -25,7 +35,9 @@ class LineReader(GenericSingerReader[bytes]):
 
     What the SDK's reader does otherwise: numbers are plain floats instead of Decimals; blank lines
     are passed over; a line that cannot be read is named by its number and never quoted, since it
-    holds people's data. A RECORD line of a stream with a taker is not decoded here.
+    holds people's data. RECORD lines of a stream with a taker are its business, also when they are
+    no JSON: one bad record ends no run. Only where the input ends in the middle of a line that is
+    none, the tap was cut off, and that is said.
 
     Attributes:
         line: the line that is processed.
@@ -63,7 +75,7 @@ class LineReader(GenericSingerReader[bytes]):
             InvalidInputLine: a line is no Singer message.
         """
         counts: Counter[str] = Counter()
-        lines = map(_line, file_input) if file_input else stdin_lines(self._before_waiting)
+        lines = map(_encoded, file_input) if file_input else stdin_lines(self._before_waiting)
         with self.guard():
             for number, line in enumerate(lines, start=1):
                 self._number = number
@@ -76,7 +88,7 @@ class LineReader(GenericSingerReader[bytes]):
         return counts
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
-        """Return the message of a line.
+        """Return the message of a line, mended where need be. STATE is given back as it came.
 
         Raises:
             InvalidInputLine: it is no JSON object.
@@ -84,8 +96,13 @@ class LineReader(GenericSingerReader[bytes]):
         try:
             message = read_json(line)
         except orjson.JSONDecodeError as error:
-            what = f"is not valid JSON: {error.msg} at column {error.colno}"
-            raise self.invalid(what) from None
+            better = mended(line)
+            message = None if better is None else read_json(better)
+            if message is None or message.get("type") == "STATE":
+                is_cut = isinstance(line, Unterminated)
+                what = "is cut off, and " if is_cut else ""
+                what += f"is not valid JSON: {error.msg} at column {error.colno}"
+                raise self.invalid(what) from None
         if not isinstance(message, dict):
             what = "is no JSON object"
             raise self.invalid(what)
@@ -106,23 +123,25 @@ class LineReader(GenericSingerReader[bytes]):
 
     def invalid(self, what: str) -> InvalidInputLine:
         """Return the error of the line that is processed; `what` goes on after its number."""
-        return InvalidInputLine(
-            f"Line {self._number} of the input {what}. Everything decided before it is kept; mend "
-            "the tap or its output and run again."
-        )
+        return InvalidInputLine(f"Line {self._number} of the input {what}. {KEEPS_GOING}")
 
     def _process(self, line: bytes, callbacks: dict[str, Callable[[dict[str, Any]], None]]) -> str:
-        if line.startswith(self._head) and self._taker is not None:
+        if self._taker is not None and line.startswith(self._head) and type(line) is bytes:
             self._taker(line)
             return "RECORD"
-        message = self.deserialize_json(line)
-        kind, stream = message.get("type"), message.get("stream")
-        if kind == "RECORD" and isinstance(stream, str) and isinstance(message.get("record"), dict):
-            self._head, self._taker = record_head(stream), self.takers.get(stream)
-            if self._taker is not None:
-                self._taker(line)
-                return "RECORD"
+        try:
+            message = self.deserialize_json(line)
+        except InvalidInputLine:
+            stream = _stream_of_broken(line)
+            if stream not in self.takers or isinstance(line, Unterminated):
+                raise
+            self.takers[stream](line)
+            return "RECORD"
         self.assert_line_requires(message, {"type"})
+        kind = message["type"]
+        if kind == "RECORD" and self._has_taker(message):
+            self._taker(line)  # type: ignore[misc] # it was set
+            return "RECORD"
         callback = callbacks.get(kind) if isinstance(kind, str) else None
         if callback is None:
             what = "is of no known message type"
@@ -131,15 +150,32 @@ class LineReader(GenericSingerReader[bytes]):
         callback(message)
         return str(kind)
 
+    def _has_taker(self, message: dict[str, Any]) -> bool:
+        """Tell whether somebody takes this RECORD message, and those that begin like it."""
+        stream = message.get("stream")
+        if not isinstance(stream, str) or stream not in self.takers:
+            return False
+        self._head, self._taker = record_head(stream), self.takers[stream]
+        return True
+
     def _before_waiting(self) -> None:
         self.busy = True
         self.before_waiting()
         self.busy = False
 
 
-def _line(read: bytes | str) -> bytes:
+def _encoded(read: bytes | str) -> bytes:
     """Return a line without its newline. As text is how the SDK's tests give it."""
-    return (read.encode() if isinstance(read, str) else read).rstrip(b"\n")
+    return without_newline(read.encode() if isinstance(read, str) else read)
+
+
+def _stream_of_broken(line: bytes) -> str | None:
+    """Return the stream of a line that is no JSON, but begins as a RECORD message."""
+    begins = BEGINNING.match(line)
+    try:
+        return str(orjson.loads(begins[1] or begins[2])) if begins else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _nothing() -> None:

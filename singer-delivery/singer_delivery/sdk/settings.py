@@ -178,7 +178,7 @@ def _keeping_settings(name: str) -> list[th.Property[Any]]:
         ),
         th.Property(
             "max_dead_letters",
-            th.StringType,
+            th.CustomType({"type": ["string", "integer"]}),
             default="20%",
             title="Most dead letters",
             description=(

@@ -12,45 +12,60 @@ Where it differs from the SDK's own target, and why:
 
 from __future__ import annotations
 
+import copy
+import json
 import os
-import sys
+import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
-from singer_sdk.exceptions import ConfigValidationError, MissingKeyPropertiesError
+from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import SameRecordTransform, StreamMap
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import BadMessage, DeliveryError, Interrupted, KeyMissing
+from singer_delivery.errors import DeliveryError, Interrupted
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.heaps import share_heaps
+from singer_delivery.io.stdin import read_to_the_end
 from singer_delivery.io.stdout import write_to_stdout
-from singer_delivery.mapping.lines import read_line
-from singer_delivery.model import Event, RecordMapping, Unmappable
-from singer_delivery.pipeline.blocks import Input, State, record_head
+from singer_delivery.model import Event, RecordMapping
+from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.sdk.batches import files_of, lines_of
-from singer_delivery.sdk.reader import LineReader
+from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence, naming_stream_maps
+from singer_delivery.sdk.reader import KEEPS_GOING, LineReader
 from singer_delivery.sdk.sink import DeliverySink
+from singer_delivery.sdk.streams import (
+    FILTERED,
+    Mapped,
+    Route,
+    Taker,
+    Unchanged,
+    is_removed,
+    left_out,
+    removing_rule,
+)
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
 
 
-class DeliveryTarget(Target):
-    """Base of the targets. A subclass says how to open a run and what a stream's records become.
+LONG_NUMBER = re.compile(rb"\d{16}")
 
-    Attributes:
-        original: the RECORD message of the record that the SDK works on, as it came.
-    """
+LAST_LOOK = 10.0
+"""Seconds for which the input is read on when a run fails, so that its sentence is the last one."""
+
+
+class DeliveryTarget(CheckedPlugin, Target):
+    """Base of the targets. A subclass says how to open a run and what a stream's records become."""
 
     message_reader_class = LineReader
     message_reader: LineReader
@@ -67,9 +82,10 @@ class DeliveryTarget(Target):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.original: bytes | None = None
         self._signal: int | None = None
         self._has_files = False
+        self._schemas: dict[str, tuple[Any, Any]] = {}
+        self._takers: dict[str, Taker] = {}
         self.message_reader.guard = self._until_the_end
         self.message_reader.before_waiting = self._before_waiting
 
@@ -105,10 +121,6 @@ class DeliveryTarget(Target):
     def close(self) -> None:
         """Give back what a subclass holds besides the run; nothing by default."""
 
-    def config_errors(self) -> list[str]:
-        """Return a sentence for each setting that is missing or wrong beyond what its type says."""
-        return []
-
     @cached_property
     def run(self) -> Run:
         """The run, opened when it is first needed."""
@@ -116,18 +128,20 @@ class DeliveryTarget(Target):
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
-        write_to_stdout(orjson.dumps(state, option=orjson.OPT_APPEND_NEWLINE))
+        try:
+            line = orjson.dumps(state)
+        except TypeError:  # an integer of more than 64 bits
+            line = json.dumps(state, separators=(",", ":")).encode()
+        write_to_stdout(line + b"\n")
 
     @classmethod
     def invoke(cls, **options: Any) -> None:
         """Run the command line; errors that are for people end it with their sentence alone."""
         collect_rarely()
         share_heaps()
-        try:
+        for_people = (DeliveryError, InvalidInputLine, RecordsWithoutSchemaException)
+        with ending_in_a_sentence(cls, *for_people, before=lambda: read_to_the_end(LAST_LOOK)):
             super().invoke(**options)
-        except (DeliveryError, InvalidInputLine, MissingKeyPropertiesError) as error:
-            cls.logger.error("%s", error)  # noqa: TRY400 - the sentence is for people
-            sys.exit(1)
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -141,23 +155,6 @@ class DeliveryTarget(Target):
             self.run.finish(self.last_events())
             self.close()
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        errors = [
-            self._without_secrets(text) for text in super()._validate_config(raise_errors=False)
-        ]
-        errors = errors or self.config_errors()
-        if errors and raise_errors:
-            msg = "Config validation failed"
-            raise ConfigValidationError(msg, errors=errors, schema=self.config_jsonschema)
-        return errors
-
-    def _without_secrets(self, text: str) -> str:
-        """Replace a message that quotes a secret's value: the SDK's quote what they refuse."""
-        for name, setting in self.config_jsonschema["properties"].items():
-            if setting.get("secret") and f"config['{name}']" in text:
-                return f"`{name}` must be a text."
-        return text
-
     @contextmanager
     def _until_the_end(self) -> Iterator[None]:
         """Bring the run to an orderly end whatever interrupts the block."""
@@ -168,8 +165,6 @@ class DeliveryTarget(Target):
             if "run" in self.__dict__:
                 self.run.abandon(error)
             self.close()
-            if isinstance(error, KeyMissing):  # by the name that the SDK gives it
-                raise MissingKeyPropertiesError(str(error)) from None
             raise
 
     def _before_waiting(self) -> None:
@@ -178,66 +173,111 @@ class DeliveryTarget(Target):
             self.run.rest(hurry=self._has_files)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        super()._process_schema_message(message_dict)
-        self.run.dead_letters.know_schema(message_dict)
-        stream = message_dict["stream"]
-        if self._passes_unchanged(stream):
-            self.message_reader.takers[stream] = partial(self._take, self._sink_of(stream).messages)
-        else:
-            self.message_reader.takers.pop(stream, None)
+        self._check_schema(message_dict)
+        stream, schema = message_dict["stream"], message_dict["schema"]
+        keys = message_dict.get("key_properties")
+        if self._schemas.get(stream) == (schema, keys):
+            return
+        self.run.dead_letters.know_schema(message_dict)  # the SDK may change it
+        self._schemas[stream] = (copy.deepcopy(schema), keys)
+        with naming_stream_maps():
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+        taker = self._takers[stream] = self._taker(stream)
+        self.message_reader.takers[stream] = taker.message
 
-    def _take(self, of: Input, line: bytes) -> None:
-        try:
-            self.run.take(of, line)
-        except BadMessage as error:
-            what = f"cannot be read: {error}"
-            raise self.message_reader.invalid(what) from None
+    def _check_schema(self, message: dict[str, Any]) -> None:
+        self._assert_line_requires(message, requires={"stream", "schema"})
+        stream, schema, keys = message["stream"], message["schema"], message.get("key_properties")
+        what = ""
+        if not isinstance(stream, str) or not stream:
+            what = "is a SCHEMA message that names no stream"
+        elif not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+            what = f"is a SCHEMA message of '{stream}' whose schema has no properties"
+        elif not all(isinstance(of, (dict, bool)) for of in schema["properties"].values()):
+            what = (
+                f"is a SCHEMA message of '{stream}' with a property that is described by no object"
+            )
+        elif not isinstance(keys, (list, type(None))) or not all(
+            isinstance(key, str) for key in keys or ()
+        ):
+            what = f"is a SCHEMA message of '{stream}' whose key_properties are no list of names"
+        if what:
+            raise self.message_reader.invalid(what)
 
-    def _passes_unchanged(self, stream: str) -> bool:
-        """Tell whether neither stream maps nor flattening change the records of a stream."""
+    def _taker(self, stream: str) -> Taker:
+        """Return what takes the records of a stream, by its maps."""
         maps = self.mapper.stream_maps[stream]
-        is_same = len(maps) == 1 and type(maps[0]) is SameRecordTransform
-        return is_same and not self.config.get("flattening_enabled")
+        if len(maps) == 1 and is_removed(maps[0]):
+            removed = left_out(self.run, stream, removing_rule(self.mapper, stream))
+            return Unchanged(self.run, removed, removed)
+        if self._passes_unchanged(maps):
+            sink = self._sink_of(maps[0])
+            return Unchanged(self.run, sink.messages, sink.rows)
+        routes = [self._route(stream, each) for each in maps]
+        return Mapped(self.run, stream, routes, self.name)
 
-    def _sink_of(self, stream: str) -> DeliverySink:
-        sink = self.get_sink(stream)
+    def _route(self, stream: str, stream_map: StreamMap) -> Route:
+        if is_removed(stream_map):
+            rule = removing_rule(self.mapper, stream)
+            return Route(stream_map, None, left_out(self.run, stream, rule))
+        sink = self._sink_of(stream_map)
+        return Route(stream_map, sink.rows, left_out(self.run, sink.stream_name, FILTERED))
+
+    def _passes_unchanged(self, maps: Sequence[StreamMap]) -> bool:
+        """Tell whether neither stream maps nor flattening change the records of a stream."""
+        is_same = len(maps) == 1 and type(maps[0]) is SameRecordTransform
+        return is_same and not maps[0].flattening_enabled
+
+    def _sink_of(self, stream_map: StreamMap) -> DeliverySink:
+        """Return the sink of what a map makes, a new one where its schema changed."""
+        sink = self.get_sink(
+            stream_map.stream_alias,
+            schema=stream_map.transformed_schema,
+            key_properties=stream_map.transformed_key_properties,
+        )
         assert isinstance(sink, DeliverySink)
         return sink
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        self.original = self.message_reader.line
-        super()._process_record_message(message_dict)
+        """Refuse a record that nobody takes: the reader hands the others to their takers."""
+        stream = message_dict.get("stream")
+        if not isinstance(stream, str):
+            what = "is a RECORD message that names no stream"
+            raise self.message_reader.invalid(what)
+        raise self._without_schema(stream)
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "encoding", "manifest"})
         stream = message_dict["stream"]
-        self._assert_sink_exists(stream)
+        if not isinstance(stream, str) or stream not in self._takers:
+            raise self._without_schema(stream)
         self._has_files = True
         self.run.workers.start()
-        take = self._row_taker(stream)
+        take = self._takers[stream].row
         for path in files_of(message_dict):
             for line in lines_of(path):
                 take(line)
             self.run.end_of_file(path)
 
-    def _row_taker(self, stream: str) -> Callable[[bytes], None]:
-        """Return what takes the lines of a file."""
-        if self._passes_unchanged(stream):
-            return partial(self.run.take, self._sink_of(stream).rows)
-        return partial(self._take_through_the_sdk, stream)
-
-    def _take_through_the_sdk(self, stream: str, line: bytes) -> None:
-        try:
-            record, better = read_line(line)
-        except Unmappable:  # the run finds the same, and keeps the line
-            self.run.take(self._sink_of(stream).rows, line)
-            return
-        self.original = b"%b%b}\n" % (record_head(stream), better)
-        super()._process_record_message({"type": "RECORD", "stream": stream, "record": record})
+    def _without_schema(self, stream: Any) -> RecordsWithoutSchemaException:
+        return RecordsWithoutSchemaException(
+            f"Records of stream '{stream}' came before its SCHEMA message. {KEEPS_GOING}"
+        )
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
-        self.run.checkpoint(message_dict["value"])
+        value = message_dict["value"]
+        if value is None:
+            return
+        if not isinstance(value, dict):
+            what = "is a STATE message whose value is no object"
+            raise self.message_reader.invalid(what)
+        if LONG_NUMBER.search(self.message_reader.line):  # of which orjson keeps a double alone
+            value = json.loads(self.message_reader.line)["value"]
+        self.run.checkpoint(value)
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Pass over it: history is only ever added to."""
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
         if self._signal is not None:

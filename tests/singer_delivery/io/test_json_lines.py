@@ -71,6 +71,28 @@ def test_half_an_emoji_is_replaced_and_nothing_else(cut, whole):
     assert orjson.loads(whole)
 
 
-@pytest.mark.parametrize("line", [b'{"a":', b"[1]", rb'["\ud83d"]'])
+@pytest.mark.parametrize(
+    ("line", "strict"),
+    [
+        (b'{"a":NaN,"b":1}', b'{"b":1}'),
+        (b'{"a":{"b":-Infinity,"c":[1,Infinity,"NaN"]}}', b'{"a":{"c":[1,"NaN"]}}'),
+        (b'{"a":NaN,"n":12345678901234567890123,"m":1.50e3}',
+         b'{"n":12345678901234567890123,"m":1.50e3}'),
+        (b'{"a":NaN,"n":1e999}', b'{"n":1e999}'),
+        (b'{"a":"x\x00y\tz"}', rb'{"a":"x\u0000y\tz"}'),
+        (rb'{"a":"\ud83d","b":NaN}', '{"a":"\ufffd"}'.encode()),
+        (b'{"a":NaN}', b"{}"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none_are_left_out_and_bare_characters_escaped(line, strict):
+    assert mended(line) == strict
+    assert reason_to_refuse(strict) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"a":', b"[1]", rb'["\ud83d"]', b"[NaN]", b"NaN", b'{"a":nan}', b'{"a":"\xff","b":NaN}',
+     b'{"b":NaN,"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}"],
+)  # fmt: skip
 def test_what_is_broken_otherwise_is_beyond_mending(line):
     assert mended(line) is None

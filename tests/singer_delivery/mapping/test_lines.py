@@ -38,11 +38,19 @@ def test_a_line_and_a_message_are_read_alike(line: bytes, record: dict[str, Any]
     assert both(line) == [record, record]
 
 
-def test_half_a_character_is_mended_in_a_line_and_refused_in_a_message() -> None:
-    in_line, in_message = both(b'{"a":"x\\ud83d"}')
-    assert in_line == {"a": "x\ufffd"}
-    assert in_message[0] == "bad_line"
-    assert "surrogate" in in_message[1]
+@pytest.mark.parametrize(
+    ("line", "record"),
+    [
+        (b'{"a":"x\\ud83d"}', {"a": "x\ufffd"}),
+        (b'{"a":"x\x00y"}', {"a": "x\ufffdy"}),
+        (b'{"a":NaN,"b":{"c":-Infinity,"d":1}}', {"b": {"d": 1}}),
+        (b'{"a":NaN,"b":"\\u0000","c":1e999}', {"b": "\ufffd", "c": "1e999"}),
+    ],
+)
+def test_what_no_strict_json_holds_is_mended_in_a_line_and_in_a_message(
+    line: bytes, record: dict[str, Any]
+) -> None:
+    assert both(line) == [record, record]
 
 
 def test_what_nests_too_deep_is_refused_with_the_name_of_the_service() -> None:
@@ -56,7 +64,7 @@ def test_what_nests_too_deep_is_refused_with_the_name_of_the_service() -> None:
         (b"[1]", "it is JSON, but no object"),
         (b"7", "it is JSON, but no object"),
         (b'{"a":', "column"),
-        (b'{"a":NaN}', "column"),
+        (b'{"a":nan}', "column"),
         (b'{"a":"\xff"}', "UTF-8"),
         (b"", "column"),
     ],

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-from singer_delivery.errors import BadMessage
 from singer_delivery.model import Unmappable
 from singer_delivery.pipeline import blocks, decide
 from singer_delivery.pipeline.blocks import Input
@@ -86,15 +84,15 @@ class Unreadable(ToyMapping):
         raise Unmappable(reason, "it has no record")
 
 
-def test_a_bad_line_of_a_file_is_a_dead_letter_and_one_of_the_pipe_ends_the_run(pipeline):
+def test_a_bad_line_is_a_dead_letter_of_a_file_and_of_the_pipe(pipeline):
     counts = pipeline.report.stream("events")
     rows = Input("events", Unreadable(), counts, are_messages=False, service="the toy")
     pipeline.decider.take(rows, b"torn")
     assert pipeline.counts()["dead"] == {"bad_line": 1}
     messages = Input("events", Unreadable(), counts, are_messages=True, service="the toy")
-    with pytest.raises(BadMessage, match="it has no record"):
-        pipeline.decider.take(messages, b"torn")
-    assert pipeline.counts()["read"] == 1
+    pipeline.decider.take(messages, b"torn")
+    assert pipeline.counts()["dead"] == {"bad_line": 2}
+    assert pipeline.counts()["read"] == 2
 
 
 def test_the_dead_letter_of_a_changed_line_is_the_message_as_it_came(pipeline):

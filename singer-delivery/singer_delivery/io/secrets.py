@@ -1,0 +1,23 @@
+"""Secrets that a service may quote in its replies, and that no log or file may hold. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+LONG = 8
+"""Characters from which a secret is blotted out wherever it stands. A shorter one (`ok`) may be a
+part of any word, and is blotted out where it stands alone."""
+
+
+def blotted(text: str, secrets: Iterable[str]) -> str:
+    """Return a text for people with `…` in the place of each secret.
+
+    Blot what is printed, never what is still to be read: a secret such as `1` would change it.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        written = re.escape(secret)
+        if len(secret) < LONG:
+            written = rf"(?<![A-Za-z0-9]){written}(?![A-Za-z0-9])"
+        text = re.sub(written, "…", text)
+    return text
