@@ -24,7 +24,8 @@ from tests.people.truth import Truth
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
 SHARED_SHARE = 0.15
 OFFLINE_SHARE = 0.08
-PARTS = (627, 70, 1, 1003, 8, 99, 512, 64)
+PARTS = (627, 70, 1, 1003)
+"""Numbers of parts are arbitrary, and the same in different hours."""
 
 
 class Export:
@@ -76,7 +77,7 @@ class Export:
             shares: list[list[bytes]] = [[] for _ in range(parts)]
             for line in lines if parts == 1 else dice.shuffled(list(lines)):
                 shares[dice.below(parts)].append(line)
-            for number, share in zip(PARTS, shares, strict=False):
+            for number, share in zip(_numbers(parts), shares, strict=True):
                 name = f"187520_{hour:%Y-%m-%d}_{hour.hour}#{number}.json.gz"
                 (folder / name).write_bytes(gzip.compress(b"\n".join(share), 1, mtime=0))
         return folder
@@ -140,6 +141,10 @@ class Export:
             start = dice.below(self._days * DAY)
         offline = (1 + dice.below(12)) * DAY if dice.random() < OFFLINE_SHARE else 0
         return Visit(device, user, number, self._start + MINUTE + start, offline)
+
+
+def _numbers(parts: int) -> list[int]:
+    return [PARTS[part] if part < len(PARTS) else 2000 + 7 * part for part in range(parts)]
 
 
 def _one_at_a_time(uploads: Iterable[Upload]) -> Iterator[Upload]:
