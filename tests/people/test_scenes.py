@@ -32,12 +32,12 @@ def test_a_scene_ends_as_amplitude_knows(scene, project, tmp_path, monkeypatch):
 # The life of one device, as docs/people.md draws it ---------------------------------------------
 
 PAGE = (ROOT / "docs" / "people.md").read_text("utf-8")
-PICTURE = re.findall(r"^ +\d+:\d\d +(R'?) +(\w+|–) +(\d) +(\w+)", PAGE, re.MULTILINE)
+PICTURE = re.findall(r"^ +\d+:\d\d +(R'?) +(\w+|-) +(\d) +(\w+)", PAGE, re.MULTILINE)
 
 
 def picture(scene: Scene):
     for device, user, *_ in PICTURE:
-        named = None if user == "–" else user
+        named = None if user == "-" else user
         email = {} if named is None else {"email": f"{user}@example.org"}
         yield scene.one("Opened", named, f"tablet {device}", person=email)
 
