@@ -35,7 +35,8 @@ class Export:
         seed: everything follows from it.
         users: how many ordinary people there are who have a user id.
         days: over how many days they come.
-        scenes: what is rare, each played once for 40 users.
+        scenes: what is rare.
+        times: how often each of them is played; None: once for 40 users.
 
     Attributes:
         lines: all rows in the order in which Amplitude took them.
@@ -43,10 +44,16 @@ class Export:
     """
 
     def __init__(
-        self, seed: int, users: int = 400, days: int = 6, scenes: Sequence[Play] = SCENES
+        self,
+        seed: int,
+        users: int = 400,
+        days: int = 6,
+        scenes: Sequence[Play] = SCENES,
+        times: int | None = None,
     ) -> None:
         self._dice = Dice(seed)
         self._users, self._days, self._scenes = users, days, scenes
+        self._times = max(1, users // 40) if times is None else times
         self._start = int(START.timestamp()) * SECOND
         amplitude = Amplitude(self._dice)
         self.lines = [
@@ -90,7 +97,7 @@ class Export:
         for visit in visits:
             yield from Life(self._dice, visit).uploads()
         for play in self._scenes:
-            for number in range(max(1, self._users // 40)):
+            for number in range(self._times):
                 start = self._start + HOUR + self._dice.below(self._days * DAY)
                 yield from play(Scene(self._dice, start, number))
 

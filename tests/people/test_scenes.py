@@ -22,7 +22,7 @@ EVERY = (*oddities.SCENES, oddities.device_called_like_a_user_to_come)
 @pytest.mark.parametrize("project", PROJECTS, ids=str)
 @pytest.mark.parametrize("scene", EVERY, ids=lambda scene: scene.__name__)
 def test_a_scene_ends_as_amplitude_knows(scene, project, tmp_path, monkeypatch):
-    export = Export(seed=9, users=0, scenes=(scene,) * 3)
+    export = Export(seed=9, users=0, scenes=(scene,), times=3)
     with project.open() as fake:
         Fed(project, tmp_path, monkeypatch).run(fake, [export.lines])
         assert faults(judged(export, project, fake)) == {}
