@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -75,23 +75,46 @@ def _of(properties: Properties, names: Iterable[str]) -> Properties:
     return {name: properties[name] for name in names if name in properties}
 
 
+@dataclass(frozen=True)
+class OneNamespace:
+    """Tells users from devices where a service keeps their ids together.
+
+    An id that is a user's and a device's, of two people, stands for the one who came first; the
+    other goes by it with `user:` or `device:` before it (docs/people.md).
+
+    Attributes:
+        users: who there must be.
+        ids: that the service has met.
+    """
+
+    users: Set[str]
+    ids: Set[str]
+
+    def id_of(self, user: str) -> str:
+        """Return the id that a user goes by."""
+        return f"user:{user}" if f"user:{user}" in self.ids else user
+
+    def person(self, ids: frozenset[str]) -> Person:
+        """Return the person who has these ids."""
+        users = {each.removeprefix("user:") for each in ids} & self.users
+        users = frozenset(user for user in users if self.id_of(user) in ids)
+        others = ids - {self.id_of(user) for user in users}
+        return Person(ids, users, frozenset(each.removeprefix("device:") for each in others))
+
+
 def at_posthog(fake: FakePostHog, truth: Truth) -> Held:
     """Read a PostHog, whose ids of users and devices share one namespace."""
     stored = [each for each in fake.stored() if each["event"] not in POSTHOG_UPDATES]
-    people: dict[str, Person] = {}
+    known = [frozenset(each.distinct_ids) for each in fake.people()]
+    names = OneNamespace(truth.users, frozenset().union(*known))
+    people = {each: names.person(ids) for ids in known for each in ids}
 
     def person(distinct_id: str) -> Person:
-        if distinct_id not in people:
-            found = fake.person(distinct_id)
-            ids = found.distinct_ids if found else {distinct_id}
-            people[distinct_id] = _person(frozenset(ids), truth)
-        return people[distinct_id]
-
-    def owner(device: str) -> Person | None:
-        return person(device) if fake.person(device) else None
+        return people.get(distinct_id) or names.person(frozenset({distinct_id}))
 
     def state(who: Who) -> Properties | None:
-        found = fake.person(who.id if who.kind != "amplitude" else f"amplitude:{who.id}")
+        by_kind = {"user": names.id_of(who.id), "amplitude": f"amplitude:{who.id}"}
+        found = fake.person(by_kind.get(who.kind, who.id))
         return found.properties if found else None
 
     return Held(
@@ -104,7 +127,7 @@ def at_posthog(fake: FakePostHog, truth: Truth) -> Held:
             for each in stored
         },
         twice=_twice(each["uuid"] for each in stored),
-        owner=owner,
+        owner=people.get,
         state=state,
         groups=fake.groups(),
         links_sessions=True,
@@ -116,13 +139,13 @@ def at_posthog(fake: FakePostHog, truth: Truth) -> Held:
 def at_mixpanel(fake: FakeMixpanel, truth: Truth) -> Held:
     """Read a Mixpanel of either identity system."""
     stored, profiles = list(fake.stored()), fake.profiles()
-    people: dict[str, Person] = {}
-    for cluster in fake.clusters():
-        made = _cluster(cluster) if _is_simplified(fake) else _person(cluster, truth)
-        people.update(dict.fromkeys(cluster, made))
+    clusters, is_simplified = fake.clusters(), fake.identity_merge == "simplified"
+    names = OneNamespace(truth.users, frozenset().union(*clusters))
+    read = _cluster if is_simplified else names.person
+    people = {each: read(ids) for ids in clusters for each in ids}
 
-    def owner(device: str) -> Person | None:
-        return people.get(DEVICE + device if _is_simplified(fake) else device)
+    def state(who: Who) -> Properties | None:
+        return profiles.get(names.id_of(who.id), {}) if who.kind == "user" else None
 
     return Held(
         events={
@@ -134,23 +157,13 @@ def at_mixpanel(fake: FakeMixpanel, truth: Truth) -> Held:
             for each in stored
         },
         twice=_twice(each["insert_id"] for each in stored),
-        owner=owner,
-        state=lambda who: profiles.get(who.id, {}) if who.kind == "user" else None,
+        owner=lambda device: people.get(DEVICE + device if is_simplified else device),
+        state=state,
         groups=fake.group_profiles(),
         links_sessions=False,
         unsets_groups=True,
         refused=len(fake.refused_merges) + len(fake.conflicts),
     )
-
-
-def _is_simplified(fake: FakeMixpanel) -> bool:
-    return bool(fake.identity_merge == "simplified")
-
-
-def _person(ids: frozenset[str], truth: Truth) -> Person:
-    """Return a person of a namespace that tells no devices from users."""
-    users = ids & truth.users
-    return Person(ids, users, ids - users)
 
 
 def _cluster(ids: frozenset[str]) -> Person:
