@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -87,8 +88,8 @@ class OneNamespace:
         ids: that the service has met.
     """
 
-    users: Set[str]
-    ids: Set[str]
+    users: AbstractSet[str]
+    ids: AbstractSet[str]
 
     def id_of(self, user: str) -> str:
         """Return the id that a user goes by."""
