@@ -154,7 +154,7 @@ def _differences(who: Who, state: Properties, truth: Truth) -> Iterator[tuple[st
             yield "foreign", name
         elif name in due and name not in state:
             yield "lost", name
-        elif value != due.get(name) and value is not None and brought.get(name) != value:
+        elif value != due.get(name) and value is not None and value not in brought.get(name, ()):
             yield "stale", name
     for name, also in ALSO_AS.items():
         if also in state and state[also] != due.get(name):

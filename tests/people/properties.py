@@ -47,8 +47,8 @@ class Tables:
         """
         return {**self._old[key], **self._unsaid[key], **self.now[key]}
 
-    def brought(self, key: Hashable) -> Values:
-        """Return what an anonymous person may have brought along, where Amplitude lost it.
+    def brought(self, key: Hashable) -> dict[str, list[Any]]:
+        """Return what anonymous people may have brought along, where Amplitude lost it.
 
         PostHog's merge lays the properties of both over each other; Mixpanel's does not.
         """
@@ -79,7 +79,7 @@ class Tables:
         """Let an anonymous person turn out to be a user, whose table stays as it is."""
         for name, value in self.final(anonymous).items():
             if name not in self.final(into):
-                self._brought[into][name] = value
+                self._brought[into].setdefault(name, []).append(value)
 
     def _operate(self, key: Hashable, operation: str, of: Any) -> None:
         if operation == "$clearAll":

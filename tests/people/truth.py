@@ -58,7 +58,7 @@ class Truth:
         owners: device -> its first user.
         shared: devices that had more than one user.
         states: what is true of each person now.
-        brought: what a person may have besides: see `Tables.brought`.
+        brought: values that a person may have besides: see `Tables.brought`.
         groups: what is true of each group now.
         cleared: of each group, properties that it once had and lost.
         known: how many rows are a user's by their Amplitude ID alone.
@@ -71,7 +71,7 @@ class Truth:
     owners: dict[str, str] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     states: dict[Who, Properties] = field(default_factory=dict)
-    brought: dict[Who, Properties] = field(default_factory=dict)
+    brought: dict[Who, dict[str, list[Any]]] = field(default_factory=dict)
     groups: dict[Group, Properties] = field(default_factory=dict)
     cleared: dict[Group, set[str]] = field(default_factory=dict)
     known: int = 0
