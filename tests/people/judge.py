@@ -49,6 +49,15 @@ def faults(counts: Mapping[str, Count]) -> dict[str, Count]:
     return {name: count for name, count in counts.items() if count.wrong}
 
 
+def assert_right(counts: Mapping[str, Count], *where: object) -> None:
+    """Fail with a line for each kind of fault and its first example, if there is one."""
+    said = [
+        f"{name}: {count.wrong} of {count.of}, such as {count.examples[:1]}"
+        for name, count in faults(counts).items()
+    ]
+    assert not said, "\n".join((*map(str, where), *said))
+
+
 def _count(things: Iterable[Any], is_wrong: Any) -> Count:
     every = list(things)
     return _counted([thing for thing in every if is_wrong(thing)], len(every))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.company.rows import Dice
 from tests.people.export import Export
-from tests.people.judge import faults, judge
+from tests.people.judge import assert_right, judge
 from tests.people.runs import PROJECTS, Fed, Project
 
 AGAIN = 25
@@ -30,7 +30,7 @@ def large() -> Export:
 
 @pytest.fixture
 def ends(tmp_path, monkeypatch):
-    """Return what a service holds after runs over these rows, and what is wrong with it."""
+    """Return a function: what a service holds after runs, which must be what it must."""
 
     def run(export: Export, project: Project, runs: Sequence[Sequence[bytes]], **settings):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
@@ -38,8 +38,8 @@ def ends(tmp_path, monkeypatch):
         with project.open() as fake:
             Fed(project, folder, monkeypatch).run(fake, runs, **settings)
             held = project.held(fake, export.truth)
-            wrong = faults(judge(held, export.truth))
-            return held.snapshot(export.truth), wrong
+            assert_right(judge(held, export.truth), [len(rows) for rows in runs])
+            return held.snapshot(export.truth)
 
     return run
 
@@ -52,13 +52,10 @@ def cut(rows: Sequence[bytes], *places: int, again: int = 0) -> list[Sequence[by
 
 def is_the_same(ends, export, project, cuts, **settings) -> None:
     rows = export.lines
-    at_once, wrong = ends(export, project, [rows], **settings)
-    assert wrong == {}
+    at_once = ends(export, project, [rows], **settings)
     for runs in cuts:
-        lengths = [len(run) for run in runs]
-        found, wrong = ends(export, project, runs, **settings)
-        assert (lengths, wrong) == (lengths, {})
-        assert found == at_once, lengths
+        found = ends(export, project, runs, **settings)
+        assert found == at_once, [len(run) for run in runs]
 
 
 @each_project

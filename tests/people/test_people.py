@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.pipe import Pipe, batches_in, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
 from tests.people.export import START, Export
-from tests.people.judge import faults
+from tests.people.judge import assert_right
 from tests.people.runs import PROJECTS, Project, dead_letters, judged, piped
 
 POSTHOG, SIMPLIFIED, ORIGINAL = PROJECTS
@@ -50,7 +50,7 @@ def is_right(way: Way, export: Export, folder) -> Pipe:
     batch, parts, processes = rest
     with project.open() as fake:
         pipe = piped(export, folder, project, fake, parts=parts, batch=batch, processes=processes)
-        assert faults(judged(export, project, fake)) == {}
+        assert_right(judged(export, project, fake))
     assert dead_letters(pipe.dead_letters) == export.truth.dead
     return pipe
 
@@ -89,4 +89,4 @@ def test_runs_that_go_on_from_state_end_as_one_run_does(project, batch, tmp_path
             pipe.tap["end_date"] = (end + timedelta(hours=1)).isoformat()
             ended = pipe.run()
             assert (ended.tap_code, ended.target_code) == (0, 0), ended.target_log
-        assert faults(judged(export, project, fake)) == {}
+        assert_right(judged(export, project, fake))

@@ -11,7 +11,7 @@ from tests.fakes.company.rows import Dice
 from tests.people import oddities
 from tests.people.amplitude import Amplitude
 from tests.people.export import Export
-from tests.people.judge import faults
+from tests.people.judge import assert_right
 from tests.people.oddities import Scene
 from tests.people.runs import PROJECTS, Fed, dead_letters, judged
 from tools.connectors import ROOT
@@ -25,7 +25,7 @@ def test_a_scene_ends_as_amplitude_knows(scene, project, tmp_path, monkeypatch):
     export = Export(seed=9, users=0, scenes=(scene,), times=3)
     with project.open() as fake:
         Fed(project, tmp_path, monkeypatch).run(fake, [export.lines])
-        assert faults(judged(export, project, fake)) == {}
+        assert_right(judged(export, project, fake))
     assert dead_letters(tmp_path / "dead.singer") == export.truth.dead
 
 
@@ -60,4 +60,4 @@ def test_the_picture_on_the_page_is_what_comes_of_it(project, tmp_path, monkeypa
     export = Export(seed=1, users=0, scenes=(picture,))
     with project.open() as fake:
         Fed(project, tmp_path, monkeypatch).run(fake, [export.lines])
-        assert faults(judged(export, project, fake)) == {}
+        assert_right(judged(export, project, fake))
