@@ -20,6 +20,7 @@ from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PERSON, Reading
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
 
+from target_mixpanel import devices
 from target_mixpanel.events import Events, SourceTables, check_time, leaves_out
 from target_mixpanel.groups import GroupKeys, GroupProfiles
 from target_mixpanel.hot_ids import HotIds
@@ -32,7 +33,11 @@ from target_mixpanel.settings import MappingSettings
 class Mixpanel:
     """Decides what is sent of records, and maps them.
 
-    Facts, beside those of `Pair`: `initial`, user -> digest of the first attribution last sent.
+    Facts, beside those of `Pair`:
+
+    - `initial`, user -> digest of the first attribution last sent;
+    - `device`, device of nobody -> a digest of what was last said of it, and all that is known;
+    - `property_names`, "person" -> the names of all properties of people that were sent: a claim.
 
     Args:
         settings: of the target.
@@ -82,13 +87,14 @@ class Mixpanel:
         self,
         it: MixpanelDecision,
         due: Link | None,
-        facts: Facts,  # noqa: ARG002 - no fact is asked for
+        facts: Facts,
         effects: Effects,
     ) -> None:
         """Send the `$merge` that is due. Under Simplified ID Merge only an event could link."""
         it.sends = due is not None and not self._simplified
         if due is not None and it.sends:
-            self._merge(it, due, effects)
+            it.link = due.values
+            self._send_link(it, due, facts, effects)
 
     def decide(
         self,
@@ -111,7 +117,7 @@ class Mixpanel:
             it.skipped = leaves_out(it.at, self._settings, effects.notes)
             it.sends_event = it.skipped is None
         if due is not None:
-            self._link(it, due, effects)
+            self._link(it, due, facts, effects)
         if it.sends_event:
             self._hot_ids.count(it.person, it.at, effects.notes)
         it.sends = it.sends_event or _updates_profiles(it) or it.link is not None
@@ -140,29 +146,27 @@ class Mixpanel:
             return "profiles: false"
         return self._people.decide(it, seen, facts, effects)
 
-    def _link(self, it: MixpanelDecision, due: Link, effects: Effects) -> None:
+    def _link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.
 
         An Identify call is sent without an event, and claims the device all the same: the next
         event of both links them. A record that is left out claims nothing.
         """
         if not self._simplified:
-            self._merge(it, due, effects)
-        elif it.sends_event:
-            _send_link(it, due, effects)
+            it.link = due.values
+        if it.link is not None or it.sends_event:
+            self._send_link(it, due, facts, effects)
         elif it.call and _updates_profiles(it):
             effects.claims += due.claims
 
-    def _merge(self, it: MixpanelDecision, due: Link, effects: Effects) -> None:
-        it.link = due.values
-        _send_link(it, due, effects)
+    def _send_link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
+        """Send the link that is due. What is known of the device becomes its user's."""
+        it.merges = due.device
+        effects.claims += due.claims
+        effects.facts.insert(0, due.sent)
+        if self._settings.profiles:
+            it.inherited = devices.inherited(due.device, due.user, facts)
 
 
 def _updates_profiles(it: MixpanelDecision) -> bool:
     return bool(it.state or it.first or it.groups)
-
-
-def _send_link(it: MixpanelDecision, due: Link, effects: Effects) -> None:
-    it.merges = due.device
-    effects.claims += due.claims
-    effects.facts.insert(0, due.sent)

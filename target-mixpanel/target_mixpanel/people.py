@@ -8,7 +8,7 @@ cannot be deferred, and must not overtake a snapshot of the same profile that st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -22,6 +22,7 @@ from singer_delivery.mapping.table import Row, build
 from singer_delivery.mapping.values import digest
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
+from target_mixpanel import devices
 from target_mixpanel.limits import fit_values
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, GUARDED_PROFILE_KEYS
 
@@ -43,6 +44,8 @@ class MixpanelDecision(PairDecision, array_like=True, gc=False):
         since: the order key of both.
         at_once: whether the state is sent at once, as a change of what was sent before.
         cleared: names of properties that are taken away because all are.
+        inherited: operations, as JSON, by which the user gets what is known of the device that is
+            linked; empty for none.
         groups: which of the record's snapshots of groups are sent, by their number.
     """
 
@@ -52,6 +55,7 @@ class MixpanelDecision(PairDecision, array_like=True, gc=False):
     since: tuple[int, str] = (0, "")
     at_once: bool = False
     cleared: tuple[str, ...] = ()
+    inherited: str = ""
     groups: tuple[int, ...] = ()
 
 
@@ -156,6 +160,11 @@ class PersonTable(NamedTuple):
         """The columns of the record that say something of the person."""
         return tuple(column for row in self.of_record for column in row.columns)
 
+    def known_as(self, names: Sequence[str]) -> list[str]:
+        """Return names of properties, and after them the names that Mixpanel has for them."""
+        own = [row.to for row in self.of_person if not {*names}.isdisjoint(row.columns)]
+        return [*names, *own]
+
 
 class People:
     """Decides which updates of profiles a record sends, and makes them.
@@ -183,6 +192,7 @@ class People:
         """Decide what is sent of the record's user; return why nothing is, or an empty text."""
         user, state = it.user, seen.person
         if user is None:
+            self._remember_device(it, seen, facts, effects)
             return "no user"
         if not state.digest:
             return NOTHING
@@ -201,6 +211,18 @@ class People:
             return ""  # `updates` counts the notes
         effects.notes += notes
         return NOTHING
+
+    def _remember_device(
+        self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects
+    ) -> None:
+        device, state = it.device, seen.person
+        if device is None or it.person != device or not state.digest:
+            return
+        if devices.is_news(self._newer, device, seen, facts):
+            change = self.changes(orjson.loads(state.json), [])
+            if not state.is_partial:
+                change.set = {**self._beside(seen), **change.set}
+            devices.remember(self._newer, device, seen, change, facts, effects)
 
     def _decide_change(
         self,
@@ -226,8 +248,7 @@ class People:
         facts: Facts,
         effects: Effects,
     ) -> None:
-        beside = dict(zip(self._columns, seen.person.beside, strict=True))
-        if change.set or self._of_record(beside):
+        if change.set or self._beside(seen):
             it.state = fact.value
             effects.kept.append(fact)
         if change.set_once:
@@ -249,6 +270,7 @@ class People:
         found: set[str] = set()
         result.set = harmless({**known, **result.set}, found, self._prefix)
         result.set_once = harmless(result.set_once, found, self._prefix)
+        result.unset = self._table.known_as(result.unset)
         notes.extend(Note(name) for name in sorted(found))
         return result
 
@@ -256,13 +278,16 @@ class People:
         self, it: MixpanelDecision, record: Mapping[str, Any], notes: list[Note]
     ) -> list[Event]:
         """Return the updates that were decided."""
-        if it.user is None or not (it.state or it.first):
+        if it.user is None or not (it.state or it.first or it.inherited):
             return []
         profile = person_profile(it.user)
+        inherited = orjson.loads(it.inherited or b"{}")
+        made = updates(profile, inherited, it.at, None)
+        if not (it.state or it.first):
+            return made
         change = self.changes(self._source.person_properties(record), notes)
         if it.at_once:
-            return self._at_once(it, profile, change, record)
-        made: list[Event] = []
+            return made + self._at_once(it, profile, change, record)
         if it.state:
             content = {**self._of_record(record), **change.set}
             fact = Fact("person", it.user, it.state, *it.since)
@@ -276,15 +301,17 @@ class People:
         self, it: MixpanelDecision, profile: Profile, change: Changes, record: Mapping[str, Any]
     ) -> list[Event]:
         """Return the updates that change what was sent before, what is taken away first."""
-        rows = self._table.of_person
-        unset = dict.fromkeys((*it.cleared, *change.unset))
-        unset |= dict.fromkeys(r.to for r in rows if not unset.keys().isdisjoint(r.columns))
+        unset = dict.fromkeys((*self._table.known_as(it.cleared), *change.unset))
         if it.call != PERSON:
             change.set = {**self._of_record(record), **change.set}
         taken = [name for name in unset if name not in change.set and name not in change.set_once]
         operations = {"$unset": taken} if taken else {}
         change.unset = []
         return updates(profile, {**operations, **change.as_properties()}, it.at, None)
+
+    def _beside(self, seen: Observation) -> dict[str, Any]:
+        """Return what the record says of its person beside the properties."""
+        return self._of_record(dict(zip(self._columns, seen.person.beside, strict=True)))
 
     def _of_record(self, record: Mapping[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {}

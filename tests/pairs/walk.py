@@ -35,8 +35,8 @@ RECEIVED_10 = AT_10 + 5_000_000
 
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
 
-MEMORY = frozenset({"user", "source_id", "property_names"})
-"""Kinds of claims by which a mapping remembers whom and what it met: every record may make them."""
+MEMORY = frozenset({"user", "source_id", "property_names", "device"})
+"""Kinds of facts by which a mapping remembers whom and what it met: every record may make them."""
 
 
 class Remembering:

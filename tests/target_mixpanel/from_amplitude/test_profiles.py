@@ -106,7 +106,7 @@ def test_people_do_not_share_what_was_told() -> None:
 def test_a_device_of_nobody_has_no_profile() -> None:
     mapped = Importing().reads(user_id=None, device_id="d1", user_properties=PRO)
     assert kinds(mapped) == ["event"]
-    assert (mapped.effects.facts, mapped.effects.kept) == ([], [])
+    assert ([fact.kind for fact in mapped.effects.facts], mapped.effects.kept) == (["device"], [])
 
 
 def test_what_a_device_says_without_a_user_does_not_replace_the_profile_of_its_owner() -> None:
@@ -290,6 +290,48 @@ def test_who_is_known_by_amplitudes_id_is_updated() -> None:
     properties = the("event", mapped).body["properties"]
     assert (properties["$user_id"], properties.get("$device_id")) == ("u2", None)
     assert note_names(mapped) == ["known_by_amplitude_id"]
+
+
+# What a device said before it was anybody's -------------------------------------------------
+
+
+def test_what_is_known_of_a_device_becomes_its_users() -> None:
+    importing = Importing()
+    given = {"theme": "dark", "plan": "free", "initial_gclid": "g"}
+    importing.reads(user_id=None, device_id="d1", user_properties=given, city="Rome")
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO, event_time=T11)
+    mapped = importing.reads(device_id="d1", event_time=T12)
+    assert told(mapped) == {
+        "$set": {"theme": "dark", "plan": "pro", "$city": "Rome"},
+        "$set_once": {"initial_gclid": "g"},
+    }
+    assert not any(event.deferred for event in mapped.events)
+    assert told(importing.reads(device_id="d1", event_time=T12)) == {}
+
+
+def test_what_the_record_of_the_link_says_lies_over_what_the_device_said() -> None:
+    importing = Importing()
+    importing.reads(user_id=None, device_id="d1", user_properties={"theme": "dark", **FREE})
+    mapped = importing.reads(device_id="d1", user_properties=PRO, event_time=T11)
+    assert updates(mapped) == [("$set", {"theme": "dark", **FREE}), ("$set", PRO)]
+
+
+def test_what_a_device_said_gives_way_to_what_is_newer_of_its_user() -> None:
+    importing = Importing()
+    importing.reads(user_id=None, device_id="d1", user_properties=FREE)
+    importing.reads(device_id="d2", user_properties=PRO, event_time=T11)
+    assert told(importing.reads(device_id="d1", event_time=T12)) == {}
+
+
+def test_what_a_device_said_and_took_back_is_not_inherited() -> None:
+    importing, anonymous = Importing(), {"user_id": None, "device_id": "d1"}
+    importing.reads(**anonymous, user_properties={"email": "a", "b": 2})
+    importing.reads(**anonymous, user_properties={"email": None}, event_time=T11)
+    assert told(importing.reads(device_id="d1", event_time=T12)) == {"$set": {"b": 2}}
+    cleared = Importing()
+    cleared.reads(**anonymous, user_properties={"a": 1, "b": 2})
+    identify(cleared, **anonymous, user_properties={"$clearAll": "-"}, event_time=T11)
+    assert told(cleared.reads(device_id="d1", event_time=T12)) == {}
 
 
 # Identify records ---------------------------------------------------------------------------
