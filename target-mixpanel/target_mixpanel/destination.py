@@ -94,7 +94,8 @@ class Mixpanel:
         it.sends = due is not None and not self._simplified
         if due is not None and it.sends:
             it.link = due.values
-            self._send_link(it, due, facts, effects)
+            self._inherit(it, due, facts)
+            _send_link(it, due, effects)
 
     def decide(
         self,
@@ -107,17 +108,19 @@ class Mixpanel:
         """Decide what is sent of a record, and of its person and groups where that is newer."""
         if not it.distinct_id:
             effects.notes.append(Note("no_identity"))
+        if not it.call:
+            it.skipped = leaves_out(it.at, self._settings, effects.notes)
+            it.sends_event = it.skipped is None
+        if due is not None and (it.sends_event or it.call or not self._simplified):
+            self._inherit(it, due, facts)
         no_person = self._decide_person(it, seen, facts, effects)
         no_group = "groups: false"
         if self._settings.groups:
             no_group = self._groups.decide(it, seen, facts, effects)
         if it.call:
             it.skipped = (no_person if it.call == PERSON else no_group) or None
-        else:
-            it.skipped = leaves_out(it.at, self._settings, effects.notes)
-            it.sends_event = it.skipped is None
         if due is not None:
-            self._link(it, due, facts, effects)
+            self._link(it, due, effects)
         if it.sends_event:
             self._hot_ids.count(it.person, it.at, effects.notes)
         it.sends = it.sends_event or _updates_profiles(it) or it.link is not None
@@ -146,7 +149,12 @@ class Mixpanel:
             return "profiles: false"
         return self._people.decide(it, seen, facts, effects)
 
-    def _link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
+    def _inherit(self, it: MixpanelDecision, due: Link, facts: Facts) -> None:
+        """Let the owner of a device have what is known of it."""
+        if self._settings.profiles:
+            it.inherited = devices.inherited(due.device, due.user, facts)
+
+    def _link(self, it: MixpanelDecision, due: Link, effects: Effects) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.
 
         An Identify call is sent without an event, and claims the device all the same: the next
@@ -155,18 +163,16 @@ class Mixpanel:
         if not self._simplified:
             it.link = due.values
         if it.link is not None or it.sends_event:
-            self._send_link(it, due, facts, effects)
+            _send_link(it, due, effects)
         elif it.call and _updates_profiles(it):
             effects.claims += due.claims
 
-    def _send_link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
-        """Send the link that is due. What is known of the device becomes its user's."""
-        it.merges = due.device
-        effects.claims += due.claims
-        effects.facts.insert(0, due.sent)
-        if self._settings.profiles:
-            it.inherited = devices.inherited(due.device, due.user, facts)
-
 
 def _updates_profiles(it: MixpanelDecision) -> bool:
-    return bool(it.state or it.first or it.groups)
+    return bool(it.state or it.first or it.groups or it.inherited)
+
+
+def _send_link(it: MixpanelDecision, due: Link, effects: Effects) -> None:
+    it.merges = due.device
+    effects.claims += due.claims
+    effects.facts.insert(0, due.sent)

@@ -24,14 +24,8 @@ from target_mixpanel.mixpanel import (
     READER,
     base_properties,
 )
-from target_mixpanel.people import (
-    NOTHING,
-    Profile,
-    group_profile,
-    harmless,
-    person_profile,
-    updates,
-)
+from target_mixpanel.people import NOTHING
+from target_mixpanel.profiles import Profile, group_profile, harmless, person_profile, updates
 from target_mixpanel.settings import MappingSettings, check_event_name, check_group_key
 
 PREFIX = "amplitude_"

@@ -18,14 +18,8 @@ from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
 from target_mixpanel.limits import fit_as_they_are
 from target_mixpanel.mixpanel import fitted_id
-from target_mixpanel.people import (
-    NOTHING,
-    SUPERSEDED,
-    MixpanelDecision,
-    group_profile,
-    harmless,
-    updates,
-)
+from target_mixpanel.people import NOTHING, SUPERSEDED, MixpanelDecision
+from target_mixpanel.profiles import group_profile, harmless, updates
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Updates of profiles, and what is sent of people: only what is newer than what was sent before.
+"""What is sent of people: only what is newer than what was sent before.
 
 A profile has no time: the last update to arrive wins (Mixpanel docs, User Profiles). So a snapshot
 of a profile is deferred to the end of the run, when all of each profile are sent as one. What takes
@@ -9,7 +9,7 @@ cannot be deferred, and must not overtake a snapshot of the same profile that st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from singer_delivery.mapping.changes import Changes
@@ -17,18 +17,12 @@ from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PERSON, PairDecision, Source
 from singer_delivery.mapping.property_names import PropertyNames
-from singer_delivery.mapping.records import put_aside
 from singer_delivery.mapping.table import Row, build
 from singer_delivery.mapping.values import digest
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
 from target_mixpanel import devices
-from target_mixpanel.limits import fit_values
-from target_mixpanel.mixpanel import ENGAGE, GROUPS, GUARDED_PROFILE_KEYS
-
-_UNLOCATED = {"$ip": 0, "$ignore_time": True}
-"""Neither to locate the machine that imports, nor to say that the person was seen just now."""
-
+from target_mixpanel.profiles import Profile, harmless, person_profile, updates
 
 NOTHING, SUPERSEDED = "nothing to set", "superseded"
 """Why a record that is about a profile alone updates none."""
@@ -57,89 +51,6 @@ class MixpanelDecision(PairDecision, array_like=True, gc=False):
     cleared: tuple[str, ...] = ()
     inherited: str = ""
     groups: tuple[int, ...] = ()
-
-
-class Profile(NamedTuple):
-    """A profile that is updated.
-
-    Attributes:
-        endpoint: that takes its updates.
-        kind: for the report.
-        order: that its updates keep.
-        head: what names the profile in an update.
-    """
-
-    endpoint: str
-    kind: Literal["person", "group"]
-    order: str
-    head: dict[str, Any]
-
-
-def person_profile(user: str) -> Profile:
-    """Return the profile of a user."""
-    return Profile(ENGAGE, "person", user, {"$distinct_id": user, **_UNLOCATED})
-
-
-def group_profile(key: str, group: str) -> Profile:
-    """Return the profile of a group, by its group key and its id."""
-    head = {"$group_key": key, "$group_id": group, **_UNLOCATED}
-    return Profile(GROUPS, "group", f"group:{key}:{group}", head)
-
-
-def updates(
-    profile: Profile, operations: Mapping[str, Any], at: int | None, fact: Fact | None
-) -> list[Event]:
-    """Return the updates that make a change: one for each operation, as Mixpanel takes them.
-
-    Deferred ones keep a place for each operation, and the time of their fact.
-
-    Args:
-        profile: which one.
-        operations: what becomes of its properties: `$set`, `$set_once` and `$unset`.
-        at: time of the source record, in microseconds since 1970.
-        fact: defers the updates: they are sent at the end of the run, those of one place as one,
-            and the fact is forgotten if the last of them is refused. None for updates that go at
-            once.
-    """
-    is_deferred = fact is not None
-    if fact is not None and at is not None:
-        at = fact.at
-    events = [
-        Event(
-            profile.endpoint,
-            profile.kind,
-            operation,
-            at,
-            {**profile.head, operation: content},
-            order=_place(profile.order, operation) if is_deferred else profile.order,
-            deferred=is_deferred,
-        )
-        for operation, content in operations.items()
-    ]
-    if events and fact is not None:
-        events[-1].facts = (fact,)
-    return events
-
-
-def _place(order: str, operation: str) -> str:
-    return order if operation == "$set" else f"{order}\x1f{operation}"
-
-
-def harmless(properties: dict[str, Any], found: set[str], prefix: str) -> dict[str, Any]:
-    """Return the properties of a profile, none that Mixpanel acts on, all within its limits.
-
-    Args:
-        properties: of the profile.
-        found: what happened to them is added.
-        prefix: before the names of those that Mixpanel acts on.
-    """
-    if not GUARDED_PROFILE_KEYS.isdisjoint(properties):
-        kept = {k: v for k, v in properties.items() if k not in GUARDED_PROFILE_KEYS}
-        for key in [key for key in properties if key in GUARDED_PROFILE_KEYS]:
-            put_aside(kept, key, properties[key], prefix)
-        properties = kept
-    found |= fit_values(properties, longest_list=None)
-    return properties
 
 
 class PersonTable(NamedTuple):
@@ -196,7 +107,7 @@ class People:
             return "no user"
         if not state.digest:
             return NOTHING
-        fact = self._newer.fact(facts, "person", user, state.digest, seen, effects.renewed)
+        fact = self._fact(it, user, seen, facts, effects)
         if fact is None:
             return SUPERSEDED
         notes: list[Note] = []
@@ -211,6 +122,19 @@ class People:
             return ""  # `updates` counts the notes
         effects.notes += notes
         return NOTHING
+
+    def _fact(
+        self, it: MixpanelDecision, user: str, seen: Observation, facts: Facts, effects: Effects
+    ) -> Fact | None:
+        """Return the fact to remember if what is said of the person is newer, else None.
+
+        What was sent before is sent again over what the user has inherited.
+        """
+        digest = seen.person.digest
+        found = self._newer.fact(facts, "person", user, digest, seen, effects.renewed)
+        if found is None and it.inherited and effects.renewed:
+            found = effects.renewed.pop()
+        return found
 
     def _remember_device(
         self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects

@@ -323,6 +323,23 @@ def test_what_a_device_said_gives_way_to_what_is_newer_of_its_user() -> None:
     assert told(importing.reads(device_id="d1", event_time=T12)) == {}
 
 
+def test_what_was_sent_before_is_sent_again_over_what_is_inherited() -> None:
+    importing = Importing()
+    importing.reads(device_id="d2", user_properties=PRO)
+    importing.reads(user_id=None, device_id="d1", user_properties=FREE, event_time=T11)
+    mapped = importing.reads(device_id="d1", user_properties=PRO, event_time=T12)
+    assert updates(mapped) == [("$set", FREE), ("$set", PRO)]
+
+
+@pytest.mark.parametrize("given", [{"$set": {"email": "a@e.x"}}, {"$add": {"n": 1}}])
+def test_a_call_that_claims_a_device_inherits_what_is_known_of_it(given: dict) -> None:
+    importing = Importing()
+    importing.reads(user_id=None, device_id="d1", user_properties=PRO)
+    mapped = identify(importing, device_id="d1", user_properties=given, event_time=T11)
+    assert updates(mapped)[0] == ("$set", PRO)
+    assert [fact.kind for fact in mapped.effects.claims] == ["owner"]
+
+
 def test_what_a_device_said_and_took_back_is_not_inherited() -> None:
     importing, anonymous = Importing(), {"user_id": None, "device_id": "d1"}
     importing.reads(**anonymous, user_properties={"email": "a", "b": 2})
