@@ -43,7 +43,7 @@ def sentences(schema: Schema, config: dict[str, Any], prefix: str) -> list[str]:
         config: the settings.
         prefix: of environment variables.
     """
-    errors = JSONSchemaValidator(schema).iter_errors(config)
+    errors = JSONSchemaValidator(_sound(schema)).iter_errors(config)
     found = [_sentence(error, schema, prefix) for error in errors]
     return found + [
         f"{_named(name, prefix)} is empty: give it a value, or leave it out."
@@ -98,6 +98,20 @@ def with_variable(sentence: str, schema: Schema, prefix: str) -> str:
             variable = f" ({_variable(name, prefix)})"
             return sentence[: found.end()] + variable + sentence[found.end() :]
     return sentence
+
+
+def _sound(part: Any) -> Any:
+    """Return a schema in which `"null"` is none: the SDK's own of `stream_maps` holds such."""
+    if isinstance(part, list):
+        return [_sound(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: [{"type": each} if isinstance(each, str) else _sound(each) for each in of]
+        if name in {"anyOf", "oneOf"}
+        else _sound(of)
+        for name, of in part.items()
+    }
 
 
 def _sentence(error: Any, schema: Schema, prefix: str) -> str:
