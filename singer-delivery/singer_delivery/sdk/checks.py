@@ -77,16 +77,16 @@ def misspelt(schema: Schema, prefix: str, variables: Mapping[str, str]) -> Itera
     objects that settings are.
     """
     properties = schema["properties"]
-    known = {_variable(name, prefix): name for name in properties}
+    known = {_variable(name, ""): name for name in properties}
     objects = tuple(
-        f"{_variable(name, prefix)}_" for name, of in properties.items() if "object" in _types(of)
+        f"{_variable(name, '')}_" for name, of in properties.items() if "object" in _types(of)
     )
     for name in variables:
         rest = name.removeprefix(prefix)
-        is_ours = name.startswith(prefix) and not rest.startswith("_") and rest not in OF_THE_SDK
-        if is_ours and name not in known and not name.startswith(objects):
-            near = get_close_matches(name, known, n=1, cutoff=0.7)
-            hint = f" Did you mean {near[0]}?" if near else ""
+        is_ours = name.startswith(prefix) and rest not in OF_THE_SDK
+        if is_ours and rest not in known and not rest.startswith(("_", *objects)):
+            near = get_close_matches(rest, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {prefix}{near[0]}?" if near else ""
             yield f"The environment variable {name} is no setting and is not read.{hint}"
 
 
