@@ -190,3 +190,13 @@ def test_an_account_shows_no_keys():
 
 def test_the_text_of_a_page_is_read_without_its_tags():
     assert text_of(b"<html><h1>Bad\n Gateway</h1></html>") == "Bad Gateway"
+
+
+@pytest.mark.parametrize("key", ["size", "large", "1", "api", "not", "found", ""])
+def test_a_short_key_changes_no_answer(amplitude, tmp_path, key):
+    amplitude.misbehave(Reply(400, b"the file size is too large: 1, not 12 GB"))
+    with pytest.raises(TooLarge) as caught:
+        fetch(amplitude, tmp_path, secret_key=key)
+    assert not key or f" {key} " not in str(caught.value).split("(400")[1]
+    amplitude.misbehave(Reply(404, b"raw data files were not found"))
+    assert not fetch(amplitude, tmp_path, secret_key=key)

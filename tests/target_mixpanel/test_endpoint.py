@@ -544,3 +544,22 @@ def test_the_address_is_the_region_s_unless_one_is_given(region, base_url, meant
 def test_an_address_that_is_none_is_refused_in_a_sentence(given):
     with pytest.raises(SettingsError, match="base_url must be an address"):
         base_address("us", given)
+
+
+SHORT = ("1", "ok", "OK", "status", "error", "0", "{", "records")
+
+
+@pytest.mark.parametrize("token", SHORT)
+def test_a_short_token_changes_no_reply(token):
+    account = Account(MIXPANEL, token)
+    imported = Reply(200, b'{"code":200,"num_records_imported":1,"status":"OK"}')
+    assert ImportEndpoint(account, LIMITS).judge(imported, 1) == DELIVERED
+    taken = Reply(200, b'{"error":null,"status":1,"num_good_events":1}')
+    assert ProfileEndpoint("/engage", account).judge(taken, 1) == DELIVERED
+    said = {"code": 400, "error": "1 of 2", "failed_records": [
+        {"index": 1, "field": "token", "message": f"is not {token}, oktober 12"}]}  # fmt: skip
+    judgement = ImportEndpoint(account, LIMITS).judge(Reply(400, json.dumps(said).encode()), 2)
+    assert judgement.verdict is Verdict.DELIVERED
+    assert list(judgement.exceptions) == [1]
+    detail = judgement.exceptions[1].detail
+    assert detail == "Mixpanel refused it: token: is not …, oktober 12."

@@ -21,6 +21,7 @@ from tests.targets.settings import (
     SECRET,
     WRONG,
 )
+from tools.connectors import plugins
 
 FEED = b"""\
 {"type": "SCHEMA", "stream": "people", "schema": {"properties": {"id": {}}}, "key_properties": []}
@@ -105,3 +106,94 @@ def test_a_user_sees_the_sentence_of_a_missing_key_and_no_traceback(destination,
     assert f"Set `{destination.keys[0]}`" in ended.log
     assert "Traceback" not in ended.log
     assert not (command.folder / "ledger.sqlite3").exists()
+
+
+ENVIRONMENT = [
+    ("MAX_RETRIES", "many", "must be a whole number, not 'many'."),
+    ("MAX_RETRIES", "", "is empty: it must be a whole number, or not set at all."),
+    ("DRY_RUN", "ture", "must be true or false, not 'ture'."),
+    ("DRY_RUN", "", "is empty: it must be true or false, or not set at all."),
+    ("INCLUDE_EVENTS", "", "is empty: it must be a list, or not set at all."),
+    ("RENAME_EVENTS", "a=b", "must be an object of names and values as JSON, not 'a=b'."),
+    ("STREAMS", "", "is empty: it must be an object of names and values, or not set at all."),
+    ("LEDGER_URL", "", "is empty: give it a value, or leave it out."),
+    ("FLATTENING_MAX_DEPTH", "deep", "must be a whole number, not 'deep'."),
+    ("STREAM_MAPS", "[", "must be an object of names and values as JSON, not '['."),
+]
+
+
+def started(plugin, *arguments):
+    """Start a command as a shell does, but in this process."""
+    return CliRunner().invoke(plugin.cli, ["--config", "ENV", *arguments])
+
+
+PLUGINS = {each.name: each for each in plugins()}
+OF_EACH = [
+    (name, *case)
+    for name in PLUGINS
+    for case in ENVIRONMENT
+    if case[0].lower() in PLUGINS[name].plugin_class().config_jsonschema["properties"]
+]
+
+
+@pytest.mark.parametrize(("name", "variable", "text", "says"), OF_EACH)
+def test_a_variable_that_is_wrong_or_empty_is_named(
+    name, variable, text, says, monkeypatch, caplog, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    variable = f"{PLUGINS[name].variable_prefix}_{variable}"
+    monkeypatch.setenv(variable, text)
+
+    ended = started(PLUGINS[name].plugin_class())
+
+    assert ended.exit_code == 1
+    assert caplog.messages[-1].endswith(f"({variable}) {says}")
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_misspelt_variable_is_a_warning(name, monkeypatch, caplog, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    prefix = PLUGINS[name].variable_prefix
+    monkeypatch.setenv(f"{prefix}_MAX_RETRYS", "planted-value")
+
+    started(PLUGINS[name].plugin_class())
+
+    (warning,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert f"{prefix}_MAX_RETRYS is no setting" in warning.message
+    assert f"Did you mean {prefix}_MAX_RETRIES?" in warning.message
+    assert "planted-value" not in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]", "7"])
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_config_file_that_cannot_be_read_is_named(name, content, tmp_path):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+    ended = CliRunner().invoke(PLUGINS[name].plugin_class().cli, ["--config", str(path)])
+    assert ended.exit_code == 2
+    assert "Invalid value for '--config'" in ended.output
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_setting_that_is_null_has_its_default(name):
+    properties = PLUGINS[name].plugin_class().config_jsonschema["properties"]
+    enough = {"dry_run": True} if PLUGINS[name].kind == "target" else {"archive_path": "x"}
+    nulls = {key: None for key in properties if key not in enough}
+    config = PLUGINS[name].plugin_class()(config={**nulls, **enough}).config
+    defaults = {key: of["default"] for key, of in properties.items() if "default" in of}
+    assert {**defaults, **enough}.items() <= dict(config).items()
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_about_is_a_page_of_markdown(name):
+    done = CliRunner().invoke(PLUGINS[name].plugin_class().cli, ["--about", "--format=markdown"])
+    assert done.exit_code == 0, done.output
+    page = done.output.splitlines()
+    assert page[0] == f"# `{name}`"
+    assert not [line for line in page if line.startswith("    ")], "indented lines are code"
+    rows = [line for line in page if line.startswith("|")]
+    assert len(rows) > 12
+    assert {line.count("|") for line in rows} == {5}

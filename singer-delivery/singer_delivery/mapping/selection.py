@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from singer_delivery.errors import SettingsError
@@ -48,11 +48,27 @@ def mapping_for(
     for export in exports:
         if columns >= export.columns:
             return export.make()
+    msg = f"Stream '{stream}' {_what_it_is_not(columns, exports)} {_how(stream)}"
+    raise SettingsError(msg)
+
+
+def _what_it_is_not(columns: Collection[str], exports: Sequence[Export]) -> str:
+    """Say which export a stream nearly is, and what is missing; else that it is none."""
+    for export in exports:
+        missing = sorted(export.columns.difference(columns))
+        if len(missing) * 2 <= len(export.columns):
+            names = ", ".join(f"`{name}`" for name in missing)
+            return (
+                f"is no {export.name}: it lacks {names}. If it should be one, select these in the "
+                "tap."
+            )
     known = " or ".join(export.name for export in exports)
-    msg = (
-        f"Stream '{stream}' is no {known}, and `streams` does not say what it is. Name "
-        f'its columns: {{"{stream}": {{"event": "Order Placed", "distinct_id": "customer_id", '
+    return f"is no {known}, and `streams` does not say what it is."
+
+
+def _how(stream: str) -> str:
+    return (
+        f'Name its columns: {{"{stream}": {{"event": "Order Placed", "distinct_id": "customer_id", '
         f'"timestamp": "created_at"}}}}, or {{"person": "user_id"}} for people, or {{"group": '
         '"company", "key": "id"} for groups; or deselect the stream in the tap.'
     )
-    raise SettingsError(msg)

@@ -43,7 +43,7 @@ def sentences(schema: Schema, config: dict[str, Any], prefix: str) -> list[str]:
         config: the settings.
         prefix: of environment variables.
     """
-    errors = JSONSchemaValidator(schema).iter_errors(config)
+    errors = JSONSchemaValidator(_sound(schema)).iter_errors(config)
     found = [_sentence(error, schema, prefix) for error in errors]
     return found + [
         f"{_named(name, prefix)} is empty: give it a value, or leave it out."
@@ -77,16 +77,16 @@ def misspelt(schema: Schema, prefix: str, variables: Mapping[str, str]) -> Itera
     objects that settings are.
     """
     properties = schema["properties"]
-    known = {_variable(name, prefix): name for name in properties}
+    known = {_variable(name, ""): name for name in properties}
     objects = tuple(
-        f"{_variable(name, prefix)}_" for name, of in properties.items() if "object" in _types(of)
+        f"{_variable(name, '')}_" for name, of in properties.items() if "object" in _types(of)
     )
     for name in variables:
         rest = name.removeprefix(prefix)
-        is_ours = name.startswith(prefix) and not rest.startswith("_") and rest not in OF_THE_SDK
-        if is_ours and name not in known and not name.startswith(objects):
-            near = get_close_matches(name, known, n=1, cutoff=0.7)
-            hint = f" Did you mean {near[0]}?" if near else ""
+        is_ours = name.startswith(prefix) and rest not in OF_THE_SDK
+        if is_ours and rest not in known and not rest.startswith(("_", *objects)):
+            near = get_close_matches(rest, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {prefix}{near[0]}?" if near else ""
             yield f"The environment variable {name} is no setting and is not read.{hint}"
 
 
@@ -98,6 +98,20 @@ def with_variable(sentence: str, schema: Schema, prefix: str) -> str:
             variable = f" ({_variable(name, prefix)})"
             return sentence[: found.end()] + variable + sentence[found.end() :]
     return sentence
+
+
+def _sound(part: Any) -> Any:
+    """Return a schema in which `"null"` is none: the SDK's own of `stream_maps` holds such."""
+    if isinstance(part, list):
+        return [_sound(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: [{"type": each} if isinstance(each, str) else _sound(each) for each in of]
+        if name in {"anyOf", "oneOf"}
+        else _sound(of)
+        for name, of in part.items()
+    }
 
 
 def _sentence(error: Any, schema: Schema, prefix: str) -> str:

@@ -33,8 +33,8 @@ def joined_texts(nested: Nested) -> dict[str, Any]:
 
 def _joined_setting(name: str, value: Any, schema: Nested) -> Any:
     described = schema.get("properties", {}).get(name, {})
-    has_free_keys = bool(described.get("additionalProperties")) and name != "faker_config"
-    if not isinstance(value, dict) or not has_free_keys:
+    is_free = described.get("additionalProperties", False) is not False
+    if not isinstance(value, dict) or not is_free or name == "faker_config":
         return value
     if name == "streams":
         return dict(_pairs(value, _is_described))

@@ -39,7 +39,21 @@ def test_the_setting_comes_first() -> None:
     assert chosen("events", "event", "who", named=named) == "from columns"
 
 
-@pytest.mark.parametrize("columns", [(), ("event",), ("who", "orb")])
+BIG = Export("Big export", frozenset({"a", "b", "c", "d"}), lambda: MADE[0])
+
+
+@pytest.mark.parametrize(
+    ("columns", "lacks"), [("abc", "`d`"), ("bd", "`a`, `c`"), ("bdx", "`a`, `c`")]
+)
+def test_a_stream_that_is_nearly_an_export_hears_what_it_lacks(columns: str, lacks: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        mapping_for("rows", {"properties": dict.fromkeys(columns)}, {}, [BIG], lambda _: MADE[2])
+    said = str(caught.value)
+    assert said.startswith(f"Stream 'rows' is no Big export: it lacks {lacks}. If it should be")
+    assert said.endswith("or deselect the stream in the tap.")
+
+
+@pytest.mark.parametrize("columns", [(), ("other",)])
 def test_another_stream_gets_a_sentence_that_says_what_to_do(columns: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError) as caught:
         chosen("orders", *columns, named={"others": {"person": "id"}})

@@ -238,3 +238,34 @@ def test_closing_on_a_full_disk_raises_nothing(letters, path):
         with pytest.raises(StorageError):
             letters.add(letter('{"id":2}'))
         letters.close()
+
+
+def test_the_warning_names_the_file_the_reasons_and_an_example(letters, path):
+    assert letters.warning() is None
+    for number in range(3):
+        reason = "no_time" if number == 1 else "no_identity"
+        letters.add(letter('{"id":"SECRET"}', reason=reason, detail=f"number {number}"))
+    letters.close()
+    assert letters.warning() == (
+        f"Dead letters: 3 in {path} (no_identity 2, no_time 1). For example a record of stream "
+        "'events' (no_identity): number 0. Mend them and pipe the file back into the same command."
+    )
+
+
+def test_a_letter_is_kept_to_the_byte(letters, path):
+    came = '{"f":0.1000000000000000055,"e":1E400,"t":"\\u00fc","_dead_letter":{"old":1},"z":[ 1 ]}'
+    letters.add(letter(came))
+    letters.close()
+    kept = path.read_text()
+    for written in ('"f":0.1000000000000000055', '"e":1E400', '"t":"\\u00fc"', '"z":[ 1 ]'):
+        assert written in kept
+    assert '"old"' not in kept
+
+
+def test_a_schema_is_kept_as_it_was_when_it_came(letters, path):
+    message = schema(id="integer")
+    letters.know_schema(message)
+    message["schema"]["properties"].clear()
+    letters.add(letter())
+    letters.close()
+    assert lines(path)[0] == schema(id="integer")
