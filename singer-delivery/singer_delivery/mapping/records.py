@@ -7,10 +7,21 @@ from typing import Any
 
 from singer_delivery.model import Unmappable
 
+OF_SINGER = (
+    "_sdc_",  # Singer SDK and Stitch
+    "_smart_source_",  # tap-spreadsheets-anywhere
+    "_airbyte_",
+    "_ab_cdc_",  # Airbyte, from databases
+    "_ab_source_file_",  # Airbyte, from files
+    "_fivetran_",
+    "_dlt_",
+)
+"""How the columns begin that taps, loaders and their like keep their books in."""
+
 
 def is_of_singer(column: str) -> bool:
-    """Tell whether a column was added on the way, by the Singer SDK or by our dead letters."""
-    return column == "_dead_letter" or column.startswith("_sdc_")
+    """Tell whether a column was added on the way, by a tap, a loader or our dead letters."""
+    return column[:1] == "_" and (column == "_dead_letter" or column.lower().startswith(OF_SINGER))
 
 
 def check_keys(stream: str, record: Mapping[str, Any], keys: Iterable[str]) -> None:

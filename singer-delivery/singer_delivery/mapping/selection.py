@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from singer_delivery.errors import SettingsError
@@ -14,13 +14,14 @@ class Export(NamedTuple):
 
     Attributes:
         name: of it, for people, such as "Acme export".
-        columns: that together only such an export has.
-        make: makes the mapping of its records.
+        lacks: returns what a table of these columns lacks to be one, in words for people: nothing
+            where it is one, None where it is something else.
+        make: makes the mapping of records with this schema.
     """
 
     name: str
-    columns: frozenset[str]
-    make: Callable[[], RecordMapping]
+    lacks: Callable[[Collection[str]], tuple[str, ...] | None]
+    make: Callable[[Mapping[str, Any]], RecordMapping]
 
 
 def mapping_for(
@@ -40,14 +41,17 @@ def mapping_for(
         from_columns: makes the mapping of a stream that the setting describes.
 
     Raises:
-        SettingsError: it is none of the exports, and `streams` does not name its columns.
+        SettingsError: it is none of the exports, or lacks what one needs, and `streams` does not
+            name its columns.
     """
     if stream in named:
         return from_columns(named[stream])
     columns = schema.get("properties", {}).keys()
     for export in exports:
-        if columns >= export.columns:
-            return export.make()
+        lacking = export.lacks(columns)
+        if lacking is not None:
+            _check(stream, export.name, lacking)
+            return export.make(schema)
     known = " or ".join(export.name for export in exports)
     msg = (
         f"Stream '{stream}' is no {known}, and `streams` does not say what it is. Name "
@@ -56,3 +60,18 @@ def mapping_for(
         '"company", "key": "id"} for groups; or deselect the stream in the tap.'
     )
     raise SettingsError(msg)
+
+
+def _check(stream: str, export: str, lacking: Sequence[str]) -> None:
+    """Refuse an export that lacks a column.
+
+    Raises:
+        SettingsError: it does.
+    """
+    if lacking:
+        msg = (
+            f"Stream '{stream}' is an {export}, as its columns say, but has no "
+            f"{', and no '.join(lacking)}. Select what is missing in the tap; or name the columns "
+            "of the stream under `streams`; or deselect it."
+        )
+        raise SettingsError(msg)

@@ -1,0 +1,145 @@
+"""Objects of a row that came as JSON text, or as columns of their own. Pure.
+
+Tables without a type for objects hold their JSON as text, and flattening (Singer SDK,
+`flattening_enabled`) makes a column of each key, or JSON text where it goes no deeper. Here either
+becomes the object again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any
+
+import orjson
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.mapping.json_lines import mended, read_json
+
+Record = Mapping[str, Any]
+
+KINDS: dict[str, type] = {
+    "event_properties": dict,
+    "user_properties": dict,
+    "groups": dict,
+    "group_properties": dict,
+    "global_user_properties": dict,
+    "plan": dict,
+    "data": dict,
+    "amplitude_attribution_ids": list,
+}
+"""The columns that hold objects, or lists, in the export."""
+
+_DEEPEST_TEXT = 4
+"""How often JSON text may stand within JSON text: each table on the way may write it once more."""
+
+_columns = itemgetter(*KINDS)
+_FLATTENED = re.compile(rf"({'|'.join(KINDS)})(__|\.)(.+)", re.DOTALL | re.IGNORECASE)
+"""A column that flattening made: the SDK joins keys by `__`, others by a dot."""
+
+
+def unpacked(value: Any, kind: type = dict) -> Any:
+    """Return what JSON text holds, if it is of this kind; any other value as it is.
+
+    The text `null` is None.
+
+    Raises:
+        Unmappable: it nests too deep (`nested_too_deep`).
+    """
+    found = value
+    for _ in range(_DEEPEST_TEXT):
+        if type(found) is not str:
+            return value
+        try:
+            found = _read(found.encode())
+        except ValueError:
+            return value
+        if found is None:
+            return None
+        if type(found) is kind:
+            return readable({"": found}, "the service")[""]
+    return value
+
+
+def _read(text: bytes) -> Any:
+    """Read JSON; halves of surrogate pairs in it are mended, as they are in lines.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return read_json(text)
+    except orjson.JSONDecodeError:
+        better = mended(text)
+        if better is None:
+            raise
+        return read_json(better)
+
+
+def with_objects(record: Record) -> Record:
+    """Return the record itself if no such column holds a text, else a copy with what texts hold."""
+    if not _holds_text(record):
+        return record
+    changed = dict(record)
+    for column, kind in KINDS.items():
+        if type(record.get(column)) is str:
+            changed[column] = unpacked(record[column], kind)
+    return changed
+
+
+def _holds_text(record: Record) -> bool:
+    try:
+        a, b, c, d, e, f, g, h = _columns(record)
+    except KeyError:  # exports of old lack some
+        return any(type(record.get(column)) is str for column in KINDS)
+    # Written out, since every record passes: a loop takes twice as long.
+    return (
+        type(a) is str or type(b) is str or type(c) is str or type(d) is str
+        or type(e) is str or type(f) is str or type(g) is str or type(h) is str
+    )  # fmt: skip
+
+
+def flattened_from(column: str) -> str | None:
+    """Return the column of the export that flattening made this one of, or None."""
+    match = _FLATTENED.fullmatch(column)
+    return None if match is None else match[1].lower()
+
+
+def nested(record: Record) -> Record:
+    """Return the record with the columns that flattening made put back into their objects.
+
+    A column without a value is a key that the row did not have: other rows made the column.
+    """
+    found = [(key, match) for key in record if (match := _FLATTENED.fullmatch(key))]
+    if not found:
+        return record
+    changed = dict(record)
+    for key, match in found:
+        value = changed.pop(key)
+        column, separator, rest = match.groups()
+        if value is not None:
+            _put(changed, [column.lower(), *rest.split(separator)], separator, _of_leaf(value))
+    return changed
+
+
+def _of_leaf(value: Any) -> Any:
+    """Return a flattened value: below its greatest depth flattening writes JSON text."""
+    if type(value) is str and value[:1] in {"{", "["}:
+        return unpacked(value, dict if value[0] == "{" else list)
+    return value
+
+
+def _put(into: dict[str, Any], path: list[str], separator: str, value: Any) -> None:
+    """Put a value at a path of keys; where a key of it has a plain value, the rest is one key."""
+    first, *rest = path
+    if not rest:
+        into[first] = value
+        return
+    inner = into.get(first)
+    if inner is None:
+        into[first] = inner = {}
+    if isinstance(inner, dict):
+        into[first] = inner = {**inner}  # the object of another record must not change
+        _put(inner, rest, separator, value)
+    else:
+        into[separator.join(path)] = value

@@ -1,0 +1,87 @@
+"""JSON text comes to what the object comes to, in whatever record Hypothesis thinks of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from analytics_records.amplitude.json_text import KINDS
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.model import Unmappable
+
+from tests.pairs import amplitude_to_mixpanel, amplitude_to_posthog
+from tests.pairs.any_record import ordered, outcome, thorough
+from tests.pairs.pair import PairUnderTest
+from tests.pairs.walk import a_record
+
+PAIRS = [amplitude_to_mixpanel.PAIR, amplitude_to_posthog.PAIR]
+pairs = pytest.mark.parametrize("pair", PAIRS, ids=repr)
+
+
+def with_text(record: dict[str, Any], columns: set[str], *, ascii_only: bool) -> dict[str, Any]:
+    """Return the record with JSON text in those of these columns that have an object or a list."""
+    return {
+        key: json.dumps(value, ensure_ascii=ascii_only)
+        if key in columns and isinstance(value, KINDS[key])
+        else value
+        for key, value in record.items()
+    }
+
+
+@pairs
+@thorough
+@given(st.data())
+def test_json_text_of_an_object_comes_to_what_the_object_comes_to(
+    pair: PairUnderTest, data: st.DataObject
+) -> None:
+    chosen = data.draw(pair.choices)
+    try:
+        record = dict(readable(data.draw(pair.records), "Elsewhere"))
+    except Unmappable:
+        return
+    columns = data.draw(st.sets(st.sampled_from(sorted(KINDS))))
+    changed = with_text(record, columns, ascii_only=data.draw(st.booleans()))
+    expected = outcome(pair.walk(chosen), record)
+    assert repr(outcome(pair.walk(chosen), changed)) == repr(expected)
+
+
+@pairs
+@pytest.mark.parametrize("column", KINDS)
+@pytest.mark.parametrize("text", ["", "x", "{", "7", '"x"', "true", "{]", "\0", "{'a': 1}"])
+def test_text_that_is_no_object_stays_text(pair: PairUnderTest, column: str, text: str) -> None:
+    record = a_record(**{column: text})
+    sent = repr(pair.walk(**pair.revealing).walks(record).events)
+    is_kept = text and column not in pair.table.DROPPED
+    assert not is_kept or repr(text.replace("\0", "\ufffd")) in sent
+
+
+@pairs
+@pytest.mark.parametrize("column", ["event_properties", "user_properties"])
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (r'{"a": "\ud83d"}', {"a": "\ufffd"}),
+        (r'{"a": "x\u0000y"}', {"a": "x\ufffdy"}),
+        ('{"a": 123456789012345678901234567890}', {"a": 123456789012345678901234567890.0}),
+        ('{"a": 1e999}', {"a": "1e999"}),
+        ("null", None),
+        (json.dumps(json.dumps(json.dumps({"a": "b"}))), {"a": "b"}),
+    ],
+)
+def test_what_no_service_reads_is_mended_in_the_text_too(
+    pair: PairUnderTest, column: str, text: str, plain: Any
+) -> None:
+    fields = {column: plain} if plain is not None else {}
+    expected = outcome(pair.walk(), a_record(**fields))
+    assert ordered(outcome(pair.walk(), a_record(**{column: text}))) == ordered(expected)
+
+
+@pairs
+def test_text_that_nests_too_deep_is_refused_as_the_object_is(pair: PairUnderTest) -> None:
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    for column in ("event_properties", "user_properties", "groups"):
+        found = outcome(pair.walk(), a_record(**{column: deep}))
+        assert found[0] == "nested_too_deep"  # type: ignore[index]
