@@ -50,7 +50,9 @@ def test_json_text_of_an_object_comes_to_what_the_object_comes_to(
 
 @pairs
 @pytest.mark.parametrize("column", KINDS)
-@pytest.mark.parametrize("text", ["", "x", "{", "7", '"x"', "true", "{]", "\0", "{'a': 1}"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "{", "7", '"x"', "true", "{]", "\0", "{'a': b}", "{'a'}", "{1:2", "{" * 300]
+)
 def test_text_that_is_no_object_stays_text(pair: PairUnderTest, column: str, text: str) -> None:
     record = a_record(**{column: text})
     sent = repr(pair.walk(**pair.revealing).walks(record).events)
@@ -68,6 +70,7 @@ def test_text_that_is_no_object_stays_text(pair: PairUnderTest, column: str, tex
         ('{"a": 123456789012345678901234567890}', {"a": 123456789012345678901234567890.0}),
         ('{"a": 1e999}', {"a": "1e999"}),
         ("null", None),
+        ("{'a': [None, True, 1.5], \"it's\": 'x'}", {"a": [None, True, 1.5], "it's": "x"}),
         (json.dumps(json.dumps(json.dumps({"a": "b"}))), {"a": "b"}),
     ],
 )

@@ -1,13 +1,16 @@
 """Objects of a row that came as JSON text, or as columns of their own. Pure.
 
 Tables without a type for objects hold their JSON as text, and flattening (Singer SDK,
-`flattening_enabled`) makes a column of each key, or JSON text where it goes no deeper. Here either
-becomes the object again.
+`flattening_enabled`) makes a column of each key, or JSON text where it goes no deeper. A CSV that
+meltanolabs-target-csv wrote has them as Python prints them, `{'plan': None}` (its version 0.5.0).
+Here each becomes the object again.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -40,7 +43,7 @@ _FLATTENED = re.compile(rf"({'|'.join(KINDS)})(__|\.)(.+)", re.DOTALL | re.IGNOR
 
 
 def unpacked(value: Any, kind: type = dict) -> Any:
-    """Return what JSON text holds, if it is of this kind; any other value as it is.
+    """Return what JSON text, or Python's, holds if it is of this kind; any other value as it is.
 
     The text `null` is None.
 
@@ -52,7 +55,7 @@ def unpacked(value: Any, kind: type = dict) -> Any:
         if type(found) is not str:
             return value
         try:
-            found = _read(found.encode())
+            found = _read(found)
         except ValueError:
             return value
         if found is None:
@@ -62,19 +65,28 @@ def unpacked(value: Any, kind: type = dict) -> Any:
     return value
 
 
-def _read(text: bytes) -> Any:
-    """Read JSON; halves of surrogate pairs in it are mended, as they are in lines.
+def _read(text: str) -> Any:
+    """Read JSON, or what Python prints; halves of surrogate pairs are mended, as in lines.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is neither.
     """
     try:
-        return read_json(text)
+        return read_json(text.encode())
     except orjson.JSONDecodeError:
-        better = mended(text)
-        if better is None:
-            raise
-        return read_json(better)
+        better = mended(text.encode())
+        return _read_python(text) if better is None else read_json(better)
+
+
+def _read_python(text: str) -> Any:
+    if not text.startswith(("{", "[")):
+        raise ValueError
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that are none
+            return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError from error
 
 
 def with_objects(record: Record) -> Record:
