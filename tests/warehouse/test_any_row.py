@@ -71,6 +71,7 @@ def test_text_that_is_no_object_stays_text(pair: PairUnderTest, column: str, tex
         ('{"a": 1e999}', {"a": "1e999"}),
         ("null", None),
         ("{'a': [None, True, 1.5], \"it's\": 'x'}", {"a": [None, True, 1.5], "it's": "x"}),
+        ("{'a': Decimal('39.0'), 'b': Decimal('1E-7')}", {"a": 39.0, "b": 1e-7}),
         (json.dumps(json.dumps(json.dumps({"a": "b"}))), {"a": "b"}),
     ],
 )

@@ -26,7 +26,10 @@ PLAIN = Form(lambda row: row, lambda name: COLUMNS[name])
 def plain_rows() -> dict[str, list[Row]]:
     """Return the rows of each stream as the export has them."""
     rows = {
-        name: [a_row(n, f"{place:02}", **form.fields) for n in range(3)]
+        name: [
+            a_row(n, f"{place:02}", **form.fields, **({"user_id": None} if n == 3 else {}))
+            for n in range(4)
+        ]
         for place, (name, form) in enumerate(FORMS.items())
     }
     filled = FORMS["json text"].fields

@@ -2,7 +2,8 @@
 
 Tables without a type for objects hold their JSON as text, and flattening (Singer SDK,
 `flattening_enabled`) makes a column of each key, or JSON text where it goes no deeper. A CSV that
-meltanolabs-target-csv wrote has them as Python prints them, `{'plan': None}` (its version 0.5.0).
+meltanolabs-target-csv wrote has them as Python prints them, `{'price': Decimal('39.0')}` (its
+version 0.5.0).
 Here each becomes the object again.
 """
 
@@ -35,6 +36,9 @@ KINDS: dict[str, type] = {
 
 _DEEPEST_TEXT = 4
 """How often JSON text may stand within JSON text: each table on the way may write it once more."""
+
+_LONGEST_PYTHON = 1_000_000
+"""Characters; Python takes a hundred times as much memory to read it."""
 
 _ASKED = tuple(column for column in KINDS if column != "data")  # which travels nowhere
 _columns = itemgetter(*_ASKED)
@@ -79,14 +83,24 @@ def _read(text: str) -> Any:
 
 
 def _read_python(text: str) -> Any:
-    if not text.startswith(("{", "[")):
+    if not text.startswith(("{", "[")) or len(text) > _LONGEST_PYTHON:
         raise ValueError
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes that are none
-            return ast.literal_eval(text)
+            return ast.literal_eval(_Decimals().visit(ast.parse(text, mode="eval")))
     except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise ValueError from error
+
+
+class _Decimals(ast.NodeTransformer):
+    """Makes the number of each `Decimal('39.0')`."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        match node:
+            case ast.Call(ast.Name("Decimal"), [ast.Constant(str(digits))], []):
+                return ast.Constant(read_json(digits.encode()))
+        return node
 
 
 def with_objects(record: Record) -> Record:

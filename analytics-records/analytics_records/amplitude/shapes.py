@@ -7,7 +7,8 @@ as the export has them, so that nothing else need know. What is known of such ta
   Snowflake returns them in upper case;
 - Fivetran writes `id` for `event_id`, `ad_id` for `adid`, `_insert_id` and `schema`, and texts for
   `app`, `location_lat` and `location_lng` (Fivetran docs, Amplitude connector schema);
-- a table of a CSV has nothing but texts, SQLite 0 and 1 for booleans;
+- a table of a CSV has nothing but texts, and empty ones where there is nothing; SQLite has 0 and 1
+  for booleans;
 - times come back as `date-time`, with a `T` and a zone.
 """
 
@@ -96,10 +97,9 @@ class Shape(NamedTuple):
             return with_objects(record)
         shaped: dict[str, Any] = {}
         for key, value in record.items():
-            name = self.names.get(key, key)
-            convert = _CONVERSIONS.get(name)
             if not is_of_singer(key):
-                shaped[name] = value if convert is None or value is None else convert(value)
+                name = self.names.get(key, key)
+                shaped[name] = _converted(name, value)
         return nested(shaped)
 
 
@@ -151,6 +151,13 @@ def _time(value: Any) -> Any:
     """Return a time as exports write it, `2024-03-01 10:11:12.123456`; anything else as it is."""
     found = moment(value)
     return value if found is None else found.text[:26].replace("T", " ")
+
+
+def _converted(name: str, value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    convert = _CONVERSIONS.get(name)
+    return value if convert is None else convert(value)
 
 
 def _conversion(name: str, types: Collection[str]) -> Callable[[Any], Any] | None:
