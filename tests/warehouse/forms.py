@@ -2,7 +2,7 @@
 
 What a table does to a row is written down here from its documents, apart from the code that reads
 it: Fivetran docs, Amplitude connector schema; Airbyte docs, Destinations V2; Snowflake docs,
-identifiers; Singer SDK, flattening.
+identifiers; Singer SDK, flattening and `SQLSink.conform_name`; dlt docs, naming convention.
 """
 
 from __future__ import annotations
@@ -147,9 +147,15 @@ def from_airbyte(row: Row) -> Row:
     return named | of_its_own
 
 
+def from_singer_sdk(row: Row) -> Row:
+    """Return what a loader of the Singer SDK has that conforms names: no `$`, its own columns."""
+    named = {name.lstrip("$"): value for name, value in with_zone(row).items()}
+    return named | {"_sdc_batched_at": "2026-03-02T00:00:00Z", "_sdc_table_version": None}
+
+
 def from_dlt(row: Row) -> Row:
-    """Return what a table of dlt has: no `$`, and its own columns."""
-    named = {name.lstrip("$"): value for name, value in packed(row).items()}
+    """Return what a table of dlt has: `_` for `$`, keys as columns, and its own columns."""
+    named = {name.replace("$", "_"): value for name, value in flattened(row, 9).items()}
     return named | {"_dlt_id": "x1", "_dlt_load_id": "1772359200.1"}
 
 
@@ -208,6 +214,7 @@ FORMS = {
     "snowflake": Form(from_snowflake, _is_time, MORE_OBJECTS),
     "fivetran": Form(from_fivetran, _is_time),
     "airbyte": Form(from_airbyte, _is_time, MORE_OBJECTS),
+    "singer sdk": Form(from_singer_sdk, _is_time, MORE_OBJECTS),
     "dlt": Form(from_dlt, _is_time, MORE_OBJECTS),
     "flattened to 1": Form(lambda row: flattened(row, 1), lambda _: ANY, MORE_OBJECTS),
     "flattened to 2": Form(lambda row: flattened(row, 2), lambda _: ANY, MORE_OBJECTS),

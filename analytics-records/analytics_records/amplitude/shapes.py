@@ -3,8 +3,8 @@
 A stream's SCHEMA tells how its records differ from the rows of the export; `Shape.of` returns them
 as the export has them, so that nothing else need know. What is known of such tables:
 
-- loaders of the Singer SDK, dlt and Airbyte leave `$` out of names or write `_` for it, and
-  Snowflake returns them in upper case;
+- loaders of the Singer SDK leave `$` out of names (`SQLSink.conform_name`), dlt and Airbyte write
+  `_` for it (dlt docs, Naming convention), and Snowflake returns names in upper case;
 - Fivetran writes `id` for `event_id`, `ad_id` for `adid`, `_insert_id` and `schema`, and texts for
   `app`, `location_lat` and `location_lng` (Fivetran docs, Amplitude connector schema);
 - a table of a CSV has nothing but texts, and empty ones where there is nothing; SQLite has 0 and 1

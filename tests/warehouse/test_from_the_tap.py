@@ -1,27 +1,29 @@
-"""An export of which columns are deselected in the tap is an export still, if it has what it needs."""
+"""What tap-amplitude is set to write is an export still: without columns, or flattened."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.destinations import DESTINATIONS, Destination
 from tests.end_to_end.pipe import BIN, TIMEOUT
-from tests.warehouse.forms import a_row
+from tests.warehouse.forms import MORE_OBJECTS, a_row
 from tests.warehouse.warehouses import run
 
 
 def piped(
-    destination: Destination, folder: Path, *deselected: str
+    destination: Destination, folder: Path, *deselected: str, **settings: Any
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `tap-amplitude | target` over one row, without these columns."""
-    (folder / "archive").mkdir()
-    row = json.dumps(a_row(1))
+    """Run `tap-amplitude | target` over one row, with these settings and without these columns."""
+    (folder / "archive").mkdir(parents=True)
+    row = json.dumps(a_row(1, **MORE_OBJECTS))
     (folder / "archive" / "100_2026-03-01_10#0.json").write_text(row + "\n")
     tap = {"archive_path": str(folder / "archive"), "spool_dir": str(folder / "spool")}
+    tap |= settings
     target = {
         "dry_run": True,
         "output_path": str(folder / "dry.jsonl"),
@@ -72,3 +74,14 @@ def test_what_is_missing_is_named(
     assert b"Stream 'events' is an Amplitude export" in ended.stderr
     assert said in ended.stderr
     assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS, ids=str)
+def test_flattening_in_the_tap_changes_nothing(destination: Destination, tmp_path: Path) -> None:
+    plain, flat = tmp_path / "plain", tmp_path / "flat"
+    ended = [
+        piped(destination, plain),
+        piped(destination, flat, flattening_enabled=True, flattening_max_depth=2),
+    ]
+    assert [each.returncode for each in ended] == [0, 0], ended
+    assert (flat / "dry.jsonl").read_text() == (plain / "dry.jsonl").read_text()
