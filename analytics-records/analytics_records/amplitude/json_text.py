@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
-import orjson
 from singer_delivery.mapping.cleaning import readable
-from singer_delivery.mapping.json_lines import mended, read_json
+from singer_delivery.mapping.json_lines import read_json
+from singer_delivery.mapping.lines import BAD_LINE, read
+from singer_delivery.model import Unmappable
 
 Record = Mapping[str, Any]
 
@@ -37,6 +38,9 @@ KINDS: dict[str, type] = {
 _DEEPEST_TEXT = 4
 """How often JSON text may stand within JSON text: each table on the way may write it once more."""
 
+_READER = "the service"
+"""Reads what is read here, for people."""
+
 _LONGEST_PYTHON = 1_000_000
 """Characters; Python takes a hundred times as much memory to read it."""
 
@@ -49,7 +53,7 @@ _FLATTENED = re.compile(rf"({'|'.join(KINDS)})(__|\.)(.+)", re.DOTALL | re.IGNOR
 def unpacked(value: Any, kind: type = dict) -> Any:
     """Return what JSON text, or Python's, holds if it is of this kind; any other value as it is.
 
-    The text `null` is None.
+    It is read as lines are: `lines.read`. The text `null` is None.
 
     Raises:
         Unmappable: it nests too deep (`nested_too_deep`).
@@ -60,26 +64,30 @@ def unpacked(value: Any, kind: type = dict) -> Any:
             return value
         try:
             found = _read(found)
-        except ValueError:
+        except ValueError as error:
+            if isinstance(error, Unmappable) and error.reason != BAD_LINE:
+                raise
             return value
-        if found is None:
-            return None
-        if type(found) is kind:
-            return readable({"": found}, "the service")[""]
+        if found is None or type(found) is kind:
+            return found
     return value
 
 
 def _read(text: str) -> Any:
-    """Read JSON, or what Python prints; halves of surrogate pairs are mended, as in lines.
+    """Read JSON, or what Python prints.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither; or `Unmappable`, which is one, if it nests too deep.
     """
     try:
-        return read_json(text.encode())
-    except orjson.JSONDecodeError:
-        better = mended(text.encode())
-        return _read_python(text) if better is None else read_json(better)
+        record = read(b'{"":%b}' % text.encode(), is_message=False, service=_READER)
+    except Unmappable as error:
+        if error.reason != BAD_LINE:
+            raise
+        record = readable({"": _read_python(text)}, _READER)
+    if len(record) != 1:  # text that goes on behind its value
+        raise ValueError
+    return record[""]
 
 
 def _read_python(text: str) -> Any:
