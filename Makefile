@@ -30,7 +30,7 @@ demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into stand-ins
 test: .venv/.installed $(MELTANO) ## Run the tests, several at once (JOBS=)
 	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "not slow"
 
-test-slow: .venv/.installed $(MELTANO) ## Run the heavier tests
+test-slow: .venv/.installed $(MELTANO) .tools/warehouse/.installed ## Run the heavier tests
 	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m slow
 
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
@@ -67,6 +67,8 @@ lock: $(UV) ## Pin dependencies anew
 	  requirements-dev.in $(FOLDERS:%=%/pyproject.toml) --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
 	  requirements-tools.in --output-file constraints-tools.txt
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.10 --no-emit-index-url --no-annotate --no-header \
+	  tests/warehouse/requirements.in --output-file tests/warehouse/constraints.txt
 
 audit: $(UV) ## Ask the index for known vulnerabilities of what is pinned
 	$(UV) tool run --constraint constraints-tools.txt pip-audit --strict --vulnerability-service osv --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
@@ -94,6 +96,12 @@ $(UV): constraints-tools.txt
 	@mkdir -p $(@D)
 	cp bench/peers/package.json $(@D)
 	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error && touch $@ || echo "mixpanel-import: not installed"
+
+# Loaders and taps of others that the slow tests send rows through.
+.tools/warehouse/.installed: $(UV) tests/warehouse/requirements.in tests/warehouse/constraints.txt
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/warehouse
+	$(UV) pip install --quiet --python .tools/warehouse --constraint tests/warehouse/constraints.txt --requirement tests/warehouse/requirements.in
+	@touch $@
 
 $(MELTANO): $(UV) constraints-tools.txt
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/meltano

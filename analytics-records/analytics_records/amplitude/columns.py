@@ -89,11 +89,6 @@ COLUMNS = (
 )
 # fmt: on
 
-EXPORT_COLUMNS = frozenset(
-    {"event_type", "event_time", "user_id", "device_id", "amplitude_id", "server_upload_time"}
-)
-"""Columns that together only an Amplitude export has (Amplitude docs, Export API)."""
-
 
 def _json_schema(column: Column) -> dict[str, Any]:
     schema: dict[str, Any] = {

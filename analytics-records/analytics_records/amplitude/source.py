@@ -23,6 +23,7 @@ from singer_delivery.model import Note, Unmappable
 
 from analytics_records.amplitude.fields import STEADY
 from analytics_records.amplitude.groups import groups_beside, groups_in, groups_of
+from analytics_records.amplitude.json_text import unpacked
 from analytics_records.amplitude.operations import (
     EMPTY,
     INITIAL_ATTRIBUTION,
@@ -41,6 +42,7 @@ from analytics_records.amplitude.record import (
     when_received,
     when_was,
 )
+from analytics_records.amplitude.shapes import Shape
 
 NULL = msgspec.Raw(b"null")
 OF_NO_GROUP = Note("group_properties_of_no_group")
@@ -78,6 +80,7 @@ class Amplitude:
     Args:
         service: what reads the records, for people.
         of_person: columns that belong to the person, beside `user_properties`.
+        shape: of the stream's records.
     """
 
     name = "amplitude"
@@ -89,7 +92,11 @@ class Amplitude:
     link_uuid = staticmethod(link_uuid)
     changes = staticmethod(changes)
 
-    def __init__(self, service: str, of_person: Sequence[str] = ()) -> None:
+    def __init__(
+        self, service: str, of_person: Sequence[str] = (), shape: Shape | None = None
+    ) -> None:
+        self._shape = shape or Shape()
+        self.shaped = self._shape.of
         self._service, self._of_person = service, ("user_properties", *of_person)
         self._of_person_in = _joined(self._of_person)
         more = [(name, msgspec.Raw, NULL) for name in of_person]
@@ -103,13 +110,15 @@ class Amplitude:
 
     def observe(self, line: bytes, *, is_message: bool) -> Observation:
         """Return what decisions need of a record: see `Source`."""
-        if not (b"\\" in line and b"\\u0000" in line):
+        is_usual = self._shape.is_named_plainly
+        if is_usual and not (b"\\" in line and b"\\u0000" in line):
             try:
                 row = self._message(line).record if is_message else self._row(line)
                 return self._observed(row)
             except _UNUSUAL:
                 pass
-        return self._observed_of(read(line, is_message=is_message, service=self._service))
+        record = read(line, is_message=is_message, service=self._service)
+        return self._observed_of(self.shaped(record))
 
     def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the column of that name, empty when it is no object."""
@@ -215,7 +224,11 @@ def _state(content: bytes, user_properties: bytes) -> State:
         content: all of it, with commas between.
         user_properties: the column.
     """
-    properties, *beside = values = orjson.loads(b"[%b]" % content)
+    read, *beside = orjson.loads(b"[%b]" % content)
+    properties = unpacked(read)
+    values = (properties, *beside)
+    if properties is not read:
+        user_properties = orjson.dumps(properties)
     if not isinstance(properties, dict) or not properties:
         return NOTHING
     stands_for = digest(values if beside else properties)
@@ -238,7 +251,7 @@ def _state(content: bytes, user_properties: bytes) -> State:
 def _groups(content: bytes) -> Groups:
     """Return what `groups` and `group_properties` say; an exclamation mark stands for a call."""
     is_call = content.endswith(b"!")
-    groups, properties = orjson.loads(b"[%b]" % content.removesuffix(b"!"))
+    groups, properties = map(unpacked, orjson.loads(b"[%b]" % content.removesuffix(b"!")))
     if not groups and not properties:
         return NO_GROUPS
     return groups_of(groups, properties, content, is_call=is_call)

@@ -103,6 +103,13 @@ class Source(Protocol):
             Unmappable: the line is no record, or an unreadable one.
         """
 
+    def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a clean record as the vendor has it, whatever it went through on the way.
+
+        Raises:
+            Unmappable: it cannot be read.
+        """
+
     def event_name(self, record: Mapping[str, Any]) -> str:
         """Return the name of the event."""
 
@@ -237,6 +244,7 @@ class Pair(Generic[D]):
     def map(self, record: Mapping[str, Any], decision: D) -> Mapped:
         """Return what a clean record becomes. Pure."""
         source = self.source
+        record = source.shaped(record)
         own = source.event_properties(record)
         return self.destination.map(Reading(record, source.event_name(record), decision, own))
 

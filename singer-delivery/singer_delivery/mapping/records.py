@@ -7,10 +7,24 @@ from typing import Any
 
 from singer_delivery.model import Unmappable
 
+_BOOKKEEPING = ("_sdc_", "_airbyte_", "_fivetran_", "_smart_source_", "_dlt_")
+"""How columns begin that taps and loaders add: Singer's, Airbyte's, Fivetran's, Stitch's, dlt's.
+
+Sources: Singer SDK docs, "SDC columns"; Airbyte docs, "Typing and deduping"; Fivetran docs, "System
+columns and tables"; dlt docs, "Destination tables".
+"""
+
 
 def is_of_singer(column: str) -> bool:
-    """Tell whether a column was added on the way, by the Singer SDK or by our dead letters."""
-    return column == "_dead_letter" or column.startswith("_sdc_")
+    """Tell whether a column was added on the way, by a tap, a loader or our dead letters.
+
+    Such a column is no property, and no part of what stands for a record. Snowflake writes it in
+    upper case.
+    """
+    if column[:1] != "_":  # nearly all
+        return False
+    name = column.lower()
+    return name == "_dead_letter" or name.startswith(_BOOKKEEPING)
 
 
 def check_keys(stream: str, record: Mapping[str, Any], keys: Iterable[str]) -> None:

@@ -14,13 +14,14 @@ class Export(NamedTuple):
 
     Attributes:
         name: of it, for people, such as "Acme export".
-        columns: that together only such an export has.
-        make: makes the mapping of its records.
+        lacks: returns what a table of these columns lacks to be one, in words for people: nothing
+            where it is one, None where it is something else.
+        make: makes the mapping of records with this schema.
     """
 
     name: str
-    columns: frozenset[str]
-    make: Callable[[], RecordMapping]
+    lacks: Callable[[Collection[str]], tuple[str, ...] | None]
+    make: Callable[[Mapping[str, Any]], RecordMapping]
 
 
 def mapping_for(
@@ -40,35 +41,37 @@ def mapping_for(
         from_columns: makes the mapping of a stream that the setting describes.
 
     Raises:
-        SettingsError: it is none of the exports, and `streams` does not name its columns.
+        SettingsError: it is none of the exports, or lacks what one needs, and `streams` does not
+            name its columns.
     """
     if stream in named:
         return from_columns(named[stream])
     columns = schema.get("properties", {}).keys()
     for export in exports:
-        if columns >= export.columns:
-            return export.make()
-    msg = f"Stream '{stream}' {_what_it_is_not(columns, exports)} {_how(stream)}"
-    raise SettingsError(msg)
-
-
-def _what_it_is_not(columns: Collection[str], exports: Sequence[Export]) -> str:
-    """Say which export a stream nearly is, and what is missing; else that it is none."""
-    for export in exports:
-        missing = sorted(export.columns.difference(columns))
-        if len(missing) * 2 <= len(export.columns):
-            names = ", ".join(f"`{name}`" for name in missing)
-            return (
-                f"is no {export.name}: it lacks {names}. If it should be one, select these in the "
-                "tap."
-            )
+        lacking = export.lacks(columns)
+        if lacking is not None:
+            _check(stream, export.name, lacking)
+            return export.make(schema)
     known = " or ".join(export.name for export in exports)
-    return f"is no {known}, and `streams` does not say what it is."
-
-
-def _how(stream: str) -> str:
-    return (
-        f'Name its columns: {{"{stream}": {{"event": "Order Placed", "distinct_id": "customer_id", '
+    msg = (
+        f"Stream '{stream}' is no {known}, and `streams` does not say what it is. Name "
+        f'its columns: {{"{stream}": {{"event": "Order Placed", "distinct_id": "customer_id", '
         f'"timestamp": "created_at"}}}}, or {{"person": "user_id"}} for people, or {{"group": '
         '"company", "key": "id"} for groups; or deselect the stream in the tap.'
     )
+    raise SettingsError(msg)
+
+
+def _check(stream: str, export: str, lacking: Sequence[str]) -> None:
+    """Refuse an export that lacks a column.
+
+    Raises:
+        SettingsError: it does.
+    """
+    if lacking:
+        msg = (
+            f"Stream '{stream}' is an {export}, as its columns say, but has no "
+            f"{', and no '.join(lacking)}. Select what is missing in the tap; or name the columns "
+            "of the stream under `streams`; or deselect it."
+        )
+        raise SettingsError(msg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from analytics_records.amplitude.columns import EXPORT_COLUMNS
+from analytics_records.amplitude.shapes import Shape, lacks
 from analytics_records.amplitude.source import Amplitude, layout
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.pair import Pair
@@ -37,13 +37,19 @@ class FromAmplitude(Pair[MixpanelDecision]):
     Args:
         settings: of the target.
         hot_ids: counts the events of each person and day, where records are decided.
+        shape: of the records; as Amplitude writes them by default.
     """
 
     decision_type: ClassVar[type[Decision]] = MixpanelDecision
 
-    def __init__(self, settings: MappingSettings, hot_ids: HotIds | None = None) -> None:
+    def __init__(
+        self,
+        settings: MappingSettings,
+        hot_ids: HotIds | None = None,
+        shape: Shape | None = None,
+    ) -> None:
         tables = SourceTables(
-            source=Amplitude(READER, PEOPLE.columns),
+            source=Amplitude(READER, PEOPLE.columns, shape),
             layout=layout(COLUMNS),
             event_names=EVENT_NAMES,
             properties=PROPERTIES,
@@ -56,13 +62,17 @@ class FromAmplitude(Pair[MixpanelDecision]):
             Mixpanel(settings, tables, hot_ids or HotIds()),
             Choice(settings.include_events, settings.exclude_events),
         )
-        self._settings = settings
+        self._args = (settings, None, shape)
 
-    def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings]]:
+    def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings, None, Shape | None]]:
         """Let another process make the same: what is compiled cannot travel."""
-        return type(self), (self._settings,)
+        return type(self), self._args
 
 
 def export(settings: MappingSettings, hot_ids: HotIds) -> Export:
     """Return how the export is known, and what makes the mapping of its records."""
-    return Export("Amplitude export", EXPORT_COLUMNS, lambda: FromAmplitude(settings, hot_ids))
+    return Export(
+        "Amplitude export",
+        lacks,
+        lambda schema: FromAmplitude(settings, hot_ids, Shape.of_schema(schema)),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from analytics_records.amplitude.columns import EXPORT_COLUMNS
+from analytics_records.amplitude.shapes import Shape, lacks
 from analytics_records.amplitude.source import Amplitude, layout
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.names import EventNames
@@ -33,14 +33,19 @@ ALSO_WRITTEN = ("$amplitude_event_name",)
 
 
 class FromAmplitude(Pair[PostHogDecision]):
-    """Makes PostHog events of Amplitude export records."""
+    """Makes PostHog events of Amplitude export records.
+
+    Args:
+        settings: of the target.
+        shape: of the records; as Amplitude writes them by default.
+    """
 
     decision_type: ClassVar[type[Decision]] = PostHogDecision
 
-    def __init__(self, settings: MappingSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: MappingSettings, shape: Shape | None = None) -> None:
+        self._args = (settings, shape)
         source, names, self.table = (
-            Amplitude(READER),
+            Amplitude(READER, shape=shape),
             event_names(settings),
             property_table(settings),
         )
@@ -48,9 +53,9 @@ class FromAmplitude(Pair[PostHogDecision]):
         choice = Choice(settings.include_events, settings.exclude_events)
         super().__init__(source, destination, choice)
 
-    def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings]]:
+    def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings, Shape | None]]:
         """Let another process make the same: what is compiled cannot travel."""
-        return type(self), (self._settings,)
+        return type(self), self._args
 
 
 def event_names(settings: MappingSettings) -> EventNames:
@@ -77,4 +82,8 @@ def property_table(settings: MappingSettings) -> PropertyTable:
 
 def export(settings: MappingSettings) -> Export:
     """Return how the export is known, and what makes the mapping of its records."""
-    return Export("Amplitude export", EXPORT_COLUMNS, lambda: FromAmplitude(settings))
+    return Export(
+        "Amplitude export",
+        lacks,
+        lambda schema: FromAmplitude(settings, Shape.of_schema(schema)),
+    )

@@ -1,0 +1,180 @@
+"""Objects of a row that came as JSON text, or as columns of their own. Pure.
+
+Tables without a type for objects hold their JSON as text, and flattening (Singer SDK,
+`flattening_enabled`) makes a column of each key, or JSON text where it goes no deeper. A CSV that
+meltanolabs-target-csv wrote has them as Python prints them, `{'price': Decimal('39.0')}` (its
+version 0.5.0).
+Here each becomes the object again.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any
+
+from singer_delivery.mapping.cleaning import readable
+from singer_delivery.mapping.json_lines import read_json
+from singer_delivery.mapping.lines import BAD_LINE, read
+from singer_delivery.model import Unmappable
+
+Record = Mapping[str, Any]
+
+KINDS: dict[str, type] = {
+    "event_properties": dict,
+    "user_properties": dict,
+    "groups": dict,
+    "group_properties": dict,
+    "global_user_properties": dict,
+    "plan": dict,
+    "data": dict,
+    "amplitude_attribution_ids": list,
+}
+"""The columns that hold objects, or lists, in the export."""
+
+_DEEPEST_TEXT = 4
+"""How often JSON text may stand within JSON text: each table on the way may write it once more."""
+
+_READER = "the service"
+"""Reads what is read here, for people."""
+
+_LONGEST_PYTHON = 1_000_000
+"""Characters; Python takes a hundred times as much memory to read it."""
+
+_ASKED = tuple(column for column in KINDS if column != "data")  # which travels nowhere
+_columns = itemgetter(*_ASKED)
+_FLATTENED = re.compile(rf"({'|'.join(KINDS)})(__|\.)(.+)", re.DOTALL | re.IGNORECASE)
+"""A column that flattening made: the SDK joins keys by `__`, others by a dot."""
+
+
+def unpacked(value: Any, kind: type = dict) -> Any:
+    """Return what JSON text, or Python's, holds if it is of this kind; any other value as it is.
+
+    It is read as lines are: `lines.read`. The text `null` is None.
+
+    Raises:
+        Unmappable: it nests too deep (`nested_too_deep`).
+    """
+    found = value
+    for _ in range(_DEEPEST_TEXT):
+        if type(found) is not str:
+            return value
+        try:
+            found = _read(found)
+        except ValueError as error:
+            if isinstance(error, Unmappable) and error.reason != BAD_LINE:
+                raise
+            return value
+        if found is None or type(found) is kind:
+            return found
+    return value
+
+
+def _read(text: str) -> Any:
+    """Read JSON, or what Python prints.
+
+    Raises:
+        ValueError: it is neither; or `Unmappable`, which is one, if it nests too deep.
+    """
+    try:
+        record = read(b'{"":%b}' % text.encode(), is_message=False, service=_READER)
+    except Unmappable as error:
+        if error.reason != BAD_LINE:
+            raise
+        record = readable({"": _read_python(text)}, _READER)
+    if len(record) != 1:  # text that goes on behind its value
+        raise ValueError
+    return record[""]
+
+
+def _read_python(text: str) -> Any:
+    if not text.startswith(("{", "[")) or len(text) > _LONGEST_PYTHON:
+        raise ValueError
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that are none
+            return ast.literal_eval(_Decimals().visit(ast.parse(text, mode="eval")))
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError from error
+
+
+class _Decimals(ast.NodeTransformer):
+    """Makes the number of each `Decimal('39.0')`."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        match node:
+            case ast.Call(ast.Name("Decimal"), [ast.Constant(str(digits))], []):
+                return ast.Constant(read_json(digits.encode()))
+        return node
+
+
+def with_objects(record: Record) -> Record:
+    """Return the record itself if no such column holds a text, else a copy with what texts hold."""
+    if not _holds_text(record):
+        return record
+    changed = dict(record)
+    for column, kind in KINDS.items():
+        if type(record.get(column)) is str:
+            changed[column] = unpacked(record[column], kind)
+    return changed
+
+
+def _holds_text(record: Record) -> bool:
+    try:
+        a, b, c, d, e, f, g = _columns(record)
+    except KeyError:  # exports of old lack some
+        return any(type(record.get(column)) is str for column in _ASKED)
+    # Written out, and not by `type(a)`: every record passes, and a loop takes twice as long.
+    return (
+        a.__class__ is str or b.__class__ is str or c.__class__ is str or d.__class__ is str
+        or e.__class__ is str or f.__class__ is str or g.__class__ is str
+    )  # fmt: skip
+
+
+def flattened_from(column: str) -> str | None:
+    """Return the column of the export that flattening made this one of, or None."""
+    match = _FLATTENED.fullmatch(column)
+    return None if match is None else match[1].lower()
+
+
+def nested(record: Record) -> Record:
+    """Return the record with the columns that flattening made put back into their objects.
+
+    A column without a value is a key that the row did not have: other rows made the column.
+    """
+    found = [(key, match) for key in record if (match := _FLATTENED.fullmatch(key))]
+    if not found:
+        return record
+    changed = dict(record)
+    for key, match in found:
+        value = changed.pop(key)
+        column, separator, rest = match.groups()
+        if value is not None:
+            _put(changed, [column.lower(), *rest.split(separator)], separator, _of_leaf(value))
+    return changed
+
+
+def _of_leaf(value: Any) -> Any:
+    """Return a flattened value: below its greatest depth flattening writes JSON text."""
+    if type(value) is str and value[:1] in {"{", "["}:
+        return unpacked(value, dict if value[0] == "{" else list)
+    return value
+
+
+def _put(into: dict[str, Any], path: list[str], separator: str, value: Any) -> None:
+    """Put a value at a path of keys; where a key of it has a plain value, the rest is one key."""
+    first, *rest = path
+    if not rest:
+        into[first] = value
+        return
+    inner = into.get(first)
+    if inner is None:
+        into[first] = inner = {}
+    if isinstance(inner, dict):
+        into[first] = inner = {**inner}  # the object of another record must not change
+        _put(inner, rest, separator, value)
+    else:
+        into[separator.join(path)] = value
