@@ -57,7 +57,7 @@ def is_right(way: Way, export: Export, folder) -> Pipe:
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_everybody_is_who_amplitude_says(way, tmp_path):
-    export = Export(seed=1, users=100, days=2)
+    export = Export(seed=1, users=60, days=1)
     pipe = is_right(way, export, tmp_path)
     notes = pipe.report["notes"]
     assert notes["known_by_amplitude_id"] == export.truth.known
