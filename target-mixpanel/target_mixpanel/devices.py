@@ -24,7 +24,7 @@ def is_news(newer: Newer, device: str, seen: Observation, facts: Facts) -> bool:
     last = facts.recall("device", device)
     if last is None:
         return True
-    is_old = newer.is_backfilled(seen) or seen.since < last.since
+    is_old = newer.is_backfilled(seen) or seen.is_before(last)
     return not is_old and last.value[:DIGITS] != seen.person.digest
 
 

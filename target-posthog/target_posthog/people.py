@@ -80,7 +80,7 @@ class People:
         """Return the fact to remember if what is said of the person is newer, else None."""
         before = inherited(it, facts)
         is_known = before is not None and self._newer.is_backfilled(seen)
-        if is_known or (before is not None and before.since > seen.since):
+        if is_known or (before is not None and seen.is_before(before)):
             return None
         digest = seen.person.digest
         return self._newer.fact(facts, "person", it.person, digest, seen, effects.renewed)

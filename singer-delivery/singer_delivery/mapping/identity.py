@@ -236,13 +236,13 @@ def _user_of_source(seen: Observation, facts: Facts) -> str | None:
     """Return the user whom an earlier record named beside the same id of the source; else None."""
     source_id = clean_id(seen.source_id)
     known = None if source_id is None else facts.recall("source_id", source_id)
-    return known.value if known is not None and known.since < seen.since else None
+    return known.value if known is not None and seen.is_after(known) else None
 
 
 def _is_a_user(device: str, seen: Observation, facts: Facts, notes: list[Note]) -> bool:
     """Tell whether an earlier record named a user by the id of a device, and count it."""
     known = facts.recall("user", device)
-    if known is None or known.since >= seen.since:
+    if known is None or not seen.is_after(known):
         return False
     notes.append(Note("device_is_a_user", device))
     return True

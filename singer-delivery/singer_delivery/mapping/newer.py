@@ -56,7 +56,7 @@ class Newer:
         """
         last = facts.recall(kind, name)
         is_backfilled = self.is_backfilled(seen)
-        if last is not None and (is_backfilled or _is_older(seen, last)):
+        if last is not None and (is_backfilled or seen.is_before(last)):
             return None
         digest = value if isinstance(value, str) else value()
         if last is not None and last.value == digest:
@@ -66,10 +66,6 @@ class Newer:
         # What was filled in gives way to everything that was received when it happened.
         since = (seen.at, "") if is_backfilled else seen.since
         return Fact(kind, name, digest, *since)
-
-
-def _is_older(seen: Observation, last: Fact) -> bool:
-    return seen.received < last.at or (seen.received == last.at and seen.since < last.since)
 
 
 def is_newer(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from singer_delivery.model import Note
+from singer_delivery.model import Fact, Note
 
 
 class State(msgspec.Struct, frozen=True, eq=False):
@@ -155,6 +155,18 @@ class Observation(msgspec.Struct, gc=False):
     def since(self) -> tuple[int, str]:
         """The order key of the record, as facts have it."""
         return self.received, f"{self.at:016x}{self.number & _LARGEST:016x}"
+
+    def is_after(self, fact: Fact) -> bool:
+        """Tell whether the source took the record after the one that says a fact."""
+        if fact.at != self.received:  # nearly always
+            return fact.at < self.received
+        return fact.since < self.since
+
+    def is_before(self, fact: Fact) -> bool:
+        """Tell whether the source took the record before the one that says a fact."""
+        if fact.at != self.received:
+            return fact.at > self.received
+        return fact.since > self.since
 
     def lag(self) -> int:
         """Return how long after it happened the source took it, in microseconds."""
