@@ -6,10 +6,10 @@ import pickle
 from typing import Any
 
 import pytest
-from analytics_records.amplitude.columns import EVENTS_SCHEMA
 from analytics_records.amplitude.shapes import Shape, lacks
 
 from tests.analytics_records.columns import COLUMNS
+from tests.warehouse import forms
 
 TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "server_upload_time")
 TEXT = {"type": ["string", "null"]}
@@ -22,20 +22,22 @@ def shaped(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_export_itself_is_plain() -> None:
-    assert Shape.of_schema(EVENTS_SCHEMA) == Shape()
+    assert Shape.of_schema({"properties": forms.COLUMNS}) == Shape()
 
 
 def test_a_plain_record_is_not_copied() -> None:
-    record = dict.fromkeys(COLUMNS)
-    assert Shape().of(record) is record
-    del record["plan"]
-    assert Shape().of(record) is record
+    record = forms.a_row(1)
+    for shape in (Shape(), Shape(has_times=True)):
+        assert shape.of(record) is record
+        few = {name: value for name, value in record.items() if name not in {"plan", "event_time"}}
+        assert shape.of(few) is few
 
 
-def test_other_times_do_not_keep_decisions_from_reading_fast() -> None:
-    times = {"event_time": {**TEXT, "format": "date-time"}}
-    shape = Shape.of_schema({"properties": {**EVENTS_SCHEMA["properties"], **times}})
-    assert (shape.is_plain, shape.is_named_plainly) == (False, True)
+def test_times_do_not_keep_decisions_from_reading_fast() -> None:
+    times = dict.fromkeys(forms.TIMES, forms.DATE_TIME)
+    shape = Shape.of_schema({"properties": {**forms.COLUMNS, **times}})
+    assert shape == Shape(has_times=True)
+    assert shape.of(forms.with_zone(forms.a_row(1))) == forms.a_row(1)
 
 
 @pytest.mark.parametrize(

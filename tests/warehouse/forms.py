@@ -11,17 +11,22 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-from analytics_records.amplitude.columns import EVENTS_SCHEMA
+from analytics_records.amplitude import columns
 
 Row = dict[str, Any]
 
-COLUMNS: dict[str, Any] = EVENTS_SCHEMA["properties"]
+TIMES = tuple(column.name for column in columns.COLUMNS if column.name.endswith("_time"))
+COLUMNS: dict[str, Any] = {
+    name: {"type": ["string" if name in TIMES else each for each in types] + ["null"]}
+    for name, types, _ in columns.COLUMNS
+}
+"""The schema of each column of the export, with times as text."""
+
 OBJECTS = (
     "event_properties", "user_properties", "groups", "group_properties", "global_user_properties",
     "plan", "data",
 )  # fmt: skip
 LISTS = ("amplitude_attribution_ids",)
-TIMES = tuple(name for name in COLUMNS if name.endswith("_time"))
 ANY: dict[str, Any] = {}
 TEXT = {"type": ["string", "null"]}
 DATE_TIME = {"type": ["string", "null"], "format": "date-time"}
@@ -211,6 +216,9 @@ FORMS = {
     "csv": Form(as_texts, lambda _: TEXT, MORE_OBJECTS),
     "sqlite": Form(from_sqlite, lambda _: ANY, MORE_OBJECTS),
     "date-time": Form(with_zone, lambda n: DATE_TIME if n in TIMES else COLUMNS[n], MORE_OBJECTS),
+    "declared as date-time": Form(
+        dict, lambda n: DATE_TIME if n in TIMES else COLUMNS[n], MORE_OBJECTS
+    ),
     "snowflake": Form(from_snowflake, _is_time, MORE_OBJECTS),
     "fivetran": Form(from_fivetran, _is_time),
     "airbyte": Form(from_airbyte, _is_time, MORE_OBJECTS),

@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -52,7 +51,13 @@ TELLING = frozenset({
 _PLAINER = {column.name.lstrip("$"): column.name for column in COLUMNS}
 _FIVETRAN = {"ad_id": "adid", "id": "event_id"}
 _TIMES = frozenset({*TIME_COLUMNS, "client_upload_time", "processed_time", "user_creation_time"})
-_TYPES = {column.name: {*column.types, "null"} for column in COLUMNS if column.types != TEXT}
+_NO_NAMES: Mapping[str, str] = {}
+_LENGTH = len("2024-03-01 10:11:12.123456")
+_TYPES = {
+    column.name: {*column.types, "null"}
+    for column in COLUMNS
+    if column.types != TEXT and column.name not in _TIMES
+}
 
 
 def lacks(columns: Collection[str]) -> tuple[str, ...] | None:
@@ -66,15 +71,17 @@ def lacks(columns: Collection[str]) -> tuple[str, ...] | None:
 class Shape(NamedTuple):
     """How the records of a stream differ from the rows of the export.
 
+    JSON text in the place of objects is looked for in each.
+
     Attributes:
-        is_plain: whether only objects can be other, as JSON text.
-        is_named_plainly: whether columns have their names and types, and only times can be other.
+        is_named_plainly: whether columns have the export's names and types.
+        has_times: whether times are declared as `date-time`, and may be written as RFC 3339.
         names: of the export, for columns that have another.
     """
 
-    is_plain: bool = True
     is_named_plainly: bool = True
-    names: Mapping[str, str] = MappingProxyType({})
+    has_times: bool = False
+    names: Mapping[str, str] = _NO_NAMES
 
     @classmethod
     def of_schema(cls, schema: Schema) -> Shape:
@@ -83,9 +90,8 @@ class Shape(NamedTuple):
         names = _names(columns)
         is_other = any(name in _TYPES and not _has_type(name, of) for name, of in columns.items())
         is_flat = any(flattened_from(name) for name in columns)
-        is_named_plainly = not (names or is_other or is_flat)
         has_times = any(columns[name].get("format") for name in _TIMES & columns.keys())
-        return cls(is_named_plainly and not has_times, is_named_plainly, names)
+        return cls(not (names or is_other or is_flat), has_times, names)
 
     def of(self, record: Record) -> Record:
         """Return a record as the export has it: itself, if it is so already.
@@ -93,14 +99,27 @@ class Shape(NamedTuple):
         Raises:
             Unmappable: JSON text in it nests too deep.
         """
-        if self.is_plain:
-            return with_objects(record)
+        if self.is_named_plainly:
+            record = with_objects(record)
+            return _with_times(record) if self.has_times else record
         shaped: dict[str, Any] = {}
         for key, value in record.items():
             if not is_of_singer(key):
                 name = self.names.get(key, key)
                 shaped[name] = _converted(name, value)
         return nested(shaped)
+
+
+def _with_times(record: Record) -> Record:
+    """Return the record itself if its times are as the export writes them, else a copy with such.
+
+    The time of the upload tells, which every row has: all are written alike.
+    """
+    uploaded = record.get("server_upload_time") or record.get("event_time")
+    if type(uploaded) is str and uploaded[10:11] == " " and len(uploaded) == _LENGTH:
+        return record
+    times = {name: _time(record[name]) for name in _TIMES & record.keys()}
+    return {**record, **times}
 
 
 def _names(columns: Collection[str]) -> dict[str, str]:

@@ -8,10 +8,10 @@ from typing import Any
 from singer_delivery.model import Unmappable
 
 _BOOKKEEPING = ("_sdc_", "_airbyte_", "_fivetran_", "_smart_source_", "_dlt_")
-"""How columns begin that taps and loaders add: Singer's, Airbyte's, Fivetran's, Stitch's, dlt's.
+"""How columns begin that taps and loaders add.
 
-Sources: Singer SDK docs, "SDC columns"; Airbyte docs, "Typing and deduping"; Fivetran docs, "System
-columns and tables"; dlt docs, "Destination tables".
+Singer's (SDK docs, "SDC columns"), Airbyte's ("Typing and deduping"), Fivetran's ("System columns
+and tables"), tap-spreadsheets-anywhere's (its `file_utils.py`), dlt's ("Destination tables").
 """
 
 
