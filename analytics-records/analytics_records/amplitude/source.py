@@ -192,7 +192,7 @@ def _id(value: Any) -> str | int | None:
 
 
 def _counter(value: Any) -> str | int | None:
-    """Return a counter, None for one that is none: it is no id, and no reason to refuse a record."""
+    """Return a counter, None for one that is none: it is no id, and refuses no record."""
     try:
         return _id(value)
     except Unmappable:
