@@ -22,10 +22,10 @@ from singer_delivery.mapping.records import check_keys, is_of_singer, put_aside
 from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import (
     Moment,
-    as_text,
     as_uuid,
     clean_id,
     digest,
+    key_text,
     moment,
     stable_uuid,
 )
@@ -166,7 +166,7 @@ class PlainStream:
             return found
         keys = [record.get(key) for key in self._keys]
         if keys and not any(is_absent(key) for key in keys):
-            return stable_uuid("row", self.name, *(as_text(key) for key in keys))
+            return stable_uuid("row", self.name, *(key_text(key) for key in keys))
         content = {key: value for key, value in record.items() if not is_of_singer(key)}
         return stable_uuid("row", self.name, digest(content))
 

@@ -24,8 +24,8 @@ from target_mixpanel import devices
 from target_mixpanel.events import Events, SourceTables, check_time, leaves_out
 from target_mixpanel.groups import GroupKeys, GroupProfiles
 from target_mixpanel.hot_ids import HotIds
-from target_mixpanel.links import bare_device, merge_event
-from target_mixpanel.mixpanel import IDS, MAX_NAME_CHARACTERS, SERVICE, harmless_name
+from target_mixpanel.links import bare_device, count_ids, merge_event
+from target_mixpanel.mixpanel import MAX_NAME_CHARACTERS, SERVICE, harmless_name
 from target_mixpanel.people import MixpanelDecision, People
 from target_mixpanel.settings import MappingSettings
 
@@ -37,7 +37,8 @@ class Mixpanel:
 
     - `initial`, user -> digest of the first attribution last sent;
     - `device`, device of nobody -> a digest of what was last said of it, and all that is known;
-    - `property_names`, "person" -> the names of all properties of people that were sent: a claim.
+    - `property_names`, "person" -> the names of all properties of people that were sent: a claim;
+    - `ids`, user -> how many ids were merged, under Original ID Merge: a claim.
 
     Args:
         settings: of the target.
@@ -52,7 +53,7 @@ class Mixpanel:
         self._settings, self._hot_ids = settings, hot_ids
         self._source, prefix = tables.source, tables.layout.prefix
         self.devices_apart = self._simplified = settings.identity_merge == "simplified"
-        self._ids = Ids(IDS)
+        self._ids = Ids(tables.ids)
         self._names = EventNames(
             settings.rename_events,
             tables.event_names,
@@ -96,6 +97,7 @@ class Mixpanel:
             it.link = due.values
             self._inherit(it, due, facts)
             _send_link(it, due, effects)
+            count_ids(due, facts, effects)
 
     def decide(
         self,
@@ -120,7 +122,7 @@ class Mixpanel:
         if it.call:
             it.skipped = (no_person if it.call == PERSON else no_group) or None
         if due is not None:
-            self._link(it, due, effects)
+            self._link(it, due, facts, effects)
         if it.sends_event:
             self._hot_ids.count(it.person, it.at, effects.notes)
         it.sends = it.sends_event or _updates_profiles(it) or it.link is not None
@@ -154,7 +156,7 @@ class Mixpanel:
         if self._settings.profiles:
             it.inherited = devices.inherited(due.device, due.user, facts)
 
-    def _link(self, it: MixpanelDecision, due: Link, effects: Effects) -> None:
+    def _link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.
 
         An Identify call is sent without an event, and claims the device all the same: the next
@@ -166,6 +168,8 @@ class Mixpanel:
             _send_link(it, due, effects)
         elif it.call and _updates_profiles(it):
             effects.claims += due.claims
+        if it.link is not None:
+            count_ids(due, facts, effects)
 
 
 def _updates_profiles(it: MixpanelDecision) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from singer_delivery.mapping.compiled import Made
+from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.pair import Reading, Source
 from singer_delivery.mapping.properties import Aside, Layout, PropertyTable
@@ -29,6 +30,13 @@ from target_mixpanel.people import MixpanelDecision, PersonTable
 from target_mixpanel.settings import MappingSettings
 
 EXPIRED = "expired"
+OLDER = Note("older_than_retention")
+OLDER_SENTENCE = (
+    "An event is older than `retention_years`: Mixpanel bills such events and deletes them all the "
+    "same. Set `retention_years` to what the project has, or `skip_expired: true` to leave them "
+    f"out. The report counts them as `{OLDER.name}`."
+)
+"""Said at the first of them."""
 
 OF_THE_USER = "user."
 """Before what was true of the person at the time."""
@@ -58,7 +66,7 @@ def leaves_out(at: int, settings: MappingSettings, notes: list[Note]) -> str | N
         return None
     if settings.skip_expired:
         return EXPIRED
-    notes.append(Note("older_than_retention"))
+    notes.append(OLDER)
     return None
 
 
@@ -85,6 +93,7 @@ class SourceTables:
         of_event_properties: rows that read keys of the event's own properties.
         people: rows of the properties of people.
         insert_id: makes the id of an event.
+        ids: what Mixpanel makes of its ids.
     """
 
     source: Source
@@ -94,6 +103,7 @@ class SourceTables:
     of_event_properties: tuple[Row, ...]
     people: PersonTable
     insert_id: Callable[[Mapping[str, Any]], str]
+    ids: IdRules
 
 
 class Events:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from analytics_records.named_columns import PlainStream, not_newer
+from analytics_records.nobody import besides
 from singer_delivery.mapping.values import Moment
 from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped, Note
 
@@ -71,7 +72,8 @@ class FromColumns:
         hot_ids: HotIds | None = None,
     ) -> None:
         self._args = (stream, columns, key_properties, settings)
-        self._stream = PlainStream(stream, columns, key_properties, IDS, MAX_NAME_CHARACTERS)
+        ids = IDS if "group" in columns else besides(IDS)
+        self._stream = PlainStream(stream, columns, key_properties, ids, MAX_NAME_CHARACTERS)
         self._settings = settings
         self._hot_ids = hot_ids or HotIds()
         check_event_name(f"The stream `{stream}` is called", columns.get("event", ""))

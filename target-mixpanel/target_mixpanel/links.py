@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from singer_delivery.model import Event
+from singer_delivery.mapping.identity import Link
+from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
-from target_mixpanel.mixpanel import DEVICE, IMPORT, MERGE
+from target_mixpanel.mixpanel import DEVICE, IMPORT, MAX_IDS, MERGE
 
 
 def bare_device(device: Any) -> Any:
@@ -43,6 +44,26 @@ def simplified_ids(user: str | None, device: str | None) -> dict[str, Any]:
     if user is None:
         return {"distinct_id": ""} if device is None else {"$device_id": device}
     return {"$user_id": user} if device is None else {"$user_id": user, "$device_id": device}
+
+
+def count_ids(due: Link, facts: Facts, effects: Effects) -> None:
+    """Count the ids of a user, when a device is claimed; note each that is one too many.
+
+    Mixpanel answers 200 to a `$merge` beyond its limit and leaves the device by itself (Mixpanel
+    docs, Identifying users, Original ID Merge). The fact `ids`, user -> how many, is a claim beside
+    the device's, so that a device counts once however often its link is sent.
+    """
+    if not due.claims:
+        return
+    last = facts.recall("ids", due.user)
+    number = 2 if last is None else int(last.value) + 1  # the user's own id is the first
+    effects.claims.append(Fact("ids", due.user, str(number), due.owner.at))
+    if number > MAX_IDS:
+        effects.notes.append(Note(TOO_MANY_IDS, due.user))
+
+
+TOO_MANY_IDS = "over_500_ids_of_one_user"
+"""Note of each device that Mixpanel will not merge."""
 
 
 def merge_event(user: str, device: str, at: int, insert_id: str) -> Event:

@@ -37,6 +37,9 @@ MAX_DEPTH = 3
 MAX_TEXT_BYTES = 255
 """Longer texts are cut by the server."""
 
+MAX_IDS = 500
+"""Of one person under Original ID Merge: what is merged beyond them is refused without a word."""
+
 EARLIEST = 31_536_000_000_000
 """1971-01-01 in microseconds: what is earlier is refused."""
 
@@ -52,17 +55,18 @@ ILLEGAL_IDS = frozenset({
 GUARDED_KEYS = frozenset({
     # whom it is stored for
     "distinct_id", "$distinct_id", "$user_id", "$device_id", "$identified_id", "$anon_id", "alias",
-    "$distinct_ids", "$distinct_id_before_identity", "$is_reshuffled", "$failure_description",
-    "$failure_reason", "$identity_failure_reason",
+    "$distinct_ids", "$distinct_id_before_identity", "$is_reshuffled", "$preshuffle_distinct_id",
+    "$failure_description", "$failure_reason", "$identity_failure_reason",
     # which event it is, when and where
     "$event_name", "$insert_id", "time", "$time", "ip", "token",
     # what hides an event, or drops it without a word
     "bucket", "$bucket", "$ignore",
     # what Mixpanel, its partners and its connectors write themselves
     "$source", "$partner_id", "$import", "$mp_api_endpoint", "$mp_api_timestamp_ms",
-    "$mp_event_size", "mp_processing_time_ms", "mp_original_distinct_id",
-    "mp_original_event_name", "mp_sent_by_lib_version", "$warehouse_type", "$warehouse_import_id",
-    "$warehouse_import_job_id", "$warehouse_import_run_id", "$warehouse_table",
+    "$mp_event_size", "$mp_is_forwarded", "$mp_experiment_name", "mp_processing_time_ms",
+    "mp_original_distinct_id", "mp_original_event_name", "mp_sent_by_lib_version",
+    "$warehouse_type", "$warehouse_import_id", "$warehouse_import_job_id",
+    "$warehouse_import_run_id", "$warehouse_table",
     "$duration_s", "$event_count", "$origin_start", "$origin_end",
 })  # fmt: skip
 """Event properties Mixpanel acts on: from imported data they travel under another name."""
@@ -77,7 +81,7 @@ IDENTITY_EVENTS = frozenset({"$identify", "$create_alias", MERGE})
 """Under Simplified ID Merge one of them makes Mixpanel refuse all of the request."""
 
 MEANINGFUL_NAMES = IDENTITY_EVENTS | {
-    "$session_start", "$session_end", "$hotshard_events", "$experiment_started",
+    "$session_start", "$session_end", "$hotshard_events", "$hotshard_record", "$experiment_started",
 }  # fmt: skip
 MEANINGFUL_PREFIXES = ("$mp_", "$ae_")
 """Event names Mixpanel gives a meaning, such as `$mp_session_record` or `$ae_first_open`."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from singer_delivery.mapping.choice import Choice
+
 from target_mixpanel.mixpanel import GUARDED_KEYS, IDENTITY_EVENTS
 
 IdentityMerge = Literal["simplified", "original"]
@@ -32,8 +34,8 @@ class MappingSettings:
         geolocate_ip: whether Mixpanel locates an event without a city by its `ip_address`.
         retention_years: how long the project keeps events; older ones are counted.
         skip_expired: whether events older than that are left out.
-        include_events: names or shell patterns; when given, only these Amplitude events travel.
-        exclude_events: names or shell patterns of Amplitude events that do not travel.
+        include_events: names or patterns (`*`, `?`) of the Amplitude events that travel, if any.
+        exclude_events: names or patterns (`*`, `?`) of Amplitude events that do not travel.
         rename_events: Amplitude's event name to the name it gets.
         now: the time when the run started, in microseconds since 1970.
         version: of this software, for `$lib_version`.
@@ -70,6 +72,10 @@ class MappingSettings:
     def expires(self) -> int:
         """The time before which events are older than the retention, in microseconds."""
         return self.now - self.retention_years * _YEAR
+
+    def choice(self) -> Choice:
+        """Return what chooses the events that travel."""
+        return Choice(self.include_events, self.exclude_events, self.rename_events)
 
 
 def check_event_name(what: str, name: str) -> None:

@@ -77,6 +77,7 @@ class Streams:
         self._named = named
         self._settings = settings
         self._hot_ids = HotIds()
+        self._choice = settings.choice()
         self._tables: dict[str, LookupTable] = {}
         self._table_ids = table_ids(named)
         self._folder = _folder() if self._table_ids else None
@@ -105,8 +106,12 @@ class Streams:
         def from_columns(columns: Mapping[str, str]) -> RecordMapping:
             return FromColumns(stream, columns, key_properties, settings, hot_ids)
 
-        exports = [from_amplitude.export(settings, hot_ids)]
+        exports = [from_amplitude.export(settings, hot_ids, self._choice)]
         return mapping_for(stream, schema, self._named, exports, from_columns)
+
+    def warnings(self) -> list[str]:
+        """Return what is to be said when the run is complete."""
+        return self._choice.warnings()
 
     def last_events(self) -> Iterator[tuple[str, Event]]:
         """Return the lookup tables that got rows, each written when it is asked for.

@@ -26,6 +26,7 @@ from singer_sdk import typing as th
 
 from target_mixpanel import endpoint
 from target_mixpanel.account import HOSTS, Account, base_address
+from target_mixpanel.events import OLDER, OLDER_SENTENCE
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, IMPORT
 from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
@@ -175,6 +176,8 @@ class TargetMixpanel(DeliveryTarget):
     """Seconds; chance shortens a wait by up to half, so the first is 2 s at least ("start with 2 s,
     double to 60 s, with jitter": docs, "Import Events")."""
 
+    alarms: ClassVar[Mapping[str, str]] = {OLDER.name: OLDER_SENTENCE}
+
     def open_run(self) -> Run:
         """Open the ledger and the lanes; nothing is sent yet."""
         settings = run_settings(
@@ -194,6 +197,10 @@ class TargetMixpanel(DeliveryTarget):
     def last_events(self) -> Iterable[tuple[str, Event]]:
         """Return the lookup tables that got rows, each with its stream."""
         return self._streams.last_events()
+
+    def last_warnings(self) -> Iterable[str]:
+        """Return a sentence for each pattern of events that matched none."""
+        return self._streams.warnings()
 
     def close(self) -> None:
         """Remove what waited on disk."""

@@ -19,13 +19,20 @@ from singer_delivery.mapping.pair import GROUP, PERSON, Reading, Source
 from singer_delivery.mapping.properties import PropertyTable
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
 
-from target_posthog import groups, links, people
+from target_posthog import groups, links, nesting, people
 from target_posthog.people import PostHogDecision
 from target_posthog.posthog import SET, Kind, base_properties, make_event
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 
 YOUNG = Note(f"younger_than_{LIVE_HOURS}_hours")
 """Counted for every event that PostHog takes for a live one."""
+
+YOUNG_SENTENCE = (
+    f"An event is younger than {LIVE_HOURS} hours: PostHog bills such events and treats them as "
+    f"live ones. End the import {LIVE_HOURS // 24} days before today (`end_date` of the tap), and "
+    f"let live tracking cover the rest. The report counts them as `{YOUNG.name}`."
+)
+"""Said at the first of them."""
 
 
 class PostHog:
@@ -117,7 +124,7 @@ class PostHog:
         if it.updated:
             events += self._updates(reading, of_groups, notes)
         if it.skipped is None and it.call != GROUP:
-            events.append(self._main(reading, of_groups))
+            events.append(self._main(reading, of_groups, notes))
         notes += young(events, self._settings.live_from)
         return Mapped(events, notes)
 
@@ -129,12 +136,15 @@ class PostHog:
             snapshot = of_groups.snapshots[number]
             content = groups.group_set(self._source.changes(snapshot.properties, notes), notes)
             made.append(groups.update(snapshot, content, moment, self._base))
+        notes += nesting.fit(made)
         return made
 
-    def _main(self, reading: Reading[PostHogDecision], of_groups: Groups) -> Event:
+    def _main(
+        self, reading: Reading[PostHogDecision], of_groups: Groups, notes: list[Note]
+    ) -> Event:
         """Return the event itself, or the update of the person."""
         it, record = reading.decision, reading.record
-        properties = self._properties(reading, of_groups)
+        properties, fits = self._properties(reading, of_groups)
         if it.sets_person:
             change = self._source.changes(self._source.person_properties(record), [])
             change.unset += it.cleared
@@ -143,11 +153,18 @@ class PostHog:
             properties.update(people.person_changes(change, mode, first).as_properties())
         kind: Kind = "person" if it.call == PERSON else "event"
         uuid = self._source.event_uuid(record)
-        return make_event(kind, it.sent_as, it.distinct_id, uuid, reading.moment(), properties)
+        moment = reading.moment()
+        event = make_event(kind, it.sent_as, it.distinct_id, uuid, moment, properties)
+        if it.sets_person or not fits:
+            notes += nesting.fit((event,))
+        return event
 
-    def _properties(self, reading: Reading[PostHogDecision], of_groups: Groups) -> dict[str, Any]:
-        it = reading.decision
-        properties, aside, unknown, _ = self._table.read(reading)
+    def _properties(
+        self, reading: Reading[PostHogDecision], of_groups: Groups
+    ) -> tuple[dict[str, Any], bool]:
+        """Return the properties, and whether PostHog surely stores each as it is."""
+        it, own = reading.decision, reading.event_properties
+        properties, aside, unknown, fits = self._table.read(reading)
         if it.sent_as != reading.name:
             properties[self._name_kept] = reading.name
         if people.is_profileless(it, self._settings):
@@ -156,7 +173,8 @@ class PostHog:
             properties.update(self._group_properties(reading, of_groups))
         if aside or unknown:
             self._table.put_aside(aside, unknown, properties)
-        return properties
+        fits = fits and self._table.tells_fit and not (aside or unknown or nesting.has_paths(own))
+        return properties, fits and self._groups_kept not in properties
 
     def _group_properties(
         self, reading: Reading[PostHogDecision], of_groups: Groups

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from analytics_records.named_columns import PlainStream, at, not_newer
+from analytics_records.nobody import besides
 from singer_delivery.mapping.values import digest, stable_uuid
 from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped
 
+from target_posthog import nesting
 from target_posthog.events import young
 from target_posthog.groups import group_event, link_types, order_of
 from target_posthog.posthog import (
@@ -48,7 +50,8 @@ class FromColumns:
         settings: MappingSettings,
     ) -> None:
         self._args = (stream, columns, key_properties, settings)
-        self._stream = PlainStream(stream, columns, key_properties, IDS, MAX_NAME_CHARACTERS)
+        ids = IDS if "group" in columns else besides(IDS)
+        self._stream = PlainStream(stream, columns, key_properties, ids, MAX_NAME_CHARACTERS)
         self._settings = settings
         choose = self._stream.choose
         self._decide = choose(self._decide_event, self._decide_person, self._decide_group)
@@ -78,7 +81,8 @@ class FromColumns:
     def map(self, record: Record, decision: Decision) -> Mapped:  # noqa: ARG002 - it says nothing more
         """Return what a clean record becomes. Pure."""
         event = self._make(record)
-        return Mapped((event,), young((event,), self._settings.live_from))
+        notes = young((event,), self._settings.live_from)
+        return Mapped((event,), notes + nesting.fit((event,)))
 
     def _decide_event(self, record: Record, _facts: Facts, _effects: Effects) -> Decision:
         distinct_id = self._stream.id(record, "distinct_id")

@@ -7,31 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from singer_delivery.mapping.identity import Ids, Link, Who
+from singer_delivery.mapping.identity import Link, Who
+from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.pair import PairDecision
 from singer_delivery.mapping.values import Moment, clean_id, rfc3339
 from singer_delivery.model import Effects, Event, Fact, Facts, Unmappable
 
-from target_posthog.posthog import ALIAS, IDENTIFY, IDS, make_event
+from target_posthog.posthog import ALIAS, IDENTIFY, make_event
 from target_posthog.settings import LinkIdentities
 
 _BY = {"alias": (ALIAS, "alias"), "identify": (IDENTIFY, "$anon_distinct_id")}
 """Setting: the event that merges, and its property that names who is merged away."""
 
 
-known = Ids(IDS).who
-"""Returns the ids of a user and a device."""
-
-
-def of_source(source: str, source_id: str | int | None, detail: str) -> Who:
+def of_source(source: str, source_id: str | int | None, detail: str, rules: IdRules) -> Who:
     """Return who is known by the source's own id alone: the source's name, a colon and the id.
 
     Raises:
         Unmappable: it is no id (`no_identity`); the detail says what has none.
     """
     own = clean_id(source_id)
-    if own is not None and not IDS.is_illegal(own):
-        return Who(None, None, IDS.fitted(f"{source}:{own}"))
+    if own is not None and not rules.is_illegal(own):
+        return Who(None, None, rules.fitted(f"{source}:{own}"))
     reason = "no_identity"
     raise Unmappable(reason, detail)
 

@@ -1,7 +1,8 @@
 """What PostHog refuses, acts on and understands: its names and limits, and the shape of an event.
 
 Sources: PostHog docs (Capture API, Ingestion warnings, Person properties, Sessions, Group
-analytics) and the public code of its capture service and ingestion, which say more.
+analytics) and the public code of its capture service, its ingestion and its storage of events
+(clickhouse-udfs, json_clean_posthog_event_properties), which say more.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ MAX_NAME_CHARACTERS = 200
 MAX_ID_BYTES, KEPT_ID_BYTES = 200, 150
 """Longer ids are cut, which can make one person of two, or dropped."""
 
+MAX_LISTS = 8
+"""Lists within each other, objects between them or not, that its storage of events holds."""
+
 ILLEGAL_IDS = frozenset({
     "0", "00000000-0000-0000-0000-000000000000", "[object object]", "anonymous", "anonymous-user",
     "backend", "distinct_id", "distinctid", "email", "false", "guest", "id", "nan", "none",
@@ -54,6 +58,16 @@ GUARDED_KEYS = frozenset({
     # what ingestion takes out of an event and stores elsewhere, or switches modes by
     "$cookieless_mode", "$cookieless_extra", "$elements", "$elements_chain", "$heatmap_data",
     "$prev_pageview_pathname",
+    # what its storage drops, keeps for 60 days, or brings into a shape of its own
+    "$active_feature_flags", "$feature_flag_payload", "$feature_flag_payloads",
+    "$feature_flag_original_payload", "$feature_flag_bootstrapped_payload",
+    "$feature_flag_request_id", "$feature_flags", "$surveys_activated", "ph_product_tours",
+    "$product_tours_activated", "$product_tours_enabled_server_side",
+    "$transformations_succeeded", "$transformations_skipped", "$unparseable_properties",
+    "$ai_input", "$ai_output", "$ai_output_choices", "$ai_input_state", "$ai_output_state",
+    "$ai_tools", "$mcp_listed_tool_names", "$exception_functions", "$exception_list",
+    "$exception_sources", "$exception_types", "$exception_values",
+    "$lib_rate_limit_remaining_tokens", "$lib_custom_api_host",
 })  # fmt: skip
 """Event properties PostHog acts on: from imported data they travel under another name."""
 

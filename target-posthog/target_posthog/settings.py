@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from singer_delivery.mapping.choice import Choice
+
 LinkIdentities = Literal["alias", "identify", "none"]
 PersonProperties = Literal["set", "set_once", "none"]
 PersonProfiles = Literal["always", "identified_only"]
@@ -33,8 +35,8 @@ class MappingSettings:
         backfill_days: a record that Amplitude received more than this many days after it happened
             says nothing about now.
         group_types: the group types to link, at most five; without it the first five met.
-        include_events: names or shell patterns; when given, only these Amplitude events travel.
-        exclude_events: names or shell patterns of Amplitude events that do not travel.
+        include_events: names or patterns (`*`, `?`) of the Amplitude events that travel, if any.
+        exclude_events: names or patterns (`*`, `?`) of Amplitude events that do not travel.
         rename_events: Amplitude's event name to the name it gets.
         send_ip: whether `ip_address` travels, as `$ip`.
         send_advertising_ids: whether `idfa` and `adid` travel.
@@ -67,3 +69,7 @@ class MappingSettings:
                 "readable in `$amplitude_groups`."
             )
             raise ValueError(msg)
+
+    def choice(self) -> Choice:
+        """Return what chooses the events that travel."""
+        return Choice(self.include_events, self.exclude_events, self.rename_events)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
+from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
@@ -26,6 +27,7 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_posthog import endpoint, from_amplitude
+from target_posthog.events import YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import FromColumns
 from target_posthog.posthog import BATCH
 from target_posthog.settings import LIVE_HOURS, MappingSettings
@@ -138,6 +140,8 @@ class TargetPostHog(DeliveryTarget):
         *SETTINGS, additional_properties=False
     ).to_dict()
 
+    alarms: ClassVar[Mapping[str, str]] = {YOUNG.name: YOUNG_SENTENCE}
+
     def open_run(self) -> Run:
         """Open the ledger and the lanes; nothing is sent yet."""
         settings = run_settings(
@@ -156,9 +160,13 @@ class TargetPostHog(DeliveryTarget):
             stream,
             schema,
             named_streams(self.config),
-            [from_amplitude.export(settings)],
+            [from_amplitude.export(settings, self._choice)],
             lambda columns: FromColumns(stream, columns, key_properties, settings),
         )
+
+    def last_warnings(self) -> Iterable[str]:
+        """Return a sentence for each pattern of events that matched none."""
+        return self._choice.warnings()
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""
@@ -180,6 +188,10 @@ class TargetPostHog(DeliveryTarget):
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         return errors
+
+    @cached_property
+    def _choice(self) -> Choice:
+        return self._mapping_settings.choice()
 
     @cached_property
     def _mapping_settings(self) -> MappingSettings:

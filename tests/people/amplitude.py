@@ -124,10 +124,10 @@ class Amplitude:
         return json.dumps(row, ensure_ascii=False).encode()
 
     def _unreadable(self, call: Call, uuid: str, upload: Upload) -> bytes:
-        """Write a user that is a number no double holds, digits and all."""
+        """Write a user that is a number whose last digits were lost before it was written."""
         self._dead[uuid] = "inexact_id"
         row = self._columns(call, uuid, upload) | {"user_id": "@", "amplitude_id": None}
-        return json.dumps(row).replace('"@"', "9007199254740993.0").encode()
+        return json.dumps(row).replace('"@"', "9.007199254740992e+15").encode()
 
     # Who ------------------------------------------------------------------------------------
 

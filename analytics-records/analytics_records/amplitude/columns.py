@@ -1,8 +1,8 @@
 """The columns of an exported row.
 
 Amplitude documents 40 of them (Amplitude docs, Export API, response schema); exports since 2023
-carry all 55 below in every row, null where there is nothing, and older rows carry fewer. Types are
-the union of what is documented and what rows of different years hold, and nothing is required.
+carry all those below in every row, null where there is nothing, and older rows carry fewer. Types
+are the union of what is documented and what rows of different years hold; nothing is required.
 Unknown columns pass. Times are plain strings: Amplitude writes `2024-01-31 12:00:00.000000`, UTC
 without saying so, which is no RFC 3339 `date-time`: a target that trusted the format would stop.
 Texts are cut at 1,024 characters, even within an emoji (Amplitude docs, HTTP V2 API), and an upload

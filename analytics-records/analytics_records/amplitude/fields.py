@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from singer_delivery.mapping.pair import PairDecision, Reading
+from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import clean_id, country_code
 
 from analytics_records.amplitude.operations import EMPTY
@@ -29,6 +30,10 @@ APP_SYSTEMS = {
     "macos": "macOS", "mac os": "macOS", "mac os x": "macOS", "os x": "macOS",
 }  # fmt: skip
 """Operating systems as the destinations' libraries for apps write them."""
+
+REVENUE = ("$revenue", "$price", "$quantity")
+"""Event properties that say what an event brought in (Amplitude docs, HTTP V2 API and SDKs)."""
+_MORE_THAN_ALL_MONEY = 2**63  # nor does a greater number fit into JSON readers' integers
 
 WEB_SYSTEMS = (
     ("Windows Phone", ("windows phone",)),
@@ -96,3 +101,24 @@ def original_time(reading: Reading[PairDecision]) -> Any:
 def original_if_no_object(value: Any) -> Any:
     """As it is, where it is no object."""
     return None if isinstance(value, dict) else value
+
+
+def revenue(reading: Reading[PairDecision]) -> float | None:
+    """`$revenue`, else `$price` times `$quantity` (1 when it is missing), on any event.
+
+    Amplitude takes these for revenue whatever the event is called (Amplitude docs, Revenue).
+    """
+    properties = reading.event_properties
+    total, price = _number(properties.get("$revenue")), _number(properties.get("$price"))
+    if total is not None or price is None:
+        return total
+    given = properties.get("$quantity")
+    quantity = 1 if is_absent(given) else _number(given)
+    if quantity is None or abs(price * quantity) >= _MORE_THAN_ALL_MONEY:
+        return None
+    return price * quantity
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number else None

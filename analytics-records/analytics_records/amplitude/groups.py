@@ -12,7 +12,7 @@ import orjson
 from singer_delivery.mapping.memory import Memory, compact
 from singer_delivery.mapping.observation import NO_GROUPS, Groups, Keys, Snapshot
 from singer_delivery.mapping.table import is_absent
-from singer_delivery.mapping.values import as_text, digest
+from singer_delivery.mapping.values import digest, key_text
 
 from analytics_records.amplitude.operations import OPERATIONS
 
@@ -27,7 +27,7 @@ def keys_by_type(groups: Any) -> Keys:
     if not isinstance(groups, dict):
         return {}
     read = {
-        group_type: [as_text(key) for key in _as_list(keys) if not is_absent(key)]
+        group_type: [key_text(key) for key in _as_list(keys) if not is_absent(key)]
         for group_type, keys in groups.items()
         if group_type
     }

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 CLOCK_FALLBACK = "`event_time` was missing or impossible; another time column was used"
 
+NOBODY = {
+    "illegal_user_id": (
+        "`user_id` stands for nobody (`null`, `anonymous`, `0` …); the event went to the device"
+    ),
+    "illegal_device_id": "`device_id` stands for nobody; it was not used",
+}
+"""Ids that were read as none."""
+
 COUNTED = {
     "known_by_amplitude_id": (
         "a record without a user whose `amplitude_id` is known as a user's; it went to that user"
@@ -18,6 +26,9 @@ COUNTED = {
 DEAD_LETTERS = {
     "no_event_name": "`event_type` is missing, empty or not text",
     "no_time": "none of the four time columns is a date and time",
+    "inexact_id": (
+        "an id is a number that lost digits before it came (`1.8e19`): several ids would become one"
+    ),
     "nested_too_deep": "a value nests deeper than 200 levels",
 }
 """Not deliverable: into the dead letters, with the reason."""

@@ -19,6 +19,7 @@ from singer_delivery.mapping.values import (
     digest,
     exported_moment,
     exported_time,
+    key_text,
     moment,
     stable_uuid,
 )
@@ -119,7 +120,7 @@ def event_uuid(record: Mapping[str, Any]) -> str:
     insert_id = record.get("$insert_id")
     if not is_absent(insert_id):
         ids = (record.get("app"), record.get("device_id"), insert_id)
-        return stable_uuid("event", *(as_text(i) for i in ids))
+        return stable_uuid("event", *(key_text(i) for i in ids))
     content = {key: value for key, value in record.items() if not is_of_singer(key)}
     return stable_uuid("record", digest(content))
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 import orjson
+from singer_delivery.mapping.json_lines import exact
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups, Observation, State
@@ -167,7 +168,7 @@ class Amplitude:
     def _observed_of(self, record: Mapping[str, Any]) -> Observation:
         """Return the same of a clean record."""
         get = record.get
-        ids = {name: _id(get(name)) for name in ("amplitude_id", "event_id")}
+        ids = {"amplitude_id": _id(get("amplitude_id")), "event_id": _counter(get("event_id"))}
         for name in ("user_id", "device_id"):
             found = get(name)
             ids[name] = found if isinstance(found, str) else clean_id(found)
@@ -188,6 +189,14 @@ def _joined(columns: Sequence[str]) -> Callable[[Any], bytes]:
 
 def _id(value: Any) -> str | int | None:
     return value if type(value) in (str, int) else clean_id(value)
+
+
+def _counter(value: Any) -> str | int | None:
+    """Return a counter, None for one that is none: it is no id, and refuses no record."""
+    try:
+        return _id(value)
+    except Unmappable:
+        return None
 
 
 def _number(event_id: Any) -> int:
@@ -224,11 +233,10 @@ def _state(content: bytes, user_properties: bytes) -> State:
         content: all of it, with commas between.
         user_properties: the column.
     """
-    read, *beside = orjson.loads(b"[%b]" % content)
+    read, *beside = orjson.loads(exact(b"[%b]" % content))
     properties = unpacked(read)
     values = (properties, *beside)
-    if properties is not read:
-        user_properties = orjson.dumps(properties)
+    user_properties = exact(user_properties) if properties is read else orjson.dumps(properties)
     if not isinstance(properties, dict) or not properties:
         return NOTHING
     stands_for = digest(values if beside else properties)
@@ -251,7 +259,8 @@ def _state(content: bytes, user_properties: bytes) -> State:
 def _groups(content: bytes) -> Groups:
     """Return what `groups` and `group_properties` say; an exclamation mark stands for a call."""
     is_call = content.endswith(b"!")
-    groups, properties = map(unpacked, orjson.loads(b"[%b]" % content.removesuffix(b"!")))
+    said = orjson.loads(exact(b"[%b]" % content.removesuffix(b"!")))
+    groups, properties = map(unpacked, said)
     if not groups and not properties:
         return NO_GROUPS
     return groups_of(groups, properties, content, is_call=is_call)

@@ -10,11 +10,12 @@ from typing import Any
 
 import orjson
 
+from singer_delivery.mapping.json_lines import EXACT
 from singer_delivery.model import Unmappable
 
 
-def clean(record: Mapping[str, Any], line: bytes, service: str) -> Mapping[str, Any]:
-    """Return what `readable` does, of a record that orjson read from this line.
+def clean(record: Mapping[str, Any], line: bytes, shape: bytes, service: str) -> Mapping[str, Any]:
+    """Return what `readable` does, of a record that orjson read from this line, of this shape.
 
     It holds neither NaN nor infinities, lone surrogates, Decimals or integers beyond 64 bits, all
     of which orjson refuses or never makes. Unless the line writes a NUL or has brackets for too
@@ -23,16 +24,16 @@ def clean(record: Mapping[str, Any], line: bytes, service: str) -> Mapping[str, 
     Raises:
         Unmappable: as `readable` does.
     """
-    return record if is_surely_clean(line) else readable(record, service)
+    return record if is_surely_clean(line, shape) else readable(record, service)
 
 
-def is_surely_clean(line: bytes) -> bool:
+def is_surely_clean(line: bytes, shape: bytes) -> bool:
     """Tell whether a line writes no NUL, and has brackets for no deep nest: see `clean`."""
     # Most lines hold no backslash, and one byte is looked for much faster than six. Nor does
     # `count` tell the brackets half as fast as taking them out.
     if b"\\" in line and b"\\u0000" in line:
         return False
-    return len(line) - len(line.replace(b"{", b"").replace(b"[", b"")) < _DEEPEST
+    return len(shape) - len(shape.replace(b"[", b"")) < _DEEPEST
 
 
 def readable(record: Mapping[str, Any], service: str) -> Mapping[str, Any]:
@@ -56,7 +57,8 @@ def tidy(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the record itself when every service can read it, else a clean copy.
 
     In the copy NUL characters and broken surrogates are U+FFFD, NaN and Infinity are absent,
-    whole numbers beyond 64 bits are text, Decimals are floats.
+    whole numbers beyond 64 bits are text, Decimals are floats, or whole numbers where a float would
+    not keep their digits.
 
     Raises:
         ValueError: it nests deeper than 200 levels, more than JSON readers take.
@@ -113,5 +115,7 @@ def _clean_text(text: str) -> str:
 def _clean_number(number: float | Decimal) -> Any:
     if isinstance(number, int):
         return number if -(2**63) <= number < 2**64 else str(number)
+    if isinstance(number, Decimal) and number.is_finite() and number == number.to_integral_value():
+        return _clean_number(int(number)) if abs(number) >= EXACT else float(number)
     number = float(number)
     return number if math.isfinite(number) else _ABSENT

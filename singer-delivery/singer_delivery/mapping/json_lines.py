@@ -21,6 +21,57 @@ ESCAPE = re.compile(
 """An escape of a JSON text; group 1 is there when it is half a surrogate pair or NUL."""
 
 
+def exact(line: bytes, shape: bytes | None = None) -> bytes:
+    """Return the line with numbers of which a reader would keep only the first digits written out.
+
+    A JSON reader makes a double of a whole number beyond 64 bits, and of `9007199254740993.0`: two
+    ids become one. Here the first becomes a text of its digits, and so does the second, or a whole
+    number where 64 bits hold it. Numbers with an exponent stay: their digits were gone before.
+
+    Lines without a number of 16 digits are returned as they are, and most lines cost no more than
+    a look at each byte.
+
+    Args:
+        line: JSON, or what should be.
+        shape: of the line, where it is known.
+    """
+    shape = shape_of(line) if shape is None else shape
+    at = shape.find(_LONG)
+    while at >= 0:
+        if line[at - 1 : at] in _BEFORE_NUMBERS:
+            return _TOKEN.sub(_written_out, line)
+        at = shape.find(_LONG, at + len(_LONG))
+    return line
+
+
+def shape_of(line: bytes) -> bytes:
+    """Return the line with 0 for each digit and `[` for each opening bracket of either kind."""
+    return line.translate(_SHAPE)
+
+
+_SHAPE = bytes.maketrans(b"123456789{", b"000000000[")
+_LONG = b"0" * 16
+"""2**53, from which on a double has no exact whole numbers, has 16 digits."""
+_BEFORE_NUMBERS = (b":", b",", b"[", b"-", b" ", b"\t", b"\n", b"\r")
+_TOKEN = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"|(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?', re.DOTALL
+)
+"""A text, or a number: whole part, fraction, exponent."""
+
+
+def _written_out(found: re.Match[bytes]) -> bytes:
+    whole, fraction, exponent = found.groups()
+    if whole is None or len(whole) < len(_LONG) or exponent or (fraction or b".").strip(b".0"):
+        return found[0]
+    if len(whole) > 20 or not -(2**63) <= int(whole) < 2**64:
+        return b'"%b"' % whole
+    return found[0] if abs(int(whole)) < EXACT else whole
+
+
+EXACT = 2**53
+"""Below it each whole number is a double of its own, which nothing else is rounded to."""
+
+
 def read_json(text: bytes) -> Any:
     """Read JSON as orjson does; a number beyond a double, which it refuses, becomes its text.
 

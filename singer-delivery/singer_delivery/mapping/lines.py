@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from singer_delivery.mapping.cleaning import clean
-from singer_delivery.mapping.json_lines import mended, read_json, reason_to_refuse
+from singer_delivery.mapping.json_lines import exact, mended, read_json, reason_to_refuse, shape_of
 from singer_delivery.model import Unmappable
 
 BAD_LINE = "bad_line"
@@ -18,6 +18,8 @@ BAD_LINE = "bad_line"
 def read(line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
     """Return the record of a line, in characters and numbers that every service can read.
 
+    Whole numbers keep their digits: see `exact`.
+
     Args:
         line: a RECORD message, or a record itself. Both are mended: see `mended`.
         is_message: which of the two it is.
@@ -26,8 +28,9 @@ def read(line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
     Raises:
         Unmappable: it is no such JSON (`bad_line`), or nests too deep (`nested_too_deep`).
     """
-    found, line = read_line(line)
-    return clean(record_of(found) if is_message else found, line, service)
+    shape = shape_of(line)
+    found, line = read_line(exact(line, shape))
+    return clean(record_of(found) if is_message else found, line, shape, service)
 
 
 def read_line(line: bytes) -> tuple[dict[str, Any], bytes]:

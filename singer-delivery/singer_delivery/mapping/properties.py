@@ -90,6 +90,7 @@ class PropertyTable:
 
     Attributes:
         written: names that the mapping writes; an event property that has one is put aside.
+        tells_fit: whether it knows what the destination takes.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class PropertyTable:
     ) -> None:
         assert not any(isinstance(row.source, Values) for row in of_event_properties)
         self._base, self._columns, self._fit = base, layout.columns, fit
+        self.tells_fit = fit is not None
         self._empty, self._steady = layout.empty, layout.steady
         self._variant_of = layout.variant_of
         self._tables = {

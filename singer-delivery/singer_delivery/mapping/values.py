@@ -17,7 +17,9 @@ from uuid import UUID
 import orjson
 
 from singer_delivery.mapping.countries import country_code
+from singer_delivery.mapping.json_lines import EXACT
 from singer_delivery.mapping.languages import is_language_code, language_code
+from singer_delivery.model import Unmappable
 
 __all__ = [
     "NAMESPACE",
@@ -29,6 +31,7 @@ __all__ = [
     "country_code",
     "digest",
     "is_language_code",
+    "key_text",
     "language_code",
     "micros",
     "moment",
@@ -186,12 +189,37 @@ def clean_id(value: Any) -> str | None:
     """Return an id as trimmed text; None for nothing, blanks and what cannot be an id.
 
     Whole numbers become their digits, wherever a source writes ids as numbers.
+
+    Raises:
+        Unmappable: it is a float to which other numbers are rounded (`inexact_id`).
     """
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        _check_exact(value)
+        return str(int(value)) if value.is_integer() else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def key_text(value: Any) -> str:
+    """Return `as_text` of a value that tells records apart.
+
+    Raises:
+        Unmappable: it is a float to which other numbers are rounded (`inexact_id`).
+    """
+    if isinstance(value, float):
+        _check_exact(value)
+    return as_text(value)
+
+
+def _check_exact(number: float) -> None:
+    if number.is_integer() and abs(number) >= EXACT:
+        reason = "inexact_id"
+        detail = (
+            "an id is a number that lost digits before it came, so that several ids would become "
+            "one; let the source write it as a whole number or as a text"
+        )
+        raise Unmappable(reason, detail)
 
 
 def shortened(text: str, limit: int, keep: int) -> str:

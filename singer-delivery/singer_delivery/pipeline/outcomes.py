@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -21,6 +22,8 @@ from singer_delivery.pipeline.packing import Apart
 from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.report import RunReport
 
+logger = logging.getLogger(__name__)
+
 
 class Outcomes:
     """Takes note of what becomes of records and events. Called from any thread.
@@ -30,6 +33,8 @@ class Outcomes:
         dead_letters: where records go that no retry can save.
         report: what is counted.
         most: how many dead letters stop the run.
+        alarms: a sentence for each note that the user must hear of at once, when it is counted
+            first: what it is about cannot be mended when the run is over.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class Outcomes:
         dead_letters: DeadLetters,
         report: RunReport,
         most: DeadLetterLimit | None = None,
+        alarms: Mapping[str, str] | None = None,
     ) -> None:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._report = report
         self._most = most
+        self._alarms = dict(alarms or {})
         self._gathered: Counter[str] = Counter()
         self._lock = threading.RLock()
 
@@ -57,6 +64,8 @@ class Outcomes:
         with self._lock:
             for note in notes:
                 self._report.note(note, count)
+                if note[0] in self._alarms:
+                    logger.warning("%s", self._alarms.pop(note[0]))
 
     def gather(self, of: Input) -> None:
         """Count a record that is sent with the others of its stream when the run ends."""

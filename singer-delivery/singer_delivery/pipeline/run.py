@@ -60,6 +60,7 @@ class Run:
         emit_state: receives STATE values that are safe to store. A dry run gives none back, so that
             the real run after it starts where it should.
         clock: the time.
+        alarms: see `Outcomes`.
 
     Attributes:
         report: what the run counts.
@@ -78,8 +79,9 @@ class Run:
         scope: str,
         emit_state: Callable[[State], None],
         clock: Clock | None = None,
+        alarms: Mapping[str, str] | None = None,
     ) -> None:
-        self._settings = settings
+        self._settings, self._alarms = settings, alarms
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
         with ExitStack() as opened:
@@ -171,7 +173,7 @@ class Run:
         ledger = Ledger(settings.ledger_url, scope, keep=not is_dry, before_save=letters.flush)
         self.ledger = opened.enter_context(closing(ledger))
         most = None if is_dry else settings.max_dead_letters
-        self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most)
+        self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most, self._alarms)
         self._checkpoints = Checkpoints(
             self._outcomes.settle, self._outcomes.save, _keep_back if is_dry else emit_state
         )

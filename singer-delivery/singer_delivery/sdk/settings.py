@@ -31,14 +31,14 @@ def chosen_events_settings(source: str) -> list[th.Property[Any]]:
             "include_events",
             th.ArrayType(th.StringType),
             title="Include events",
-            description=f"Shell patterns of the {source} event names to load; by default all.",
+            description=(f"{source} event names to load, * and ? being wild; by default all."),
         ),
         th.Property(
             "exclude_events",
             th.ArrayType(th.StringType),
             title="Exclude events",
             description=(
-                f"Shell patterns of {source} event names to leave out, counted in the report."
+                f"{source} event names to leave out, * and ? being wild; counted in the report."
             ),
         ),
         th.Property(

@@ -11,6 +11,7 @@ from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, StreamMap
 
 from singer_delivery.mapping.cleaning import readable
+from singer_delivery.mapping.json_lines import exact
 from singer_delivery.mapping.lines import read_line, record_of
 from singer_delivery.model import Decision, Effects, Facts, Unmappable
 from singer_delivery.model import Mapped as MappedEvents
@@ -99,7 +100,7 @@ class Mapped:
 
     def _take(self, line: bytes, message: bytes, *, is_message: bool) -> None:
         try:
-            found = read_line(line)[0]
+            found = read_line(exact(line))[0]
             record = record_of(found) if is_message else found
         except Unmappable as error:
             self._run.refuse(self._arrived, message, error.reason, error.detail)

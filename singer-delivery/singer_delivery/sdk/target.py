@@ -71,6 +71,9 @@ class DeliveryTarget(CheckedPlugin, Target):
     message_reader: LineReader
     default_sink_class = DeliverySink
 
+    alarms: ClassVar[Mapping[str, str]] = {}
+    """A sentence for each note that the user must hear of at once; see `Outcomes`."""
+
     # Not the SDK's BATCH, whose `batch_config` would say where a target writes such files: they are
     # read all the same. Nor its record validation, which the mappings make needless.
     capabilities: ClassVar[list[Any]] = [
@@ -102,7 +105,7 @@ class DeliveryTarget(CheckedPlugin, Target):
         # Not before there is a run: SQLAlchemy takes as long to import as all else of ours.
         from singer_delivery.pipeline.run import Run  # noqa: PLC0415
 
-        return Run(settings, endpoints, scope, self.give_back)
+        return Run(settings, endpoints, scope, self.give_back, alarms=self.alarms)
 
     @abstractmethod
     def mapping_for(
@@ -116,6 +119,10 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     def last_events(self) -> Iterable[tuple[str, Event]]:
         """Return what is sent when all else is, each with the stream whose records made it."""
+        return ()
+
+    def last_warnings(self) -> Iterable[str]:
+        """Return what is to be said when the run is complete; nothing by default."""
         return ()
 
     def close(self) -> None:
@@ -153,6 +160,8 @@ class DeliveryTarget(CheckedPlugin, Target):
         with self._until_the_end():
             self.message_reader.busy = True
             self.run.finish(self.last_events())
+            for sentence in self.last_warnings():
+                self.logger.warning("%s", sentence)
             self.close()
 
     @contextmanager

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from analytics_records.amplitude.shapes import Shape, lacks
 from analytics_records.amplitude.source import Amplitude, layout
+from analytics_records.nobody import besides
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.pair import Pair
 from singer_delivery.mapping.selection import Export
@@ -24,7 +25,7 @@ from target_mixpanel.from_amplitude.table import (
     RENAMED_ATTRIBUTION,
 )
 from target_mixpanel.hot_ids import HotIds
-from target_mixpanel.mixpanel import READER
+from target_mixpanel.mixpanel import IDS, READER
 from target_mixpanel.people import MixpanelDecision, PersonTable
 from target_mixpanel.settings import MappingSettings
 
@@ -38,6 +39,7 @@ class FromAmplitude(Pair[MixpanelDecision]):
         settings: of the target.
         hot_ids: counts the events of each person and day, where records are decided.
         shape: of the records; as Amplitude writes them by default.
+        choice: of the events that travel; by default the one of the settings.
     """
 
     decision_type: ClassVar[type[Decision]] = MixpanelDecision
@@ -47,6 +49,7 @@ class FromAmplitude(Pair[MixpanelDecision]):
         settings: MappingSettings,
         hot_ids: HotIds | None = None,
         shape: Shape | None = None,
+        choice: Choice | None = None,
     ) -> None:
         tables = SourceTables(
             source=Amplitude(READER, PEOPLE.columns, shape),
@@ -56,11 +59,12 @@ class FromAmplitude(Pair[MixpanelDecision]):
             of_event_properties=EVENT_PROPERTY_ROWS,
             people=PEOPLE,
             insert_id=insert_id,
+            ids=besides(IDS),
         )
         super().__init__(
             tables.source,
             Mixpanel(settings, tables, hot_ids or HotIds()),
-            Choice(settings.include_events, settings.exclude_events),
+            choice or settings.choice(),
         )
         self._args = (settings, None, shape)
 
@@ -69,10 +73,10 @@ class FromAmplitude(Pair[MixpanelDecision]):
         return type(self), self._args
 
 
-def export(settings: MappingSettings, hot_ids: HotIds) -> Export:
+def export(settings: MappingSettings, hot_ids: HotIds, choice: Choice) -> Export:
     """Return how the export is known, and what makes the mapping of its records."""
     return Export(
         "Amplitude export",
         lacks,
-        lambda schema: FromAmplitude(settings, hot_ids, Shape.of_schema(schema)),
+        lambda schema: FromAmplitude(settings, hot_ids, Shape.of_schema(schema), choice),
     )

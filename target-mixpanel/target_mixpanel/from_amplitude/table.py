@@ -4,7 +4,7 @@ Left: Mixpanel's name. Then Amplitude's column, or several: the first that has a
 the conversion needs all of them, `values(...)`; or `of_reading(...)`, where it needs what is known
 besides. Then the conversion, and the condition if there is one.
 
-Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
+Columns: Amplitude docs, Export API, and what exports carry beyond it.
 Names: Mixpanel docs, Import Events, Default properties; its web library's page views.
 """
 
@@ -125,6 +125,8 @@ EVENT_PROPERTY_ROWS = (
     Row("current_page_title", "[Amplitude] Page Title"),
     Row("$referrer",          "referrer",                           fields.attribution),
     Row("$referring_domain",  "referring_domain",                   fields.attribution),
+    Row("revenue",            of_reading(*fields.REVENUE),          fields.revenue),
+    Row("currency",           "$currency"),
 )
 """Keys of `event_properties` that Mixpanel knows by another name; the originals stay as well."""
 
@@ -165,10 +167,7 @@ COLUMNS = frozenset(column for row in ROWS for column in row.columns) | {*DROPPE
 """Every column with a name here; any other travels as `amplitude_<name>`."""
 
 COUNTED = {
-    "illegal_user_id": (
-        "`user_id` stands for nobody (`null`, `anonymous`, `0` …); the event went to the device"
-    ),
-    "illegal_device_id": "`device_id` stands for nobody; it was not used",
+    **outcomes.NOBODY,
     "long_id": (
         "an id over 247 bytes was shortened; it stands complete in `amplitude_user_id` or "
         "`amplitude_device_id`"
@@ -185,6 +184,10 @@ COUNTED = {
     "identity_conflict": (
         "a second user on a device that has an owner; the event went to the user, without the "
         "device"
+    ),
+    "over_500_ids_of_one_user": (
+        "under Original ID Merge a device beyond the 500 ids that a person can have: Mixpanel "
+        "takes the `$merge` and leaves the device by itself"
     ),
     "clock_fallback": outcomes.CLOCK_FALLBACK,
     "ahead_of_now": "up to an hour ahead of now; Mixpanel writes the time of arrival instead",

@@ -21,6 +21,7 @@ from target_posthog.from_amplitude.table import (
     EVENT_PROPERTY_ROWS,
     PROPERTIES,
 )
+from target_posthog.nesting import are_stored
 from target_posthog.people import PostHogDecision
 from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
@@ -38,11 +39,17 @@ class FromAmplitude(Pair[PostHogDecision]):
     Args:
         settings: of the target.
         shape: of the records; as Amplitude writes them by default.
+        choice: of the events that travel; by default the one of the settings.
     """
 
     decision_type: ClassVar[type[Decision]] = PostHogDecision
 
-    def __init__(self, settings: MappingSettings, shape: Shape | None = None) -> None:
+    def __init__(
+        self,
+        settings: MappingSettings,
+        shape: Shape | None = None,
+        choice: Choice | None = None,
+    ) -> None:
         self._args = (settings, shape)
         source, names, self.table = (
             Amplitude(READER, shape=shape),
@@ -50,8 +57,7 @@ class FromAmplitude(Pair[PostHogDecision]):
             property_table(settings),
         )
         destination = PostHog(settings, source, names, self.table, who_is)
-        choice = Choice(settings.include_events, settings.exclude_events)
-        super().__init__(source, destination, choice)
+        super().__init__(source, destination, choice or settings.choice())
 
     def __reduce__(self) -> tuple[type[FromAmplitude], tuple[MappingSettings, Shape | None]]:
         """Let another process make the same: what is compiled cannot travel."""
@@ -77,13 +83,14 @@ def property_table(settings: MappingSettings) -> PropertyTable:
         also_written=ALSO_WRITTEN,
         guarded=GUARDED_KEYS,
         layout=layout(COLUMNS),
+        fit=are_stored,
     )
 
 
-def export(settings: MappingSettings) -> Export:
+def export(settings: MappingSettings, choice: Choice) -> Export:
     """Return how the export is known, and what makes the mapping of its records."""
     return Export(
         "Amplitude export",
         lacks,
-        lambda schema: FromAmplitude(settings, Shape.of_schema(schema)),
+        lambda schema: FromAmplitude(settings, Shape.of_schema(schema), choice),
     )

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from analytics_records.amplitude.fields import system_of, words_in
-from singer_delivery.mapping.identity import Who
+from analytics_records.nobody import besides
+from singer_delivery.mapping.identity import Ids, Who
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PairDecision
 from singer_delivery.mapping.pair import Reading as AnyReading
@@ -22,15 +23,19 @@ from singer_delivery.mapping.values import (
     clean_id,
     is_language_code,
     language_code,
+    moment,
     session_uuid,
 )
 from singer_delivery.model import Note
 
 from target_posthog import links
+from target_posthog.posthog import IDS
 
 Reading = AnyReading[PairDecision]
 
 NO_ID = "neither `user_id` nor `device_id` nor `amplitude_id` says whose event it is"
+_IDS = besides(IDS)
+_known = Ids(_IDS).who
 _DAY = 86_400_000_000  # microseconds
 _TOO_LATE = 10**14  # milliseconds: the year 5138
 
@@ -43,8 +48,8 @@ def who_is(seen: Observation, notes: list[Note]) -> Who:
     Raises:
         Unmappable: none of the three is an id (`no_identity`).
     """
-    who = links.known(seen.user, seen.device, notes)
-    return who if who.distinct_id else links.of_source("amplitude", seen.source_id, NO_ID)
+    who = _known(seen.user, seen.device, notes)
+    return who if who.distinct_id else links.of_source("amplitude", seen.source_id, NO_ID, _IDS)
 
 
 def device_class(*device_and_system: Any) -> str | None:
@@ -69,18 +74,33 @@ def language_name(value: Any) -> Any:
 
 
 def session(reading: Reading) -> str | None:
-    """A UUIDv7 of its start and of the device; none when the event is not in the 24 h after it."""
+    """A UUIDv7 of its start and of the device, for events of the 24 h after it.
+
+    The start is read from the device's clock, and so are the 24 hours: `event_time` is corrected,
+    and may lie before the start of its own session. PostHog leaves sessions aside that are not in
+    the 24 hours after the time in their id (PostHog docs, Sessions).
+    """
     start_ms = reading.record.get("session_id")
     if type(start_ms) is not int:
         start_ms = _whole_number(start_ms)
-    if not 0 < start_ms < _TOO_LATE or not 0 <= reading.decision.at - start_ms * 1000 < _DAY:
+    if not (0 < start_ms < _TOO_LATE and _is_of_session(reading, start_ms * 1000)):
         return None
     it = reading.decision
     return session_uuid(start_ms, it.device or it.distinct_id)
 
 
+def _is_of_session(reading: Reading, start: int) -> bool:
+    """Tell whether an event can be of a session with this start, in microseconds since 1970."""
+    by_device = moment(reading.record.get("client_event_time"))
+    if by_device is None:  # nothing tells how far the two clocks are apart
+        return abs(reading.decision.at - start) < _DAY
+    return 0 <= by_device.at - start < _DAY
+
+
 def _whole_number(value: Any) -> int:
     """Return what a text or a float has digits for, else -1."""
+    if type(value) is float:
+        return int(value) if value.is_integer() and value < _TOO_LATE else -1
     text = clean_id(value) or ""
     is_number = text.isascii() and text.isdigit() and len(text) <= 14
     return int(text) if is_number else -1
@@ -105,12 +125,6 @@ ELEMENT_FIELDS = (
 )
 ATTRIBUTES, HIERARCHY = "[Amplitude] Element Attributes", "[Amplitude] Element Hierarchy"
 ELEMENT_KEYS = (*(source for source, _ in ELEMENT_FIELDS), ATTRIBUTES, HIERARCHY)
-
-REVENUE_EVENTS = frozenset({
-    "revenue_amount", "verified_revenue", "unverified_revenue", "[Amplitude] Revenue",
-    "[Amplitude] Revenue (Verified)", "[Amplitude] Revenue (Unverified)",
-})  # fmt: skip
-_MORE_THAN_ALL_MONEY = 2**63  # nor does a greater number fit into JSON readers' integers
 
 
 def element_action(name: Any) -> str | None:
@@ -158,27 +172,3 @@ def _attributes(attributes: Any) -> dict[str, Any]:
     if not isinstance(attributes, dict):
         return {}
     return {f"attr__{key}": as_text(v) for key, v in attributes.items() if not is_absent(v)}
-
-
-def revenue(reading: Reading) -> float | None:
-    """For revenue events `$revenue`, else `$price` times `$quantity` (1 when it is missing)."""
-    if reading.name not in REVENUE_EVENTS:
-        return None
-    properties = reading.event_properties
-    total = _number(properties.get("$revenue"))
-    price, quantity = _number(properties.get("$price")), _number(properties.get("$quantity"))
-    if total is not None or price is None:
-        return total
-    product = price * (1 if quantity is None else quantity)
-    return product if abs(product) < _MORE_THAN_ALL_MONEY else None
-
-
-def currency(reading: Reading) -> Any:
-    """For revenue events, as it is."""
-    return reading.event_properties.get("$currency") if reading.name in REVENUE_EVENTS else None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    return None

@@ -4,7 +4,7 @@ Left: PostHog's name. Then Amplitude's column, or several: the first that has a 
 conversion needs all of them, `values(...)`; or `of_reading(...)`, where it needs what is known
 besides. Then the conversion, and the condition if there is one.
 
-Columns: Amplitude docs, Export API, and what exports carry beyond it: 55 in all.
+Columns: Amplitude docs, Export API, and what exports carry beyond it.
 Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its importer has them.
 """
 
@@ -79,7 +79,8 @@ PROPERTIES = (
     Row("$amplitude_client_event_time", "client_event_time"),
     Row("$amplitude_server_received_time", "server_received_time"),
     Row("$amplitude_server_upload_time", "server_upload_time"),
-    Row("$session_id",                 of_reading("session_id", "device_id"), conversions.session),
+    Row("$session_id",                 of_reading("session_id", "client_event_time", "device_id"),
+                                                                    conversions.session),
     Row("$amplitude_session_id",       "session_id"),
     # On which device
     Row("$amplitude_platform",         "platform"),
@@ -130,8 +131,8 @@ EVENT_PROPERTY_ROWS = (
     Row("$viewport_height",  "[Amplitude] Viewport Height"),
     Row("$viewport_width",   "[Amplitude] Viewport Width"),
     Row("$elements",         of_reading(*conversions.ELEMENT_KEYS),      conversions.elements),
-    Row("revenue",           of_reading("$revenue", "$price", "$quantity"), conversions.revenue),
-    Row("currency",          of_reading("$currency"),                    conversions.currency),
+    Row("revenue",           of_reading(*fields.REVENUE),                fields.revenue),
+    Row("currency",          "$currency"),
 )
 """Keys of `event_properties` that PostHog knows by another name; the originals stay as well."""
 # fmt: on
@@ -146,10 +147,7 @@ COLUMNS = frozenset(column for row in ROWS for column in row.columns) | {*DROPPE
 """Every column with a name here; any other travels as `amplitude_<name>`."""
 
 COUNTED = {
-    "illegal_user_id": (
-        "`user_id` stands for nobody (`null`, `anonymous`, `0` …); the event went to the device"
-    ),
-    "illegal_device_id": "`device_id` stands for nobody; it was not used",
+    **outcomes.NOBODY,
     "long_id": (
         "an id over 200 bytes was shortened; all of it stands in `$amplitude_user_id` or "
         "`$amplitude_device_id`"
@@ -168,6 +166,14 @@ COUNTED = {
     "operations_without_counterpart": (
         "an Identify operation PostHog does not have (`$add`, `$append` …); its result comes with "
         "the next event of the person"
+    ),
+    "nested_over_8_lists": (
+        "lists nested deeper than PostHog stores, which would hide all properties of the event; "
+        "the inner ones are JSON text"
+    ),
+    "colliding_keys": (
+        "an object of which a value has the path of another key (`a.b` beside `a: {b}`): PostHog "
+        "would keep one of the two; the object is JSON text"
     ),
     "group_type_beyond_five": "a sixth group type; kept as a property, not linked",
     "group_type_not_listed": "a group type `group_types` does not name; kept, not linked",

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_delivery.mapping.cleaning import clean, readable, tidy
+from singer_delivery.mapping.json_lines import shape_of
 from singer_delivery.model import Unmappable
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def test_a_line_makes_the_record_that_a_look_at_it_makes(written: dict, ascii_on
         record = orjson.loads(line)["record"]
     except orjson.JSONDecodeError:  # an infinity, which ends the run sooner
         return
-    assert repr(clean(record, line, "Elsewhere")) == repr(tidy(record))
+    assert repr(clean(record, line, shape_of(line), "Elsewhere")) == repr(tidy(record))
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,13 @@ def test_a_line_makes_the_record_that_a_look_at_it_makes(written: dict, ascii_on
 def test_a_line_without_nul_and_many_brackets_proves_its_record_clean(written: dict) -> None:
     line = orjson.dumps(written)
     record = orjson.loads(line)
-    assert clean(record, line, "Elsewhere") is record
+    assert clean(record, line, shape_of(line), "Elsewhere") is record
 
 
 def is_taken(depth: int) -> bool:
     """Tell whether a record of this depth is clean, by its line and by a look at it alike."""
     line = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
-    by_line = is_clean(lambda record: clean(record, line, "Elsewhere"), line)
+    by_line = is_clean(lambda record: clean(record, line, shape_of(line), "Elsewhere"), line)
     assert is_clean(lambda record: readable(record, "Elsewhere"), line) == by_line
     return by_line
 

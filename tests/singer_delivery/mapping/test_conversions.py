@@ -17,6 +17,7 @@ from singer_delivery.mapping.values import (
     digest,
     exported_moment,
     exported_time,
+    key_text,
     language_code,
     moment,
     moment_text,
@@ -25,6 +26,7 @@ from singer_delivery.mapping.values import (
     shortened,
     stable_uuid,
 )
+from singer_delivery.model import Unmappable
 
 quick = settings(deadline=None, max_examples=100)
 
@@ -202,12 +204,29 @@ def test_sessions_of_two_owners_in_one_millisecond_differ() -> None:
         (True, None),
         (1.5, None),
         (float("inf"), None),
+        (2.0**53 - 1, "9007199254740991"),
+        (1 - 2.0**53, "-9007199254740991"),
+        (2**53, "9007199254740992"),
+        (2**80 + 1, "1208925819614629174706177"),
         ({"id": 1}, None),
         (["u1"], None),
     ],
 )
 def test_an_id_is_trimmed_text(value: object, expected: str | None) -> None:
     assert clean_id(value) == expected
+
+
+@pytest.mark.parametrize("number", [2.0**53, -(2.0**53), 1.8446744073709552e19, 1e300])
+def test_a_float_to_which_others_are_rounded_is_no_id_and_no_key(number: float) -> None:
+    for read in (clean_id, key_text):
+        with pytest.raises(Unmappable) as caught:
+            read(number)
+        assert caught.value.reason == "inexact_id"
+
+
+def test_a_key_is_its_text() -> None:
+    given = [7, 7.0, 0.5, 2**63, " a ", None, [1]]
+    assert [*map(key_text, given)] == ["7", "7.0", "0.5", str(2**63), " a ", "null", "[1]"]
 
 
 @quick

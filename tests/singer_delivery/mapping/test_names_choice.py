@@ -30,7 +30,13 @@ def test_an_event_is_called_as_the_user_says_else_as_there_else_as_it_is(
         (("Play*",), (), "Played", None),
         (("Play*",), (), "Paused", "not included: Paused"),
         (("played",), (), "Played", "not included: Played"),
-        ((), ("[Amplitude] *",), "[Amplitude] Page", None),
+        ((), ("[Amplitude] *",), "[Amplitude] Page", "excluded: [Amplitude] Page"),
+        ((), ("[Amplitude]*",), "A purchase", None),
+        ((), ("[!a]b", "[a-c]b", "(b|c).+"), "cb", None),
+        ((), ("[a-c]?",), "[a-c]b", "excluded: [a-c]b"),
+        ((), ("a*c",), "a\nc", "excluded: a\nc"),
+        ((), ("a?c",), "ac", None),
+        ((), ("",), "a", None),
         ((), ("[Amplitude] Page",), "[Amplitude] Page", "excluded: [Amplitude] Page"),
         ((), ("P?used", "Other"), "Other", "excluded: Other"),
         (("P*",), ("Pa*",), "Paused", "excluded: Paused"),
@@ -40,3 +46,18 @@ def test_events_are_chosen_by_name(
     include: tuple, exclude: tuple, name: str, rule: str | None
 ) -> None:
     assert Choice(include, exclude).leaves_out(name) == rule
+
+
+def test_a_pattern_that_met_no_name_is_known() -> None:
+    choice = Choice(["P*", "[x]*"], ["Pa*", "Q*"], {"Paused": "Stopped", "Pa*": "Stopped"})
+    assert choice.warnings() == [], "no event, no warning"
+    choice.leaves_out("Paused")
+    said = choice.warnings()
+    assert [sentence.partition(",")[0] for sentence in said] == [
+        "`include_events` names `[x]*`",
+        "`exclude_events` names `Q*`",
+        "`rename_events` names `Pa*`",
+    ]
+    for name in ("Quit", "[x]y", "Pa*"):
+        choice.leaves_out(name)
+    assert choice.warnings() == []

@@ -27,12 +27,13 @@ ACTED_ON = [
     "token", "time", "distinct_id", "$distinct_id", "$user_id", "$device_id", "$insert_id", "ip",
     "bucket", "$bucket", "$ignore", "$source", "$import", "$identified_id", "$anon_id", "alias",
     "$distinct_ids", "$mp_api_endpoint", "$mp_api_timestamp_ms", "$mp_event_size",
-    "mp_processing_time_ms",
+    "mp_processing_time_ms", "$preshuffle_distinct_id", "$mp_is_forwarded", "$mp_experiment_name",
 ]  # fmt: skip
 
 
 def test_whatever_mixpanel_acts_on_is_guarded() -> None:
     assert set(ACTED_ON) <= mixpanel.GUARDED_KEYS
+    assert {"$hotshard_events", "$hotshard_record"} <= mixpanel.MEANINGFUL_NAMES
     assert {*mixpanel_events.CONTROL, *mixpanel_events.HIDING} <= mixpanel.GUARDED_KEYS
 
 

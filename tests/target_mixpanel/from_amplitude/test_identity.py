@@ -235,7 +235,8 @@ def test_a_merge_comes_before_the_event_and_has_the_same_ids() -> None:
         },
     }
     assert (merge.endpoint, mapped.order_of(merge), merge.at) == ("/import", "u1", AT_10)
-    assert said(mapped) == ("d1", [CLAIM], [TOLD])
+    two_ids = Fact("ids", "u1", "2", AT_10)
+    assert said(mapped) == ("d1", [CLAIM, two_ids], [TOLD])
     assert ids(event) == {"distinct_id": "u1", "amplitude_device_id": "d1"}
 
 

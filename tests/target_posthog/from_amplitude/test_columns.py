@@ -49,6 +49,15 @@ def test_an_illegal_user_id_is_no_user_id(name: str) -> None:
     assert [note.name for note in mapped.notes] == ["illegal_user_id"]
 
 
+def test_names_that_posthog_s_storage_acts_on_are_guarded() -> None:
+    # Restated on purpose, from PostHog's clickhouse-udfs (json_clean_posthog_event_properties):
+    # dropped, kept for 60 days, or brought into another shape.
+    dropped = {"$active_feature_flags", "$surveys_activated", "ph_product_tours", "$ai_input"}
+    for_a_while = {"$set", "$set_once", "$unset", "$group_set", "$sent_at"}
+    shaped = {"$feature_flags", "$exception_list", "$exception_types", "$mcp_listed_tool_names"}
+    assert dropped | for_a_while | shaped | {"$unparseable_properties"} < posthog.GUARDED_KEYS
+
+
 def test_limits_stay() -> None:
     # Restated on purpose: PostHog cuts ids and names over 200.
     assert (posthog.MAX_ID_BYTES, posthog.KEPT_ID_BYTES, posthog.MAX_NAME_CHARACTERS) == (

@@ -110,8 +110,8 @@ PROPERTIES = [
     ("no session", {"session_id": -1}, "$session_id", MISSING),
     ("session number -1", {"session_id": -1}, "$amplitude_session_id", -1),
     ("session zero", {"session_id": 0}, "$session_id", MISSING),
-    ("session after the event", {"session_id": HOUR_10 + 1}, "$session_id", MISSING),
     ("session a day before", {"session_id": HOUR_10 - 86_400_000}, "$session_id", MISSING),
+    ("session a day after", {"session_id": HOUR_10 + 86_400_000}, "$session_id", MISSING),
     ("session just a day before", {"session_id": HOUR_10 - 86_399_999}, "$session_id",
      session_uuid(HOUR_10 - 86_399_999, "u1")),
     ("platform", WEB, "$amplitude_platform", "Web"),
@@ -210,7 +210,9 @@ EVENT_PROPERTIES = [
     ("screen", {"[Amplitude] Screen Name": "S"}, "$screen_name", "S"),
     ("viewport", {"[Amplitude] Viewport Height": 600}, "$viewport_height", 600),
     ("own title is kept", {PAGE + "Title": "T", "title": "mine"}, "amplitude_title", "mine"),
-    ("revenue is for revenue events", {"$revenue": 5}, "revenue", MISSING),
+    ("revenue", {"$revenue": 5}, "revenue", 5),
+    ("revenue before one's own", {"$revenue": 5, "revenue": "lots"}, "revenue", 5),
+    ("own revenue is kept", {"$revenue": 5, "revenue": "lots"}, "amplitude_revenue", "lots"),
     ("revenue of one's own", {"revenue": "lots"}, "revenue", "lots"),
     ("colliding guarded key", {"$ip": 1, "amplitude_ip": 2}, "amplitude_ip", 2),
     ("colliding guarded key moves on", {"$ip": 1, "amplitude_ip": 2}, "amplitude_amplitude_ip", 1),
@@ -228,26 +230,6 @@ EVENT_PROPERTIES = [
 def test_an_event_property_travels(given: dict, key: str, expected: object) -> None:
     properties = last_body(event_properties=given)["properties"]
     assert properties.get(key, MISSING) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "revenue", "currency"),
-    [
-        ({"$revenue": 9.5, "$currency": "EUR"}, 9.5, "EUR"),
-        ({"$price": 2, "$quantity": 3}, 6, MISSING),
-        ({"$price": 2}, 2, MISSING),
-        ({"$price": 2, "$quantity": 0}, 0, MISSING),
-        ({"$revenue": "9", "$price": True}, MISSING, MISSING),
-        ({"$revenue": -3}, -3, MISSING),
-        ({"$price": 2**62, "$quantity": 2**62}, MISSING, MISSING),
-        ({"$price": 1e300, "$quantity": 1e300}, MISSING, MISSING),
-    ],
-)
-def test_revenue_is_what_posthog_reads(given: dict, revenue: object, currency: object) -> None:
-    body = last_body(event_type="revenue_amount", event_properties=given)
-    assert body["properties"].get("revenue", MISSING) == revenue
-    assert body["properties"].get("currency", MISSING) == currency
-    assert given.items() <= body["properties"].items()
 
 
 def test_a_click_brings_its_elements() -> None:
