@@ -66,7 +66,7 @@ class Export:
         """The rows of each hour of their receipt, in order."""
         hours: dict[datetime, list[bytes]] = {}
         for line in self.lines:
-            text = orjson.loads(line.replace(b"9007199254740993.0", b"0"))["server_upload_time"]
+            text = orjson.loads(line)["server_upload_time"]
             hour = datetime.fromisoformat(text).replace(minute=0, second=0, microsecond=0)
             hours.setdefault(hour.replace(tzinfo=timezone.utc), []).append(line)
         return hours

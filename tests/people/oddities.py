@@ -201,6 +201,15 @@ def quiet_login(scene: Scene) -> Iterator[Upload]:
     yield scene.one("session_end", user, device, shows="city")
 
 
+def login_of_somebody_known(scene: Scene) -> Iterator[Upload]:
+    """Play a login that shows what was true before: it is newer than what the device said."""
+    user, device = f"again-{scene.number}", scene.device()
+    yield scene.one("Opened", user, scene.device(), person={"city": "Kiel", "plan": "pro"})
+    yield scene.one("Opened", None, device, person={"city": "Ulm"})
+    yield scene.one("Opened", user, device)
+    yield scene.one("session_end", user, device, shows="city")
+
+
 def session_of_two_devices(scene: Scene) -> Iterator[Upload]:
     """Play two devices that start a session in one millisecond: two sessions."""
     session = scene.now // 1000
@@ -232,6 +241,7 @@ SCENES: tuple[Play, ...] = (
     device_called_like_a_user,
     rows_without_amplitude_id,
     quiet_login,
+    login_of_somebody_known,
     session_of_two_devices,
     blanks,
 )
