@@ -33,7 +33,7 @@ class Newer:
 
     def is_backfilled(self, seen: Observation) -> bool:
         """Tell whether a record says nothing about now."""
-        return seen.lag() > self._longest
+        return seen.received - seen.at > self._longest
 
     def fact(
         self,

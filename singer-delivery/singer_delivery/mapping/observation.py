@@ -167,7 +167,3 @@ class Observation(msgspec.Struct, gc=False):
         if fact.at != self.received:
             return fact.at > self.received
         return fact.since > self.since
-
-    def lag(self) -> int:
-        """Return how long after it happened the source took it, in microseconds."""
-        return self.received - self.at
