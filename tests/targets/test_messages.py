@@ -98,6 +98,30 @@ def test_no_message_makes_a_traceback(command, kind, maps):
             assert errors[-1].endswith("."), (odd, errors)
 
 
+ADDRESSES = [
+    "",
+    "a\0b",
+    "file://",
+    "file://a%00b",
+    "s3://b/c",
+    "C:\\x",
+    "..",
+    "file://localhost/gone",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_file_that_is_none_gets_a_sentence(command, address):
+    batch = {**MESSAGES["BATCH"], "manifest": [address]}
+    lines = [json.dumps(each).encode() for each in (SCHEMA, batch)]
+
+    ended = command.run(b"\n".join([*lines, b""]))
+
+    assert ended.code == 1
+    assert "BATCH message" in ended.log
+    assert "Traceback" not in ended.log
+
+
 @pytest.mark.parametrize("maps", MAPS)
 @pytest.mark.parametrize("road", ["RECORD", "BATCH"])
 def test_one_record_of_any_kind_ends_no_run(command, tmp_path, maps, road):

@@ -28,7 +28,7 @@ def files_of(message: Mapping[str, Any]) -> Iterator[Path]:
         )
         raise BatchUnreadable(msg)
     manifest = message["manifest"]
-    if not isinstance(manifest, list) or not all(isinstance(each, str) for each in manifest):
+    if not isinstance(manifest, list) or not all(map(_is_address, manifest)):
         msg = f"The manifest of a BATCH message of stream '{stream}' is no list of files."
         raise BatchUnreadable(msg)
     for address in manifest:
@@ -43,6 +43,10 @@ def files_of(message: Mapping[str, Any]) -> Iterator[Path]:
                 "reads local files. Set the storage root of the tap's batch_config so."
             )
             raise BatchUnreadable(msg)
+
+
+def _is_address(given: Any) -> bool:
+    return isinstance(given, str) and "\0" not in unquote(given)
 
 
 def _known(encoding: Mapping[str, Any]) -> dict[str, Any]:

@@ -159,6 +159,22 @@ class LeftOut:
         return MappedEvents(())
 
 
+def wrong_in_schema(message: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a SCHEMA message that has a stream and a schema, None if nothing."""
+    stream, schema, keys = message["stream"], message["schema"], message.get("key_properties")
+    if not isinstance(stream, str) or not stream:
+        return "is a SCHEMA message that names no stream"
+    of = f"is a SCHEMA message of '{stream}'"
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict):
+        return f"{of} whose schema has no properties"
+    if not all(isinstance(each, (dict, bool)) for each in properties.values()):
+        return f"{of} with a property that no object describes"
+    if not isinstance(keys or [], list) or not all(isinstance(key, str) for key in keys or ()):
+        return f"{of} whose key_properties are no list of names"
+    return None
+
+
 def left_out(run: Run, stream: str, rule: str) -> Input:
     """Return the input of records that are left out by a rule."""
     return run.input(stream, LeftOut(rule), are_messages=True)

@@ -52,6 +52,7 @@ from singer_delivery.sdk.streams import (
     is_removed,
     left_out,
     removing_rule,
+    wrong_in_schema,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 
 LONG_NUMBER = re.compile(rb"\d{16}")
+"""Digits of which a double may keep only the first."""
 
 LAST_LOOK = 10.0
 """Seconds for which the input is read on when a run fails, so that its sentence is the last one."""
@@ -182,7 +184,10 @@ class DeliveryTarget(CheckedPlugin, Target):
             self.run.rest(hurry=self._has_files)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        self._check_schema(message_dict)
+        self._assert_line_requires(message_dict, requires={"stream", "schema"})
+        wrong = wrong_in_schema(message_dict)
+        if wrong is not None:
+            raise self.message_reader.invalid(wrong)
         stream, schema = message_dict["stream"], message_dict["schema"]
         keys = message_dict.get("key_properties")
         if self._schemas.get(stream) == (schema, keys):
@@ -193,25 +198,6 @@ class DeliveryTarget(CheckedPlugin, Target):
             self.mapper.register_raw_stream_schema(stream, schema, keys)
         taker = self._takers[stream] = self._taker(stream)
         self.message_reader.takers[stream] = taker.message
-
-    def _check_schema(self, message: dict[str, Any]) -> None:
-        self._assert_line_requires(message, requires={"stream", "schema"})
-        stream, schema, keys = message["stream"], message["schema"], message.get("key_properties")
-        what = ""
-        if not isinstance(stream, str) or not stream:
-            what = "is a SCHEMA message that names no stream"
-        elif not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
-            what = f"is a SCHEMA message of '{stream}' whose schema has no properties"
-        elif not all(isinstance(of, (dict, bool)) for of in schema["properties"].values()):
-            what = (
-                f"is a SCHEMA message of '{stream}' with a property that is described by no object"
-            )
-        elif not isinstance(keys, (list, type(None))) or not all(
-            isinstance(key, str) for key in keys or ()
-        ):
-            what = f"is a SCHEMA message of '{stream}' whose key_properties are no list of names"
-        if what:
-            raise self.message_reader.invalid(what)
 
     def _taker(self, stream: str) -> Taker:
         """Return what takes the records of a stream, by its maps."""
