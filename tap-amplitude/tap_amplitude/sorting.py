@@ -31,7 +31,6 @@ LEAST_READ, MOST_READ = 16 * 1024, 256 * 1024
 BLOCK_LINES = 256
 
 _key = itemgetter(0)
-Item = tuple[Key, bytes]
 
 
 class Run(NamedTuple):
@@ -102,29 +101,29 @@ class Sorter:
         if self._is_ordered:
             yield from (rows.lines for rows in self._held)
             return
-        items = self._sorted_items()
-        for at in range(0, len(items), BLOCK_LINES):
-            yield [line for _, line in items[at : at + BLOCK_LINES]]
+        lines = self._sorted().lines
+        yield from (lines[at : at + BLOCK_LINES] for at in range(0, len(lines), BLOCK_LINES))
 
-    def _sorted_items(self) -> list[Item]:
-        keys = chain.from_iterable(rows.keys for rows in self._held)
-        lines = chain.from_iterable(rows.lines for rows in self._held)
-        return sorted(zip(keys, lines, strict=True), key=_key)
+    def _sorted(self) -> Rows:
+        keys = [key for rows in self._held for key in rows.keys]
+        lines = [line for rows in self._held for line in rows.lines]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return Rows([lines[at] for at in order], [keys[at] for at in order])
 
     def _to_disk(self) -> None:
         """Write what is held as a run."""
-        first, last = self._held[0].keys[0], self._held[-1].keys[-1]
         if not self._is_ordered:
-            items = self._sorted_items()
-            first, last = items[0][0], items[-1][0]
+            self._held = [self._sorted()]
+            self._is_ordered = True
+        first, last = self._held[0].keys[0], self._held[-1].keys[-1]
         before = self._end_of_runs
         self._are_joined = self._are_joined and (before is None or before <= first)
         self._end_of_runs = last if before is None else max(before, last)
         with spool_errors(self._spool_dir):
             file = self._file or self._open()
             start = file.tell()
-            for lines in self._blocks_held():
-                file.write(b"\n".join(lines) + b"\n")
+            for rows in self._held:
+                file.write(b"\n".join(rows.lines) + b"\n")
             self._runs.append(Run(start, file.tell()))
         self._held.clear()
         self._size, self._last, self._is_ordered = 0, None, True
@@ -161,5 +160,5 @@ class Sorter:
                 yield lines
 
 
-def _items(blocks: Iterable[list[bytes]]) -> Iterator[Item]:
+def _items(blocks: Iterable[list[bytes]]) -> Iterator[tuple[Key, bytes]]:
     return chain.from_iterable(zip(keys_of(lines), lines, strict=True) for lines in blocks)

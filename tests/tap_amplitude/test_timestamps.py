@@ -41,17 +41,20 @@ def properties(output):
     return output.of_type("SCHEMA")[0]["schema"]["properties"]
 
 
-@pytest.mark.parametrize("timestamps", [None, "date-time", "rfc3339", "text"])
-def test_times_are_declared_as_chosen(sandbox, archive, timestamps):
-    found = properties(sandbox.run(archive_path=archive, timestamps=timestamps))
+CHOICES = [{}, *({"timestamps": choice} for choice in ("date-time", "rfc3339", "text"))]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_times_are_declared_as_chosen(sandbox, archive, choice):
+    found = properties(sandbox.run(archive_path=archive, **choice))
     declared = {name for name, column in found.items() if column.get("format") == "date-time"}
-    assert declared == (set() if timestamps == "text" else TIMES)
+    assert declared == (set() if choice == {"timestamps": "text"} else TIMES)
     assert all(found[name]["type"] == ["string", "null"] for name in TIMES)
 
 
-@pytest.mark.parametrize("timestamps", [None, "date-time", "text"])
-def test_rows_stay_as_they_are(sandbox, archive, timestamps):
-    output = sandbox.run(archive_path=archive, timestamps=timestamps)
+@pytest.mark.parametrize("choice", [{}, {"timestamps": "date-time"}, {"timestamps": "text"}])
+def test_rows_stay_as_they_are(sandbox, archive, choice):
+    output = sandbox.run(archive_path=archive, **choice)
     assert output.raw_records == [line.decode() for line in LINES]
 
 
