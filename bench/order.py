@@ -101,15 +101,20 @@ def dealt(lines: list[bytes], parts: int) -> list[list[bytes]]:
 
 def peak_mb(folder: Path, rows: int) -> float:
     """Return the MB that the tap takes at most for an hour of so many rows, in eight parts."""
+    (exported := folder / "export").mkdir()
     with ExitStack() as stack:
-        files = [stack.enter_context(gzip.open(_path(folder, n), "wb", 1)) for n in range(PARTS)]
+        files = [stack.enter_context(gzip.open(_path(exported, n), "wb", 1)) for n in range(PARTS)]
         for start in range(0, rows, AT_ONCE):
             for part, file in enumerate(files):
                 numbers = range(start + part, min(start + AT_ONCE, rows), PARTS)
                 file.write(b"".join(small_row(number) for number in numbers))
     config = folder / "config.json"
-    config.write_text(json.dumps({"archive_path": str(folder), "spool_dir": str(folder / "spool")}))
-    process = subprocess.Popen([TAP, "--config", config], stdout=subprocess.DEVNULL)
+    config.write_text(
+        json.dumps({"archive_path": str(exported), "spool_dir": str(folder / "spool")})
+    )
+    process = subprocess.Popen(
+        [TAP, "--config", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, used = os.wait4(process.pid, 0)
     if status:
         sys.exit("The tap failed.")

@@ -7,8 +7,8 @@ over: a file whose rows are sound and in order as it is stored, and else a file 
 put in order. On every way the rows of an hour leave in the order of `order`.
 
 STATE covers only what is finished: windows, or hours of an archive, that are written or handed over
-completely. The SDK moves its bookmark with each record; hours are finished as wholes here, so its
-increments and its signpost are switched off.
+completely. The SDK moves its bookmark with each record, and here an hour is finished at once; so
+its increments and its signpost are switched off.
 """
 
 from __future__ import annotations
