@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from analytics_records.amplitude.columns import EVENTS_SCHEMA
+from analytics_records.amplitude.columns import events_schema
 from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
 
@@ -22,7 +22,7 @@ class Events(Stream):
     """The rows of the export."""
 
     name = "events"
-    schema = EVENTS_SCHEMA
+    schema = events_schema()
     primary_keys = ("uuid",)
 
     def get_records(self, context: Mapping[str, Any] | None) -> Iterable[dict[str, Any]]:  # noqa: ARG002 - the SDK's signature

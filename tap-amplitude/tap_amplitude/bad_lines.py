@@ -57,14 +57,12 @@ def sound_keys(lines: Sequence[bytes]) -> list[Key] | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     # One byte is looked for much faster than six, and most lines hold no backslash.
-    if any(b"\\" in line and NUL in line for line in lines) or not all(map(_is_utf8, lines)):
+    if any([NUL in line for line in lines if b"\\" in line]):  # noqa: C419 - a list is faster
         return None
-    return keys
+    return keys if all(map(_is_utf8, [line for line in lines if not line.isascii()])) else None
 
 
 def _is_utf8(line: bytes) -> bool:
-    if line.isascii():
-        return True
     try:
         line.decode()
     except UnicodeDecodeError:

@@ -23,7 +23,21 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Key = tuple[str, str, int, str]
+USUAL_LENGTH = len("2024-01-31 12:00:00.000000")
+NO_NUMBER = -(1 << 200)
+"""In place of an `event_id`, below any."""
+
+
+class Key(msgspec.Struct, order=True, gc=False):
+    """The order key of a row; keys compare by their columns, in this order.
+
+    It is no tuple, since the collector of garbage would look at each of a hundred thousand of them.
+    """
+
+    server_upload_time: str = ""
+    event_time: str = ""
+    event_id: int = NO_NUMBER
+    uuid: str = ""
 
 
 class Rows(NamedTuple):
@@ -33,16 +47,11 @@ class Rows(NamedTuple):
     keys: list[Key]
 
 
-USUAL_LENGTH = len("2024-01-31 12:00:00.000000")
-NO_NUMBER = -(1 << 200)
-"""In place of an `event_id`, below any."""
-
-
-class _Usual(msgspec.Struct, gc=False):
-    server_upload_time: str | None = None
-    event_time: str | None = None
-    event_id: int | None = None
-    uuid: str | None = None
+class _Usual(Key, order=True, gc=False):
+    server_upload_time: str | None = ""  # type: ignore[assignment]
+    event_time: str | None = ""  # type: ignore[assignment]
+    event_id: int | None = NO_NUMBER  # type: ignore[assignment]
+    uuid: str | None = ""  # type: ignore[assignment]
 
 
 class _Any(msgspec.Struct):
@@ -67,23 +76,17 @@ def keys_of_sound(lines: Sequence[bytes]) -> list[Key]:
         RecursionError: A line nests too deep.
     """
     try:
-        rows = [*map(_usual, lines)]
+        rows: list[Key] = [*map(_usual, lines)]
     except msgspec.ValidationError:  # a column of another type, if they are all objects
         return [*map(_key, map(_any, lines))]
-    keys = [
-        (
-            row.server_upload_time or "",
-            row.event_time or "",
-            NO_NUMBER if row.event_id is None else row.event_id,
-            row.uuid or "",
-        )
-        for row in rows
-    ]
-    if _are_usual([key[0] for key in keys]) and _are_usual([key[1] for key in keys]):
-        return keys
-    return [
-        key if _are_usual([*key[:2]]) else _key(row) for key, row in zip(keys, rows, strict=True)
-    ]
+    if (
+        _are_usual([row.server_upload_time for row in rows])
+        and _are_usual([row.event_time for row in rows])
+        and None not in [row.event_id for row in rows]
+        and None not in [row.uuid for row in rows]
+    ):
+        return rows
+    return [*map(_key, rows)]
 
 
 def keys_of(lines: Sequence[bytes]) -> list[Key]:
@@ -102,9 +105,10 @@ def key_of(line: bytes) -> Key:
         return _key(_Any())
 
 
-def _key(row: _Usual | _Any) -> Key:
+def _key(row: Key | _Any) -> Key:
     uuid = row.uuid if isinstance(row.uuid, str) else ""
-    return _instant(row.server_upload_time), _instant(row.event_time), _number(row.event_id), uuid
+    times = _instant(row.server_upload_time), _instant(row.event_time)
+    return _Usual(*times, _number(row.event_id), uuid)
 
 
 def are_in_order(keys: Sequence[Key], before: Key | None = None) -> bool:
@@ -115,17 +119,21 @@ def are_in_order(keys: Sequence[Key], before: Key | None = None) -> bool:
 
 
 def _are_usual(times: list[str]) -> bool:
-    """Tell whether each time that is not missing is as Amplitude writes it."""
-    there = [*filter(None, times)]
-    if {*map(len, there)} - {USUAL_LENGTH}:
+    """Tell whether each time is as Amplitude writes it, or missing."""
+    if None in times:
         return False
     # Each look is at one place of all times at once.
-    text, count = "".join(there), len(there)
+    text = "".join(times)
+    count = len(times) - times.count("")
     return (
-        text[10::USUAL_LENGTH].count(" ") == count
+        {*map(len, times)} <= _USUAL_LENGTHS
+        and text[10::USUAL_LENGTH].count(" ") == count
         and text[19::USUAL_LENGTH].count(".") == count
         and (text[25::USUAL_LENGTH].isdecimal() or not count)
     )
+
+
+_USUAL_LENGTHS = {0, USUAL_LENGTH}
 
 
 def _instant(value: Any) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WINDOW_HOURS, SETTLE_HOURS, MAX_RETRIES = 24, 2, 10
 SPOOL_DIR = ".tap-amplitude"
+TIMESTAMPS = DATE_TIME, RFC3339, TEXT = "date-time", "rfc3339", "text"
 
 CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -108,6 +109,19 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Retries",
         description="How often a window is asked for again after a passing failure.",
     ),
+    th.Property(
+        "timestamps",
+        th.StringType,
+        default="date-time",
+        allowed_values=[*TIMESTAMPS],
+        title="Timestamps",
+        description=(
+            "How times are declared and written. date-time: declared as such, written as Amplitude "
+            "does (2024-01-31 12:00:00.000000, in UTC). rfc3339: also written so "
+            "(2024-01-31T12:00:00.000000Z), for loaders that insist; files of a batch are then "
+            "written anew. text: declared as text."
+        ),
+    ),
     BATCH_CONFIG,
     additional_properties=False,
 ).to_dict()
@@ -125,6 +139,7 @@ class Settings:
     settle_hours: int
     spool_dir: Path
     max_retries: int
+    timestamps: str
     batches: BatchSettings | None
 
     @classmethod
@@ -146,6 +161,7 @@ class Settings:
             settle_hours=_number(config, "settle_hours", SETTLE_HOURS),
             spool_dir=Path(_text(config, "spool_dir") or SPOOL_DIR),
             max_retries=_number(config, "max_retries", MAX_RETRIES),
+            timestamps=_text(config, "timestamps") or DATE_TIME,
             batches=BatchSettings.of_config(config),
         )
 

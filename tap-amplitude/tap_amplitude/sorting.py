@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 RUN_BYTES = 32 * MIB
-"""Bytes of the rows that are in memory at once; their keys take a sixth of that beside them."""
+"""Bytes of the rows that are in memory at once, with `ROW_BYTES` for the key of each."""
 
-MERGE_BYTES = 16 * MIB
-"""Bytes that a merge reads ahead, in all its runs together."""
+ROW_BYTES = 350
+MERGE_BYTES = 8 * MIB
+"""Bytes that a merge reads ahead, in all its runs together, without their keys."""
 
 LEAST_READ, MOST_READ = 16 * 1024, 256 * 1024
 BLOCK_LINES = 256
 
 _key = itemgetter(0)
-Item = tuple[Key, bytes]
 
 
 class Run(NamedTuple):
@@ -52,10 +52,10 @@ class Sorter:
     def __init__(self, spool_dir: Path, run_bytes: int = RUN_BYTES) -> None:
         self._spool_dir = spool_dir
         self._run_bytes = run_bytes
-        self._held: list[Rows] = []
+        self._kept: list[Rows] = []
         self._size = 0
         self._last: Key | None = None
-        self._is_ordered = True  # the rows that are held
+        self._is_ordered = True  # the rows that are kept
         self._are_joined = True  # each run begins where the one before ends
         self._runs: list[Run] = []
         self._end_of_runs: Key | None = None
@@ -66,11 +66,6 @@ class Sorter:
         """Delete what is on disk."""
         self._disk.close()
 
-    @property
-    def came_in_order(self) -> bool:
-        """Whether all rows so far came in order."""
-        return self._is_ordered and self._are_joined
-
     def add(self, rows: Rows) -> None:
         """Take rows, in the order in which they are read.
 
@@ -78,9 +73,9 @@ class Sorter:
             SpoolUnwritable: They must go to disk, and cannot.
         """
         self._is_ordered = self._is_ordered and are_in_order(rows.keys, self._last)
-        self._held.append(rows)
+        self._kept.append(rows)
         self._last = rows.keys[-1]
-        self._size += sum(map(len, rows.lines))
+        self._size += sum(map(len, rows.lines)) + ROW_BYTES * len(rows.lines)
         if self._size >= self._run_bytes:
             self._to_disk()
 
@@ -91,42 +86,41 @@ class Sorter:
             SpoolUnwritable: As in `add`.
         """
         if not self._runs:
-            yield from self._blocks_held()
+            yield from self._blocks_kept()
             return
-        if self._held:
+        if self._kept:
             self._to_disk()
         with spool_errors(self._spool_dir):
             yield from self._joined() if self._are_joined else self._merged()
 
-    def _blocks_held(self) -> Iterator[list[bytes]]:
+    def _blocks_kept(self) -> Iterator[list[bytes]]:
         if self._is_ordered:
-            yield from (rows.lines for rows in self._held)
+            yield from (rows.lines for rows in self._kept)
             return
-        items = self._sorted_items()
-        for at in range(0, len(items), BLOCK_LINES):
-            yield [line for _, line in items[at : at + BLOCK_LINES]]
+        yield from _pieces(self._sorted().lines)
 
-    def _sorted_items(self) -> list[Item]:
-        keys = chain.from_iterable(rows.keys for rows in self._held)
-        lines = chain.from_iterable(rows.lines for rows in self._held)
-        return sorted(zip(keys, lines, strict=True), key=_key)
+    def _sorted(self) -> Rows:
+        keys = [key for rows in self._kept for key in rows.keys]
+        lines = [line for rows in self._kept for line in rows.lines]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return Rows([lines[at] for at in order], [keys[at] for at in order])
 
     def _to_disk(self) -> None:
-        """Write what is held as a run."""
-        first, last = self._held[0].keys[0], self._held[-1].keys[-1]
+        """Write what is kept in memory as a run."""
         if not self._is_ordered:
-            items = self._sorted_items()
-            first, last = items[0][0], items[-1][0]
+            self._kept = [self._sorted()]
+            self._is_ordered = True
+        first, last = self._kept[0].keys[0], self._kept[-1].keys[-1]
         before = self._end_of_runs
         self._are_joined = self._are_joined and (before is None or before <= first)
         self._end_of_runs = last if before is None else max(before, last)
         with spool_errors(self._spool_dir):
             file = self._file or self._open()
             start = file.tell()
-            for lines in self._blocks_held():
+            for lines in chain.from_iterable(_pieces(rows.lines) for rows in self._kept):
                 file.write(b"\n".join(lines) + b"\n")
             self._runs.append(Run(start, file.tell()))
-        self._held.clear()
+        self._kept.clear()
         self._size, self._last, self._is_ordered = 0, None, True
 
     def _open(self) -> IO[bytes]:
@@ -161,5 +155,9 @@ class Sorter:
                 yield lines
 
 
-def _items(blocks: Iterable[list[bytes]]) -> Iterator[Item]:
+def _pieces(lines: list[bytes]) -> Iterator[list[bytes]]:
+    return (lines[at : at + BLOCK_LINES] for at in range(0, len(lines), BLOCK_LINES))
+
+
+def _items(blocks: Iterable[list[bytes]]) -> Iterator[tuple[Key, bytes]]:
     return chain.from_iterable(zip(keys_of(lines), lines, strict=True) for lines in blocks)

@@ -7,8 +7,8 @@ over: a file whose rows are sound and in order as it is stored, and else a file 
 put in order. On every way the rows of an hour leave in the order of `order`.
 
 STATE covers only what is finished: windows, or hours of an archive, that are written or handed over
-completely. The SDK moves its bookmark with each record; hours are finished as wholes here, so its
-increments and its signpost are switched off.
+completely. The SDK moves its bookmark with each record, and here an hour is finished at once; so
+its increments and its signpost are switched off.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from __future__ import annotations
 import logging
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
-from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from analytics_records.amplitude.columns import EVENTS_SCHEMA
+from analytics_records.amplitude.columns import events_schema
 from singer_delivery.io.line_files import is_gzipped
 from singer_sdk.helpers._batch import BaseBatchFileEncoding
 from singer_sdk.helpers.conform import TypeConformanceLevel
@@ -31,9 +29,9 @@ from singer_sdk.streams import Stream
 
 from tap_amplitude.bad_lines import BadLines
 from tap_amplitude.handover import handing_over
-from tap_amplitude.hours import are_sound_and_in_order, in_order
+from tap_amplitude.hours import Hours
 from tap_amplitude.messages import LineWriter, has_a_live_reader, reader_is_gone
-from tap_amplitude.settings import Settings
+from tap_amplitude.settings import TEXT, Settings
 from tap_amplitude.sources import REPLICATION_KEY, from_api, from_archive
 
 if TYPE_CHECKING:
@@ -44,17 +42,12 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
 
-    from tap_amplitude.handover import Handover
-    from tap_amplitude.sources import Hour, Portion
+    from tap_amplitude.sources import Portion
 
 RECORD_HEAD = b'{"type":"RECORD","stream":"events","record":'
 
 STATE_EVERY_BYTES = 2 * 1024 * 1024
 """Bytes of files as they are stored: ten thousand rows, of some 230 bytes each."""
-
-FILE_BYTES = 32 * 1024 * 1024
-"""About how large a file of rows is that the tap puts in order: the more, the later the target may
-begin, and the more waits on the disk."""
 
 
 def spliced(lines: list[bytes], tail: bytes) -> bytes:
@@ -73,11 +66,11 @@ class EventsStream(Stream):
     name = "events"
     primary_keys = ("uuid",)
     replication_key = REPLICATION_KEY
-    schema = EVENTS_SCHEMA
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # rows are JSON already
 
     def __init__(self, tap: Tap, clock: Clock, user_agent: str) -> None:
-        super().__init__(tap)
+        is_text = tap.config.get("timestamps") == TEXT
+        super().__init__(tap, schema=events_schema(times_are_text=is_text))
         self._clock = clock
         self._user_agent = user_agent
         self._record_tail = b""
@@ -199,10 +192,11 @@ class EventsStream(Stream):
             closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
             closing(self._portions(settings)) as portions,
         ):
+            hours = Hours(settings, bad_lines)
             for portion in portions:
                 for hour in portion.hours:
                     self._note_the_time()
-                    for lines in in_order(hour, bad_lines, settings.spool_dir):
+                    for lines in hours.rows(hour):
                         self._counted(len(lines), sum(map(len, lines)))
                         self._since_state += len(lines)
                         yield lines
@@ -224,37 +218,16 @@ class EventsStream(Stream):
             handing_over(settings.batches, self._clock, reader_is_gone) as handover,
             closing(self._portions(settings)) as portions,
         ):
+            hours = Hours(settings, bad_lines)
             for portion in portions:
                 for hour in portion.hours:
-                    for path in self._handed_over(handover, hour, bad_lines, settings.spool_dir):
+                    # A STATE, even an unchanged one, may make the target decide what it has read.
+                    for path in hours.files(
+                        hour, handover, self._write_state_message, self._write_rows
+                    ):
                         self._tell_of(path)
                         counter.increment()
                 self._finish(portion, bad_lines, STATE_EVERY_BYTES)
-
-    def _handed_over(
-        self, handover: Handover, hour: Hour, bad_lines: BadLines, spool_dir: Path
-    ) -> Iterator[Path]:
-        """Yield the files of an hour; write RECORD messages when the target takes no more files."""
-        # A STATE, even an unchanged one, may make the target decide what it has read.
-        wait = partial(handover.wait_for_room, after_a_while=self._write_state_message)
-        if len(hour.files) == 1 and wait(hour.files[0].size):
-            path = handover.put(hour.archive, hour.files[0])
-            is_sound = False
-            try:
-                is_sound = are_sound_and_in_order(hour.archive.blocks_of_copy(hour.files[0], path))
-            finally:
-                if not is_sound:
-                    handover.take_back(path)
-            if is_sound:
-                yield path
-                return
-        with closing(in_order(hour, bad_lines, spool_dir)) as blocks:
-            for lines in blocks:
-                rest = chain([lines], blocks)
-                if wait(FILE_BYTES):
-                    yield handover.put_lines(hour.name, rest, FILE_BYTES)
-                else:
-                    self._write_rows(rest)
 
     def _tell_of(self, path: Path) -> None:
         compression = "gzip" if is_gzipped(path) else "none"

@@ -20,6 +20,7 @@ from tap_amplitude.errors import AccessRefused, ArchiveUnreadable
 
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.http.server import Reply
+from tests.tap_amplitude import taking
 from tests.tap_amplitude.running import (
     EXECUTABLE,
     HOUR,
@@ -412,6 +413,36 @@ def test_a_reader_by_socket_is_a_reader(sandbox, tree, root):
             log = process.stderr.read()
     assert process.returncode == 1
     assert "reader of this tap's output is gone" in log
+    assert left_in(root) == ["lock"]
+
+
+class NeverDeletes(Taken):
+    """Reads files and leaves them."""
+
+    def take(self, lines, look=lambda _: None):
+        for line in lines:
+            self.lines.append(line)
+            message = json.loads(line)
+            for path in paths_of(message) if message["type"] == "BATCH" else ():
+                self.names.append(path.name)
+                self.contents.append(path.read_bytes())
+
+
+def test_a_target_that_deletes_nothing_gets_records_and_keeps_the_files(
+    sandbox, many, root, caplog, monkeypatch
+):
+    monkeypatch.setattr(taking, "Taken", NeverDeletes)
+    taken, error = run_and_take(sandbox, archive_path=str(many))
+    assert error is None
+    assert len(taken.names) == MOST_FILES
+    assert len(taken.output.records) == 4 * 3
+    assert len(taken.output.bookmark["archive"]["days"]) == 3
+    assert sum(sandbox.clock.waits) < 120
+    assert "RECORD messages follow from here on." in caplog.text
+    assert len([*root.rglob("*.json.gz")]) == MOST_FILES
+
+    monkeypatch.undo()
+    run_and_take(sandbox, archive_path=str(many), state=taken.output.states[-1])
     assert left_in(root) == ["lock"]
 
 

@@ -143,6 +143,54 @@ def test_a_long_wait_is_told_once_a_minute(put, caplog):
     assert "Waiting for the target to read and delete 1 files" in caplog.messages[0]
 
 
+@pytest.mark.parametrize(("count", "seconds"), [(20, 60), (64, 60), (19, 600), (1, 600)])
+def test_a_target_that_never_deletes_is_not_waited_for_for_ever(put, caplog, count, seconds):
+    waited = []
+    handover, put_next = put(waited.append)
+    paths = [put_next() for _ in range(count)]
+
+    handover.wait_until_taken()
+
+    assert waited[-1] == pytest.approx(seconds, abs=1)
+    assert all(path.exists() for path in paths)
+    assert handover.is_given_up
+    assert f"The target has deleted none of {count} files" in caplog.messages[-1]
+    assert "Leave batch_config out" in caplog.messages[-1]
+
+
+def test_files_are_given_up_for_good(put, caplog):
+    waited = []
+    handover, put_next = put(waited.append)
+    for _ in range(MOST_FILES):
+        put_next()
+
+    assert not handover.wait_for_room(1, lambda: None)
+    assert not handover.wait_for_room(1, lambda: pytest.fail("waits"))
+    handover.wait_until_taken()
+
+    assert waited[-1] == pytest.approx(60, abs=1)
+    assert "RECORD messages follow" in caplog.messages[-1]
+
+
+def test_a_target_that_has_deleted_one_file_is_waited_for(put):
+    paths = []
+
+    def take(seconds):
+        if seconds > 3_000:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        elif seconds > 50:
+            paths[0].unlink(missing_ok=True)
+
+    handover, put_next = put(take)
+    paths += [put_next() for _ in range(30)]
+
+    handover.wait_until_taken()
+
+    assert not handover.is_given_up
+    assert not any(path.exists() for path in paths)
+
+
 def test_it_waits_for_nobody_who_is_gone(put):
     handover, put_next = put(reader_is_gone=lambda: True)
     put_next()

@@ -45,7 +45,7 @@ def write(folder, hour, parts, chance):
         content = b"\n".join(part)
         packed = gzip.compress(content) if chance.random() < 0.5 else content
         if chance.random() < 0.2:
-            with zipfile.ZipFile(below / f"{number}.zip", "w") as out:
+            with zipfile.ZipFile(below / f"{hour:%H}-{number}.zip", "w") as out:
                 out.writestr(name_of(hour, number), packed)
         else:
             (below / name_of(hour, number)).write_bytes(packed)
@@ -100,7 +100,7 @@ def on_disk(monkeypatch):
     """A tap with room for a few rows only, and small files."""
     monkeypatch.setattr(hours_module, "Sorter", lambda folder: Sorter(folder, 5_000))
     monkeypatch.setattr(sorting, "BLOCK_LINES", 10)
-    monkeypatch.setattr(streams_module, "FILE_BYTES", 20_000)
+    monkeypatch.setattr(hours_module, "FILE_BYTES", 20_000)
 
 
 @pytest.mark.usefixtures("on_disk")

@@ -72,7 +72,7 @@ def test_a_key_is_that_of_the_row_whatever_rows_are_beside_it(lines):
     ],
 )
 def test_other_forms_of_time_compare_as_instants(text, instant):
-    assert key_of(line_of(server_upload_time=text))[0] == instant
+    assert key_of(line_of(server_upload_time=text)).server_upload_time == instant
 
 
 @pytest.mark.parametrize("number", ["7", 7.0, " 7 "])

@@ -212,7 +212,7 @@ def test_a_missing_key_is_said_before_any_request(amplitude, sandbox):
     process = sandbox.start(api_key=None)
     _, log = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert "api_key is missing" in log
+    assert "TAP_AMPLITUDE_API_KEY) is missing" in log
     assert "Traceback" not in log
     assert amplitude.journal == []
 

@@ -24,7 +24,7 @@ BROKEN = [
     b"[1,2]",
     b'"text"',
     b"null",
-    b'{"uuid":"broken-2","x":NaN}',
+    b'{"uuid":"broken-2","x":nan}',
     b'{"uuid":"\xff\xfe"}',
     b'{"uuid":"1"}{"uuid":"2"}',
 ]
@@ -126,6 +126,7 @@ def test_broken_lines_are_for_their_owners_eyes(run, tmp_path):
         (rb'{"a":"\uDE00y"}', rb'{"a":"\ufffdy"}'),
         (rb'{"a":"\ud83d\ud83d\ude00"}', rb'{"a":"\ufffd\ud83d\ude00"}'),
         (rb'{"a":"\\ud83d \ud83d","n":1.0}', rb'{"a":"\\ud83d \ufffd","n":1.0}'),
+        (rb'{"a":NaN,"b":1}', rb'{"b":1}'),
         (rb'{"a":"\u0000 \\u0000 \\\u0000"}', rb'{"a":"\ufffd \\u0000 \\\ufffd"}'),
     ],
 )

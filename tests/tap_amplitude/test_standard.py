@@ -24,7 +24,17 @@ FULL = {
     "sample_rate": 1.0,
     "session_id": 1704067200000,
     "user_properties": {"plan": "free"},
-}
+} | dict.fromkeys(
+    (
+        "client_event_time",
+        "client_upload_time",
+        "event_time",
+        "processed_time",
+        "server_received_time",
+        "user_creation_time",
+    ),
+    "2024-01-01 10:00:00.000000",
+)
 COUNTS = {MONDAY: 20, MONDAY + HOUR: 30, MONDAY + 2 * HOUR: 40}
 AMPLITUDE = FakeAmplitude(
     {hour: [row(hour, n, **FULL) for n in range(count)] for hour, count in COUNTS.items()}

@@ -1,10 +1,12 @@
 """The columns of an exported row.
 
 Amplitude documents 40 of them (Amplitude docs, Export API, response schema); exports since 2023
-carry all those below in every row, null where there is nothing, and older rows carry fewer. Types
-are the union of what is documented and what rows of different years hold; nothing is required.
-Unknown columns pass. Times are plain strings: Amplitude writes `2024-01-31 12:00:00.000000`, UTC
-without saying so, which is no RFC 3339 `date-time`: a target that trusted the format would stop.
+carry all those below in every row, null where there is nothing, and older rows carry fewer. Nothing
+is required, and unknown columns pass. Each column has one type beside null, so that no loader makes
+text of it for being a union; only `amplitude_attribution_ids` is documented both as a text and as a
+list. Times are declared as `date-time`, as the Singer SDK's own taps declare theirs. Amplitude
+writes `2024-01-31 12:00:00.000000`, UTC without saying so; the SDK's targets read that. A loader
+that holds such a text against RFC 3339 refuses it: see the tap's setting `timestamps`.
 Texts are cut at 1,024 characters, even within an emoji (Amplitude docs, HTTP V2 API), and an upload
 is at most 20 MB of JSON (Amplitude docs, Batch Event Upload API).
 """
@@ -27,14 +29,14 @@ INTEGER = ("integer",)
 NUMBER = ("number",)
 BOOLEAN = ("boolean",)
 OBJECT = ("object",)
-TIME = ("string",)
+TIME = ("date-time",)
 
 # fmt: off
 COLUMNS = (
     Column("uuid",                      TEXT,     "Identifies the row, for good."),
     Column("$insert_id",                TEXT,     "The sender's own id of the event."),
     Column("$insert_key",               TEXT,     "Internal to Amplitude."),
-    Column("$schema",                   ("integer", "string"), "Version of Amplitude's storage."),
+    Column("$schema",                   INTEGER,  "Version of Amplitude's storage."),
     Column("adid",                      TEXT,     "Google advertising id."),
     Column("amplitude_attribution_ids", ("string", "array"), "Hashed advertising ids."),
     Column("amplitude_event_type",      TEXT,     "Name of an event Amplitude itself made."),
@@ -71,12 +73,12 @@ COLUMNS = (
     Column("os_name",                   TEXT,     "Operating system; on the web, the browser."),
     Column("os_version",                TEXT,     "Version of os_name."),
     Column("partner_id",                TEXT,     "Id of the partner that sent it."),
-    Column("paying",                    ("boolean", "string"), "Whether the user ever paid."),
+    Column("paying",                    BOOLEAN,  "Whether the user ever paid."),
     Column("plan",                      OBJECT,   "Tracking plan: branch, source, version."),
     Column("platform",                  TEXT,     "Platform."),
     Column("processed_time",            TIME,     "When Amplitude processed it."),
     Column("region",                    TEXT,     "State or region."),
-    Column("sample_rate",               ("number", "string"), "Sampling; usually null."),
+    Column("sample_rate",               NUMBER,   "Sampling; usually null."),
     Column("server_received_time",      TIME,     "When Amplitude received it."),
     Column("server_upload_time",        TIME,     "When Amplitude stored it; the export's clock."),
     Column("session_id",                INTEGER,  "Start of the session, ms since 1970; or -1."),
@@ -90,20 +92,23 @@ COLUMNS = (
 # fmt: on
 
 
-def _json_schema(column: Column) -> dict[str, Any]:
-    schema: dict[str, Any] = {
-        "type": [*column.types, "null"],
-        "description": column.description,
-    }
-    if "object" in column.types:
+TIME_COLUMNS = tuple(column.name for column in COLUMNS if column.types == TIME)
+
+
+def events_schema(*, times_are_text: bool = False) -> dict[str, Any]:
+    """Return the schema of an exported row, with times as `date-time` or as plain text."""
+    columns = {column.name: _json_schema(column, times_are_text) for column in COLUMNS}
+    return {"type": "object", "properties": columns, "additionalProperties": True}
+
+
+def _json_schema(column: Column, times_are_text: bool) -> dict[str, Any]:  # noqa: FBT001
+    types = ("string",) if column.types == TIME else column.types
+    schema: dict[str, Any] = {"type": [*types, "null"], "description": column.description}
+    if column.types == TIME and not times_are_text:
+        schema["format"] = "date-time"
+    if "object" in types:
+        # No `properties`: where there are none in it, the SDK's flattening drops the column.
         schema["additionalProperties"] = True
-    if "array" in column.types:
-        schema["items"] = {}
+    if "array" in types:
+        schema["items"] = {"type": ["string", "null"]}
     return schema
-
-
-EVENTS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {column.name: _json_schema(column) for column in COLUMNS},
-    "additionalProperties": True,
-}
