@@ -14,14 +14,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.records import check_keys, is_of_singer
-from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Unmappable
+from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Note, Unmappable
 
 from target_mixpanel.endpoint import LOOKUP_TABLES
 from target_mixpanel.mixpanel import READER
@@ -33,6 +33,21 @@ KEEP = "INSERT INTO row VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET cells = ex
 """The last of a key wins, in the place of the first."""
 
 WAITS = Decision(sends=False)
+
+UNDECLARED = "lookup_column_not_in_schema"
+"""Note of a column that a row has and the schema has not: it is in no table."""
+
+
+class Row(NamedTuple):
+    """What a record says of a table.
+
+    Attributes:
+        cells: in the order of the columns, the key first.
+        undeclared: columns that the table does not have.
+    """
+
+    cells: list[str]
+    undeclared: tuple[str, ...]
 
 
 class LookupTable:
@@ -88,8 +103,8 @@ class LookupTable:
         named = [key, *(name for name in columns if not is_of_singer(name))]
         self._columns = list(dict.fromkeys([*self._columns, *named]))
 
-    def observe(self, line: bytes, *, is_message: bool) -> list[str]:
-        """Return the cells of a row, its key first.
+    def observe(self, line: bytes, *, is_message: bool) -> Row:
+        """Return the cells of a row, and which of its columns have no place.
 
         Raises:
             Unmappable: it has no key, or holds what Mixpanel cannot read.
@@ -101,16 +116,20 @@ class LookupTable:
         if not key:
             reason, detail = "no_key", f"column `{column}` is empty"
             raise Unmappable(reason, detail)
-        return [key, *others]
+        undeclared = (name for name in record if name not in self._columns)
+        return Row([key, *others], tuple(name for name in undeclared if not is_of_singer(name)))
 
-    def decide(self, observation: list[str], facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - no fact is asked for
+    def decide(self, observation: Row, facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - no fact is asked for
         """Keep a row; it is delivered with its table.
 
         Raises:
             StorageError: the disk does not take it.
         """
         with self._on_disk():
-            self._rows.execute(KEEP, (observation[0], orjson.dumps(observation)))
+            cells = observation.cells
+            self._rows.execute(KEEP, (cells[0], orjson.dumps(cells)))
+        names = (f"{self._stream}.{name}" for name in observation.undeclared)
+        effects.notes += [Note(UNDECLARED, name) for name in names]
         effects.is_gathered = True
         return WAITS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,8 +12,8 @@ from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import Event, RecordMapping
 
-from target_mixpanel import from_amplitude
-from target_mixpanel.from_columns import FromColumns
+from target_mixpanel import from_amplitude, from_columns
+from target_mixpanel.from_columns import Lent
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.lookup_tables import LookupTable
 from target_mixpanel.settings import MappingSettings
@@ -21,7 +21,7 @@ from target_mixpanel.settings import MappingSettings
 LOOKUP_TABLE = "lookup_table"
 TABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-Named = Mapping[str, Mapping[str, str]]
+Named = Mapping[str, Mapping[str, Any]]
 """The setting `streams`: how each stream is loaded."""
 
 
@@ -52,7 +52,7 @@ def table_ids(named: Named) -> dict[str, str]:
     return {stream: table_id for table_id, stream in streams_of.items()}
 
 
-def check(named: Named, settings: MappingSettings) -> None:
+def check(named: Named) -> None:
     """Check the setting `streams` before anything is read.
 
     Raises:
@@ -62,19 +62,31 @@ def check(named: Named, settings: MappingSettings) -> None:
     tables = table_ids(named)
     for stream, columns in named.items():
         if stream not in tables:
-            FromColumns(stream, columns, (), settings)
+            from_columns.description(stream, columns)
 
 
 class Streams:
     """The streams of a run, as their schemas come; keeps the lookup tables until they are sent.
+
+    Args:
+        named: the setting `streams`.
+        settings: of the target.
+        number: numbers equal records.
+        warn: logs a sentence as a warning, once.
 
     Raises:
         SettingsError: a lookup table is described wrongly.
         StorageError: there is no folder where rows could wait.
     """
 
-    def __init__(self, named: Named, settings: MappingSettings) -> None:
-        self._named = named
+    def __init__(
+        self,
+        named: Named,
+        settings: MappingSettings,
+        number: Callable[[str], int] | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        self._named, self._number, self._warn = named, number, warn
         self._settings = settings
         self._hot_ids = HotIds()
         self._choice = settings.choice()
@@ -90,9 +102,19 @@ class Streams:
         return {table_id: folder / f"{number}.csv.gz" for number, table_id in enumerate(ids)}
 
     def mapping_for(
-        self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
+        self,
+        stream: str,
+        schema: Mapping[str, Any],
+        key_properties: Sequence[str],
+        bookmarks: Sequence[str] = (),
     ) -> RecordMapping:
         """Return what the records of a stream become.
+
+        Args:
+            stream: its name.
+            schema: of its records.
+            key_properties: its key.
+            bookmarks: the columns from which the tap goes on in the next run, if it does.
 
         Raises:
             SettingsError: nothing says what they are, or a lookup table has no key.
@@ -100,14 +122,19 @@ class Streams:
         if stream in self._table_ids:
             table = self._table(stream)
             table.expect(list(schema.get("properties", {})), key_properties)
+            if bookmarks and self._warn is not None:
+                self._warn(_incremental(stream, bookmarks))
             return table
         settings, hot_ids = self._settings, self._hot_ids
+        lent = Lent(self._number, self._warn, self._choice)
 
-        def from_columns(columns: Mapping[str, str]) -> RecordMapping:
-            return FromColumns(stream, columns, key_properties, settings, hot_ids)
+        def described(words: Mapping[str, Any]) -> RecordMapping:
+            return from_columns.from_columns(
+                stream, words, schema, key_properties, settings, lent, hot_ids
+            )
 
         exports = [from_amplitude.export(settings, hot_ids, self._choice)]
-        return mapping_for(stream, schema, self._named, exports, from_columns)
+        return mapping_for(stream, schema, self._named, exports, described)
 
     def warnings(self) -> list[str]:
         """Return what is to be said when the run is complete."""
@@ -138,6 +165,14 @@ class Streams:
             path = self.table_paths()[table_id]
             table = self._tables[stream] = LookupTable(stream, table_id, path)
         return table
+
+
+def _incremental(stream: str, bookmarks: Sequence[str]) -> str:
+    return (
+        f"Stream '{stream}' replaces a lookup table, and its tap goes on from `{bookmarks[0]}`: "
+        "after a run that reads new rows alone, the table holds these alone. Let the tap read all "
+        "of the stream in every run (FULL_TABLE)."
+    )
 
 
 def _folder() -> TemporaryDirectory[str]:

@@ -19,8 +19,8 @@ from singer_delivery.sdk.settings import (
     request_settings,
     run_settings,
     scope,
-    streams_setting,
 )
+from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
@@ -144,7 +144,15 @@ SETTINGS = [
     *chosen_events_settings("Amplitude"),
     streams_setting(
         "Amplitude export",
-        "; or the rows of a lookup table, all of them in every run: {lookup_table: <id>}",
+        ", or the rows of a lookup table, all of them in every run",
+        [
+            th.Property(
+                "lookup_table",
+                th.StringType,
+                title="Lookup table",
+                description="Its records replace the lookup table with this id.",
+            )
+        ],
     ),
     th.Property(
         "max_events_per_second",
@@ -192,7 +200,8 @@ class TargetMixpanel(DeliveryTarget):
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
     ) -> RecordMapping:
         """Return what the records of a stream become; see `streams.Streams`."""
-        return self._streams.mapping_for(stream, schema, key_properties)
+        bookmarks = self.bookmarks.get(stream, ())
+        return self._streams.mapping_for(stream, schema, key_properties, bookmarks)
 
     def last_events(self) -> Iterable[tuple[str, Event]]:
         """Return the lookup tables that got rows, each with its stream."""
@@ -214,7 +223,8 @@ class TargetMixpanel(DeliveryTarget):
         except SettingsError as error:
             errors.append(str(error))
         try:
-            check(named_streams(self.config), self._mapping_settings)
+            _ = self._mapping_settings
+            check(named_streams(self.config))
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         if errors or self.config["dry_run"]:
@@ -261,7 +271,9 @@ class TargetMixpanel(DeliveryTarget):
 
     @cached_property
     def _streams(self) -> Streams:
-        return Streams(named_streams(self.config), self._mapping_settings)
+        return Streams(
+            named_streams(self.config), self._mapping_settings, self.copies.number, self.warn_once
+        )
 
     @cached_property
     def _mapping_settings(self) -> MappingSettings:

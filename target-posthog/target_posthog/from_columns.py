@@ -5,154 +5,237 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from analytics_records.named_columns import PlainStream, at, not_newer
+from analytics_records.named_columns.description import (
+    EVENT,
+    PERSON,
+    Description,
+    check_columns,
+    described,
+)
+from analytics_records.named_columns.events import NOTHING_LENT, EventRows, Lent, chosen, warn_of
+from analytics_records.named_columns.rows import Record, Rows
+from analytics_records.named_columns.source import NamedColumns, link_uuid
+from analytics_records.named_columns.updates import Update, UpdateRows, device_of, seen_with
 from analytics_records.nobody import besides
-from singer_delivery.mapping.values import digest, stable_uuid
-from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped
+from singer_delivery.mapping.identity import Ids, Who, Whose
+from singer_delivery.mapping.names import EventNames
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.mapping.pair import PairDecision
+from singer_delivery.mapping.properties import PropertyTable
+from singer_delivery.mapping.values import stable_uuid
+from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Note, RecordMapping
 
-from target_posthog import nesting
-from target_posthog.events import young
+from target_posthog import links, nesting
+from target_posthog.events import PostHog, young
 from target_posthog.groups import group_event, link_types, order_of
+from target_posthog.people import PostHogDecision
 from target_posthog.posthog import (
     GUARDED_KEYS,
     IDS,
     MAX_NAME_CHARACTERS,
     READER,
+    SERVICE,
     SET,
     base_properties,
+    harmless_name,
     make_event,
 )
 from target_posthog.settings import MappingSettings
 
-Record = Mapping[str, Any]
+__all__ = ["EventsFromColumns", "Lent", "UpdatesFromColumns", "description", "from_columns"]
+
+OF_PEOPLE = besides(IDS)
+"""What PostHog makes of ids of people."""
+
+known = Ids(OF_PEOPLE).who
+"""Returns the ids of a user and a device."""
+
+Words = Mapping[str, Any]
+"""How a stream is loaded, as under `streams` in the settings."""
 
 
-class FromColumns:
-    """Makes events, person updates or group updates of one stream's records.
-
-    Args:
-        stream: the stream's name, for ids, for the report and before guarded property names.
-        columns: how the stream is loaded, as under `streams` in the settings.
-        key_properties: the stream's key, which makes the uuid where no column is one.
-        settings: of the target.
+def description(stream: str, words: Words) -> Description:
+    """Return how a stream is loaded.
 
     Raises:
-        ValueError: `columns` is none of the three ways.
+        ValueError: the words are no description.
     """
+    return described(stream, words, MAX_NAME_CHARACTERS)
 
-    decision_type: ClassVar[type[Decision]] = Decision
+
+def from_columns(
+    stream: str,
+    words: Words,
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    settings: MappingSettings,
+    lent: Lent = NOTHING_LENT,
+) -> RecordMapping:
+    """Return what the records of a stream become that the user describes.
+
+    Args:
+        stream: its name, for ids, for the report and before guarded property names.
+        words: how it is loaded.
+        schema: of its records.
+        key_properties: its key, which makes the uuid where no column is one.
+        settings: of the target.
+        lent: by the run, where records are decided.
+
+    Raises:
+        ValueError: the words are no description.
+        SettingsError: the schema lacks a column that they name.
+    """
+    it = description(stream, words)
+    check_columns(it, schema)
+    if it.form == EVENT:
+        warn_of(Rows(it, key_properties, IDS, READER), lent.warn)
+        return EventsFromColumns(stream, words, key_properties, settings, lent)
+    return UpdatesFromColumns(stream, words, key_properties, settings)
+
+
+class EventsFromColumns(EventRows[PostHogDecision]):
+    """Makes events of one stream's records: see `from_columns`."""
+
+    decision_type: ClassVar[type[Decision]] = PostHogDecision
 
     def __init__(
         self,
         stream: str,
-        columns: Mapping[str, str],
+        words: Words,
         key_properties: Sequence[str],
         settings: MappingSettings,
+        lent: Lent = NOTHING_LENT,
     ) -> None:
-        self._args = (stream, columns, key_properties, settings)
-        ids = IDS if "group" in columns else besides(IDS)
-        self._stream = PlainStream(stream, columns, key_properties, ids, MAX_NAME_CHARACTERS)
-        self._settings = settings
-        choose = self._stream.choose
-        self._decide = choose(self._decide_event, self._decide_person, self._decide_group)
-        self._make = choose(self._event, self._person, self._group)
+        rows = Rows(description(stream, words), key_properties, OF_PEOPLE, READER)
+        source = NamedColumns(rows)
+        names, table = _event_names(rows, settings), _property_table(source, settings)
+        choice = chosen(rows, lent.choice or settings.choice())
+        destination = PostHog(settings, source, names, table, _who_of(rows))
+        args = (stream, words, key_properties, settings)
+        super().__init__(source, rows, destination, choice, lent.number, args)
+
+
+def _who_of(rows: Rows) -> Any:
+    def who(seen: Observation, notes: list[Note]) -> Who:
+        found = known(seen.user, seen.device, notes)
+        if not found.distinct_id:
+            raise rows.no_identity()
+        return found
+
+    return who
+
+
+def _event_names(rows: Rows, settings: MappingSettings) -> EventNames:
+    """Return what names the events: a fixed name stays as the user wrote it."""
+    it = rows.description
+    renamed = settings.rename_events if it.name_column else {}
+
+    def harmless(name: str) -> str:
+        return harmless_name(name, f"{rows.stream}_")
+
+    return EventNames(renamed, {it.name: it.name}, harmless, MAX_NAME_CHARACTERS, SERVICE)
+
+
+def _property_table(source: NamedColumns, settings: MappingSettings) -> PropertyTable:
+    return PropertyTable(
+        (),
+        (),
+        base=base_properties(settings.version, source.name),
+        conditions=(),
+        also_written=(f"${source.name}_event_name", f"${source.name}_group_properties"),
+        guarded=GUARDED_KEYS,
+        layout=source.layout(),
+    )
+
+
+class UpdatesFromColumns(UpdateRows):
+    """Makes updates of people or groups of one stream's records: see `from_columns`."""
+
+    def __init__(
+        self, stream: str, words: Words, key_properties: Sequence[str], settings: MappingSettings
+    ) -> None:
+        it = description(stream, words)
+        ids = OF_PEOPLE if it.form == PERSON else IDS
+        rows = Rows(it, key_properties, ids, READER)
+        super().__init__(rows, (stream, words, key_properties, settings))
+        self._settings, self._name = settings, self._rows.description.name
+        is_person = self._rows.description.form == PERSON
+        self._decide = self._decide_person if is_person else self._decide_group
+        self._event = self._person if is_person else self._group
         self._base = base_properties(settings.version, stream)
+        is_linked = settings.link_identities != "none"
+        self._owners = Whose(stream, links=is_linked, apart=False)
 
-    def __reduce__(self) -> tuple[type[FromColumns], tuple[Any, ...]]:
-        """Let another process make the same."""
-        return type(self), self._args
-
-    def observe(self, line: bytes, *, is_message: bool) -> Record:
-        """Return the record: decisions may need any column.
-
-        Raises:
-            Unmappable: the line is no record, an unreadable one, or lacks its key.
-        """
-        return self._stream.read(line, is_message=is_message, service=READER)
-
-    def decide(self, observation: Record, facts: Facts, effects: Effects) -> Decision:
-        """Return the decision of a record, and fill in its effects.
-
-        Raises:
-            Unmappable: a named column has no value, or none of the kind it must have.
-        """
-        return self._decide(observation, facts, effects)
-
-    def map(self, record: Record, decision: Decision) -> Mapped:  # noqa: ARG002 - it says nothing more
+    def map(self, record: Record, decision: PairDecision) -> Mapped:
         """Return what a clean record becomes. Pure."""
-        event = self._make(record)
-        notes = young((event,), self._settings.live_from)
-        return Mapped((event,), notes + nesting.fit((event,)))
+        made: list[Event] = []
+        if decision.link is not None:
+            device, user, _ = decision.link
+            uuid = link_uuid(self._rows.stream, user, device)
+            made.append(
+                links.event(decision.link, uuid, self._settings.link_identities, self._base)
+            )
+        if decision.skipped is None:
+            made.append(self._event(Update(self._rows, record), decision.person))
+        return Mapped(made, young(made, self._settings.live_from) + nesting.fit(made))
 
-    def _decide_event(self, record: Record, _facts: Facts, _effects: Effects) -> Decision:
-        distinct_id = self._stream.id(record, "distinct_id")
-        self._stream.time(record)
-        return Decision(person=distinct_id)
+    def decide_update(
+        self, record: Record, update: Update, facts: Facts, effects: Effects
+    ) -> PairDecision:
+        """Return the decision of a record that says something of somebody."""
+        return self._decide(record, update, facts, effects)
 
-    def _decide_person(self, record: Record, facts: Facts, effects: Effects) -> Decision:
-        stream = self._stream
-        person, when = stream.id(record, "person"), stream.time(record)
+    def _decide_person(
+        self, record: Record, update: Update, facts: Facts, effects: Effects
+    ) -> PairDecision:
+        it = self._whose(record, update, facts, effects)
         if self._settings.person_properties == "none":
-            return Decision(person=person, skipped="person_properties: none", sends=False)
-        fact = stream.person_fact(person, dict(stream.others(record)), when)
-        return _decision(person, fact, not_newer(facts, fact, when, effects.renewed), effects)
+            it.skipped = "person_properties: none"
+        else:
+            it.skipped = update.skipped(facts, effects.renewed)
+        if it.skipped is None:
+            effects.facts.append(update.fact)
+        it.sends = it.skipped is None or it.link is not None
+        return it
 
-    def _decide_group(self, record: Record, facts: Facts, effects: Effects) -> Decision:
-        stream = self._stream
-        group = (stream.columns["group"], stream.id(record, "key"))
-        when = stream.time(record)
-        linked = link_types([group[0]], self._settings.group_types, facts, at(when))
+    def _whose(
+        self, record: Record, update: Update, facts: Facts, effects: Effects
+    ) -> PairDecision:
+        """Return whose the record is, with the link that is due."""
+        seen = seen_with(update.id, device_of(self._rows, record), update.fact.at)
+        who = known(seen.user, seen.device, effects.notes)
+        person, who, own_device, due = self._owners.of(who, seen, facts, effects)
+        it = PairDecision(person=person, user=who.user, own_device=own_device)
+        links.decide(it, due, facts, effects)
+        return it
+
+    def _decide_group(
+        self, _record: Record, update: Update, facts: Facts, effects: Effects
+    ) -> PairDecision:
+        at = update.fact.at
+        linked = link_types([self._name], self._settings.group_types, facts, at)
         if not linked.types:
             effects.notes += linked.notes
-            return Decision(skipped=linked.notes[0].name, sends=False)
-        fact = stream.group_fact(group, dict(stream.others(record)), when)
-        decision = _decision(
-            order_of(group), fact, not_newer(facts, fact, when, effects.renewed), effects
-        )
-        if decision.sends:
-            effects.claims += linked.claims
-        return decision
+            return PairDecision(skipped=linked.notes[0].name, sends=False)
+        skipped = update.skipped(facts, effects.renewed)
+        if skipped is not None:
+            return PairDecision(skipped=skipped, sends=False)
+        effects.facts.append(update.fact)
+        effects.claims += linked.claims
+        return PairDecision(person=order_of((self._name, update.id)))
 
-    def _event(self, record: Record) -> Event:
-        stream = self._stream
-        distinct_id = stream.id(record, "distinct_id")
-        return make_event(
-            "event",
-            stream.columns["event"],
-            distinct_id=distinct_id,
-            uuid=stream.uuid(record),
-            when=stream.time(record),
-            properties=stream.properties(record, distinct_id, GUARDED_KEYS, self._base),
-        )
-
-    def _person(self, record: Record) -> Event:
-        stream = self._stream
-        person, content = stream.id(record, "person"), dict(stream.others(record))
+    def _person(self, update: Update, person: str) -> Event:
+        how = f"${self._settings.person_properties}"
         return make_event(
             "person",
             SET,
             distinct_id=person,
-            uuid=stable_uuid("person", stream.name, person, digest(content)),
-            when=stream.time(record),
-            properties={**self._base, f"${self._settings.person_properties}": content},
+            uuid=stable_uuid("person", self._rows.stream, update.id, update.fact.value),
+            when=update.when,
+            properties={**self._base, how: update.content},
         )
 
-    def _group(self, record: Record) -> Event:
-        stream = self._stream
-        group = (stream.columns["group"], stream.id(record, "key"))
-        content = dict(stream.others(record))
-        return group_event(
-            group,
-            content,
-            uuid=stable_uuid("group", stream.name, *group, digest(content)),
-            moment=stream.time(record),
-            base=self._base,
-        )
-
-
-def _decision(person: str, fact: Fact, none: str | None, effects: Effects) -> Decision:
-    """Return the decision of an update, which is sent unless there is a reason against it."""
-    if none is not None:
-        return Decision(person=person, skipped=none, sends=False)
-    effects.facts.append(fact)
-    return Decision(person=person)
+    def _group(self, update: Update, _person: str) -> Event:
+        group = (self._name, update.id)
+        uuid = stable_uuid("group", self._rows.stream, *group, update.fact.value)
+        return group_event(group, update.content, uuid=uuid, moment=update.when, base=self._base)

@@ -21,14 +21,14 @@ from singer_delivery.sdk.settings import (
     request_settings,
     run_settings,
     scope,
-    streams_setting,
 )
+from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_posthog import endpoint, from_amplitude
+from target_posthog import endpoint, from_amplitude, from_columns
 from target_posthog.events import YOUNG, YOUNG_SENTENCE
-from target_posthog.from_columns import FromColumns
+from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 
@@ -156,12 +156,15 @@ class TargetPostHog(DeliveryTarget):
     ) -> RecordMapping:
         """Return what the records of a stream become."""
         settings = self._mapping_settings
+        lent = Lent(self.copies.number, self.warn_once, self._choice)
         return mapping_for(
             stream,
             schema,
             named_streams(self.config),
             [from_amplitude.export(settings, self._choice)],
-            lambda columns: FromColumns(stream, columns, key_properties, settings),
+            lambda words: from_columns.from_columns(
+                stream, words, schema, key_properties, settings, lent
+            ),
         )
 
     def last_warnings(self) -> Iterable[str]:
@@ -182,9 +185,9 @@ class TargetPostHog(DeliveryTarget):
             errors.append("`api_key` is no PostHog project key: such a key is at most 64 letters.")
         try:
             endpoint.ingestion_host(self.config["host"])
-            settings = self._mapping_settings
-            for stream, columns in named_streams(self.config).items():
-                FromColumns(stream, columns, (), settings)
+            _ = self._mapping_settings
+            for stream, words in named_streams(self.config).items():
+                from_columns.description(stream, words)
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         return errors

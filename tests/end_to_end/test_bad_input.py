@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from tests.analytics_records.named_columns.test_times import FORMS
 from tests.end_to_end.commands import Command
 from tests.singer_delivery.toys import PlayedClock
 
@@ -18,6 +19,7 @@ SCHEMA = {
     "schema": {"properties": {"id": {}, "customer": {}, "at": {}, "total": {}}},
     "key_properties": ["id"],
 }
+OTHERS = ["03/01/2026", "2026-W09-7", "2026-060", {"$date": "2026-03-01T10:11:12Z"}]
 COLUMNS = {"orders": {"event": "Order Placed", "distinct_id": "customer", "timestamp": "at"}}
 
 
@@ -180,3 +182,92 @@ def test_too_many_dead_letters_stop_the_run_before_state_passes_them(command):
     assert "no_identity (3)" in ended.log
     assert ended.states == []
     assert len(command.dead_letter_path.read_text().splitlines()) == 1 + 3
+
+
+def test_most_of_a_short_run_may_not_be_dead_letters_and_state_does_not_pass_them(command):
+    bad = [order(number, customer=None) for number in range(10)]
+
+    ended = command.run(lines(SCHEMA, *bad, {"type": "STATE", "value": {"seen": 10}}))
+
+    assert ended.code == 1
+    assert "10 of 10 records became dead letters, more than `max_dead_letters` (20%)" in ended.log
+    assert ended.states == []
+
+
+def test_a_doubt_that_later_records_remove_holds_no_state_back(command):
+    few, more = [order(1, customer=None), order(2)], [order(number) for number in range(3, 12)]
+    states = [{"type": "STATE", "value": {"seen": number}} for number in (2, 11)]
+
+    ended = command.run(lines(SCHEMA, *few, states[0], *more, states[1]))
+
+    assert ended.code == 0, ended.log
+    assert ended.states[-1] == {"seen": 11}
+
+
+def test_a_doubt_about_too_few_records_holds_no_state_back_at_the_end(command):
+    messages = [SCHEMA, order(1, customer=None), order(2), {"type": "STATE", "value": {"seen": 2}}]
+
+    ended = command.run(lines(*messages))
+
+    assert ended.code == 0, ended.log
+    assert ended.states == [{"seen": 2}]
+
+
+def test_a_column_that_the_schema_lacks_is_a_sentence_before_anything_is_sent(command, service):
+    command.config["streams"] = {"orders": {**COLUMNS["orders"], "timestamp": "AT "}}
+
+    ended = command.run(lines(SCHEMA, *(order(number) for number in range(10))))
+
+    assert ended.code == 1
+    assert "Stream 'orders' has no column `AT `, which `streams` names as its `timestamp`" in (
+        ended.log
+    )
+    assert "Did you mean `at`?" in ended.log
+    assert "Traceback" not in ended.log
+    assert service.journal == []
+
+
+KEYLESS = {**SCHEMA, "key_properties": []}
+EQUAL = [order(1), order(1), order(2), order(1)]
+
+
+def test_equal_rows_without_an_id_are_one_event_and_that_is_said(command, destination, service):
+    ended = command.run(lines(KEYLESS, *EQUAL, KEYLESS, order(2)))
+
+    assert ended.code == 0, ended.log
+    assert ended.log.count("equal rows become one event") == 1
+    assert command.report["notes"]["equal_rows_are_one_event"] == 3
+    assert len(destination.kept(service)) == 2
+
+
+def test_a_row_number_keeps_equal_rows_apart_in_every_order(command, destination, service):
+    command.config["streams"] = {"orders": {**COLUMNS["orders"], "insert_id": {"row_number": True}}}
+
+    for rows in (EQUAL, EQUAL[::-1]):
+        ended = command.run(lines(KEYLESS, *rows[:2], KEYLESS, *rows[2:]))
+        assert ended.code == 0, ended.log
+        assert "equal rows" not in ended.log
+
+    assert len(destination.kept(service)) == len(EQUAL)
+
+
+def test_a_stream_with_a_key_gets_no_warning(command):
+    ended = command.run(lines(SCHEMA, order(1), order(1)))
+
+    assert "equal rows" not in ended.log
+    assert "equal_rows_are_one_event" not in command.report["notes"]
+
+
+def test_times_are_read_in_every_form_with_one_meaning_and_others_say_what_to_do(command):
+    forms = [order(number, at=value) for number, (value, _) in enumerate(FORMS)]
+    others = [order(100 + number, at=value) for number, value in enumerate(OTHERS)]
+
+    ended = command.run(lines(SCHEMA, *forms, *others))
+
+    assert ended.code == 0, ended.log
+    counts = command.report["streams"]["orders"]
+    assert (counts["delivered"], counts["dead"]) == (len(forms), {"no_time": len(others)})
+    details = [each["_dead_letter"]["detail"] for each in command.dead_letters]
+    assert all("`at` of `orders` is" in detail for detail in details)
+    assert sum("name its form as `timestamp_format`" in detail for detail in details) == 3
+    assert details[-1].endswith("is neither text nor a number")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from singer_delivery.model import Event
 from target_mixpanel import mixpanel
 from target_mixpanel.from_amplitude import FromAmplitude, table
-from target_mixpanel.from_columns import FromColumns
+from target_mixpanel.from_columns import from_columns
 
 from tests.analytics_records.columns import COLUMNS
 from tests.pairs.pair import PairUnderTest
@@ -36,7 +36,7 @@ PAIR = PairUnderTest(
         exclude_events=st.sampled_from([(), ("Play*",)]),
     ),
     make=FromAmplitude,
-    from_columns=lambda form: FromColumns("orders", form, ["uuid"], settings()),
+    from_columns=lambda form: from_columns("orders", form, {}, ["uuid"], settings()),
     table=table,
     page=mixpanel_page,
     columns=COLUMNS,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from singer_delivery.model import Event
 from target_posthog import posthog
 from target_posthog.from_amplitude import FromAmplitude, table
-from target_posthog.from_columns import FromColumns
+from target_posthog.from_columns import from_columns
 from target_posthog.settings import MappingSettings
 
 from tests.analytics_records.columns import COLUMNS
@@ -39,7 +39,7 @@ PAIR = PairUnderTest(
         exclude_events=st.sampled_from([(), ("Play*",)]),
     ),
     make=FromAmplitude,
-    from_columns=lambda form: FromColumns("orders", form, ["uuid"], MappingSettings()),
+    from_columns=lambda form: from_columns("orders", form, {}, ["uuid"], MappingSettings()),
     table=table,
     page=posthog_page,
     columns=COLUMNS,

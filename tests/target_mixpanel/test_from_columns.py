@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import Fact, Unmappable
-from target_mixpanel.from_columns import FromColumns
+from singer_delivery.model import Unmappable
+from target_mixpanel.from_columns import from_columns
 
 from tests.pairs.walk import AT_10, UUID, Walk, Walked, note_names
 from tests.target_mixpanel.importing import (
@@ -22,8 +22,8 @@ ORDER = {"id": 7, "customer_id": 42, "created_at": "2024-03-01T10:00:00Z", "tota
 
 
 class Loading(Walk):
-    def __init__(self, stream: str, columns: dict[str, str], *keys: str, **chosen: Any) -> None:
-        super().__init__(lambda: FromColumns(stream, columns, keys, settings(**chosen)))
+    def __init__(self, stream: str, columns: dict[str, Any], *keys: str, **chosen: Any) -> None:
+        super().__init__(lambda: from_columns(stream, columns, {}, keys, settings(**chosen)))
 
     def reads(self, **row: Any) -> Walked:
         walked = self.reads_row(row)
@@ -90,7 +90,7 @@ def test_what_mixpanel_acts_on_travels_under_another_name(
 def test_what_has_no_room_stays_readable() -> None:
     properties = order(**{f"p{n}": n for n in range(400)})["properties"]
     assert len(properties) == 254
-    assert properties["amplitude_overflow"]["p399"] == 399
+    assert properties["orders_overflow"]["p399"] == 399
     assert properties.keys() >= order()["properties"].keys()
 
 
@@ -178,8 +178,10 @@ def test_a_person_goes_only_when_it_changed() -> None:
 
 def test_a_person_with_a_time_goes_only_when_it_is_newer() -> None:
     users = Loading("users", {**USERS, "timestamp": "at"})
-    (first,) = users.reads(user_id="u1", plan="pro", at="2024-03-02").events
-    assert first.facts == (Fact("person", "users\x1fu1", first.facts[0].value, first.at),)
+    ((fact,),) = (
+        event.facts for event in users.reads(user_id="u1", plan="pro", at="2024-03-02").events
+    )
+    assert (fact.kind, fact.name, fact.at) == ("person", "users\x1fu1", 1_709_337_600_000_000)
     assert users.reads(user_id="u1", plan="old", at="2024-03-01").skipped == "superseded"
     assert users.reads(user_id="u1", plan="pro", at="2024-03-02T12:00:00").skipped == "unchanged"
     assert users.reads(user_id="u1", plan="old", at="2024-03-02T06:00:00").skipped == "superseded"
@@ -226,7 +228,7 @@ def test_the_settings_that_send_none_count_here_too(
     loading = Loading("users", columns, **chosen)
     mapped = loading.reads(user_id="u1", plan="pro")
     assert (mapped.events, mapped.skipped, mapped.notes) == ((), skipped, ())
-    assert loading.known.facts == {}
+    assert loading.known.of() == {}
 
 
 @pytest.mark.parametrize(
@@ -241,5 +243,87 @@ def test_the_settings_that_send_none_count_here_too(
 )
 def test_a_stream_that_is_not_described_is_refused_with_words(columns: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        FromColumns("orders", columns, [], settings())
+        from_columns("orders", columns, {}, [], settings())
     assert "`orders`" in str(caught.value)
+
+
+TRACKS = {
+    "event": {"column": "event_text"},
+    "distinct_id": "user_id",
+    "anonymous_id": "anon",
+    "timestamp": "at",
+    "properties": "props",
+    "groups": {"company": {"key": "firm", "properties": ["size"]}},
+    "person": {"properties": "traits"},
+    "insert_id": "message_id",
+}
+TRACK = {
+    "event_text": "Played", "user_id": "u1", "anon": "d1", "at": 1_709_287_200, "message_id": "m1",
+    "props": {"song": "x", "token": "t"}, "firm": "acme", "size": 3, "traits": '{"plan": "pro"}',
+}  # fmt: skip
+
+
+def test_a_row_of_an_event_table_becomes_all_that_it_says() -> None:
+    mapped = Loading("tracks", TRACKS, version="1", group_keys={"company": "of_amplitude"}).reads(
+        **TRACK
+    )
+    event, person, group = mapped.events
+    assert event.body == {
+        "event": "Played",
+        "properties": {
+            "$user_id": "u1",
+            "$device_id": "d1",
+            "time": AT_10 // 1000,
+            "$insert_id": stable_uuid("insert_id", "tracks", "m1"),
+            "ip": 0,
+            "song": "x",
+            "tracks_token": "t",
+            "anon": "d1",
+            "company": ["acme"],
+            "user.plan": "pro",
+            "mp_lib": "target-mixpanel",
+            "$lib_version": "1",
+            "analytics_source": "tracks",
+        },
+    }
+    assert (person.endpoint, person.body["$set"]) == ("/engage", {"plan": "pro"})
+    assert (group.body["$group_key"], group.body["$set"]) == ("company", {"size": 3})
+
+
+def test_a_device_keeps_its_first_user_and_a_second_one_is_counted() -> None:
+    tracks = Loading("tracks", TRACKS)
+    assert tracks.reads(**TRACK).merges == "d1"
+    other = tracks.reads(**{**TRACK, "user_id": "u2", "message_id": "m2"})
+    assert "$device_id" not in other.events[0].body["properties"]
+    assert note_names(other) == ["identity_conflict"]
+    with pytest.raises(Unmappable, match="neither column `user_id` nor `anon` of `tracks`"):
+        tracks.reads(**{**TRACK, "user_id": None, "anon": None})
+
+
+IDENTIFIES = {
+    "person": "user_id",
+    "anonymous_id": "anon",
+    "timestamp": "at",
+    "properties": "traits",
+}
+
+
+def test_a_row_of_a_person_links_the_device_beside_it() -> None:
+    words = IDENTIFIES
+    original = Walk(
+        lambda: from_columns("ids", words, {}, (), settings(identity_merge="original"))
+    ).reads_row(TRACK)
+    merge, update = original.events
+    assert (merge.name, merge.body["properties"]["$distinct_ids"]) == ("$merge", ["d1", "u1"])
+    assert update.body["$set"] == {"plan": "pro"}
+    simplified = Loading("ids", words)
+    assert [claim[:3] for claim in simplified.reads(**TRACK).effects.claims] == [
+        ("owner", "d1", "u1")
+    ], "the next event of both links them"
+    assert simplified.reads(**{**TRACK, "user_id": None}).skipped == "no user"
+
+
+def test_a_stream_of_groups_is_named_as_it_is_written() -> None:
+    firms = Loading("firms", {**FIRMS, "properties": ["size"]}, group_keys={"company": "other"})
+    (update,) = firms.reads(firm_id=5, size=3, more=1).events
+    assert (update.body["$group_key"], update.body["$set"]) == ("company", {"size": 3})

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from singer_delivery.model import Effects, Note, RecordMapping
 from target_mixpanel.from_amplitude import FromAmplitude
-from target_mixpanel.from_columns import FromColumns
+from target_mixpanel.from_columns import from_columns
 from target_mixpanel.hot_ids import COUNTED, LIMIT, TOO_MANY, HotIds
 
 from tests.pairs.walk import Remembering, a_record
@@ -125,7 +125,7 @@ def test_an_event_is_counted_for_the_person_decided():
 
 def test_two_streams_are_counted_together():
     hot_ids = HotIds(limit=1)
-    orders = Deciding(FromColumns("orders", ORDERS, (), settings(), hot_ids))
+    orders = Deciding(from_columns("orders", ORDERS, {}, (), settings(), hot_ids=hot_ids))
     assert exports(hot_ids).notes(user_id="ann") == []
     assert orders.notes(customer="ann", at="2024-03-01") == [Note(TOO_MANY, "ann")]
 
@@ -150,7 +150,9 @@ def test_what_is_no_event_of_a_person_is_not_counted(chosen: dict, fields: dict)
 
 def test_rows_that_update_people_are_not_counted():
     hot_ids = HotIds(limit=1)
-    people = Deciding(FromColumns("users", {"person": "customer"}, (), settings(), hot_ids))
+    people = Deciding(
+        from_columns("users", {"person": "customer"}, {}, (), settings(), hot_ids=hot_ids)
+    )
     assert [people.notes(customer="ann", plan=plan) for plan in "ab"] == [[], []]
     assert hot_ids._counts == {}
 

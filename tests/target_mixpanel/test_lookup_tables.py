@@ -50,12 +50,16 @@ def table(tmp_path: Path) -> Iterator[LookupTable]:
     table.close()
 
 
-def take_line(table: RecordMapping, line: bytes, *, is_message: bool = False) -> None:
-    """Give a table a row as JSON, as a run does."""
+def take_line(
+    table: RecordMapping, line: bytes, *, is_message: bool = False
+) -> list[tuple[str, str | None]]:
+    """Give a table a row as JSON, as a run does; return what is counted."""
     effects = Effects()
     observation = table.observe(line, is_message=is_message)
     decision = table.decide(observation, {}, effects)
-    assert (decision.sends, decision.skipped, effects) == (False, None, Effects(is_gathered=True))
+    assert (decision.sends, decision.skipped) == (False, None)
+    assert effects == Effects(notes=effects.notes, is_gathered=True)
+    return [tuple(note) for note in effects.notes]
 
 
 def keep(table: RecordMapping, *rows: Row) -> None:
@@ -149,6 +153,12 @@ def test_columns_that_the_schema_does_not_have_and_those_of_singer_stay_away(tmp
     keep(table, {"id": "k", "title": "x", "more": 1, "_sdc_batched_at": "2024-01-01"})
     assert written(table) == [["id", "title"], ["k", "x"]]
     table.close()
+
+
+def test_columns_that_the_schema_does_not_have_are_counted(table):
+    line = b'{"id": "k", "title": "x", "more": 1, "_sdc_x": 1, "_fivetran_synced": 2}'
+    assert take_line(table, line) == [("lookup_column_not_in_schema", "songs.more")]
+    assert take_line(table, b'{"id": "k", "title": "x"}') == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -164,6 +164,17 @@ def test_an_update_that_waits_for_the_next_run_gets_the_token_of_that_run(tmp_pa
 # Lookup tables, until the end and before it --------------------------------------------------
 
 
+@pytest.mark.parametrize("bookmarks", [None, [], ["updated_at"]])
+def test_a_lookup_table_of_a_stream_that_goes_on_from_a_bookmark_is_warned_of(
+    tmp_path, mixpanel, spool, caplog, bookmarks
+):
+    config = {**everything(mixpanel), "streams": WITH_TABLE}
+    songs = {**SONGS, "bookmark_properties": bookmarks}
+    run(tmp_path, config, songs, song("a", "Alpha"), songs, song("b", "Beta"))
+    warned = [text for text in caplog.messages if "goes on from `updated_at`" in text]
+    assert len(warned) == bool(bookmarks)
+
+
 def test_a_refused_table_stops_the_run_and_its_rows_are_read_again(tmp_path, mixpanel, spool):
     del mixpanel.lookup_tables[TABLE]
     ended = run_executable(

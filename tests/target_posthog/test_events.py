@@ -6,7 +6,7 @@ import pytest
 from singer_delivery.model import Event, Note
 from target_posthog.events import young
 from target_posthog.from_amplitude import FromAmplitude
-from target_posthog.from_columns import FromColumns
+from target_posthog.from_columns import from_columns
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 
 from tests.pairs.walk import AT_10, Walk, a_record, kinds, note_names
@@ -50,7 +50,7 @@ def test_a_link_of_a_record_that_is_left_out_is_noted_too():
 def test_an_event_of_named_columns_is_noted():
     columns = {"event": "Ordered", "distinct_id": "user_id", "timestamp": "event_time"}
     settings = MappingSettings(live_from=AT_10)
-    walked = Walk(lambda: FromColumns("orders", columns, (), settings)).reads_row(a_record())
+    walked = Walk(lambda: from_columns("orders", columns, {}, (), settings)).reads_row(a_record())
     assert note_names(walked) == [NOTE.name]
 
 

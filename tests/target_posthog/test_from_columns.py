@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Unmappable
-from target_posthog.from_columns import FromColumns
+from target_posthog.from_columns import from_columns
 from target_posthog.settings import MappingSettings
 
 from tests.pairs.walk import UUID, Walk, Walked
@@ -16,8 +16,10 @@ ORDER = {"id": 7, "customer_id": 42, "created_at": "2024-03-01T10:00:00Z", "tota
 
 
 class Loading(Walk):
-    def __init__(self, stream: str, columns: dict[str, str], *keys: str, **settings: Any) -> None:
-        super().__init__(lambda: FromColumns(stream, columns, keys, MappingSettings(**settings)))
+    def __init__(self, stream: str, columns: dict[str, Any], *keys: str, **settings: Any) -> None:
+        super().__init__(
+            lambda: from_columns(stream, columns, {}, keys, MappingSettings(**settings))
+        )
 
     def reads(self, **row: Any) -> Walked:
         return self.reads_row(row)
@@ -197,5 +199,140 @@ def test_a_group_of_a_type_that_is_not_linked_is_left_out() -> None:
 )
 def test_a_stream_that_is_not_described_is_refused_with_words(columns: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        FromColumns("orders", columns, [], MappingSettings())
+        from_columns("orders", columns, {}, [], MappingSettings())
     assert "`orders`" in str(caught.value)
+
+
+TRACKS = {
+    "event": {"column": "event_text"},
+    "distinct_id": "user_id",
+    "anonymous_id": "anon",
+    "timestamp": "at",
+    "properties": "props",
+    "groups": {"company": "firm", "team": {"key": "team_id", "properties": ["size"]}},
+    "person": {"properties": "traits"},
+    "insert_id": "message_id",
+}
+TRACK = {
+    "event_text": "Played", "user_id": "u1", "anon": "d1", "at": 1_709_287_200, "message_id": "m1",
+    "props": '{"song": "x", "token": "t"}', "firm": "acme", "team_id": 7, "size": 3,
+    "traits": {"plan": "pro", "none": None},
+}  # fmt: skip
+
+
+def test_a_row_of_an_event_table_becomes_all_that_it_says() -> None:
+    mapped = Loading("tracks", TRACKS, version="1").reads(**TRACK)
+    link, group, event = (made.body for made in mapped.events)
+    assert (link["event"], link["distinct_id"]) == ("$create_alias", "u1")
+    assert link["properties"]["alias"] == "d1"
+    assert (group["event"], group["properties"]["$group_set"]) == ("$groupidentify", {"size": 3})
+    assert event == {
+        "event": "Played",
+        "distinct_id": "u1",
+        "uuid": stable_uuid("insert_id", "tracks", "m1"),
+        "timestamp": "2024-03-01T10:00:00.000000Z",
+        "properties": {
+            "song": "x",
+            "tracks_token": "t",
+            "anon": "d1",
+            "$groups": {"company": "acme", "team": "7"},
+            "$set": {"plan": "pro"},
+            "$geoip_disable": True,
+            "$lib": "target-posthog",
+            "$lib_version": "1",
+            "analytics_source": "tracks",
+        },
+    }
+    assert mapped.merges == "d1"
+
+
+def test_a_device_keeps_its_first_user_and_a_second_one_is_counted() -> None:
+    tracks = Loading("tracks", TRACKS)
+    assert tracks.reads(**TRACK).merges == "d1"
+    other = tracks.reads(**{**TRACK, "user_id": "u2", "message_id": "m2"})
+    assert other.merges is None
+    assert [note.name for note in other.notes] == ["identity_conflict"]
+    alone = tracks.reads(**{**TRACK, "user_id": None, "message_id": "m3", "traits": None})
+    assert (alone.events[-1].body["distinct_id"], alone.decision.person) == ("d1", "u1")
+    nobody = {**TRACK, "user_id": None, "anon": "null"}
+    with pytest.raises(Unmappable, match="neither column `user_id` nor `anon` of `tracks`"):
+        tracks.reads(**nobody)
+
+
+def test_a_person_of_an_event_is_set_when_newer_alone() -> None:
+    tracks = Loading("tracks", TRACKS)
+
+    def is_set(at: int, plan: str) -> bool:
+        row = {**TRACK, "at": at, "traits": {"plan": plan}, "message_id": f"{at}{plan}"}
+        return "$set" in tracks.reads(**row).events[-1].body["properties"]
+
+    times = [(1_709_287_200, "pro"), (1_709_287_100, "old"), (1_709_287_300, "free")]
+    assert [is_set(at, plan) for at, plan in times] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent_as", "kept"),
+    [
+        ("Played", "Listened", "Played"),
+        ("$exception", "tracks_exception", "$exception"),
+        ("$mine", "$mine", None),
+    ],
+)
+def test_names_in_a_column_are_renamed_and_steer_nothing(
+    name: str, sent_as: str, kept: Any
+) -> None:
+    tracks = Loading("tracks", TRACKS, rename_events={"Played": "Listened"})
+    body = tracks.reads(**{**TRACK, "event_text": name}).events[-1].body
+    assert body["event"] == sent_as
+    assert body["properties"].get("$tracks_event_name") == kept
+
+
+def test_names_in_a_column_are_chosen_and_a_fixed_name_is_not() -> None:
+    left_out = {
+        "exclude_events": ("Played", "Order Placed"),
+        "rename_events": {"Order Placed": "x"},
+    }
+    assert Loading("tracks", TRACKS, **left_out).reads(**TRACK).skipped == "excluded: Played"
+    (event,) = Loading("orders", ORDERS, "id", **left_out).reads(**ORDER).events
+    assert event.name == "Order Placed"
+
+
+@pytest.mark.parametrize("name", [None, "", 7, " "])
+def test_a_row_without_a_name_says_so(name: Any) -> None:
+    with pytest.raises(Unmappable, match="no_event_name: `event_text` is missing"):
+        Loading("tracks", TRACKS).reads(**{**TRACK, "event_text": name})
+
+
+def test_groups_of_a_type_that_is_not_linked_stay_readable() -> None:
+    words = {**TRACKS, "properties": ["firm", "team_id"]}
+    event = Loading("tracks", words, group_types=("company",)).reads(**TRACK).events[-1]
+    properties = event.body["properties"]
+    assert properties["$groups"] == {"company": "acme"}
+    assert properties["$tracks_group_properties"] == {"team": {"7": {"size": 3}}}
+    assert (properties["firm"], properties["team_id"]) == ("acme", 7)
+
+
+IDENTIFIES = {
+    "person": "user_id",
+    "anonymous_id": "anon",
+    "timestamp": "at",
+    "properties": "traits",
+}
+
+
+def test_a_row_of_a_person_links_the_device_beside_it() -> None:
+    identifies = Loading("identifies", IDENTIFIES)
+    link, person = identifies.reads(**TRACK).events
+    assert (link.name, person.name) == ("$create_alias", "$set")
+    again = identifies.reads(**TRACK)
+    assert (again.events, again.skipped) == ((), "unchanged")
+    alone = identifies.reads(**{**TRACK, "user_id": None})
+    assert (alone.events, alone.skipped) == ((), "no user")
+    unset = identifies.reads(**{**TRACK, "anon": "d2", "traits": None})
+    assert ([made.kind for made in unset.events], unset.skipped) == (["link"], "nothing to set")
+
+
+@pytest.mark.parametrize(("words", "row"), [(USERS, {"user_id": "u1"}), (FIRMS, {"firm_id": 5})])
+def test_a_row_with_an_id_alone_sets_nothing(words: dict, row: dict) -> None:
+    mapped = Loading("users", words).reads(**row, plan=None, _fivetran_synced="2024")
+    assert (mapped.events, mapped.skipped) == ((), "nothing to set")

@@ -17,6 +17,17 @@ ACCOUNT = {
 }
 NO_UPDATES = {"profiles": False, "groups": False}
 TABLE = {"lookup_table": "1a2b"}
+TRACKS = {
+    "event": {"column": "event_text"},
+    "distinct_id": "user_id",
+    "anonymous_id": "anonymous_id",
+    "timestamp": "timestamp",
+    "timestamp_format": "%d/%m/%Y",
+    "properties": ["a", "b"],
+    "groups": {"company": "company_id", "team": {"key": "team_id", "properties": "team"}},
+    "person": {"properties": "traits"},
+    "insert_id": {"row_number": True},
+}
 NEVER_QUOTED = ("phx_personal", "token-0123456789", "secret-0123456789", "1234567")
 
 RIGHT: dict[Destination, list[Settings]] = {
@@ -25,6 +36,7 @@ RIGHT: dict[Destination, list[Settings]] = {
         {**KEY, "host": "https://eu.i.posthog.com"},
         {**KEY, "group_types": list("abcde")},
         {**KEY, "streams": {"people": {"person": "id"}}},
+        {**KEY, "streams": {"tracks": TRACKS}},
         {"dry_run": True},
     ],
     MIXPANEL: [
@@ -35,6 +47,7 @@ RIGHT: dict[Destination, list[Settings]] = {
         {**TOKEN, "project_id": "2195193"},
         {"dry_run": True},
         {"dry_run": True, "streams": {"songs": TABLE}},
+        {**TOKEN, "streams": {"tracks": TRACKS}},
         {**TOKEN, **ACCOUNT, "streams": {"songs": TABLE, "hits": {"lookup_table": "3c4d"}}},
         {**TOKEN, "base_url": ""},
     ],
@@ -66,6 +79,9 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
             "`orders` lacks `distinct_id`, `timestamp`",
         ),
         ({**KEY, "streams": {"orders": {"person": "id", "key": "x"}}}, "has the unknown `key`"),
+        ({**KEY, "streams": {"tracks": {**TRACKS, "anonymus_id": "a"}}}, "mean `anonymous_id`?"),
+        ({**KEY, "streams": {"tracks": {**TRACKS, "timestamp_format": "%q"}}}, "no format for"),
+        ({**KEY, "streams": {"tracks": {**TRACKS, "properties": 7}}}, "must be text or a list"),
     ],
     MIXPANEL: [
         ({}, "`project_token` (TARGET_MIXPANEL_PROJECT_TOKEN), the token"),
@@ -110,6 +126,10 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
         ({**TOKEN, "rename_events": {"a": "$identify"}}, "which is no event for Mixpanel"),
         ({**TOKEN, "streams": {"orders": {"evnt": "x"}}}, "neither an Amplitude export nor"),
         ({**TOKEN, "streams": {"orders": {"event": "x"}}}, "lacks `distinct_id`, `timestamp`"),
+        (
+            {**TOKEN, "streams": {"tracks": {**TRACKS, "groups": {"$device_id": "a"}}}},
+            "no group key in Mixpanel",
+        ),
         ({**TOKEN, "streams": {"songs": {"lookup_table": "a/b"}}}, "{lookup_table: <id>} alone"),
         ({**TOKEN, "streams": {"songs": TABLE}}, "Stream 'songs' replaces a lookup table"),
         ({**TOKEN, "streams": {"songs": TABLE, "hits": TABLE}}, "name the same lookup table 1a2b"),

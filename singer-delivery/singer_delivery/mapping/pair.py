@@ -42,6 +42,7 @@ class PairDecision(Decision, array_like=True, gc=False):
         at: when it happened, in microseconds since 1970 (UTC).
         time_column: the column that says so.
         link: device, user and time of a link that is sent beside the event.
+        copy: how many equal records came before it, where records have no id of their own.
     """
 
     sent_as: str = ""
@@ -53,6 +54,7 @@ class PairDecision(Decision, array_like=True, gc=False):
     at: int = 0
     time_column: str = ""
     link: tuple[str, str, int] | None = None
+    copy: int = 0
 
 
 D = TypeVar("D", bound=PairDecision)

@@ -39,6 +39,8 @@ class Layout(NamedTuple):
         empty: what the source writes where there is nothing.
         variants: conditions of which each record fulfils one.
         variant_of: tells which.
+        carries_others: whether columns without a name in the table travel behind the prefix; if
+            not, `event_properties` are all that travels.
     """
 
     columns: frozenset[str]
@@ -47,6 +49,7 @@ class Layout(NamedTuple):
     empty: EmptyWord
     variants: tuple[str, ...]
     variant_of: Callable[[Mapping[str, Any]], str]
+    carries_others: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class PropertyTable:
         self._base, self._columns, self._fit = base, layout.columns, fit
         self.tells_fit = fit is not None
         self._empty, self._steady = layout.empty, layout.steady
-        self._variant_of = layout.variant_of
+        self._variant_of, self._carries_others = layout.variant_of, layout.carries_others
         self._tables = {
             variant: self._compiled(select(properties, {*conditions, variant}))
             for variant in layout.variants
@@ -132,7 +135,7 @@ class PropertyTable:
         unknown: Aside = []
         try:
             first, properties = self._of_columns(record, reading)
-            if len(record) != len(self._columns):
+            if self._carries_others and len(record) != len(self._columns):
                 unknown = self._unknown(record)
         except KeyError:  # exports of old lack some columns
             first, properties = self._of_columns({**self._no_columns, **record}, reading)

@@ -27,9 +27,9 @@ class Export(NamedTuple):
 def mapping_for(
     stream: str,
     schema: Mapping[str, Any],
-    named: Mapping[str, Mapping[str, str]],
+    named: Mapping[str, Mapping[str, Any]],
     exports: Sequence[Export],
-    from_columns: Callable[[Mapping[str, str]], RecordMapping],
+    from_columns: Callable[[Mapping[str, Any]], RecordMapping],
 ) -> RecordMapping:
     """Return the mapping of a stream: as the setting `streams` names it, else by its columns.
 
@@ -42,7 +42,7 @@ def mapping_for(
 
     Raises:
         SettingsError: it is none of the exports, or lacks what one needs, and `streams` does not
-            name its columns.
+            name its columns, or one that it does not have.
     """
     if stream in named:
         return from_columns(named[stream])

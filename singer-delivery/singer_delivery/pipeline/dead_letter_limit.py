@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from singer_delivery.errors import SettingsError, TooManyDeadLetters
 
-ENOUGH = 1_000
-"""Records that must have been read before a share of them says anything."""
+ENOUGH = 100
+"""Records that must have been read before a share of them stops a run on its way."""
+
+FEW = 10
+"""Records that must have been read at the end of a run, where no more come."""
 
 WRITTEN = re.compile(r"\s*(?:(?P<number>\d+)|(?P<percent>\d+(?:\.\d+)?)\s*%)\s*")
 
@@ -39,18 +42,19 @@ class DeadLetterLimit:
     def __str__(self) -> str:
         return f"{self.number:,}" if self.number is not None else f"{self.percent:g}%"
 
-    def check(self, read: int, dead: Counter[str]) -> None:
+    def check(self, read: int, dead: Counter[str], *, at_end: bool = False) -> None:
         """Return if `dead`, counted by reason, is not too much of what was `read`.
+
+        Args:
+            read: records of a stream, or updates of an endpoint.
+            dead: of these.
+            at_end: whether no more of them come; ten are then enough for a share.
 
         Raises:
             TooManyDeadLetters: with the three most frequent reasons.
         """
         total = dead.total()
-        if self.number is not None:
-            is_over = total > self.number
-        else:
-            is_over = read >= ENOUGH and total * 100 > read * (self.percent or 0)
-        if not is_over:
+        if not self._is_over(read, total, at_end=at_end):
             return
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in dead.most_common(3))
         msg = (
@@ -60,3 +64,15 @@ class DeadLetterLimit:
             "again."
         )
         raise TooManyDeadLetters(msg)
+
+    def doubts(self, read: int, dead: int) -> bool:
+        """Tell whether this is too much, but of too few records to stop a run on its way."""
+        return self.number is None and read < ENOUGH and self._exceeds_share(read, dead)
+
+    def _is_over(self, read: int, dead: int, *, at_end: bool) -> bool:
+        if self.number is not None:
+            return dead > self.number
+        return read >= (FEW if at_end else ENOUGH) and self._exceeds_share(read, dead)
+
+    def _exceeds_share(self, read: int, dead: int) -> bool:
+        return dead * 100 > read * (self.percent or 0)

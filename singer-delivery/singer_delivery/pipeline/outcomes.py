@@ -108,6 +108,25 @@ class Outcomes:
                 else:
                     of.counts.skipped[skipped] += count
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether dead letters would stop the run if more had been read: no STATE may pass them."""
+        with self._lock:
+            most, streams = self._most, self._report.streams.values()
+            return most is not None and any(
+                most.doubts(counts.read, counts.dead.total()) for counts in streams
+            )
+
+    def judge(self) -> None:
+        """Judge the dead letters of each stream, of which no more records come.
+
+        Raises:
+            TooManyDeadLetters: they are too many.
+        """
+        with self._lock:
+            for counts in self._report.streams.values():
+                self._check(counts.read, counts.dead, at_end=True)
+
     # Events -----------------------------------------------------------------------------------
 
     def before_sending(self) -> None:
@@ -202,7 +221,7 @@ class Outcomes:
         of.counts.dead[letter.reason] += 1
         self._check(of.counts.read, of.counts.dead)
 
-    def _check(self, read: int, dead: Counter[str]) -> None:
+    def _check(self, read: int, dead: Counter[str], *, at_end: bool = False) -> None:
         # Before the block is complete: STATE must not pass what stops the run.
         if self._most is not None:
-            self._most.check(read, dead)
+            self._most.check(read, dead, at_end=at_end)

@@ -84,6 +84,7 @@ class Run:
         self._settings, self._alarms = settings, alarms
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
+        self._held: State | None = None
         with ExitStack() as opened:
             self._open(endpoints, scope, emit_state, opened)
             self._opened = opened.pop_all()
@@ -104,9 +105,14 @@ class Run:
         self._decider.refuse(of, message, reason, detail)
 
     def checkpoint(self, state: State) -> None:
-        """Give `state` back when every record taken before is decided and on disk."""
-        self._checkpoints.last.states.append(state)
-        self._close_unless_small()
+        """Give `state` back when every record taken before is decided and on disk.
+
+        While dead letters may still prove too many it waits for a later one, or for the end.
+        """
+        self._held = state if self._outcomes.is_doubtful else None
+        if self._held is None:
+            self._checkpoints.last.states.append(state)
+            self._close_unless_small()
 
     def end_of_file(self, path: Path) -> None:
         """Remove a file when every record taken before is decided and on disk."""
@@ -131,13 +137,18 @@ class Run:
     def finish(self, last: Iterable[tuple[str, Event]] = ()) -> None:
         """Return when everything taken is decided, on disk and reported.
 
-        `last` are sent last: see `Delivery.finish`.
+        `last` are sent last: see `Delivery.finish`. The dead letters are judged before, so that no
+        STATE passes those that are too many, and once more when the service has answered.
 
         Raises:
             DeliveryError: the run could not be brought to its end; `abandon` is still to be called.
             Interrupted: the run is to stop.
         """
+        self._outcomes.judge()
+        if self._held is not None:
+            self._checkpoints.last.states.append(self._held)
         self._delivery.finish(last)
+        self._outcomes.judge()
         self._dispatch.stop(GRACE)
         self._close("complete")
 

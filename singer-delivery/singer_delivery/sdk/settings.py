@@ -64,24 +64,6 @@ def backfill_days_setting(source: str) -> th.Property[Any]:
     )
 
 
-def streams_setting(export: str, also: str = "") -> th.Property[Any]:
-    """Return the setting that names the columns of streams.
-
-    Args:
-        export: what needs no names, such as "Vendor export".
-        also: what else such streams may hold.
-    """
-    return th.Property(
-        "streams",
-        th.ObjectType(additional_properties=th.ObjectType(additional_properties=th.StringType)),
-        title="Streams",
-        description=(
-            f"What streams that are no {export} hold, by their columns: an event, a person "
-            f"or a group a record{also}."
-        ),
-    )
-
-
 def request_settings(
     max_events: int, max_bytes: int, takes: str, *, at_most: bool = False
 ) -> list[th.Property[Any]]:
@@ -183,8 +165,8 @@ def _keeping_settings(name: str) -> list[th.Property[Any]]:
             title="Most dead letters",
             description=(
                 "How many dead letters stop the run, as a number (500) or as a share of the "
-                "records read (20%, judged from 1,000 records on): something else must be wrong "
-                "then. 100% never stops it."
+                "records read (20%, judged from 100 records on, at the end from 10): something "
+                "else must be wrong then. 100% never stops it."
             ),
         ),
     ]
@@ -254,7 +236,7 @@ def chosen_events(config: Mapping[str, Any]) -> ChosenEvents:
     )
 
 
-def named_streams(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def named_streams(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Read how plain streams are loaded, by their names."""
     return config.get("streams") or {}
 

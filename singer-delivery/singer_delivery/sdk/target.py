@@ -33,6 +33,7 @@ from singer_sdk.target_base import Target
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError, Interrupted
 from singer_delivery.io.collecting import collect_rarely
+from singer_delivery.io.copies import Copies
 from singer_delivery.io.heaps import share_heaps
 from singer_delivery.io.stdin import read_to_the_end
 from singer_delivery.io.stdout import write_to_stdout
@@ -67,7 +68,12 @@ LAST_LOOK = 10.0
 
 
 class DeliveryTarget(CheckedPlugin, Target):
-    """Base of the targets. A subclass says how to open a run and what a stream's records become."""
+    """Base of the targets. A subclass says how to open a run and what a stream's records become.
+
+    Attributes:
+        copies: numbers equal records that have no id.
+        bookmarks: what the tap says that a stream goes on from, by the stream's name.
+    """
 
     message_reader_class = LineReader
     message_reader: LineReader
@@ -87,6 +93,9 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.copies = Copies()
+        self.bookmarks: dict[str, Sequence[str]] = {}
+        self._warned: set[str] = set()
         self._signal: int | None = None
         self._has_files = False
         self._schemas: dict[str, tuple[Any, Any]] = {}
@@ -134,6 +143,12 @@ class DeliveryTarget(CheckedPlugin, Target):
     def run(self) -> Run:
         """The run, opened when it is first needed."""
         return self.open_run()
+
+    def warn_once(self, sentence: str) -> None:
+        """Log a warning, unless the same was logged before."""
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.logger.warning("%s", sentence)
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
@@ -190,6 +205,7 @@ class DeliveryTarget(CheckedPlugin, Target):
             raise self.message_reader.invalid(wrong)
         stream, schema = message_dict["stream"], message_dict["schema"]
         keys = message_dict.get("key_properties")
+        self.bookmarks[stream] = message_dict.get("bookmark_properties") or ()
         if self._schemas.get(stream) == (schema, keys):
             return
         self.run.dead_letters.know_schema(message_dict)  # the SDK may change it

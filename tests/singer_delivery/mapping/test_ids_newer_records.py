@@ -149,7 +149,12 @@ def test_a_name_with_a_meaning_loses_it(name: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("column", "is_singers"),
-    [("_sdc_batched_at", True), ("_dead_letter", True), ("_dead_letters", False), ("a", False)],
+    [
+        *((f"_{name}", True) for name in ("sdc_batched_at", "SDC_BATCHED_AT", "dead_letter")),
+        *((f"_{name}", True) for name in ("airbyte_raw_id", "fivetran_synced", "FIVETRAN_ID")),
+        *((f"_{name}", True) for name in ("smart_source_lineno", "dlt_id", "dlt_load_id")),
+        *((name, False) for name in ("_dead_letters", "a", "sdc_a", "_insert_id", "_airbyte", "")),
+    ],
 )
 def test_columns_that_were_added_on_the_way_are_known(column: str, is_singers: object) -> None:
     assert is_of_singer(column) == is_singers
