@@ -130,7 +130,7 @@ class Simulation:
         self._oversize_made = False
 
     def hour(self, index: int) -> list[Line]:
-        """Live through one hour; return the lines that were uploaded in it, in no order."""
+        """Live through one hour; return the lines that were uploaded in it, in that order."""
         lines = self._waiting.pop(index, [])
         while self._made < self._quotas[index]:
             visit = self._next_visit(index)
@@ -139,7 +139,7 @@ class Simulation:
             upload_hour = index if visit.upload is None else (visit.upload - self._first) // HOUR
             home = lines if upload_hour == index else self._waiting.setdefault(upload_hour, [])
             home.extend(made)
-        return self._dice.shuffled(lines)
+        return sorted(lines, key=lambda line: line.meant.received)
 
     def _next_visit(self, index: int) -> Visit:
         dice = self._dice

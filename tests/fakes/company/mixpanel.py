@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.fakes.company.truth import Newest
+from tests.fakes.company.truth import KnownUsers, Newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +57,7 @@ class MixpanelTruth:
     dead: dict[str, str] = field(default_factory=dict)
     conflicts: set[tuple[str, str]] = field(default_factory=set)
     group_keys: list[str] = field(default_factory=list)
+    _known: KnownUsers = field(default_factory=KnownUsers)
     _first_users: dict[str, str] = field(default_factory=dict)
     _linked: set[str] = field(default_factory=set)
     _profiles: Newest = field(default_factory=Newest)
@@ -98,12 +99,13 @@ class MixpanelTruth:
         return self._groups.values
 
     def note(self, meant: Meant) -> None:
-        """Take the next line in reading order."""
+        """Take the next line, in the order of receipt."""
         self.lines += 1
         if meant.dead not in (None, NOBODY):
             self.dead[meant.uuid] = meant.dead
             return
         self._note_owner(meant)
+        meant = self._known.named(meant)
         if meant.kind == "event":
             self._note_event(meant)
         self._note_profile(meant)
@@ -125,14 +127,14 @@ class MixpanelTruth:
     def _note_profile(self, meant: Meant) -> None:
         if meant.user is None or meant.person is None:
             return
-        self._profiles.note(meant.user, meant.moment, meant.person)
+        self._profiles.note(meant.user, meant.received, meant.person)
         known = (meant.initial or {}).items()
         self._initial[meant.user] = {INITIAL.get(name, name): value for name, value in known}
 
     def _note_groups(self, meant: Meant) -> None:
         self.group_keys += [name for name in meant.groups if name not in self.group_keys]
         for group, properties in meant.group_properties.items():
-            self._groups.note(group, meant.moment, properties)
+            self._groups.note(group, meant.received, properties)
 
 
 def _email(properties: Properties) -> Properties:

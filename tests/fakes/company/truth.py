@@ -1,7 +1,7 @@
 """The ground truth of a generated export: what must come of it, from what the generator knows.
 
 Nothing here reads a row. Every line the generator writes comes with a `Meant`, its own knowledge of
-that line, and `Truth.note` follows the promises of the mapping over those, in reading order.
+that line, and `Truth.note` follows the promises of the mapping over those, in the order of receipt.
 """
 
 from __future__ import annotations
@@ -58,16 +58,39 @@ class Meant(NamedTuple):
 
 @dataclass
 class Newest:
-    """Keeps, under each key, the value that has the newest time."""
+    """Keeps, under each key, the value of each property that was received last.
 
-    times: dict[Any, int] = field(default_factory=dict)
+    A row is not all of a person: what it does not name stays.
+    """
+
+    times: dict[tuple[Any, str], int] = field(default_factory=dict)
     values: dict[Any, Properties] = field(default_factory=dict)
 
-    def note(self, key: Any, moment: int, value: Properties) -> None:
-        """Take the value unless one as new is there already."""
-        if moment > self.times.get(key, -1):
-            self.times[key] = moment
-            self.values[key] = value
+    def note(self, key: Any, received: int, value: Properties) -> None:
+        """Take each property unless it was received later already."""
+        known = self.values.setdefault(key, {})
+        for name, each in value.items():
+            if received >= self.times.get((key, name), -1):
+                self.times[key, name] = received
+                known[name] = each
+
+
+@dataclass
+class KnownUsers:
+    """Whom Amplitude's own ids stand for: the first user named beside each.
+
+    What happens on a device after a logout has the id of the last known user, and no user
+    (Amplitude docs, Track unique users).
+    """
+
+    users: dict[int, str] = field(default_factory=dict)
+
+    def named(self, meant: Meant) -> Meant:
+        """Return the line with the user whom its Amplitude id stands for, where it names none."""
+        if meant.user is not None:
+            self.users.setdefault(meant.amplitude_id or 0, meant.user)
+            return meant
+        return meant._replace(user=self.users.get(meant.amplitude_id or 0))
 
 
 @dataclass
@@ -105,6 +128,7 @@ class Truth:
     initial: dict[str, Properties] = field(default_factory=dict)
     group_types: list[str] = field(default_factory=list)
     sessions: set[tuple[str, int]] = field(default_factory=set)
+    _known: KnownUsers = field(default_factory=KnownUsers)
     _devices: set[str] = field(default_factory=set)
     _people: Newest = field(default_factory=Newest)
     _groups: Newest = field(default_factory=Newest)
@@ -137,12 +161,15 @@ class Truth:
         return {key: value for key, value in self.groups.items() if key[0] in linked}
 
     def note(self, meant: Meant) -> None:
-        """Take the next line in reading order."""
+        """Take the next line, in the order of receipt."""
         self.lines += 1
         if meant.dead is not None:
             self.dead[meant.uuid] = meant.dead
             return
         self._note_kind(meant)
+        if meant.user is not None:
+            self._note_owner(meant.device, meant.user)
+        meant = self._known.named(meant)
         self._note_identity(meant)
         self._note_person(meant)
         self._note_groups(meant)
@@ -161,7 +188,6 @@ class Truth:
     def _note_identity(self, meant: Meant) -> None:
         if meant.user is not None:
             self.users.add(meant.user)
-            self._note_owner(meant.device, meant.user)
         elif meant.device is not None:
             self._devices.add(meant.device)
         else:
@@ -172,10 +198,11 @@ class Truth:
             self.conflicts.add((device, user))
 
     def _note_person(self, meant: Meant) -> None:
-        who = meant.user or self.owners.get(meant.device or "", meant.device)
-        if who is None or meant.person is None:
+        who = meant.user or meant.device
+        in_doubt = meant.user is None and meant.device in self.owners
+        if who is None or in_doubt or meant.person is None:
             return
-        self._people.note(who, meant.moment, meant.person)
+        self._people.note(who, meant.received, meant.person)
         if meant.initial is not None:
             self.initial[who] = meant.initial
 
@@ -184,4 +211,4 @@ class Truth:
             if group_type not in self.group_types:
                 self.group_types.append(group_type)
         for key, properties in meant.group_properties.items():
-            self._groups.note(key, meant.moment, properties)
+            self._groups.note(key, meant.received, properties)
