@@ -198,12 +198,16 @@ def test_the_truth_gives_each_device_its_first_user(company, rows):
 
 
 def test_the_truth_knows_who_stayed_anonymous(company, rows):
-    seen = {device for user, device in map(ids, rows) if not user and device}
-    dead = {device for _, device in (ids(row) for row in rows if is_dead(row))}
-    alive = {device for _, device in (ids(row) for row in rows if not is_dead(row))}
-    bare = {f"amplitude:{row['amplitude_id']}" for row in rows if not any(ids(row))}
-    expected = (seen - (dead - alive) - company.truth().owners.keys()) | bare
-    assert company.truth().anonymous == expected - {"amplitude:None"}
+    known: set[int] = set()
+    devices: set[str] = set()
+    bare: set[str] = set()
+    for row in (row for row in rows if not is_dead(row)):
+        user, device = ids(row)
+        if user:
+            known.add(row["amplitude_id"])
+        elif row["amplitude_id"] not in known:
+            (devices if device else bare).add(device or f"amplitude:{row['amplitude_id']}")
+    assert company.truth().anonymous == (devices - company.truth().owners.keys()) | bare
 
 
 def test_the_truth_keeps_the_newest_properties_of_each_user(company, rows):

@@ -48,6 +48,18 @@ def moment(row: dict[str, Any]) -> datetime:
     return next(believable, received).replace(tzinfo=timezone.utc)
 
 
+def named(rows: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Return to each row its user: the one it names, or whom its Amplitude id stood for by then."""
+    known: dict[int, str] = {}
+    found: dict[str, str | None] = {}
+    for row in rows:
+        user, _ = ids(row)
+        if user:
+            known.setdefault(row["amplitude_id"], user)
+        found[row["uuid"]] = user or known.get(row["amplitude_id"])
+    return found
+
+
 def owners(rows: list[dict[str, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for user, device in map(ids, rows):
@@ -60,7 +72,8 @@ def test_events_are_the_rows_that_are_no_calls_and_can_be_held(company, rows):
     sent = {row["uuid"]: row for row in rows if row["event_type"] not in CALLS}
     truth = company.mixpanel_truth()
     assert truth.events.keys() == sent.keys()
-    assert all(truth.events[uuid][2:] == ids(row) for uuid, row in sent.items())
+    users = named(rows)
+    assert all(truth.events[uuid][2:] == (users[uuid], ids(row)[1]) for uuid, row in sent.items())
     half = timedelta(microseconds=500)  # floats of timestamps round; whole milliseconds are cut
     for uuid, row in sent.items():
         at = datetime.fromtimestamp(truth.events[uuid].time / 1_000, timezone.utc)
@@ -81,7 +94,8 @@ def test_the_dead_are_those_without_a_name_and_too_large(company, rows):
 
 
 def test_events_of_nobody_are_kept(company, rows):
-    nobody = {row["uuid"] for row in rows if not any(ids(row))}
+    users = named(rows)
+    nobody = {row["uuid"] for row in rows if not users[row["uuid"]] and not ids(row)[1]}
     whose = company.mixpanel_truth().whose
     assert {uuid for uuid, person in whose.items() if not person} == nobody
     assert nobody
@@ -94,11 +108,11 @@ def test_a_device_belongs_to_the_first_user_read_with_it(company, rows):
 
 
 def test_events_of_an_owned_device_count_for_its_owner(company, rows):
-    owner = owners(rows)
+    owner, users = owners(rows), named(rows)
     expected = {
-        row["uuid"]: user or owner.get(device, device and f"$device:{device}") or ""
+        row["uuid"]: users[row["uuid"]] or owner.get(device, device and f"$device:{device}") or ""
         for row in rows
-        for user, device in [ids(row)]
+        for _, device in [ids(row)]
         if row["event_type"] not in CALLS
     }
     truth = company.mixpanel_truth()
@@ -114,33 +128,30 @@ def test_further_users_of_a_device_are_conflicts(company, rows):
     assert conflicts
 
 
-def test_profiles_are_the_newest_a_user_was_told_under_mixpanels_names(company, rows):
-    """Rows without a user tell of nobody's profile."""
-    newest: dict[str, tuple[datetime, dict[str, Any]]] = {}
+def test_profiles_are_the_newest_of_a_user_under_mixpanels_names(company, rows):
+    """Rows of nobody say nothing of a profile."""
+    users = named(rows)
+    people: dict[str, dict[str, Any]] = {}
     for row in rows:
-        user, _ = ids(row)
-        told = row["user_properties"]
-        if not user or told is None or row["event_type"] in CALLS:
-            continue
-        if user not in newest or moment(row) > newest[user][0]:
-            newest[user] = (moment(row), told)
+        user, said = users[row["uuid"]], row["user_properties"]
+        if user and said is not None and row["event_type"] not in CALLS:
+            people.setdefault(user, {}).update(said)
     profiles = company.mixpanel_truth().profiles
-    assert profiles.keys() == newest.keys()
-    for user, (_, told) in newest.items():
-        expected = {key: value for key, value in told.items() if value != "EMPTY"}
+    assert profiles.keys() == people.keys()
+    for user, said in people.items():
+        expected = {key: value for key, value in said.items() if value != "EMPTY"}
         for key in ("initial_referrer", "initial_referring_domain"):
             if key in expected:
                 expected[f"${key}"] = expected.pop(key)
-        assert profiles[user] == {**expected, "$email": told["email"]}
+        assert profiles[user] == {**expected, "$email": said["email"]}
 
 
 def test_groups_of_every_type_are_there_with_their_newest_properties(company, rows):
-    newest: dict[tuple[str, str], tuple[datetime, dict[str, Any]]] = {}
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         for key, groups in row["group_properties"].items():
-            for group, told in groups.items():
-                if (key, group) not in newest or moment(row) > newest[key, group][0]:
-                    newest[key, group] = (moment(row), told)
+            for group, said in groups.items():
+                newest.setdefault((key, group), {}).update(said)
     truth = company.mixpanel_truth()
-    assert truth.groups == {group: told for group, (_, told) in newest.items()}
+    assert truth.groups == newest
     assert truth.group_keys == list(dict.fromkeys(key for row in rows for key in row["groups"]))
