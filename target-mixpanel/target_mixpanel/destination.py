@@ -95,7 +95,7 @@ class Mixpanel:
         it.sends = due is not None and not self._simplified
         if due is not None and it.sends:
             it.link = due.values
-            self._inherit(it, due, facts)
+            self._inherit(it, due, facts, effects)
             _send_link(it, due, effects)
             count_ids(due, facts, effects)
 
@@ -114,7 +114,7 @@ class Mixpanel:
             it.skipped = leaves_out(it.at, self._settings, effects.notes)
             it.sends_event = it.skipped is None
         if due is not None and (it.sends_event or it.call or not self._simplified):
-            self._inherit(it, due, facts)
+            self._inherit(it, due, facts, effects)
         no_person = self._decide_person(it, seen, facts, effects)
         no_group = "groups: false"
         if self._settings.groups:
@@ -151,10 +151,12 @@ class Mixpanel:
             return "profiles: false"
         return self._people.decide(it, seen, facts, effects)
 
-    def _inherit(self, it: MixpanelDecision, due: Link, facts: Facts) -> None:
+    def _inherit(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
         """Let the owner of a device have what is known of it."""
-        if self._settings.profiles:
-            it.inherited = devices.inherited(due.device, due.user, facts)
+        found = devices.inherited(due.device, due.user, facts) if self._settings.profiles else None
+        if found is not None:
+            it.inherited, fact = found
+            effects.facts.append(fact)
 
     def _link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.

@@ -51,15 +51,17 @@ def remember(
     effects.facts.append(Fact("device", device, value, *since))
 
 
-def inherited(device: str, user: str, facts: Facts) -> str:
-    """Return the operations, as JSON, by which a user gets what is known of a device; or nothing.
+def inherited(device: str, user: str, facts: Facts) -> tuple[str, Fact] | None:
+    """Return how a user gets what is known of a device; None where something newer is known.
 
-    Nothing, where something newer is known of the user.
+    Returns:
+        The operations as JSON, and the fact about the user that they make.
     """
     of_device, of_user = facts.recall("device", device), facts.recall("person", user)
     if of_device is None or (of_user is not None and of_user.since > of_device.since):
-        return ""
-    return of_device.value[DIGITS:]
+        return None
+    value = of_device.value
+    return value[DIGITS:], Fact("person", user, value[:DIGITS], *of_device.since)
 
 
 def _state(fact: Fact) -> dict[str, Any]:

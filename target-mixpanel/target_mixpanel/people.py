@@ -128,13 +128,14 @@ class People:
     ) -> Fact | None:
         """Return the fact to remember if what is said of the person is newer, else None.
 
-        What was sent before is sent again over what the user has inherited.
+        It lies over what the user inherits with this record, also where it was sent before.
         """
         digest = seen.person.digest
-        found = self._newer.fact(facts, "person", user, digest, seen, effects.renewed)
-        if found is None and it.inherited and effects.renewed:
-            found = effects.renewed.pop()
-        return found
+        if not it.inherited:
+            return self._newer.fact(facts, "person", user, digest, seen, effects.renewed)
+        inherited = effects.facts[-1]
+        is_old = self._newer.is_backfilled(seen) or seen.is_before(inherited)
+        return None if is_old else Fact("person", user, digest, *seen.since)
 
     def _remember_device(
         self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects

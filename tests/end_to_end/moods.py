@@ -83,7 +83,7 @@ class Reading:
         linking: {device: uuid of the record that links it}.
         newest: {person: the time of the newest record about them}. A link makes what its device was
             told part of the person, where nothing was told of the user yet.
-        newest_named: the same by records that name the user, which alone tell of a profile.
+        profiles: the same of users where a link brings along what its device said, if it is newer.
     """
 
     owners: dict[str, str] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Reading:
     before_link: dict[str, list[str]] = field(default_factory=dict)
     linking: dict[str, str] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
-    newest_named: dict[str, int] = field(default_factory=dict)
+    profiles: dict[str, int] = field(default_factory=dict)
 
     def read(self, record: Record) -> None:
         user, device, uuid = record["user_id"], record["device_id"], record["uuid"]
@@ -99,14 +99,19 @@ class Reading:
             self.owners[device] = user
             self.linking[device] = uuid
             self.before_link[device] = list(self.orders.get(device, ()))
-            if user not in self.newest and device in self.newest:
-                self.newest[user] = self.newest[device]
+            if device in self.newest:
+                self.newest.setdefault(user, self.newest[device])
+                self._say(self.profiles, user, self.newest[device])
         person = user or self.owners.get(device, device)
         self.orders.setdefault(person, []).append(uuid)
-        told = record["user_properties"]["second"]
-        self.newest[person] = max(told, self.newest.get(person, told))
+        if user is not None or device not in self.owners:  # else nobody says whose state it is
+            self._say(self.newest, person, record["user_properties"]["second"])
         if user is not None:
-            self.newest_named[user] = max(told, self.newest_named.get(user, told))
+            self._say(self.profiles, user, record["user_properties"]["second"])
+
+    @staticmethod
+    def _say(newest: dict[str, int], who: str, second: int) -> None:
+        newest[who] = max(second, newest.get(who, second))
 
     @property
     def early(self) -> frozenset[str]:

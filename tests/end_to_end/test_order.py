@@ -175,7 +175,7 @@ class Picky(NamedTuple):
 PICKY = {
     POSTHOG: Picky(PickyPostHog, "uuid", check_at_posthog, lambda reading: reading.newest),
     MIXPANEL: Picky(
-        PickyMixpanel, "insert_id", check_at_mixpanel, lambda reading: reading.newest_named
+        PickyMixpanel, "insert_id", check_at_mixpanel, lambda reading: reading.profiles
     ),
 }
 
