@@ -33,6 +33,9 @@ AT_10 = 1_709_287_200_000_000
 RECEIVED_10 = AT_10 + 5_000_000
 """When Amplitude took it."""
 
+PLACE_10 = f"{RECEIVED_10:016x}{AT_10:016x}{0:016x}"
+"""Its order key, as the claim has it that says whose the device is."""
+
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
 
 MEMORY = frozenset({"user", "source_id", "property_names", "device"})

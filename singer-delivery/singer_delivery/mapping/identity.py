@@ -67,7 +67,8 @@ class Link(NamedTuple):
     """A device's owner whom the destination does not know yet.
 
     Attributes:
-        owner: the fact that says whose device it is, with the time since when.
+        owner: the fact that says whose device it is, with the time since when, and the order key of
+            the record that said so.
         claims: what must be on disk before it is sent.
     """
 
@@ -87,7 +88,7 @@ class Link(NamedTuple):
     @property
     def sent(self) -> Fact:
         """The fact that holds once the destination knows."""
-        return Fact("link", *self.owner[1:4])
+        return Fact("link", *self.values)
 
     @property
     def values(self) -> tuple[str, str, int]:
@@ -99,11 +100,11 @@ def link_due(
     who: Who,
     own_device: str | None,
     owner: Fact | None,
-    at: int,
+    seen: Observation,
     facts: Facts,
     notes: list[Note],
 ) -> Link | None:
-    """Return the link that a record of this time sends, unless it was sent before.
+    """Return the link that a record sends, unless it was sent before.
 
     The first record with the pair claims the device, on disk before anything is sent; the link
     itself is a fact of its own. A run that was cut off between the two sends it again, the same to
@@ -118,7 +119,7 @@ def link_due(
             notes.append(Note("identity_conflict", words))
         return None
     if owner is None:
-        claim = Fact("owner", own_device, user, at)
+        claim = Fact("owner", own_device, user, seen.at, seen.place)
         return Link(claim, (claim,))
     return Link(owner, ()) if facts.recall("link", own_device) is None else None
 
@@ -166,12 +167,14 @@ class Whose:
         owner = None
         if device is not None and self._links:
             owner = facts.recall("owner", device)
+            if owner is not None and not is_named and owner.then > seen.place:
+                owner = None  # a record that comes later says so, and was read before
         who = self._known(who, owner, seen, facts, effects)
         own_device = due = None
         if who.user is not None and device is not None and self._links:
             own_device = self._own_device(who, owner, seen, facts, effects.notes, is_named=is_named)
             if is_named:
-                due = link_due(who, own_device, owner, seen.at, facts, effects.notes)
+                due = link_due(who, own_device, owner, seen, facts, effects.notes)
         person = who.user or (owner.value if owner is not None else who.distinct_id)
         return Identity(person, who, own_device, due)
 
@@ -236,7 +239,7 @@ def _user_of_source(seen: Observation, facts: Facts) -> str | None:
     """Return the user whom an earlier record named beside the same id of the source; else None."""
     source_id = _text(seen.source_id)
     known = facts.recall("source_id", source_id) if source_id else None
-    return known.value if known is not None and seen.is_after(known) else None
+    return known.value if known is not None and not seen.is_before(known) else None
 
 
 def _text(source_id: Any) -> str:
@@ -249,7 +252,7 @@ def _text(source_id: Any) -> str:
 def _is_a_user(device: str, seen: Observation, facts: Facts, notes: list[Note]) -> bool:
     """Tell whether an earlier record named a user by the id of a device, and count it."""
     known = facts.recall("user", device)
-    if known is None or not seen.is_after(known):
+    if known is None or seen.is_before(known):
         return False
     notes.append(Note("device_is_a_user", device))
     return True

@@ -156,14 +156,14 @@ class Observation(msgspec.Struct, gc=False):
         """The order key of the record, as facts have it."""
         return self.received, f"{self.at:016x}{self.number & _LARGEST:016x}"
 
-    def is_after(self, fact: Fact) -> bool:
-        """Tell whether the source took the record after the one that says a fact."""
-        if fact.at != self.received:  # nearly always
-            return fact.at < self.received
-        return fact.since < self.since
+    @property
+    def place(self) -> str:
+        """The order key of the record as one text."""
+        received, then = self.since
+        return f"{received:016x}{then}"
 
     def is_before(self, fact: Fact) -> bool:
         """Tell whether the source took the record before the one that says a fact."""
-        if fact.at != self.received:
+        if fact.at != self.received:  # nearly always
             return fact.at > self.received
         return fact.since > self.since

@@ -36,6 +36,7 @@ class Walk:
         self.past = Remembering()
         self.counted: list[str] = []
         self.time = 0
+        self.person = ""
 
     def take(self, row: Row, time: int | None = None) -> Found:
         self.time += 1
@@ -51,6 +52,7 @@ class Walk:
         if found.due is not None:
             self.past.add([found.due.owner, found.due.sent])
         self.counted += [note.name for note in effects.notes]
+        self.person = found.person
         linked = None if found.due is None else found.due.device
         return Found(found.who.distinct_id, found.own_device, linked)
 
@@ -86,10 +88,12 @@ def test_what_was_decided_is_decided_again_when_it_is_read_again() -> None:
     rows = (
         Row(None, "d", 7), Row("mary", "d", 7), Row(None, "d", 7), Row("bob", "mary", 8),
         Row(None, "eve", 9), Row("ann", "eve", 9), Row("eve", None, 10), Row(None, "eve", 11),
+        Row(None, "new", 7), Row("mary", "new", 7), Row(None, "new", None),
     )  # fmt: skip
     walk = Walk()
-    first = [walk.take(row)[:2] for row in rows]
-    assert [walk.take(row, time)[:2] for time, row in enumerate(rows, 1)] == first
+    first = [(walk.take(row)[:2], walk.person) for row in rows]
+    again = [(walk.take(row, time)[:2], walk.person) for time, row in enumerate(rows, 1)]
+    assert again == first
 
 
 def test_the_id_of_a_user_is_never_linked_as_a_device() -> None:

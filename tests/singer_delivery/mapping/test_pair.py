@@ -17,6 +17,7 @@ from tests.pairs.walk import AT_10, Remembering
 HOUR = 3_600_000_000
 AT_11 = AT_10 + HOUR
 OWNER = Fact("owner", "d1", "u1", AT_10)
+"""Before all that happens here."""
 READ, CHECKED = Note("read"), Note("who")
 TOO_EARLY = AT_10 - HOUR
 
@@ -147,10 +148,10 @@ def test_a_record_keeps_the_order_of_its_user_or_of_the_owner_of_its_device(
 
 
 def test_the_first_record_with_a_pair_claims_the_device() -> None:
-    claim = OWNER._replace(at=AT_11)
+    claim = OWNER._replace(at=AT_11, then=seen().place)
     _, due, _ = decided("u1", "d1")
     assert due == Link(claim, (claim,))
-    assert (due.device, due.user, due.sent) == ("d1", "u1", claim._replace(kind="link"))
+    assert (due.device, due.user, due.sent) == ("d1", "u1", claim._replace(kind="link", then=""))
     assert due.values == ("d1", "u1", AT_11)
 
 
@@ -205,7 +206,8 @@ def test_a_record_that_is_left_out_may_send_its_link(name: str) -> None:
     elsewhere, effects = Elsewhere(), Effects()
     it = a_pair(elsewhere, "Played*").decide(seen("u1", "d1", name=name), knowing(), effects)
     assert (it.skipped, it.sends, it.sent_as) == (f"excluded: {name}", True, "")
-    assert elsewhere.left_out == [Link(OWNER._replace(at=AT_11), (OWNER._replace(at=AT_11),))]
+    claim = OWNER._replace(at=AT_11, then=seen().place)
+    assert elsewhere.left_out == [Link(claim, (claim,))]
     assert elsewhere.due == []
     assert effects.notes == [CHECKED, READ]
 

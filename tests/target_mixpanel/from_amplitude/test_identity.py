@@ -16,6 +16,7 @@ from tests.fakes.mixpanel.identity import Merge, OriginalPeople, SimplifiedPeopl
 from tests.pairs.any_record import thorough
 from tests.pairs.walk import (
     AT_10,
+    PLACE_10,
     T11,
     T12,
     Remembering,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PLAN = {"plan": "pro"}
-CLAIM = Fact("owner", "d1", "u1", AT_10)
+CLAIM = Fact("owner", "d1", "u1", AT_10, PLACE_10)
 TOLD = Fact("link", "d1", "u1", AT_10)
 
 
@@ -155,7 +156,7 @@ def test_a_device_that_has_its_users_very_id_is_linked_all_the_same() -> None:
     # Mixpanel keeps it apart, as `$device:same`.
     mapped = Importing().reads(user_id="same", device_id="same")
     assert ids(the("event", mapped)) == {"$user_id": "same", "$device_id": "same"}
-    assert mapped.effects.claims == [Fact("owner", "same", "same", AT_10)]
+    assert mapped.effects.claims == [Fact("owner", "same", "same", AT_10, PLACE_10)]
 
 
 def test_events_of_nobody_are_kept_counted_and_wait_for_nobody() -> None:

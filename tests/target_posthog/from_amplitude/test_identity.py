@@ -4,7 +4,7 @@ import pytest
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Fact
 
-from tests.pairs.walk import Remembering, a_record, kinds, note_names, the
+from tests.pairs.walk import PLACE_10, Remembering, a_record, kinds, note_names, the
 from tests.target_posthog.from_amplitude.remembering import Importing
 
 AT_10 = 1_709_287_200_000_000
@@ -49,7 +49,7 @@ def test_the_link_comes_before_the_event_and_has_the_same_ids() -> None:
 
 def test_the_owner_is_a_claim_and_the_link_a_fact() -> None:
     effects = Importing().reads(device_id="d1").effects
-    assert effects.claims == [Fact("owner", "d1", "u1", AT_10)]
+    assert effects.claims == [Fact("owner", "d1", "u1", AT_10, PLACE_10)]
     assert effects.facts == [Fact("link", "d1", "u1", AT_10)]
 
 
