@@ -212,7 +212,7 @@ class UpdatesFromColumns(UpdateRows):
         device = bare_device(device) if self._simplified else device
         seen = seen_with(update.id, device, update.fact.at)
         who = self._ids.who(seen.user, seen.device, effects.notes)
-        person, who, own_device, due = self._owners.of(who, seen, facts, effects)
+        person, who, own_device, due, _ = self._owners.of(who, seen, facts, effects)
         return PairDecision(person=person, user=who.user, own_device=own_device), due
 
     def _link(self, it: PairDecision, due: Link, facts: Facts, effects: Effects) -> None:

@@ -141,7 +141,7 @@ class People:
         self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects
     ) -> None:
         device, state = it.device, seen.person
-        if device is None or it.person != device or not state.digest:
+        if device is None or it.in_doubt or not state.digest:
             return
         if devices.is_news(self._newer, device, seen, facts):
             change = self.changes(orjson.loads(state.json), [])

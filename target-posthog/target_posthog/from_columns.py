@@ -204,8 +204,8 @@ class UpdatesFromColumns(UpdateRows):
         """Return whose the record is, with the link that is due."""
         seen = seen_with(update.id, device_of(self._rows, record), update.fact.at)
         who = known(seen.user, seen.device, effects.notes)
-        person, who, own_device, due = self._owners.of(who, seen, facts, effects)
-        it = PairDecision(person=person, user=who.user, own_device=own_device)
+        person, who, own_device, due, _ = self._owners.of(who, seen, facts, effects)
+        it = PairDecision(person, user=who.user, own_device=own_device)
         links.decide(it, due, facts, effects)
         return it
 

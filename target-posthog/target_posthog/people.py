@@ -66,7 +66,7 @@ class People:
             return "person_profiles: identified_only"
         if not state.digest:
             return "nothing to set"
-        if is_in_doubt(it):
+        if it.in_doubt:
             effects.notes.append(IN_DOUBT)
             return IN_DOUBT.name
         fact = self._fact(it, seen, facts, effects)
@@ -110,11 +110,6 @@ class People:
 def is_profileless(it: PairDecision, settings: MappingSettings) -> bool:
     """Tell whether the record creates no profile of its person."""
     return it.user is None and settings.person_profiles == "identified_only"
-
-
-def is_in_doubt(it: PairDecision) -> bool:
-    """Tell whether a record names nobody, and stands for the owner of its device alone."""
-    return it.user is None and it.person != it.distinct_id
 
 
 def person_changes(change: Changes, mode: PersonProperties, first: Collection[str]) -> Changes:

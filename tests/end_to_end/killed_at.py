@@ -46,9 +46,9 @@ STEPS = {
     "ledger": Step(Ledger, "save", lambda ledger: ledger._facts.to_save > 0),
     "state": Step(DeliveryTarget, "give_back"),
     # Of updates that wait for the end of the run:
-    "kept": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._updates)),
+    "kept": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._waiting)),
     "sent": Step(Transport, "send", lambda _, request: "/engage" in request.url),
-    "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._sent)),
+    "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._gone)),
 }
 
 

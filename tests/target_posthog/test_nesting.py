@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from singer_delivery.model import Event
-from target_posthog.from_columns import FromColumns
+from target_posthog.from_columns import from_columns
 from target_posthog.nesting import fit
 from target_posthog.settings import MappingSettings
 
@@ -132,7 +132,7 @@ FORMS = [
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: next(iter(form)))
 def test_plain_rows_are_stored_whatever_nests_in_them(form: dict) -> None:
-    walk = Walk(lambda: FromColumns("rows", form, ["id"], MappingSettings()))
+    walk = Walk(lambda: from_columns("rows", form, {}, ["id"], MappingSettings()))
     walked = walk.reads_row({"id": "u1", "at": "2024-03-01", "deep": NINE, "a": {"b": 1}, "a.b": 2})
     (event,) = walked.events
     assert lists_in(event.body) <= 8

@@ -132,12 +132,14 @@ class Identity(NamedTuple):
         who: the ids that it goes by.
         own_device: the device, when it belongs to the record's user or is about to.
         due: the link that is to be sent.
+        in_doubt: whether nobody is named, and the device had an owner already.
     """
 
     person: str
     who: Who
     own_device: str | None
     due: Link | None
+    in_doubt: bool
 
 
 class Whose:
@@ -167,16 +169,17 @@ class Whose:
         owner = None
         if device is not None and self._links:
             owner = facts.recall("owner", device)
-            if owner is not None and not is_named and owner.then > seen.place:
-                owner = None  # a record that comes later says so, and was read before
+        person = owner.value if owner is not None else None
+        if owner is not None and not is_named and owner.then > seen.place:
+            owner = None  # a later record says so, which was read before
         who = self._known(who, owner, seen, facts, effects)
         own_device = due = None
         if who.user is not None and device is not None and self._links:
             own_device = self._own_device(who, owner, seen, facts, effects.notes, is_named=is_named)
             if is_named:
                 due = link_due(who, own_device, owner, seen, facts, effects.notes)
-        person = who.user or (owner.value if owner is not None else who.distinct_id)
-        return Identity(person, who, own_device, due)
+        person = who.user or person or who.distinct_id
+        return Identity(person, who, own_device, due, who.user is None and owner is not None)
 
     def _known(
         self, who: Who, owner: Fact | None, seen: Observation, facts: Facts, effects: Effects

@@ -42,6 +42,8 @@ class PairDecision(Decision, array_like=True, gc=False):
         at: when it happened, in microseconds since 1970 (UTC).
         time_column: the column that says so.
         link: device, user and time of a link that is sent beside the event.
+        in_doubt: whether nobody is named, and the device has an owner: what it says of a person may
+            be of another one.
         copy: how many equal records came before it, where records have no id of their own.
     """
 
@@ -54,6 +56,7 @@ class PairDecision(Decision, array_like=True, gc=False):
     at: int = 0
     time_column: str = ""
     link: tuple[str, str, int] | None = None
+    in_doubt: bool = False
     copy: int = 0
 
 
@@ -282,10 +285,12 @@ class Pair(Generic[D]):
         if seen.notes:
             effects.notes += seen.notes
         self._check_time(seen.at)
-        person, who, own_device, due = self._whose(who, seen, facts, effects)
+        person, who, own_device, due, in_doubt = self._whose(who, seen, facts, effects)
         # By place: names would make it slower, and there is one for every record.
         it = self._new(
             person, named.skipped, True, None,  # noqa: FBT003
             named.sent_as, named.call, *who, own_device, seen.at, seen.time_column,
         )  # fmt: skip
+        if in_doubt:
+            it.in_doubt = True
         return it, due

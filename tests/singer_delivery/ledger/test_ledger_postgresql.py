@@ -127,7 +127,7 @@ def test_a_second_run_on_the_server_is_told_of_the_first(server, scope):
 def test_updates_wait_on_the_server_too(server, scope):
     older, newer = update(at=1), update(at=2)
     with closing(Ledger(server, scope)) as ledger:
-        for each in (newer, older):
+        for each in (older, newer):
             ledger.keep_update(each)
             ledger.save()
     assert waiting_on_disk(server, scope) == [newer]

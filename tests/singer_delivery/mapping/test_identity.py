@@ -36,7 +36,7 @@ class Walk:
         self.past = Remembering()
         self.counted: list[str] = []
         self.time = 0
-        self.person = ""
+        self.in_doubt = False
 
     def take(self, row: Row, time: int | None = None) -> Found:
         self.time += 1
@@ -52,7 +52,7 @@ class Walk:
         if found.due is not None:
             self.past.add([found.due.owner, found.due.sent])
         self.counted += [note.name for note in effects.notes]
-        self.person = found.person
+        self.in_doubt = found.in_doubt
         linked = None if found.due is None else found.due.device
         return Found(found.who.distinct_id, found.own_device, linked)
 
@@ -91,8 +91,8 @@ def test_what_was_decided_is_decided_again_when_it_is_read_again() -> None:
         Row(None, "new", 7), Row("mary", "new", 7), Row(None, "new", None),
     )  # fmt: skip
     walk = Walk()
-    first = [(walk.take(row)[:2], walk.person) for row in rows]
-    again = [(walk.take(row, time)[:2], walk.person) for time, row in enumerate(rows, 1)]
+    first = [(walk.take(row)[:2], walk.in_doubt) for row in rows]
+    again = [(walk.take(row, time)[:2], walk.in_doubt) for time, row in enumerate(rows, 1)]
     assert again == first
 
 
