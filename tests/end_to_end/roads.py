@@ -6,6 +6,8 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
+
 from tests.analytics_records.columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -56,7 +58,12 @@ class Road(NamedTuple):
         return [_line({**batch, "manifest": manifest})]
 
 
-ROADS = [Road(in_files, processes) for in_files in (False, True) for processes in (0, 2)]
+ROADS = [
+    Road(in_files=False, processes=0),
+    Road(in_files=True, processes=2),
+    pytest.param(Road(in_files=False, processes=2), marks=pytest.mark.slow),
+    pytest.param(Road(in_files=True, processes=0), marks=pytest.mark.slow),
+]
 
 
 def row(number: int, **columns: Any) -> dict[str, Any]:

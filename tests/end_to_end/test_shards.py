@@ -45,8 +45,15 @@ def owners_in(sent):
 IDS = {"$user_id", "$device_id"}
 
 
-@pytest.mark.parametrize("road", ["records", "files"])
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize(
+    ("road", "processes"),
+    [
+        ("records", 0),
+        ("files", 2),
+        pytest.param("records", 2, marks=pytest.mark.slow),
+        pytest.param("files", 0, marks=pytest.mark.slow),
+    ],
+)
 def test_a_tablet_is_hers_who_used_it_first(tmp_path, destination, road, processes):
     (tmp_path / "export").mkdir()
     for part, rows in PARTS.items():

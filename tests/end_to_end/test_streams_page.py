@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.destinations import MIXPANEL, Destination
+from tests.destinations import MIXPANEL, POSTHOG, Destination
 from tests.end_to_end.pipe import Pipe, make_pipe
 from tools.definitions import ROOT
 
@@ -251,7 +251,19 @@ def check(destination: Destination, fake: Any, case: Case) -> None:
     assert {group: of for group, of in groups.items() if of} == case.groups
 
 
-@pytest.mark.parametrize("title", CASES)
+RECIPES = [
+    pytest.param(
+        destination,
+        title,
+        marks=() if (number + place) % 2 else pytest.mark.slow,  # each at one destination
+        id=f"{destination}-{title}",
+    )
+    for number, destination in enumerate((POSTHOG, MIXPANEL))
+    for place, title in enumerate(CASES)
+]
+
+
+@pytest.mark.parametrize(("destination", "title"), RECIPES)
 def test_a_recipe_gives_the_same_by_every_road_and_nothing_more_the_second_time(
     tmp_path: Path, destination: Destination, title: str
 ) -> None:

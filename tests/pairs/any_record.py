@@ -16,7 +16,8 @@ from tests.pairs.walk import Walk, Walked
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-thorough = settings(deadline=None, max_examples=200)
+thorough = settings(deadline=None, max_examples=100)
+fewer = settings(deadline=None, max_examples=50)
 
 short = st.text("abc$_", min_size=1, max_size=6)
 """Keys that often meet."""

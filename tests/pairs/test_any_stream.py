@@ -20,7 +20,7 @@ from target_posthog import from_columns as posthog
 from target_posthog.settings import MappingSettings
 
 from tests.pairs import amplitude_to_mixpanel, amplitude_to_posthog
-from tests.pairs.any_record import assert_is_json, made_twice, outcome, thorough
+from tests.pairs.any_record import assert_is_json, fewer, made_twice, outcome
 from tests.pairs.any_stream import anything_written, descriptions, rows
 from tests.pairs.walk import Walk, Walked
 from tests.target_mixpanel.importing import settings
@@ -51,7 +51,7 @@ targets = pytest.mark.parametrize("make", CHOSEN, ids=["posthog", "mixpanel"])
 
 
 @targets
-@thorough
+@fewer
 @given(st.data())
 def test_any_row_of_any_stream_becomes_events_or_says_why_not(
     make: Any, data: st.DataObject
@@ -76,7 +76,7 @@ def test_any_row_of_any_stream_becomes_events_or_says_why_not(
 
 
 @targets
-@thorough
+@fewer
 @given(descriptions, st.lists(rows, max_size=4))
 def test_a_second_run_tells_nothing_new_of_people_and_groups(
     make: Any, words: dict[str, Any], read: list[dict[str, Any]]
@@ -97,7 +97,7 @@ def test_a_second_run_tells_nothing_new_of_people_and_groups(
             assert [body.get("uuid") for body in ids[0]] == [body.get("uuid") for body in ids[1]]
 
 
-@thorough
+@fewer
 @given(anything_written, st.dictionaries(st.text(max_size=3), st.none(), max_size=3))
 def test_whatever_is_written_is_a_description_or_a_sentence(
     words: dict[str, Any], has: dict[str, Any]

@@ -103,8 +103,15 @@ def plain(request, tmp_path_factory) -> tuple[Destination, list[str]]:
     return request.param, sent(request.param, tmp_path_factory.mktemp("plain"), messages)
 
 
-@pytest.mark.parametrize("processes", [0, 2])
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize(
+    ("road", "processes"),
+    [
+        ("RECORD", 0),
+        ("BATCH", 2),
+        pytest.param("RECORD", 2, marks=pytest.mark.slow),
+        pytest.param("BATCH", 0, marks=pytest.mark.slow),
+    ],
+)
 def test_rows_in_any_form_become_what_plain_rows_become(plain, road, processes, tmp_path):
     destination, expected = plain
     messages = []

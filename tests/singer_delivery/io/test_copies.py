@@ -15,6 +15,7 @@ def test_the_first_has_no_number_and_each_next_has_its_own() -> None:
     assert Copies().number("a") == 0, "each counts for itself"
 
 
+@pytest.mark.slow
 def test_many_things_take_little_memory() -> None:
     copies = Copies()
     tracemalloc.start()
