@@ -251,7 +251,7 @@ def check(destination: Destination, fake: Any, case: Case) -> None:
     assert {group: of for group, of in groups.items() if of} == case.groups
 
 
-RECIPES = [
+TRIALS = [
     pytest.param(
         destination,
         title,
@@ -263,7 +263,7 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize(("destination", "title"), RECIPES)
+@pytest.mark.parametrize(("destination", "title"), TRIALS)
 def test_a_recipe_gives_the_same_by_every_road_and_nothing_more_the_second_time(
     tmp_path: Path, destination: Destination, title: str
 ) -> None:
