@@ -7,7 +7,9 @@ Unauthorized", as of August 2026.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from singer_delivery.errors import SettingsError
@@ -38,6 +40,19 @@ class Account:
     project_id: str = ""
     username: str = ""
     secret: str = ""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Account:
+        """Return the account that the settings name.
+
+        Raises:
+            SettingsError: their address is none.
+        """
+        names = ("project_token", "project_id", "service_account_username")
+        token, project_id, username = (str(config.get(name) or "").strip() for name in names)
+        secret = str(config.get("service_account_secret") or "").strip()
+        address = base_address(config["region"], config.get("base_url"))
+        return cls(address, token, project_id, username, secret)
 
     def __repr__(self) -> str:
         return f"Account({self.host!r})"  # secrets never reach a log

@@ -244,16 +244,7 @@ class TargetMixpanel(DeliveryTarget):
 
     @cached_property
     def _account(self) -> Account:
-        return Account(
-            base_address(self.config["region"], self.config.get("base_url")),
-            token=self._text("project_token"),
-            project_id=self._text("project_id"),
-            username=self._text("service_account_username"),
-            secret=self._text("service_account_secret"),
-        )
-
-    def _text(self, setting: str) -> str:
-        return str(self.config.get(setting) or "").strip()
+        return Account.of(self.config)
 
     def _endpoints(self) -> dict[str, Endpoint]:
         limits = Limits(self.config["max_batch_events"], self.config["max_batch_bytes"])

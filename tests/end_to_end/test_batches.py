@@ -372,7 +372,9 @@ def test_a_second_process_that_is_killed_stops_the_run_and_nothing_is_lost(
         assert output == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_the_run_and_its_second_process_in_good_order(
     tmp_path, destination, service, pipe, number
 ):

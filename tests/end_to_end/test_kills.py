@@ -25,7 +25,10 @@ AT_ONCE = 4
 both_ways = pytest.mark.parametrize("in_batches", [False, True], ids=["records", "batches"])
 
 
-@both_ways
+@pytest.mark.parametrize(
+    "in_batches",
+    [pytest.param(False, id="records"), pytest.param(True, id="batches", marks=pytest.mark.slow)],
+)
 def test_a_few_kills_lose_and_double_nothing(tmp_path, destination, in_batches):
     with migration(tmp_path, destination, 1, company_for(1), in_batches=in_batches) as begun:
         begun.kill(A_FEW)

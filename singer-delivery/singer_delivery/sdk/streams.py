@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import orjson
-from singer_sdk.exceptions import MapExpressionError
+from singer_sdk.exceptions import MapExpressionError, RecordsWithoutSchemaException
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, StreamMap
 
 from singer_delivery.mapping.cleaning import readable
@@ -17,6 +17,7 @@ from singer_delivery.model import Decision, Effects, Facts, Unmappable
 from singer_delivery.model import Mapped as MappedEvents
 from singer_delivery.pipeline.blocks import Input, record_head
 from singer_delivery.pipeline.dead_letters import COLUMN
+from singer_delivery.sdk.reader import KEEPS_GOING
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
@@ -195,3 +196,10 @@ def _why(alias: str, error: Exception) -> str:
     """Say why a map failed. Only the SDK's own error quotes no value of the record."""
     said = str(error) if isinstance(error, MapExpressionError) else f"{type(error).__name__}."
     return f"its stream map, to '{alias}', fails on it: {said}"
+
+
+def without_schema(stream: Any) -> RecordsWithoutSchemaException:
+    """Return the error that records came before the SCHEMA message of their stream."""
+    return RecordsWithoutSchemaException(
+        f"Records of stream '{stream}' came before its SCHEMA message. {KEEPS_GOING}"
+    )

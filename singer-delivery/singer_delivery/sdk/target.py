@@ -42,7 +42,7 @@ from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.sdk.batches import files_of, lines_of
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence, naming_stream_maps
-from singer_delivery.sdk.reader import KEEPS_GOING, LineReader
+from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink
 from singer_delivery.sdk.streams import (
     FILTERED,
@@ -255,13 +255,13 @@ class DeliveryTarget(CheckedPlugin, Target):
         if not isinstance(stream, str):
             what = "is a RECORD message that names no stream"
             raise self.message_reader.invalid(what)
-        raise self._without_schema(stream)
+        raise without_schema(stream)
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "encoding", "manifest"})
         stream = message_dict["stream"]
         if not isinstance(stream, str) or stream not in self._takers:
-            raise self._without_schema(stream)
+            raise without_schema(stream)
         self._has_files = True
         self.run.workers.start()
         take = self._takers[stream].row
@@ -269,11 +269,6 @@ class DeliveryTarget(CheckedPlugin, Target):
             for line in lines_of(path):
                 take(line)
             self.run.end_of_file(path)
-
-    def _without_schema(self, stream: Any) -> RecordsWithoutSchemaException:
-        return RecordsWithoutSchemaException(
-            f"Records of stream '{stream}' came before its SCHEMA message. {KEEPS_GOING}"
-        )
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
