@@ -53,6 +53,7 @@ from singer_delivery.sdk.streams import (
     is_removed,
     left_out,
     removing_rule,
+    without_schema,
     wrong_in_schema,
 )
 
