@@ -192,6 +192,7 @@ SKIPPED = {
     **outcomes.LEFT_OUT,
     "person_properties: none": "a `$identify` record, and the setting sends none",
     "person_profiles: identified_only": "a `$identify` record of a device without a user",
+    "person_in_doubt": "a `$identify` record that names nobody, on a device that has an owner",
     "group_type_beyond_five, group_type_not_listed": (
         "a `$groupidentify` record of a type that is not linked"
     ),
