@@ -47,6 +47,23 @@ def test_a_run_to_the_end_exits_with_0(sandbox):
     assert "Traceback" not in log
 
 
+AT_EXIT = """
+import atexit, signal, sys
+from tap_amplitude.command import main
+numbers = (signal.SIGINT, signal.SIGTERM)
+atexit.register(lambda: sys.stderr.write(repr([signal.getsignal(n).name for n in numbers])))
+main()
+"""
+
+
+def test_a_signal_that_comes_when_all_is_written_leaves_no_traceback():
+    """No handler of ours runs while Python shuts down: one that raises would print it there."""
+    done = subprocess.run(
+        [sys.executable, "-c", AT_EXIT, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.endswith("['SIG_DFL', 'SIG_DFL']")
+
+
 def test_the_same_run_in_a_process_says_the_same(sandbox):
     out, _ = sandbox.start().communicate(timeout=SECONDS)
     assert Output(out).raw_records == sandbox.run().raw_records
