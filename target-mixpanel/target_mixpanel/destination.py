@@ -153,10 +153,11 @@ class Mixpanel:
 
     def _inherit(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
         """Let the owner of a device have what is known of it."""
-        found = devices.inherited(due.device, due.user, facts) if self._settings.profiles else None
+        if not self._settings.profiles:
+            return
+        found = devices.hand_over(due.device, due.user, facts, effects)
         if found is not None:
-            it.inherited, fact = found
-            effects.facts.append(fact)
+            it.inherited, it.since = found
 
     def _link(self, it: MixpanelDecision, due: Link, facts: Facts, effects: Effects) -> None:
         """Let Mixpanel know whose device it is: by a `$merge`, or by the record's own event.

@@ -7,7 +7,7 @@ user once there is one, unless something newer is known of the user already.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from singer_delivery.mapping.changes import Changes
@@ -15,11 +15,19 @@ from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.model import Effects, Fact, Facts
 
+
+class Inheritance(NamedTuple):
+    """What a user gets of a device: operations as JSON, and the order key of what said so."""
+
+    operations: str
+    since: tuple[int, str]
+
+
 DIGITS = 32
 """Of the digest that stands before what is remembered."""
 
 
-def is_news(newer: Newer, device: str, seen: Observation, facts: Facts) -> bool:
+def says_more(newer: Newer, device: str, seen: Observation, facts: Facts) -> bool:
     """Tell whether a record says something of its device that is not remembered."""
     last = facts.recall("device", device)
     if last is None:
@@ -51,19 +59,28 @@ def remember(
     effects.facts.append(Fact("device", device, value, *since))
 
 
-def inherited(device: str, user: str, facts: Facts) -> tuple[str, Fact] | None:
-    """Return how a user gets what is known of a device; None where something newer is known.
+def hand_over(device: str, user: str, facts: Facts, effects: Effects) -> Inheritance | None:
+    """Return what a user gets of a device; None where nothing or something newer is known.
 
-    Returns:
-        The operations as JSON, and the fact about the user that they make.
+    What was remembered of the device is forgotten, but for its digest.
+
+    Args:
+        device: that is linked to the user.
+        user: the owner.
+        facts: of the past.
+        effects: gets the facts about the device and the user.
     """
     of_device, of_user = facts.recall("device", device), facts.recall("person", user)
-    if of_device is None or (of_user is not None and of_user.since > of_device.since):
+    if of_device is None or len(of_device.value) == DIGITS:
         return None
-    value = of_device.value
-    return value[DIGITS:], Fact("person", user, value[:DIGITS], *of_device.since)
+    said, since = of_device.value[:DIGITS], of_device.since
+    effects.facts.append(Fact("device", device, said, *since))
+    if of_user is not None and of_user.since > since:
+        return None
+    effects.facts.append(Fact("person", user, said, *since))
+    return Inheritance(of_device.value[DIGITS:], since)
 
 
 def _state(fact: Fact) -> dict[str, Any]:
-    state: dict[str, Any] = orjson.loads(fact.value[DIGITS:])
+    state: dict[str, Any] = orjson.loads(fact.value[DIGITS:] or b"{}")
     return state

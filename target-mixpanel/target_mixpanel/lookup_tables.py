@@ -20,7 +20,7 @@ import orjson
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.mapping.lines import read
-from singer_delivery.mapping.records import check_keys, is_of_singer
+from singer_delivery.mapping.records import check_keys, is_bookkeeping
 from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Note, Unmappable
 
 from target_mixpanel.endpoint import LOOKUP_TABLES
@@ -100,7 +100,7 @@ class LookupTable:
                 f"`{self._columns[0]}` and became `{key}`. Nothing of it was sent; run it again."
             )
             raise SettingsError(msg)
-        named = [key, *(name for name in columns if not is_of_singer(name))]
+        named = [key, *(name for name in columns if not is_bookkeeping(name))]
         self._columns = list(dict.fromkeys([*self._columns, *named]))
 
     def observe(self, line: bytes, *, is_message: bool) -> Row:
@@ -117,7 +117,7 @@ class LookupTable:
             reason, detail = "no_key", f"column `{column}` is empty"
             raise Unmappable(reason, detail)
         undeclared = (name for name in record if name not in self._columns)
-        return Row([key, *others], tuple(name for name in undeclared if not is_of_singer(name)))
+        return Row([key, *others], tuple(name for name in undeclared if not is_bookkeeping(name)))
 
     def decide(self, observation: Row, facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - no fact is asked for
         """Keep a row; it is delivered with its table.

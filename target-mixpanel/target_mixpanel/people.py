@@ -35,7 +35,7 @@ class MixpanelDecision(PairDecision, array_like=True, gc=False):
         sends_event: whether an event is sent.
         state: digest of the state of the person that is sent; empty when none is.
         first: digest of the first attribution that is sent; empty when none is.
-        since: the order key of both.
+        since: the order key of both, or of what is inherited.
         at_once: whether the state is sent at once, as a change of what was sent before.
         cleared: names of properties that are taken away because all are.
         inherited: operations, as JSON, by which the user gets what is known of the device that is
@@ -133,8 +133,7 @@ class People:
         digest = seen.person.digest
         if not it.inherited:
             return self._newer.fact(facts, "person", user, digest, seen, effects.renewed)
-        inherited = effects.facts[-1]
-        is_old = self._newer.is_backfilled(seen) or seen.is_before(inherited)
+        is_old = self._newer.is_backfilled(seen) or seen.since < it.since
         return None if is_old else Fact("person", user, digest, *seen.since)
 
     def _remember_device(
@@ -143,7 +142,7 @@ class People:
         device, state = it.device, seen.person
         if device is None or it.in_doubt or not state.digest:
             return
-        if devices.is_news(self._newer, device, seen, facts):
+        if devices.says_more(self._newer, device, seen, facts):
             change = self.changes(orjson.loads(state.json), [])
             if not state.is_partial:
                 change.set = {**self._beside(seen), **change.set}

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from singer_delivery.mapping.records import is_of_singer
+from singer_delivery.mapping.records import is_bookkeeping
 from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import (
     Moment,
@@ -121,7 +121,7 @@ def event_uuid(record: Mapping[str, Any]) -> str:
     if not is_absent(insert_id):
         ids = (record.get("app"), record.get("device_id"), insert_id)
         return stable_uuid("event", *(key_text(i) for i in ids))
-    content = {key: value for key, value in record.items() if not is_of_singer(key)}
+    content = {key: value for key, value in record.items() if not is_bookkeeping(key)}
     return stable_uuid("record", digest(content))
 
 

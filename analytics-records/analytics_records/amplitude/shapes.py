@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
-from singer_delivery.mapping.records import is_of_singer
+from singer_delivery.mapping.records import is_bookkeeping
 from singer_delivery.mapping.values import moment
 
 from analytics_records.amplitude.columns import COLUMNS, TEXT
@@ -104,7 +104,7 @@ class Shape(NamedTuple):
             return _with_times(record) if self.has_times else record
         shaped: dict[str, Any] = {}
         for key, value in record.items():
-            if not is_of_singer(key):
+            if not is_bookkeeping(key):
                 name = self.names.get(key, key)
                 shaped[name] = _converted(name, value)
         return nested(shaped)

@@ -7,7 +7,7 @@ from typing import Any
 
 from singer_delivery.mapping import lines
 from singer_delivery.mapping.ids import IdRules
-from singer_delivery.mapping.records import check_keys, is_of_singer
+from singer_delivery.mapping.records import check_keys, is_bookkeeping
 from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import (
     Moment,
@@ -124,7 +124,7 @@ class Rows:
             return {
                 key: value
                 for key, value in record.items()
-                if value is not None and key not in self._named and not is_of_singer(key)
+                if value is not None and key not in self._named and not is_bookkeeping(key)
             }
         if isinstance(columns, str):
             found = self._object(columns, record.get(columns))
@@ -145,7 +145,7 @@ class Rows:
 
     def content(self, record: Record) -> str:
         """Return what stands for a record, whatever was added to it on the way."""
-        own = {k: v for k, v in record.items() if k != COPY and not is_of_singer(k)}
+        own = {k: v for k, v in record.items() if k != COPY and not is_bookkeeping(k)}
         return digest(own)
 
     def lacks_id(self, record: Record) -> bool:

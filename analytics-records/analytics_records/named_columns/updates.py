@@ -45,7 +45,7 @@ class Update:
         return Fact(rows.description.form, name, digest(self.content), at)
 
     def skipped(self, facts: Facts, renewed: list[Fact]) -> str | None:
-        """Return why the record updates nothing, None when it is news."""
+        """Return why the record updates nothing, None when it is newer."""
         if not self.content:
             return NOTHING
         return not_newer(facts, self.fact, self.when, renewed)

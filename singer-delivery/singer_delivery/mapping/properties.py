@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from singer_delivery.mapping.changes import EmptyWord
 from singer_delivery.mapping.compiled import Fill, Fit, Made, compiled, remembered
-from singer_delivery.mapping.records import is_of_singer, put_aside
+from singer_delivery.mapping.records import is_bookkeeping, put_aside
 from singer_delivery.mapping.table import OfReading, Row, Values, select
 
 Aside = list[tuple[str, Any]]
@@ -195,7 +195,7 @@ class PropertyTable:
             (key, value)
             for key, value in record.items()
             if key not in self._columns
-            and not is_of_singer(key)
+            and not is_bookkeeping(key)
             and value is not None
             and value != ""
         ]

@@ -15,7 +15,7 @@ and tables"), tap-spreadsheets-anywhere's (its `file_utils.py`), dlt's ("Destina
 """
 
 
-def is_of_singer(column: str) -> bool:
+def is_bookkeeping(column: str) -> bool:
     """Tell whether a column was added on the way, by a tap, a loader or our dead letters.
 
     Such a column is no property, and no part of what stands for a record. Snowflake writes it in

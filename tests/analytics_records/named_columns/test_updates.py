@@ -1,4 +1,4 @@
-"""People and groups as rows describe them: what is news."""
+"""People and groups as rows describe them: what is newer."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from singer_delivery.mapping.ids import IdRules, known_id
 from singer_delivery.mapping.newer import Newer, is_newer
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
-from singer_delivery.mapping.records import harmless_name, is_of_singer, put_aside
+from singer_delivery.mapping.records import harmless_name, is_bookkeeping, put_aside
 from singer_delivery.model import Fact, Note
 
 from tests.pairs.walk import Remembering
@@ -157,4 +157,4 @@ def test_a_name_with_a_meaning_loses_it(name: str, expected: str) -> None:
     ],
 )
 def test_columns_that_were_added_on_the_way_are_known(column: str, is_singers: object) -> None:
-    assert is_of_singer(column) == is_singers
+    assert is_bookkeeping(column) == is_singers

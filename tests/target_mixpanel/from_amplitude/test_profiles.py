@@ -306,6 +306,7 @@ def test_what_is_known_of_a_device_becomes_its_users() -> None:
         "$set_once": {"initial_gclid": "g"},
     }
     assert not any(event.deferred for event in mapped.events)
+    assert "dark" not in str(importing.known.facts), "no property stays when the device is linked"
     assert told(importing.reads(device_id="d1", event_time=T12)) == {}
 
 
@@ -321,6 +322,7 @@ def test_what_a_device_said_gives_way_to_what_is_newer_of_its_user() -> None:
     importing.reads(user_id=None, device_id="d1", user_properties=FREE)
     importing.reads(device_id="d2", user_properties=PRO, event_time=T11)
     assert told(importing.reads(device_id="d1", event_time=T12)) == {}
+    assert "free" not in str(importing.known.facts)
 
 
 def test_what_was_sent_before_is_sent_again_over_what_is_inherited() -> None:
