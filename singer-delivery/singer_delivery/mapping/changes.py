@@ -37,14 +37,6 @@ class EmptyWord(NamedTuple):
         """Tell whether a property says by the text that it has no value."""
         return bool(value == self.text) and key in self.names
 
-    def leaves_something(self, properties: Mapping[str, Any]) -> bool:
-        """Tell whether one of the properties says something."""
-        text, names = self
-        for key, value in properties.items():
-            if value is not None and value != "" and not (value == text and key in names):
-                return True
-        return False
-
     def something(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Return the properties that say something: no null, no empty text, none of the text."""
         text, names = self
