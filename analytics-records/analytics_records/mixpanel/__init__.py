@@ -1,0 +1,1 @@
+"""What Mixpanel's raw export and its profiles say, apart from any destination. Pure."""
