@@ -16,11 +16,19 @@ class Act:
 
 @dataclass(frozen=True)
 class Reply(Act):
-    """Answer with this, whatever was asked."""
+    """Answer with this, whatever was asked.
+
+    The length is announced, unless a header says `Transfer-Encoding: chunked`.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the end of the body is marked instead of announced."""
+        return self.headers.get("Transfer-Encoding") == "chunked"
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,16 @@ class LoseReply(Act):
 
 @dataclass(frozen=True)
 class TruncateBody(Act):
-    """Promise the whole body in Content-Length, send the first part of it, close the connection."""
+    """Promise the whole body, send the first part of it, close the connection."""
 
+    keep: float = 0.5
+
+
+@dataclass(frozen=True)
+class Stall(Act):
+    """Send the status and the first part of the body, wait, send the rest."""
+
+    seconds: float
     keep: float = 0.5
 
 
@@ -84,4 +100,4 @@ class Exchange:
     @property
     def is_answered(self) -> bool:
         """Whether the service gave its own answer and sent all of it."""
-        return self.status is not None and isinstance(self.act, (Delay, Hold, type(None)))
+        return self.status is not None and isinstance(self.act, (Delay, Hold, Stall, type(None)))

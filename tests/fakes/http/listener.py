@@ -9,7 +9,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tests.fakes.http.exchanges import Exchange, Reply, TruncateBody
+from tests.fakes.http.exchanges import Exchange, Reply, Stall, TruncateBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,9 @@ class Host(Protocol):
 
     def finish(self, exchange: Exchange) -> None:
         """Note that the exchange ends here."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the server stops."""
 
 
 class Listener(ThreadingHTTPServer):
@@ -103,17 +106,38 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in {"Content-Type": "text/plain", **reply.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
+        if not reply.is_chunked:
+            self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
+        if isinstance(act, Stall):
+            body = self._stall(body, act, reply)
         if len(body) > SPLIT_FROM:
-            self.wfile.write(memoryview(body)[:-1])
+            self._write(memoryview(body)[:-1], reply)
             self.wfile.flush()
             body = body[-1:]
-        self.wfile.write(body)
+        self._write(body, reply)
         self.server.fake.finish(exchange)
+        if reply.is_chunked and not isinstance(act, TruncateBody):
+            self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
         if isinstance(act, TruncateBody):
             self._cut(exchange)
+
+    def _write(self, piece: bytes | memoryview, reply: Reply) -> None:
+        if not reply.is_chunked:
+            self.wfile.write(piece)
+        elif piece:
+            self.wfile.write(b"%x\r\n" % len(piece))
+            self.wfile.write(piece)
+            self.wfile.write(b"\r\n")
+
+    def _stall(self, body: bytes, act: Stall, reply: Reply) -> bytes:
+        """Send the first part, wait, return the rest."""
+        first = int(len(body) * act.keep)
+        self._write(body[:first], reply)
+        self.wfile.flush()
+        self.server.fake.pause(act.seconds)
+        return body[first:]
 
     def _cut(self, exchange: Exchange) -> None:
         self.server.fake.finish(exchange)

@@ -28,6 +28,7 @@ from tests.fakes.http.exchanges import (
     Hold,
     LoseReply,
     Reply,
+    Stall,
     TruncateBody,
 )
 from tests.fakes.http.listener import Listener
@@ -46,6 +47,7 @@ __all__ = [
     "Hold",
     "LoseReply",
     "Reply",
+    "Stall",
     "TruncateBody",
 ]
 
@@ -235,7 +237,7 @@ class FakeServer:
 
     def _wait(self, act: Delay | Hold) -> None:
         if isinstance(act, Delay):
-            self._stopping.wait(act.seconds)
+            self.pause(act.seconds)
             return
         with self._changed:
             releases = self._releases
@@ -243,6 +245,10 @@ class FakeServer:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._releases > releases or self._stopping.is_set())
             self._held -= 1
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the server stops."""
+        self._stopping.wait(seconds)
 
     def _safe_answer(self, exchange: Exchange, body: bytes) -> Reply:
         try:

@@ -16,6 +16,7 @@ from tests.fakes.http.server import (
     Hold,
     LoseReply,
     Reply,
+    Stall,
     TruncateBody,
 )
 
@@ -167,6 +168,44 @@ def test_a_truncated_body_promises_all_and_sends_a_part(echo, body):
         with pytest.raises(Exception, match="IncompleteRead"):
             reply.raw.read(1)
     assert not echo.journal[0].is_answered
+
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+
+
+class Streamer(Echo):
+    """Marks the end of a body instead of announcing it."""
+
+    def answer(self, exchange, body):
+        return Reply(200, super().answer(exchange, body).body, CHUNKED)
+
+
+@pytest.mark.parametrize("body", [b"", b"0123456789", LONG])
+def test_a_body_may_come_without_its_length(body):
+    with Streamer() as streamer, requests.Session() as session:
+        for _ in range(2):  # the connection stays usable
+            reply = session.post(streamer.url, data=body, timeout=10)
+            assert "content-length" not in reply.headers
+            assert reply.content == body
+
+
+@pytest.mark.parametrize("body", [b"0123456789", LONG])
+def test_a_truncated_body_without_its_length_lacks_its_end(body):
+    with Streamer() as streamer:
+        streamer.misbehave(TruncateBody(keep=0.3))
+        with pytest.raises(requests.RequestException):
+            requests.post(streamer.url, data=body, timeout=10)
+        assert not streamer.journal[0].is_answered
+
+
+@pytest.mark.parametrize("kind", [Echo, Streamer])
+def test_a_stalled_body_comes_after_all(kind):
+    with kind() as server:
+        server.misbehave(Stall(0.01, keep=0.3), Stall(60, keep=0))
+        assert requests.post(server.url, data=LONG, timeout=10).content == LONG
+        assert server.journal[0].is_answered
+        with pytest.raises(requests.RequestException):
+            requests.post(server.url, data=b"hello", timeout=0.1)
 
 
 def test_a_delayed_request_is_answered_normally(echo):

@@ -1,0 +1,280 @@
+"""A stand-in for what Mixpanel gives out over HTTP: raw export and profiles (engage).
+
+One address plays both hosts, as `data.mixpanel.com` and `mixpanel.com` differ in their paths. What
+is refused is decided in `parameters`, `where` and `refusals`, what may be asked how often in
+`quota`, what goes wrong on command in `faults`, what a row looks like in `rows`; the sources are
+named there. Limits and texts are restated on purpose, apart from the code they test.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta, timezone
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from tests.fakes.http.server import Delay, Exchange, FakeServer, Hold, Reply, Stall
+from tests.fakes.mixpanel_export.faults import Spoiled, whole
+from tests.fakes.mixpanel_export.parameters import Asked, days_asked, read
+from tests.fakes.mixpanel_export.quota import EXPORT_LIMITS, QUERY_LIMITS, Limits, Quota
+from tests.fakes.mixpanel_export.refusals import (
+    CANNOT_AUTHENTICATE,
+    FORBIDDEN,
+    HTML,
+    UNAUTHORIZED,
+    WRONG_CLUSTER,
+    Refusal,
+    plain,
+    too_many,
+)
+from tests.fakes.mixpanel_export.rows import EPOCH, MILLISECOND, Row, in_seconds
+
+__all__ = ["PATH", "FakeMixpanelExport", "Limits", "Row"]
+
+PATH = "/api/2.0/export"
+GZIP_ABOVE = 1_400
+"""Bytes above which a body is compressed, if the request allows it (Mixpanel docs)."""
+
+DAY = timedelta(days=1)
+
+
+class FakeMixpanelExport(FakeServer):
+    """What one project gives out.
+
+    A reading of a day is a whole answer with all its rows; those with an `event`, a `where` or a
+    `limit` are counted apart. Late rows and changed ids appear by the number of the reading, or
+    when a test calls `publish`.
+
+    Args:
+        rows: Of any days.
+        project_id: Goes with the service account.
+        username: Of a service account with a role in the project.
+        secret: Of the service account.
+        project_secret: User name of the other, older way in; None: there is none.
+        region: Of the host.
+        project_region: Where the project lies; elsewhere it is not found.
+        lost_project: What the wrong region answers: a 400 that names the cluster, or a page.
+        project_timezone: IANA zone of the project; it decides what today is.
+        refusal: What a wrong account gets.
+        retry_after: Of a 429 that a quota brings.
+        stable: Hand out rows in the order in which they were published.
+        seed: Of the order of rows.
+        limits: Of the export.
+        query_limits: Of the query host.
+        now: The server's date and time.
+        clock: Seconds by which quotas are counted.
+        keep_bodies: See `FakeServer`.
+    """
+
+    def __init__(  # noqa: PLR0913 - a project has that many settings
+        self,
+        rows: Iterable[Row] = (),
+        *,
+        project_id: int = 2195193,
+        username: str = "exporter.1a2b3c.mp-service-account",
+        secret: str = "mixpanel-secret",
+        project_secret: str | None = None,
+        region: Literal["us", "eu", "in"] = "us",
+        project_region: Literal["us", "eu", "in"] = "us",
+        lost_project: Literal["cluster", "page"] = "cluster",
+        project_timezone: str = "UTC",
+        refusal: Literal[401, 400] = 401,
+        retry_after: Literal["seconds", "date"] | None = "seconds",
+        stable: bool = False,
+        seed: int = 13,
+        limits: Limits = EXPORT_LIMITS,
+        query_limits: Limits = QUERY_LIMITS,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], float] = time.monotonic,
+        keep_bodies: bool = False,
+    ) -> None:
+        super().__init__(keep_bodies=keep_bodies)
+        self.project_id = project_id
+        self.username = username
+        self.secret = secret
+        self.project_secret = project_secret
+        self.region = region
+        self.project_region = project_region
+        self.lost_project = lost_project
+        self.project_timezone = project_timezone
+        self.refusal = refusal
+        self.retry_after = retry_after
+        self.stable = stable
+        self.seed = seed
+        self.now = now
+        self.quota = Quota(limits, clock)
+        self.query_quota = Quota(query_limits, clock)
+        self._days: defaultdict[date, list[Row]] = defaultdict(list)
+        self._lines: dict[date, Sequence[bytes]] = {}
+        self._readings: Counter[tuple[date, object]] = Counter()
+        self.publish(rows)
+
+    def publish(self, rows: Iterable[Row]) -> None:
+        """Add rows, also while the server runs."""
+        with self._changed:
+            for row in rows:
+                self._days[row.day].append(row)
+
+    def publish_lines(self, day: date, lines: Sequence[bytes]) -> None:
+        """Set what a day holds beside its rows: lines with `time` in milliseconds first.
+
+        They are found whatever a request's `event` or `where` says, and cost no memory of their
+        own: for exports of millions of rows.
+        """
+        with self._changed:
+            self._lines[day] = lines
+
+    @property
+    def today(self) -> date:
+        """The project's day at this moment."""
+        return self.now().astimezone(ZoneInfo(self.project_timezone)).date()
+
+    # What was asked -------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> list[tuple[date, date]]:
+        """(first day, last day) of every readable export, in order, whatever it was answered."""
+        exports = [days_asked(exchange) for exchange in list(self.journal) if _is_export(exchange)]
+        return [days for days in exports if days is not None]
+
+    def days_served(self) -> Counter[date]:
+        """How often all rows of a day were answered, in full and by the service."""
+        served: Counter[date] = Counter()
+        for exchange in list(self.journal):
+            days = days_asked(exchange) if _is_export(exchange) else None
+            filtered = exchange.query.keys() & {"event", "where", "limit"}
+            if days and not filtered and exchange.is_answered and exchange.status == 200:
+                served.update(_days_between(*days))
+        return served
+
+    # Requests -------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer one request as the service does."""
+        try:
+            if not _is_export(exchange):
+                return Reply(404, b"<html><body>Not Found</body></html>", HTML.headers)
+            return self._export(exchange)
+        except Refusal as refusal:
+            return refusal.reply
+
+    def _export(self, exchange: Exchange) -> Reply:
+        if exchange.method != "GET":
+            raise Refusal(plain("Method Not Allowed", 405))
+        self._check_access(exchange)
+        self._count(exchange)
+        asked = read(exchange.query, self.today)
+        lines = self._found(asked, is_whole=_is_whole(exchange))
+        if not self.stable:
+            random.Random(f"{self.seed} {exchange.number}").shuffle(lines)
+        spoiled = exchange.act if isinstance(exchange.act, Spoiled) else Spoiled()
+        return _reply(lines[: asked.limit], exchange, spoiled)
+
+    def _check_access(self, exchange: Exchange) -> None:
+        """Let a service account with its project in, or a project secret without one.
+
+        Raises:
+            Refusal: 401 or 400 as `refusal` says, 403, 400 for the wrong region.
+        """
+        known = _basic(exchange.headers)
+        query = exchange.query
+        by_secret = self.project_secret is not None and known == (self.project_secret, "")
+        by_account = known == (self.username, self.secret) and query.get("project_id", "")
+        if not by_secret and not by_account:
+            raise Refusal(UNAUTHORIZED if self.refusal == 401 else CANNOT_AUTHENTICATE)
+        if by_secret and "project_id" in query:
+            raise Refusal(plain("A project secret goes without project_id"))  # the stand-in's own
+        if by_account and query["project_id"] != str(self.project_id):
+            raise Refusal(FORBIDDEN)
+        if self.region != self.project_region:
+            raise Refusal(plain(WRONG_CLUSTER) if self.lost_project == "cluster" else HTML)
+
+    def _count(self, exchange: Exchange) -> None:
+        with self._changed:
+            at_once = sum(other.finished is None for other in self.journal if _is_export(other))
+            wait = self.quota.take(at_once)
+        if wait is not None:
+            raise Refusal(too_many(self._retry_after(wait)))
+
+    def _retry_after(self, wait: float) -> str | None:
+        if self.retry_after == "date":
+            then = self.now() + timedelta(seconds=wait)
+            return f"{then.astimezone(timezone.utc):%a, %d %b %Y %H:%M:%S} GMT"
+        return str(int(wait) + 1) if self.retry_after else None
+
+    # Rows -----------------------------------------------------------------------------------
+
+    def _found(self, asked: Asked, *, is_whole: bool) -> list[bytes]:
+        lines: list[bytes] = []
+        for day in _days_between(asked.first, asked.last):
+            with self._changed:
+                reading = self._reading(day, asked, is_whole=is_whole)
+                rows = list(self._days.get(day, ()))
+                given = self._lines.get(day, ())
+            lines += given if asked.in_ms else map(in_seconds, given)
+            lines += (
+                row.line(reading, in_ms=asked.in_ms)
+                for row in rows
+                if row.appears <= reading and _is_found(row, reading, asked)
+            )
+        return lines
+
+    def _reading(self, day: date, asked: Asked, *, is_whole: bool) -> int:
+        filters = (day, (asked.events, asked.where, asked.limit))
+        self._readings[filters] += is_whole
+        return self._readings[filters] + (not is_whole)
+
+
+def _is_export(exchange: Exchange) -> bool:
+    return exchange.path == PATH
+
+
+def _is_whole(exchange: Exchange) -> bool:
+    """Whether the client gets all of the answer."""
+    return isinstance(exchange.act, (Delay, Hold, Stall, type(None)))
+
+
+def _is_found(row: Row, reading: int, asked: Asked) -> bool:
+    if asked.events is not None and row.event not in asked.events:
+        return False
+    if asked.where is None:
+        return True
+    moment = EPOCH + row.time * MILLISECOND
+    return asked.where.finds({**row.properties_at(reading), "$time": moment})
+
+
+def _reply(lines: list[bytes], exchange: Exchange, spoiled: Spoiled) -> Reply:
+    """Write the rows; compressed when asked for and worth it."""
+    body = spoiled.body(lines) if lines or exchange.act else whole(lines)
+    headers = {"Content-Type": "text/plain", "Transfer-Encoding": "chunked"}
+    if len(body) > GZIP_ABOVE and _takes_gzip(exchange.headers):
+        body = gzip.compress(body, 1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Reply(200, spoiled.encoded(body), headers)
+
+
+def _takes_gzip(headers: Mapping[str, str]) -> bool:
+    codings = headers.get("accept-encoding", "").lower().split(",")
+    return any(coding.partition(";")[0].strip() == "gzip" for coding in codings)
+
+
+def _days_between(first: date, last: date) -> Iterable[date]:
+    while first <= last:
+        yield first
+        first += DAY
+
+
+def _basic(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """User and password of the basic auth; None without one, or without a colon in it."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    try:
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (user, password) if scheme.lower() == "basic" and colon else None
