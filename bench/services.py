@@ -53,4 +53,8 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
 }
 """Settings and address of each service, by its target."""
 
-SERVICES = tuple(Service(each.vendor, each.name, *SETTINGS[each.name]) for each in targets())
+SERVICES = tuple(
+    Service(each.vendor, each.name, *SETTINGS[each.name])
+    for each in targets()
+    if each.name in SETTINGS
+)

@@ -39,7 +39,11 @@ def main() -> int:
         return 127
     shutil.rmtree(FILES, ignore_errors=True)
     hours = bundle.read(bundle.BUNDLE)
-    codes = [move(meltano, hours, DESTINATIONS[each.name]()) for each in targets()]
+    codes = [
+        move(meltano, hours, DESTINATIONS[each.name]())
+        for each in targets()
+        if each.name in DESTINATIONS
+    ]
     return next((code for code in codes if code), 0)
 
 

@@ -34,6 +34,13 @@ LABELS = {
     "identified_only": "Identified users only",
     "simplified": "Simplified ID Merge",
     "original": "Original ID Merge",
+    "auto": "Told by their form",
+    "user": "A user's",
+    "device": "A device's",
+    "dead_letter": "Dead letters",
+    "skip": "Left out",
+    "own_device": "A device each",
+    "keep": "Kept",
 }
 SETTINGS = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re.MULTILINE)
 PIP_URL = re.compile(r"^(?P<indent> *)pip_url: >-\n(?:(?P=indent)  .*\n)*", re.MULTILINE)

@@ -162,7 +162,11 @@ SETTINGS = [
         description="Upper limit, 0 for none. Mixpanel takes about 30,000 a second and project.",
     ),
     *request_settings(
-        endpoint.MAX_EVENTS, endpoint.MAX_BYTES, "Mixpanel takes 10 MB", at_most=True
+        endpoint.MAX_EVENTS,
+        endpoint.MAX_BYTES,
+        "Mixpanel takes 10 MB",
+        most_events=endpoint.MAX_EVENTS,
+        most_bytes=endpoint.MAX_BYTES,
     ),
     *delivery_settings("target-mixpanel", max_in_flight=12, max_retries=12),
 ]

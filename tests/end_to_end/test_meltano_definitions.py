@@ -18,6 +18,7 @@ KEYS = {
     "tap-amplitude": {"api_key", "secret_key"},
     "target-posthog": {"api_key"},
     "target-mixpanel": {"project_token", "service_account_secret"},
+    "target-amplitude": {"api_key"},
 }
 FILES = ("ledger_url", "dead_letter_path", "report_path")
 # Restated on purpose: the words MeltanoHub knows (meltano/hub, schemas/plugin_definitions).
@@ -225,6 +226,7 @@ def test_each_job_runs_its_pipeline():
     assert PROJECT["jobs"] == [
         {"name": "amplitude-to-posthog", "tasks": ["tap-amplitude target-posthog"]},
         {"name": "amplitude-to-mixpanel", "tasks": ["tap-amplitude target-mixpanel"]},
+        {"name": "amplitude-to-amplitude", "tasks": ["tap-amplitude target-amplitude"]},
     ]
 
 

