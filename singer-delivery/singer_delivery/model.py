@@ -7,7 +7,7 @@ the same decision make the same events, in this process or in another, now or la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -147,6 +147,15 @@ class RecordMapping(Protocol):
 
         Raises:
             Unmappable: the line is no such JSON (`bad_line`), or the record unreadable.
+        """
+
+    def ids_of(self, observation: Any) -> Iterable[str | int | None]:
+        """Return every id of a person in a record, as the source has it; None for no id.
+
+        It is asked where people are to be left out; nothing of groups is among them.
+
+        Raises:
+            Unmappable: one cannot be read.
         """
 
     def decide(self, observation: Any, facts: Facts, effects: Effects) -> Any:

@@ -119,6 +119,10 @@ class LookupTable:
         undeclared = (name for name in record if name not in self._columns)
         return Row([key, *others], tuple(name for name in undeclared if not is_bookkeeping(name)))
 
+    def ids_of(self, observation: Row) -> tuple[()]:  # noqa: ARG002 - of the protocol
+        """Return no id: a table is about no person."""
+        return ()
+
     def decide(self, observation: Row, facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - no fact is asked for
         """Keep a row; it is delivered with its table.
 

@@ -169,6 +169,9 @@ class ToyMapping:
         read = json.loads(line)
         return read["record"] if is_message else read
 
+    def ids_of(self, record: Any) -> tuple[str, ...]:
+        return (_person(record),)
+
     def decide(self, record: Any, facts: Facts, effects: Effects) -> ToyDecision:
         effects.notes += [Note("odd", example) for example in record.get("odd", ())]
         person = _person(record)

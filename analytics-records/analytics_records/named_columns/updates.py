@@ -72,6 +72,17 @@ class UpdateRows(ABC):
         """Return the record: see `Rows.read`."""
         return self._rows.read(line, is_message=is_message)
 
+    def ids_of(self, observation: Record) -> tuple[str | None, ...]:
+        """Return the ids of the person and of the device beside it; none of a group.
+
+        Raises:
+            Unmappable: one is a number whose digits are lost.
+        """
+        it = self._rows.description
+        if it.form != PERSON:
+            return ()
+        return (clean_id(observation.get(it.id)), device_of(self._rows, observation))
+
     def decide(self, observation: Record, facts: Facts, effects: Effects) -> PairDecision:
         """Return the decision of a record, and fill in its effects.
 

@@ -136,6 +136,8 @@ class Observation(msgspec.Struct, gc=False):
         received: when the source took it, likewise in microseconds; with `at` and `number`, the
             order in which the source took its records.
         number: tells records of one moment apart, the later one by the greater number.
+        other_ids: more ids of its person, as they stand there: by these, too, a user may leave the
+            person out.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Observation(msgspec.Struct, gc=False):
     refused: tuple[str, str] | None = None
     received: int = 0
     number: int = 0
+    other_ids: tuple[str, ...] = ()
 
     @property
     def since(self) -> tuple[int, str]:

@@ -231,6 +231,11 @@ class Pair(Generic[D]):
         whose = Whose(source.name, links=destination.links, apart=destination.devices_apart)
         self._whose, self._rest = whose.of, destination.decide
 
+    def ids_of(self, observation: Observation) -> tuple[str | int | None, ...]:
+        """Return every id of a record's person, as the source has it."""
+        seen = observation
+        return (seen.user, seen.device, seen.source_id, *seen.other_ids)
+
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> D:
         """Return the decision of a record, and fill in its effects.
 

@@ -34,6 +34,10 @@ class CheckedPlugin(PluginBase):
         """Return a sentence for each setting that is missing or wrong beyond what its type says."""
         return []
 
+    def shared_config_errors(self) -> list[str]:
+        """Return the same for settings that all plugins of a kind have."""
+        return []
+
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
         """Read the settings that stand in the environment.
@@ -58,7 +62,8 @@ class CheckedPlugin(PluginBase):
             for warning in misspelt(schema, prefix, os.environ):
                 self.logger.warning("%s", warning)
             errors = errors or [
-                with_variable(error, schema, prefix) for error in self.config_errors()
+                with_variable(error, schema, prefix)
+                for error in (*self.config_errors(), *self.shared_config_errors())
             ]
         if errors and raise_errors:
             raise ConfigValidationError(SUMMARY, errors=errors, schema=schema)

@@ -10,6 +10,7 @@ from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
 from singer_delivery.mapping.cleaning import readable
+from singer_delivery.mapping.excluded import WithoutPeople
 
 if TYPE_CHECKING:
     from singer_delivery.sdk.target import DeliveryTarget
@@ -22,7 +23,7 @@ class DeliverySink(RecordSink):
     mapping reads every value it uses with care, and one bad date must not end a run.
 
     Attributes:
-        mapping: says what the stream's records become.
+        mapping: says what the stream's records become; people whom the user excludes are left out.
         messages: the stream's records as RECORD messages.
         rows: the stream's records as lines by themselves.
     """
@@ -38,7 +39,9 @@ class DeliverySink(RecordSink):
         delivery_target: DeliveryTarget = target  # type: ignore[assignment]
         self._service = delivery_target.name
         run = self._run = delivery_target.run
-        self.mapping = delivery_target.mapping_for(stream_name, schema, key_properties or ())
+        mapping = delivery_target.mapping_for(stream_name, schema, key_properties or ())
+        people = delivery_target.excluded_people
+        self.mapping = WithoutPeople(mapping, people) if people else mapping
         self.messages = run.input(stream_name, self.mapping, are_messages=True)
         self.rows = run.input(stream_name, self.mapping, are_messages=False)
 

@@ -151,6 +151,10 @@ class LeftOut:
     def observe(self, line: bytes, *, is_message: bool) -> None:
         """Return nothing: see `RecordMapping`."""
 
+    def ids_of(self, observation: None) -> tuple[()]:  # noqa: ARG002 - of the protocol
+        """Return no id: the record is not read."""
+        return ()
+
     def decide(self, observation: None, facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - of the protocol
         """Return the decision that leaves a record out."""
         return self._decision

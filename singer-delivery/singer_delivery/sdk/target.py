@@ -31,10 +31,11 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError, Interrupted
+from singer_delivery.errors import DeliveryError, Interrupted, SettingsError
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.copies import Copies
 from singer_delivery.io.heaps import share_heaps
+from singer_delivery.io.id_files import read_ids
 from singer_delivery.io.stdin import read_to_the_end
 from singer_delivery.io.stdout import write_to_stdout
 from singer_delivery.model import Event, RecordMapping
@@ -43,6 +44,7 @@ from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.sdk.batches import files_of, lines_of
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence, naming_stream_maps
 from singer_delivery.sdk.reader import LineReader
+from singer_delivery.sdk.settings import EXCLUDE_PEOPLE
 from singer_delivery.sdk.sink import DeliverySink
 from singer_delivery.sdk.streams import (
     FILTERED,
@@ -139,6 +141,24 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     def close(self) -> None:
         """Give back what a subclass holds besides the run; nothing by default."""
+
+    @cached_property
+    def excluded_people(self) -> frozenset[str]:
+        """The ids of people who are left out, read once.
+
+        Raises:
+            SettingsError: their file cannot be read.
+        """
+        path = self.config.get(EXCLUDE_PEOPLE)
+        return frozenset() if path is None else read_ids(path, EXCLUDE_PEOPLE)
+
+    def shared_config_errors(self) -> list[str]:
+        """Return a sentence if the file of excluded people cannot be read."""
+        try:
+            _ = self.excluded_people
+        except SettingsError as error:
+            return [str(error)]
+        return []
 
     @cached_property
     def run(self) -> Run:
