@@ -26,20 +26,21 @@ from pathlib import Path
 import msgspec
 from singer_delivery.io.line_files import open_blocks
 from singer_delivery.io.retry import Clock
+from singer_delivery.sdk.raw_stream import record_head, spliced
+from singer_delivery.tap.bad_lines import BadLines, sound_keys
+from singer_delivery.tap.handover import Handover
 from tap_amplitude.archive import Archive
-from tap_amplitude.bad_lines import BadLines, sound_keys
-from tap_amplitude.handover import Handover
 from tap_amplitude.hours import Hours
-from tap_amplitude.order import key_of
+from tap_amplitude.order import key_of, keys_of_sound
 from tap_amplitude.settings import Settings
 from tap_amplitude.sources import Hour
-from tap_amplitude.streams import spliced
 
 from bench.export import generated
 from bench.table import table
 
 EVENTS, ROUNDS, PARTS = 10_000, 9, 8
 ROWS, AT_ONCE = 400_000, 10_000
+HEAD = record_head("events")
 TAIL = b',"time_extracted":"2024-01-01T00:00:00+00:00"}\n'
 TAP = Path(sys.executable).parent / "tap-amplitude"
 
@@ -67,7 +68,7 @@ def costs(folder: Path, events: int, rounds: int) -> Iterator[str]:
     export = generated(folder / "export", events)
     paths = [file.path for file in export.files]
     lines = [line for path in paths for lines in open_blocks(path) for line in lines if line]
-    lines = [line for line in lines if sound_keys([line]) is not None]
+    lines = [line for line in lines if sound_keys([line], keys_of_sound) is not None]
     lines.sort(key=key_of)
     one, eight = _hour(folder / "one", [lines]), _hour(folder / "eight", dealt(lines, PARTS))
     passes: dict[str, Callable[[], object]] = {
@@ -145,7 +146,7 @@ def _hour(folder: Path, parts: list[list[bytes]]) -> Hour:
 
 def _write(blocks: Iterable[list[bytes]]) -> None:
     with Path(os.devnull).open("wb") as sink:
-        sink.writelines(spliced(lines, TAIL) for lines in blocks)
+        sink.writelines(spliced(HEAD, lines, TAIL) for lines in blocks)
 
 
 def _unsorted(hour: Hour) -> None:

@@ -27,7 +27,7 @@ from singer_delivery.pipeline import (
     run,
     workers,
 )
-from tap_amplitude import handover
+from singer_delivery.tap import handover
 
 from tools.connectors import ROOT, plugins, projects, taps, targets
 

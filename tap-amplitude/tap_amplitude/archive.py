@@ -30,8 +30,8 @@ import fsspec  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from singer_delivery.io.expansion import Unreadable
 from singer_delivery.io.line_files import blocks_of, open_blocks
+from singer_delivery.tap.errors import ArchiveUnreadable
 
-from tap_amplitude.errors import ArchiveUnreadable
 from tap_amplitude.zips import ZIP_DAMAGE, open_member, open_zip
 
 if TYPE_CHECKING:

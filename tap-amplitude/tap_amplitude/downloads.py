@@ -7,18 +7,12 @@ Dashboard REST API), and other tools of the customer share them.
 from __future__ import annotations
 
 import logging
-import threading
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
-from tap_amplitude.errors import (
-    HourTooLarge,
-    ServiceUnavailable,
-    TooLarge,
-    TooSlow,
-    TryAgain,
-)
+from singer_delivery.tap.errors import ServiceUnavailable, TooSlow, TryAgain
+
+from tap_amplitude.errors import HourTooLarge, TooLarge
 from tap_amplitude.windows import write_time
 
 if TYPE_CHECKING:
@@ -31,8 +25,6 @@ if TYPE_CHECKING:
     from tap_amplitude.windows import Walk, Window
 
 logger = logging.getLogger("tap-amplitude.export")
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -128,59 +120,3 @@ def _use_the_archive(window: Window, why: str) -> str:
         "such limit, load those files with the setting archive_path, and go on here with "
         f"start_date {write_time(window.end)}."
     )
-
-
-def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
-    """Yield `items`, none of them None; a thread makes the next one while one is in use.
-
-    What the making raises is raised here, in its turn. Close this generator to make no further
-    item; `items` are closed when the one under way is made.
-
-    The thread never keeps the process alive, since a request may take `READ_TIMEOUT`. The threads
-    of a `ThreadPoolExecutor` would: the interpreter waits for them before it exits.
-    """
-    maker = _Maker(items)
-    try:
-        coming = maker.next()
-        while (item := coming.result()) is not None:
-            coming = maker.next()
-            yield item
-    finally:
-        maker.close()
-
-
-class _Maker(Generic[Item]):
-    """Makes items, each in a thread of its own; who asks waits for one before the next.
-
-    A signal may strike while a thread starts, so nobody need know whether there is one: the lock
-    says whether the items are in use.
-    """
-
-    def __init__(self, items: Generator[Item, None, None]) -> None:
-        self._items = items
-        self._in_use = threading.Lock()
-        self._is_over = False
-
-    def next(self) -> Future[Item | None]:
-        """Return the next item as a future; its result is None at the end of the items."""
-        future: Future[Item | None] = Future()
-        threading.Thread(target=self._make, args=(future,), name="downloads", daemon=True).start()
-        return future
-
-    def close(self) -> None:
-        """Close the items, now or when the one under way is made; does not wait."""
-        self._is_over = True
-        if self._in_use.acquire(blocking=False):
-            try:
-                self._items.close()
-            finally:
-                self._in_use.release()
-
-    def _make(self, future: Future[Item | None]) -> None:
-        with self._in_use:
-            try:
-                future.set_result(next(self._items, None))
-            except BaseException as error:  # noqa: BLE001 - `result` raises it
-                future.set_exception(error)
-        if self._is_over:
-            self.close()

@@ -1,82 +1,20 @@
-"""The errors that stop the tap, grouped by what to do next.
+"""The errors of this tap alone; `singer_delivery.tap.errors` has those of every tap.
 
-    TapError
-    ├── AccessRefused       keys, region or address are wrong: correct the settings
-    ├── RequestRefused      Amplitude refuses the request, and its text says why
-    ├── HourTooLarge        one hour is more than the Export API returns: load it from an archive
-    ├── ServiceUnavailable  Amplitude fails after all retries: start again later
-    ├── StateUnreadable     the bookmark is not one of this tap: correct the state
-    ├── ArchiveUnreadable   the archive is not there, or a file of it is damaged
-    ├── TooManyBroken       its lines are no rows: look at what it is
-    └── SpoolUnwritable     the working folder cannot be written: free some space, start again
+TapError
+└── HourTooLarge        one hour is more than the Export API returns: load it from an archive
 
-    AnswerNotUsable         one answer brings no data; the tap handles it
-    ├── TooLarge            ask for fewer hours
-    ├── TooSlow             ask for fewer hours; a single hour, ask again
-    └── TryAgain            ask again, later
-
-No error loses a row: the state covers finished work only, and the same run can start again. The
-text of a `TapError` is for the person who reads the log; it never contains a key.
+AnswerNotUsable         one answer brings no data; the tap handles it
+└── TooLarge            ask for fewer hours
 """
 
 from __future__ import annotations
 
-
-class TapError(Exception):
-    """An error that stops the run."""
-
-
-class AccessRefused(TapError):  # noqa: N818 - named by what happened
-    """Amplitude does not accept the keys, or the address is not Amplitude's."""
-
-
-class RequestRefused(TapError):  # noqa: N818 - named by what happened
-    """Amplitude refuses the request, and not for its size."""
+from singer_delivery.tap.errors import AnswerNotUsable, TapError
 
 
 class HourTooLarge(TapError):  # noqa: N818 - named by what happened
     """One hour is more than the Export API returns."""
 
 
-class ServiceUnavailable(TapError):  # noqa: N818 - named by what happened
-    """Amplitude fails after all retries."""
-
-
-class StateUnreadable(TapError):  # noqa: N818 - named by what happened
-    """The bookmark in the state is no time."""
-
-
-class ArchiveUnreadable(TapError):  # noqa: N818 - named by what happened
-    """The archive, or a file of it, cannot be read."""
-
-
-class TooManyBroken(TapError):  # noqa: N818 - named by what happened
-    """Nothing of a file can be read, or too many lines of the run are broken."""
-
-
-class SpoolUnwritable(TapError):  # noqa: N818 - named by what happened
-    """The working folder cannot be written."""
-
-
-class AnswerNotUsable(Exception):  # noqa: N818 - a signal between two modules
-    """One answer brings no data, and another request may succeed. Its text says what happened."""
-
-
 class TooLarge(AnswerNotUsable):
     """The window holds more than Amplitude returns at once."""
-
-
-class TooSlow(AnswerNotUsable):
-    """Amplitude ran out of time, as it does on large windows."""
-
-
-class TryAgain(AnswerNotUsable):
-    """A passing failure.
-
-    Attributes:
-        retry_after: the seconds that Amplitude asks to wait, or None.
-    """
-
-    def __init__(self, what: str, retry_after: float | None = None) -> None:
-        super().__init__(what)
-        self.retry_after = retry_after

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tap_amplitude.bad_lines import sound_keys
-from tap_amplitude.order import are_in_order
+from singer_delivery.tap.bad_lines import Sifter, sound_keys
+from singer_delivery.tap.sorting import Sorter, are_in_order
+
+from tap_amplitude.order import keys_of, keys_of_sound
 from tap_amplitude.settings import RFC3339
-from tap_amplitude.sorting import Sorter
 from tap_amplitude.timestamps import in_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
-    from tap_amplitude.bad_lines import BadLines
-    from tap_amplitude.handover import Handover
+    from singer_delivery.tap.bad_lines import BadLines
+    from singer_delivery.tap.handover import Handover
+
     from tap_amplitude.order import Key
     from tap_amplitude.settings import Settings
     from tap_amplitude.sources import Hour
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 FILE_BYTES = 32 * 1024 * 1024
 """About how large a file of rows is that the tap puts in order: the more, the later the target may
 begin, and the more waits on the disk."""
+
+
+WHAT_TO_DO = (
+    "Put a complete export in its place, or take it out of the archive; in a download, go on with "
+    "a start_date after its hour."
+)
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,10 @@ class Hours:
             TooManyBroken: Nothing of a file can be read, or too much of the run cannot.
             SpoolUnwritable: There is no room for rows that do not fit into memory.
         """
-        with closing(Sorter(self.settings.spool_dir)) as sorter:
+        sifter = Sifter(self.bad_lines, keys_of_sound, keys_of, WHAT_TO_DO)
+        with closing(Sorter(keys_of, self.settings.spool_dir)) as sorter:
             for file in hour.files:
-                for rows in self.bad_lines.sifted(file.name, hour.archive.blocks(file)):
+                for rows in sifter.sifted(file.name, hour.archive.blocks(file)):
                     sorter.add(rows)
             for lines in sorter.blocks():
                 yield [*map(in_rfc3339, lines)] if self._writes_times else lines
@@ -97,10 +106,11 @@ class Hours:
 def _as_it_is(hour: Hour, handover: Handover) -> Path | None:
     """Put the only file of an hour as it is stored; take it back if it is not sound."""
     (file,) = hour.files
-    path = handover.put(hour.archive, file)
+    archive = hour.archive
+    path = handover.put(file.name, archive.local_path(file), archive.chunks(file))
     is_sound = False
     try:
-        is_sound = are_sound_and_in_order(hour.archive.blocks_of_copy(file, path))
+        is_sound = are_sound_and_in_order(archive.blocks_of_copy(file, path))
     finally:
         if not is_sound:
             handover.take_back(path)
@@ -115,7 +125,7 @@ def are_sound_and_in_order(blocks: Iterable[list[bytes]]) -> bool:
     last: Key | None = None
     for block in blocks:
         lines = [*filter(None, map(bytes.strip, block))]
-        keys = sound_keys(lines)
+        keys = sound_keys(lines, keys_of_sound)
         if keys is None or not are_in_order(keys, last):
             return False
         last = keys[-1] if keys else last

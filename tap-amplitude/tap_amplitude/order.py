@@ -15,8 +15,7 @@ are ordered by their *order key*
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from operator import le
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -38,13 +37,6 @@ class Key(msgspec.Struct, order=True, gc=False):
     event_time: str = ""
     event_id: int = NO_NUMBER
     uuid: str = ""
-
-
-class Rows(NamedTuple):
-    """Lines, each a JSON object, and their order keys."""
-
-    lines: list[bytes]
-    keys: list[Key]
 
 
 class _Usual(Key, order=True, gc=False):
@@ -109,13 +101,6 @@ def _key(row: Key | _Any) -> Key:
     uuid = row.uuid if isinstance(row.uuid, str) else ""
     times = _instant(row.server_upload_time), _instant(row.event_time)
     return _Usual(*times, _number(row.event_id), uuid)
-
-
-def are_in_order(keys: Sequence[Key], before: Key | None = None) -> bool:
-    """Tell whether rows are in order, the first of them also after `before`."""
-    if before is not None and keys and keys[0] < before:
-        return False
-    return all(map(le, keys, keys[1:]))
 
 
 def _are_usual(times: list[str]) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from singer_delivery.io.addresses import has_login
+from singer_delivery.sdk.batch_config import BATCH_CONFIG, BatchSettings, batch_problems
 from singer_sdk import typing as th
 
-from tap_amplitude.account import HOSTS, Account, has_login
-from tap_amplitude.batch_config import BATCH_CONFIG, BatchSettings, batch_problems
+from tap_amplitude.account import HOSTS, Account
 from tap_amplitude.windows import LONGEST_WINDOW, full_hour, read_time
 
 if TYPE_CHECKING:

@@ -9,15 +9,16 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from singer_delivery.io.addresses import is_open_to_others
 from singer_delivery.io.retry import Backoff
+from singer_delivery.tap.ahead import one_ahead
+from singer_delivery.tap.errors import StateUnreadable
+from singer_delivery.tap.spool import run_folder
 
-from tap_amplitude.account import is_open_to_others
 from tap_amplitude.archive import UNDATED, Archive, by_hour
 from tap_amplitude.client import ExportClient
 from tap_amplitude.days import Progress, by_day
-from tap_amplitude.downloads import Downloader, one_ahead
-from tap_amplitude.errors import StateUnreadable
-from tap_amplitude.spool import run_folder
+from tap_amplitude.downloads import Downloader
 from tap_amplitude.windows import Walk, read_time, settled_until, write_time
 
 if TYPE_CHECKING:

@@ -1,31 +1,22 @@
-"""The tap: its settings, its stream, and its exit codes."""
+"""The tap: its settings and its stream."""
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_delivery.io.retry import Clock
-from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
-from singer_sdk import Tap
-from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_delivery.sdk.tap import CheckedTap
 
-from tap_amplitude.errors import TapError
-from tap_amplitude.messages import LineWriter
 from tap_amplitude.settings import CONFIG_SCHEMA, problems
 from tap_amplitude.streams import EventsStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from collections.abc import Sequence
 
-    import click
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk import Stream
 
 
-class TapAmplitude(CheckedPlugin, Tap):
+class TapAmplitude(CheckedTap):
     """Reads the event history of an Amplitude project, from the Export API or exported files.
 
     Rows pass exactly as Amplitude wrote them, in constant memory. The bookmark moves with each
@@ -35,74 +26,14 @@ class TapAmplitude(CheckedPlugin, Tap):
     name = "tap-amplitude"
     package_name = "tap-amplitude-export"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
-    message_writer_class = LineWriter
-    # Not ACTIVATE_VERSION: rows are only ever added.
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        TapCapabilities.CATALOG,
-        TapCapabilities.STATE,
-        TapCapabilities.DISCOVER,
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.FLATTENING,
-        PluginCapabilities.BATCH,
-        PluginCapabilities.STRUCTURED_LOGGING,
-    ]
 
-    def __init__(self, *, clock: Clock | None = None, **options: Any) -> None:
-        """Read the settings, as `singer_sdk.Tap` does.
-
-        Args:
-            clock: the clock of every wait; the machine's by default.
-            options: those of `singer_sdk.Tap`.
-
-        Raises:
-            ConfigValidationError: Settings are missing or wrong; it has a sentence for each.
-        """
-        self._clock = clock or Clock()
-        super().__init__(**options)
-
-    def discover_streams(self) -> list[EventsStream]:
+    def discover_streams(self) -> Sequence[Stream]:
         """Return the one stream."""
-        user_agent = f"{self.package_name}/{self.plugin_version}"
-        return [EventsStream(self, self._clock, user_agent)]
+        return [EventsStream(self)]
 
     def config_errors(self) -> list[str]:
         """Return a sentence for each problem that a JSON schema cannot express."""
-        return problems(self._config, datetime.fromtimestamp(self._clock.now(), timezone.utc))
-
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """End with 128 + `signum`: after the write under way, at a second signal at once.
-
-        The SDK would exit with 0, and a run that was cut short would look complete.
-        """
-        del frame
-        writer = self.message_writer
-        if not isinstance(writer, LineWriter) or writer.signum is not None:
-            os._exit(128 + signum)
-        writer.stop(signum)
-
-    @classmethod
-    def invoke(cls, **options: Any) -> None:
-        """Run the command."""
-        with _ending_in_a_sentence(cls):
-            super().invoke(**options)
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Run `--test`."""
-        with _ending_in_a_sentence(cls):
-            super().cb_test(ctx, param, value)
-
-
-@contextmanager
-def _ending_in_a_sentence(tap: type[TapAmplitude]) -> Iterator[None]:
-    """Log the error that stops the run as a sentence, without a traceback, and exit with 1."""
-    try:
-        with ending_in_a_sentence(tap, TapError):
-            yield
-    except BrokenPipeError:
-        tap.logger.error("The reader of this tap's output is gone; its log says why.")  # noqa: TRY400
-        raise SystemExit(1) from None
+        return problems(self._config, datetime.fromtimestamp(self.clock.now(), timezone.utc))
 
 
 if __name__ == "__main__":

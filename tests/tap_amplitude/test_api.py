@@ -10,16 +10,16 @@ from datetime import timedelta
 
 import pytest
 from singer_delivery.mapping.json_lines import reason_to_refuse
-from tap_amplitude.client import PATH
-from tap_amplitude.errors import (
+from singer_delivery.sdk.raw_stream import one_by_one
+from singer_delivery.tap.errors import (
     AccessRefused,
     ArchiveUnreadable,
-    HourTooLarge,
     RequestRefused,
     ServiceUnavailable,
     StateUnreadable,
 )
-from tap_amplitude.streams import one_by_one
+from tap_amplitude.client import PATH
+from tap_amplitude.errors import HourTooLarge
 
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
@@ -262,7 +262,7 @@ def test_the_same_run_works_once_the_key_is_right(amplitude, sandbox):
 
 def test_the_next_window_downloads_while_this_one_is_written(amplitude, sandbox):
     tap = sandbox.tap(window_hours=12)
-    lines = one_by_one(tap.streams["events"]._blocks())
+    lines = one_by_one(tap.streams["events"].blocks())
     next(lines)  # the first window is being written
     amplitude.wait_until_asked(2)
     assert len(amplitude.journal) == 2  # one ahead, and no more
@@ -272,7 +272,7 @@ def test_the_next_window_downloads_while_this_one_is_written(amplitude, sandbox)
 
 def test_only_one_window_is_fetched_ahead(amplitude, sandbox):
     amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
-    lines = one_by_one(sandbox.tap(window_hours=12).streams["events"]._blocks())
+    lines = one_by_one(sandbox.tap(window_hours=12).streams["events"].blocks())
     next(lines)
     amplitude.wait_until_held()
     assert [path.name for path in sandbox.spool.rglob("*.zip")] == ["20240101T00-20240101T11.zip"]

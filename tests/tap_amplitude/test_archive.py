@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import fsspec
 import pytest
+from singer_delivery.tap.errors import ArchiveUnreadable
 from tap_amplitude import archive as archive_module
 from tap_amplitude.archive import UNDATED, Archive, hour_and_part, left_aside
 from tap_amplitude.days import Progress, by_day
-from tap_amplitude.errors import ArchiveUnreadable
 from tap_amplitude.streams import EventsStream
 
 from tests.fakes.http.exactly_once import assert_exactly_once

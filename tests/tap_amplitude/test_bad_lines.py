@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from singer_delivery.mapping.json_lines import reason_to_refuse
-from tap_amplitude.bad_lines import sound_keys
+from singer_delivery.tap.bad_lines import sound_keys
+from tap_amplitude.order import keys_of_sound
 
 from tests.fakes.company import Company
 
@@ -26,7 +27,7 @@ objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
 
 
 def are_sound(lines: list[bytes]) -> bool:
-    return sound_keys(lines) is not None
+    return sound_keys(lines, keys_of_sound) is not None
 
 
 AT_ONCE = 10

@@ -14,9 +14,9 @@ import zipfile
 
 import fsspec
 import pytest
+from singer_delivery.tap.errors import AccessRefused, ArchiveUnreadable
 from tap_amplitude import streams as streams_module
 from tap_amplitude.archive import Archive
-from tap_amplitude.errors import AccessRefused, ArchiveUnreadable
 
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.http.server import Reply

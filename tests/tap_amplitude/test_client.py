@@ -6,16 +6,17 @@ from datetime import timedelta
 
 import pytest
 from singer_delivery.io.retry import Clock
-from tap_amplitude.account import Account
-from tap_amplitude.client import ExportClient, text_of
-from tap_amplitude.errors import (
+from singer_delivery.tap.errors import (
     AccessRefused,
     RequestRefused,
     SpoolUnwritable,
-    TooLarge,
     TooSlow,
     TryAgain,
 )
+from singer_delivery.tap.http import text_of
+from tap_amplitude.account import Account
+from tap_amplitude.client import ExportClient
+from tap_amplitude.errors import TooLarge
 from tap_amplitude.windows import Window
 
 from tests.fakes.amplitude import FakeAmplitude

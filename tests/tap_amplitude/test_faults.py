@@ -16,14 +16,10 @@ import sys
 import zipfile
 
 import pytest
+from singer_delivery.io.addresses import has_login, is_open_to_others
+from singer_delivery.tap.errors import AccessRefused, ArchiveUnreadable, ServiceUnavailable
 from tap_amplitude import client as client_module
-from tap_amplitude.account import has_login, is_open_to_others
 from tap_amplitude.archive import hour_and_part, shown
-from tap_amplitude.errors import (
-    AccessRefused,
-    ArchiveUnreadable,
-    ServiceUnavailable,
-)
 from tap_amplitude.settings import problems
 
 from tests.fakes.amplitude import FakeAmplitude
@@ -362,7 +358,7 @@ def test_a_line_just_short_enough_passes(sandbox, tmp_path):
 MEMORY = """
 import sys
 from contextlib import suppress
-from tap_amplitude.errors import ArchiveUnreadable
+from singer_delivery.tap.errors import ArchiveUnreadable
 from tap_amplitude.tap import TapAmplitude
 with suppress(ArchiveUnreadable):
     TapAmplitude(config={"archive_path": sys.argv[1], "spool_dir": sys.argv[2]}).sync_all()

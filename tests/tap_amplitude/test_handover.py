@@ -6,11 +6,10 @@ import os
 import stat
 
 import pytest
-from tap_amplitude import handover as handover_module
+from singer_delivery.tap import handover as handover_module
+from singer_delivery.tap.errors import SpoolUnwritable
+from singer_delivery.tap.handover import Handover, file_name, handing_over
 from tap_amplitude.archive import Archive
-from tap_amplitude.batch_config import BatchSettings
-from tap_amplitude.errors import SpoolUnwritable
-from tap_amplitude.handover import Handover, file_name, handing_over
 
 from tests.tap_amplitude.running import StoppedClock
 
@@ -35,6 +34,11 @@ def never(_seconds):
     pytest.fail("It waits, though there is nothing to wait for.")
 
 
+def put_of(handover, archive, file):
+    """Hand over a file of an archive."""
+    return handover.put(file.name, archive.local_path(file), archive.chunks(file))
+
+
 @pytest.fixture
 def archive(tmp_path):
     folder = tmp_path / "export"
@@ -53,7 +57,7 @@ def put(tmp_path, archive):
 
     def make(watch=never, reader_is_gone=lambda: False):
         handover = Handover(folder, "", WatchedClock(watch), reader_is_gone)
-        return handover, lambda: handover.put(archive, next(files))
+        return handover, lambda: put_of(handover, archive, next(files))
 
     return make
 
@@ -275,10 +279,9 @@ def hand_over(tmp_path, archive):
     def run(error=None, *, is_taken=False, reader_is_gone=lambda: False):
         paths = []
         clock = WatchedClock(lambda _: paths[0].unlink() if is_taken else never(_))
-        settings = BatchSettings(tmp_path / "root", "")
-        with handing_over(settings, clock, reader_is_gone) as handover:
-            paths.append(handover.put(archive, archive.files()[0]))
-            assert paths[0].parent.parent == tmp_path / "root" / ".tap-amplitude"
+        with handing_over(tmp_path / "root" / ".tap", "", clock, reader_is_gone) as handover:
+            paths.append(put_of(handover, archive, archive.files()[0]))
+            assert paths[0].parent.parent == tmp_path / "root" / ".tap"
             assert stat.S_IMODE(paths[0].parent.stat().st_mode) == 0o700
             clocks.append(clock)
             if error is not None:
@@ -287,7 +290,7 @@ def hand_over(tmp_path, archive):
     clocks = []
     yield run, clocks
     left = [path.name for path in (tmp_path / "root").rglob("*")]
-    assert left == [".tap-amplitude", "lock"]
+    assert left == [".tap", "lock"]
 
 
 def test_the_folder_is_its_owners_and_gone_at_the_end(hand_over):
@@ -318,10 +321,10 @@ def test_a_signal_or_a_reader_that_left_is_not_waited_for(hand_over, end):
 
 def test_a_folder_that_cannot_be_made_is_named_with_its_setting(tmp_path):
     (tmp_path / "file").write_text("")
-    settings = BatchSettings(tmp_path / "file/root", "")
+    root = tmp_path / "file/root"
     with (
         pytest.raises(SpoolUnwritable, match=r"file/root.*batch_config's storage\.root"),
-        handing_over(settings, WatchedClock(never), lambda: False),
+        handing_over(root, "", WatchedClock(never), lambda: False),
     ):
         pass
 

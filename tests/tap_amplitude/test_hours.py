@@ -13,11 +13,11 @@ import fsspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from singer_delivery.tap import sorting
+from singer_delivery.tap.errors import TooManyBroken
+from singer_delivery.tap.sorting import Sorter
 from tap_amplitude import hours as hours_module
-from tap_amplitude import sorting
 from tap_amplitude import streams as streams_module
-from tap_amplitude.errors import TooManyBroken
-from tap_amplitude.sorting import Sorter
 from tap_amplitude.streams import EventsStream
 
 from tests.fakes.amplitude import FakeAmplitude
@@ -98,7 +98,9 @@ def test_any_cutting_gives_the_same_bytes_in_the_same_order_on_every_road(seed, 
 @pytest.fixture
 def on_disk(monkeypatch):
     """A tap with room for a few rows only, and small files."""
-    monkeypatch.setattr(hours_module, "Sorter", lambda folder: Sorter(folder, 5_000))
+    monkeypatch.setattr(
+        hours_module, "Sorter", lambda keys_of, folder: Sorter(keys_of, folder, 5_000)
+    )
     monkeypatch.setattr(sorting, "BLOCK_LINES", 10)
     monkeypatch.setattr(hours_module, "FILE_BYTES", 20_000)
 

@@ -6,9 +6,9 @@ import signal
 from contextlib import redirect_stdout
 
 import pytest
+from singer_delivery.sdk.messages import LineWriter
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, SDKBatchMessage
 from singer_sdk.singerlib import SchemaMessage, StateMessage
-from tap_amplitude.messages import LineWriter
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

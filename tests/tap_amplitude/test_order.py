@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tap_amplitude.errors import SpoolUnwritable
-from tap_amplitude.order import Rows, are_in_order, key_of, keys_of
-from tap_amplitude.sorting import Sorter
+from singer_delivery.tap.errors import SpoolUnwritable
+from singer_delivery.tap.sorting import Rows, Sorter, are_in_order
+from tap_amplitude.order import key_of, keys_of
 
 from tests.tap_amplitude.ordering import in_order
 from tests.tap_amplitude.running import MONDAY, row
@@ -86,7 +86,7 @@ def test_what_is_no_number_comes_before_any(number):
 
 
 def sort(folder, parts, run_bytes):
-    sorter = Sorter(folder, run_bytes)
+    sorter = Sorter(keys_of, folder, run_bytes)
     for part in parts:
         sorter.add(Rows(part, keys_of(part)))
     yield from (line for lines in sorter.blocks() for line in lines)
@@ -113,7 +113,7 @@ def test_long_runs_are_merged(tmp_path, seed):
 
 def test_what_is_in_order_leaves_in_the_blocks_in_which_it_came(tmp_path):
     parts = [[row(MONDAY, number)] * 3 for number in range(4)]
-    sorter = Sorter(tmp_path)
+    sorter = Sorter(keys_of, tmp_path)
     for part in parts:
         sorter.add(Rows(part, keys_of(part)))
     assert all(came is left for came, left in zip(parts, sorter.blocks(), strict=True))
@@ -121,7 +121,7 @@ def test_what_is_in_order_leaves_in_the_blocks_in_which_it_came(tmp_path):
 
 
 def test_what_is_on_disk_is_its_owners_and_gone_at_the_end(tmp_path):
-    sorter = Sorter(tmp_path / "spool", run_bytes=1)
+    sorter = Sorter(keys_of, tmp_path / "spool", run_bytes=1)
     lines = [row(MONDAY, 2), row(MONDAY, 1)]
     for line in lines:
         sorter.add(Rows([line], keys_of([line])))
@@ -134,6 +134,6 @@ def test_what_is_on_disk_is_its_owners_and_gone_at_the_end(tmp_path):
 
 def test_a_disk_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "spool").write_text("a file")
-    sorter = Sorter(tmp_path / "spool", run_bytes=1)
+    sorter = Sorter(keys_of, tmp_path / "spool", run_bytes=1)
     with pytest.raises(SpoolUnwritable, match="spool_dir"):
         sorter.add(Rows([b"{}"], keys_of([b"{}"])))

@@ -13,7 +13,7 @@ import sys
 import termios
 
 import pytest
-from tap_amplitude.messages import LineWriter
+from singer_delivery.sdk.messages import LineWriter
 
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.http.exactly_once import assert_exactly_once

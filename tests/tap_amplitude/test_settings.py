@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from analytics_records.amplitude.columns import COLUMNS
+from singer_delivery.sdk.batch_config import BatchSettings
 from singer_sdk.exceptions import ConfigValidationError
 from tap_amplitude.account import HOSTS
-from tap_amplitude.batch_config import BatchSettings
 from tap_amplitude.settings import Settings
 from tap_amplitude.tap import TapAmplitude
 

@@ -4,8 +4,8 @@ import threading
 from contextlib import closing
 
 import pytest
-from tap_amplitude import downloads
-from tap_amplitude.downloads import one_ahead
+from singer_delivery.tap import ahead
+from singer_delivery.tap.ahead import one_ahead
 
 
 class Items:
@@ -89,7 +89,7 @@ def test_a_signal_that_strikes_while_a_thread_starts_closes_the_source(
                 raise Stopped
 
     is_under_way = threading.Event()
-    monkeypatch.setattr(downloads.threading, "Thread", Thread)
+    monkeypatch.setattr(ahead.threading, "Thread", Thread)
     items = one_ahead(gated())
     with pytest.raises(Stopped):
         next(items)

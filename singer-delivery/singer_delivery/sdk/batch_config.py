@@ -1,7 +1,7 @@
 """The setting `batch_config`: its schema, its checks, and its meaning. Pure.
 
-It has the shape that the Singer SDK gives it in every tap. This tap hands files over as they are
-stored, so the user chooses only the folder that they pass through.
+It has the shape that the Singer SDK gives it in every tap. What the files are, the tap decides; so
+the user chooses only the folder that they pass through.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BATCH_CONFIG: th.Property[Any] = th.Property(
                 th.Property("compression", th.StringType, description="gzip or none."),
                 additional_properties=False,
             ),
-            description="What the files hold: JSON lines, gzipped or not, as Amplitude has it.",
+            description="What the files hold: JSON lines, gzipped or not, as the tap has it.",
         ),
         th.Property(
             "storage",
@@ -77,7 +77,7 @@ def batch_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if encoding.get("format") not in FORMATS or encoding.get("compression") not in COMPRESSIONS:
         yield (
             "batch_config's encoding must have the format jsonl, and the compression gzip or none: "
-            "files are handed over as Amplitude wrote them."
+            "files are handed over as the tap has them."
         )
     if local_folder(_part(batch_config, "storage").get("root")) is None:
         yield (

@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Generic
 
 import msgspec
 import orjson
+
 from singer_delivery.io.files import make_private
 from singer_delivery.mapping.json_lines import mended, reason_to_refuse
-
-from tap_amplitude.errors import TooManyBroken
-from tap_amplitude.order import Key, Rows, keys_of, keys_of_sound
-from tap_amplitude.spool import open_private, spool_errors
+from singer_delivery.tap.errors import TooManyBroken
+from singer_delivery.tap.sorting import Key, Rows
+from singer_delivery.tap.spool import open_private, spool_errors
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 FILE_NAME = "bad_lines.jsonl"
@@ -33,11 +33,6 @@ NUL = rb"\u0000"
 ENOUGH, MOST_PERCENT = 1_000, 20
 """The share of broken lines that stops a run, and from how many lines on it says anything: those
 of a target's `max_dead_letters`, since lines that no target sees must not pass for success."""
-
-WHAT_TO_DO = (
-    "Put a complete export in its place, or take it out of the archive; in a download, go on with "
-    "a start_date after its hour."
-)
 
 
 def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
@@ -50,8 +45,16 @@ def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
     return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def sound_keys(lines: Sequence[bytes]) -> list[Key] | None:
-    """Return the order keys of lines, stripped, that are all rows as they are; None if in doubt."""
+def sound_keys(
+    lines: Sequence[bytes], keys_of_sound: Callable[[Sequence[bytes]], list[Key]]
+) -> list[Key] | None:
+    """Return the order keys of lines, stripped, that are all rows as they are; None if in doubt.
+
+    Args:
+        lines: the lines.
+        keys_of_sound: returns their keys; raises `DecodeError` or `RecursionError` for a line that
+            is no JSON object.
+    """
     try:
         keys = keys_of_sound(lines)
     except (msgspec.DecodeError, RecursionError):
@@ -76,36 +79,19 @@ class BadLines:
     Attributes:
         count: how many there are so far.
         read: how many lines with text are read so far.
+        path: of the file that keeps them.
+
+    Args:
+        spool_dir: the folder of the file that keeps them.
+        logger: names the first of each file.
     """
 
     def __init__(self, spool_dir: Path, logger: logging.Logger) -> None:
         self.count = self.read = 0
-        self._path = spool_dir / FILE_NAME
+        self.path = spool_dir / FILE_NAME
         self._logger = logger
         self._file: IO[bytes] | None = None
         self._named: str | None = None
-
-    def sifted(self, file: str, blocks: Iterable[list[bytes]]) -> Iterator[Rows]:
-        """Yield the rows of `file`, stripped, and keep the broken lines.
-
-        Raises:
-            TooManyBroken: Nothing of the file can be read, or too much of the run cannot.
-            SpoolUnwritable: As in `add`.
-        """
-        number = 0
-        read, broken = self.read, self.count
-        for block in blocks:
-            lines = [*filter(None, map(bytes.strip, block))]
-            self.read += len(lines)
-            keys = sound_keys(lines)
-            if keys is None:
-                lines = [*self._sift(file, number, block)]
-                keys = keys_of(lines)
-            number += len(block)
-            self._check_share(file)
-            if lines:
-                yield Rows(lines, keys)
-        self._check_file(file, self.read - read, self.count - broken)
 
     def add(self, file: str, number: int, why: str, line: bytes) -> None:
         """Keep line `number` of `file`.
@@ -113,10 +99,10 @@ class BadLines:
         Raises:
             SpoolUnwritable: The line cannot be written.
         """
-        with spool_errors(self._path.parent):
+        with spool_errors(self.path.parent):
             if self._file is None:
-                make_private(self._path.parent)
-                self._file = open_private(self._path, append=True)
+                make_private(self.path.parent)
+                self._file = open_private(self.path, append=True)
             self._file.write(as_evidence(file, number, why, line))
             self._file.flush()  # a complete line at a time: another run may append to the same file
         self.count += 1
@@ -129,41 +115,14 @@ class BadLines:
             SpoolUnwritable: They cannot be written.
         """
         if self._file is not None:
-            with spool_errors(self._path.parent):
+            with spool_errors(self.path.parent):
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            with spool_errors(self._path.parent):
+            with spool_errors(self.path.parent):
                 self._file.close()
-
-    def _sift(self, file: str, before: int, block: list[bytes]) -> Iterator[bytes]:
-        for number, raw in enumerate(block, before + 1):
-            line = raw.strip()
-            why = reason_to_refuse(line)
-            sound = line if why is None and NUL not in line else mended(line)
-            if sound is not None:
-                yield sound
-            elif line:
-                self.add(file, number, str(why), line)
-
-    def _check_file(self, file: str, read: int, broken: int) -> None:
-        if read and broken == read:
-            msg = (
-                f"Nothing of {file} can be read: none of its {read:,} lines is a JSON object. They "
-                f"are kept in {self._path}. {WHAT_TO_DO}"
-            )
-            raise TooManyBroken(msg)
-
-    def _check_share(self, file: str) -> None:
-        if self.read >= ENOUGH and self.count * 100 > self.read * MOST_PERCENT:
-            msg = (
-                f"{self.count:,} of the {self.read:,} lines read so far are broken, the last of "
-                f"them in {file}: more than {MOST_PERCENT}%. They are kept in {self._path}. "
-                f"{WHAT_TO_DO}"
-            )
-            raise TooManyBroken(msg)
 
     def _name_once(self, file: str, number: int, why: str) -> None:
         if self._named == file:
@@ -174,5 +133,78 @@ class BadLines:
             number,
             file,
             why,
-            self._path,
+            self.path,
         )
+
+
+class Sifter(Generic[Key]):
+    """Sifts files line by line.
+
+    Args:
+        bad_lines: keeps the broken lines.
+        keys_of_sound: as `sound_keys` takes it.
+        keys_of: returns the order keys of rows, whatever their columns hold.
+        what_to_do: a sentence for the user about a file that is broken.
+    """
+
+    def __init__(
+        self,
+        bad_lines: BadLines,
+        keys_of_sound: Callable[[Sequence[bytes]], list[Key]],
+        keys_of: Callable[[Sequence[bytes]], list[Key]],
+        what_to_do: str,
+    ) -> None:
+        self._bad_lines = bad_lines
+        self._keys_of_sound = keys_of_sound
+        self._keys_of = keys_of
+        self._what_to_do = what_to_do
+
+    def sifted(self, file: str, blocks: Iterable[list[bytes]]) -> Iterator[Rows[Key]]:
+        """Yield the rows of `file`, stripped, and keep the broken lines.
+
+        Raises:
+            TooManyBroken: Nothing of the file can be read, or too much of the run cannot.
+            SpoolUnwritable: As in `BadLines.add`.
+        """
+        number = 0
+        read, broken = self._bad_lines.read, self._bad_lines.count
+        for block in blocks:
+            lines = [*filter(None, map(bytes.strip, block))]
+            self._bad_lines.read += len(lines)
+            keys = sound_keys(lines, self._keys_of_sound)
+            if keys is None:
+                lines = [*self._sift(file, number, block)]
+                keys = self._keys_of(lines)
+            number += len(block)
+            self._check_share(file)
+            if lines:
+                yield Rows(lines, keys)
+        self._check_file(file, self._bad_lines.read - read, self._bad_lines.count - broken)
+
+    def _sift(self, file: str, before: int, block: list[bytes]) -> Iterator[bytes]:
+        for number, raw in enumerate(block, before + 1):
+            line = raw.strip()
+            why = reason_to_refuse(line)
+            sound = line if why is None and NUL not in line else mended(line)
+            if sound is not None:
+                yield sound
+            elif line:
+                self._bad_lines.add(file, number, str(why), line)
+
+    def _check_file(self, file: str, read: int, broken: int) -> None:
+        if read and broken == read:
+            msg = (
+                f"Nothing of {file} can be read: none of its {read:,} lines is a JSON object. They "
+                f"are kept in {self._bad_lines.path}. {self._what_to_do}"
+            )
+            raise TooManyBroken(msg)
+
+    def _check_share(self, file: str) -> None:
+        read, broken = self._bad_lines.read, self._bad_lines.count
+        if read >= ENOUGH and broken * 100 > read * MOST_PERCENT:
+            msg = (
+                f"{broken:,} of the {read:,} lines read so far are broken, the last of them in "
+                f"{file}: more than {MOST_PERCENT}%. They are kept in {self._bad_lines.path}. "
+                f"{self._what_to_do}"
+            )
+            raise TooManyBroken(msg)

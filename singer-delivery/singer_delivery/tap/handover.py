@@ -19,18 +19,15 @@ import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tap_amplitude.spool import open_private, run_folder, spool_errors
+from singer_delivery.tap.spool import open_private, run_folder, spool_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from singer_delivery.io.retry import Clock
 
-    from tap_amplitude.archive import Archive, ExportFile
-    from tap_amplitude.batch_config import BatchSettings
-
-logger = logging.getLogger("tap-amplitude.handover")
+logger = logging.getLogger("singer-delivery.handover")
 
 MOST_FILES = 64
 MOST_BYTES = 1024 * 1024 * 1024
@@ -47,10 +44,6 @@ LONG_PATIENCE = 600.0
 `LONG_PATIENCE`, seems to delete none. A large file alone may take it minutes."""
 
 ROOT_SETTING = "batch_config's storage.root"
-OWN_FOLDER = ".tap-amplitude"
-"""Below the root, since others may use the root too, and the tap deletes only folders of its own.
-Its name is hidden, so that an archive around it does not include its files."""
-
 NO_PLAIN_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST_NAME = 100
 
@@ -81,18 +74,21 @@ class Handover:
         self._is_deleting = False
         self.is_given_up = False
 
-    def put(self, archive: Archive, file: ExportFile) -> Path:
-        """Link or copy a file of an archive into the folder, and return its path there.
+    def put(self, name: str, source: Path | None, chunks: Iterable[bytes]) -> Path:
+        """Link or copy a file into the folder, and return its path there.
+
+        Args:
+            name: what the file is named after.
+            source: where it is on this machine; None if it cannot be linked.
+            chunks: its bytes, which are not asked for where it is linked.
 
         Raises:
-            ArchiveUnreadable: The file is damaged in its zip, or the storage fails.
             SpoolUnwritable: The copy cannot be written.
         """
-        path = self._path(file.name)
-        source = archive.local_path(file)
+        path = self._path(name)
         if source is None or not _linked(source, path):
             with spool_errors(self._folder, ROOT_SETTING), open_private(path) as copy:
-                for chunk in archive.chunks(file):
+                for chunk in chunks:
                     copy.write(chunk)
         self._waiting[path] = path.stat().st_size
         return path
@@ -217,9 +213,11 @@ class Handover:
 
 @contextmanager
 def handing_over(
-    settings: BatchSettings, clock: Clock, reader_is_gone: Callable[[], bool]
+    root: Path, prefix: str, clock: Clock, reader_is_gone: Callable[[], bool]
 ) -> Iterator[Handover]:
-    """Make a `Handover`; on leaving, wait until the target has taken every file.
+    """Make a `Handover` below `root`; on leaving, wait until the target has taken every file.
+
+    The folder must be the tap's own: it deletes those of its dead runs.
 
     After an error of the export it waits too, since the files already handed over are good. When
     the target has ended, or a signal ends the run, it deletes the folder with its files at once.
@@ -228,9 +226,8 @@ def handing_over(
         BrokenPipeError: The target has ended.
         SpoolUnwritable: The folder cannot be made.
     """
-    root = settings.root / OWN_FOLDER
     with run_folder(root, ROOT_SETTING, stays=lambda: handover.is_given_up) as folder:
-        handover = Handover(folder, settings.prefix, clock, reader_is_gone)
+        handover = Handover(folder, prefix, clock, reader_is_gone)
         try:
             yield handover
         except BrokenPipeError:

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tap_amplitude.errors import SpoolUnwritable
-from tap_amplitude.spool import run_folder
+from singer_delivery.tap.errors import SpoolUnwritable
+from singer_delivery.tap.spool import run_folder
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tap_amplitude.spool import run_folder
+from singer_delivery.tap.spool import run_folder
 with run_folder(Path(sys.argv[1])) as folder:
     (folder / "window.zip").write_bytes(b"data")
     print(folder, flush=True)

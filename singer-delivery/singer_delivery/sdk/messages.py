@@ -13,12 +13,13 @@ import stat
 import sys
 from contextlib import suppress
 
-from singer_delivery.io.stdout import write_to_stdout
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib import SchemaMessage, StateMessage
 from singer_sdk.singerlib.encoding import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 from singer_sdk.singerlib.json import serialize_json
+
+from singer_delivery.io.stdout import write_to_stdout
 
 CHUNK_BYTES = 65_536
 """The size of a Linux pipe; larger chunks gain nothing."""

@@ -1,4 +1,4 @@
-"""Puts the rows of an hour in order, in memory as long as they fit and then by runs on disk.
+"""Puts rows in order, in memory as long as they fit and then by runs on disk.
 
 What came in order leaves as it came, and costs a look at its order keys. Otherwise up to
 `RUN_BYTES` of rows are sorted in memory; when there are more, each such run is written to one file
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import heapq
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain, islice
-from operator import itemgetter
-from typing import IO, TYPE_CHECKING, NamedTuple
+from operator import itemgetter, le
+from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from tap_amplitude.order import Key, Rows, are_in_order, keys_of
-from tap_amplitude.spool import open_scratch, run_folder, spool_errors
+from singer_delivery.tap.spool import open_scratch, run_folder, spool_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 MIB = 1024 * 1024
@@ -34,6 +34,34 @@ BLOCK_LINES = 256
 _key = itemgetter(0)
 
 
+class Comparable(Protocol):
+    """What can be an order key."""
+
+    def __lt__(self, other: Any, /) -> bool:
+        """Tell whether it comes before another."""
+
+    def __le__(self, other: Any, /) -> bool:
+        """Tell whether it comes before another, or is like it."""
+
+
+Key = TypeVar("Key", bound=Comparable)
+
+
+@dataclass(frozen=True)
+class Rows(Generic[Key]):
+    """Lines, none of them with a newline in it, and their order keys."""
+
+    lines: list[bytes]
+    keys: list[Key]
+
+
+def are_in_order(keys: Sequence[Key], before: Key | None = None) -> bool:
+    """Tell whether rows are in order, the first of them also after `before`."""
+    if before is not None and keys and keys[0] < before:
+        return False
+    return all(map(le, keys, keys[1:]))
+
+
 class Run(NamedTuple):
     """Where a run is in the file of runs."""
 
@@ -41,18 +69,25 @@ class Run(NamedTuple):
     end: int
 
 
-class Sorter:
-    """The rows of one hour.
+class Sorter(Generic[Key]):
+    """Rows that are put in order together.
 
     Args:
+        keys_of: returns the order keys of lines; asked for those that come back from disk.
         spool_dir: where a folder for the file of runs is made when one is needed.
         run_bytes: how many bytes of rows are in memory at once.
     """
 
-    def __init__(self, spool_dir: Path, run_bytes: int = RUN_BYTES) -> None:
+    def __init__(
+        self,
+        keys_of: Callable[[list[bytes]], list[Key]],
+        spool_dir: Path,
+        run_bytes: int = RUN_BYTES,
+    ) -> None:
+        self._keys_of = keys_of
         self._spool_dir = spool_dir
         self._run_bytes = run_bytes
-        self._kept: list[Rows] = []
+        self._kept: list[Rows[Key]] = []
         self._size = 0
         self._last: Key | None = None
         self._is_ordered = True  # the rows that are kept
@@ -66,7 +101,7 @@ class Sorter:
         """Delete what is on disk."""
         self._disk.close()
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Rows[Key]) -> None:
         """Take rows, in the order in which they are read.
 
         Raises:
@@ -99,7 +134,7 @@ class Sorter:
             return
         yield from _pieces(self._sorted().lines)
 
-    def _sorted(self) -> Rows:
+    def _sorted(self) -> Rows[Key]:
         keys = [key for rows in self._kept for key in rows.keys]
         lines = [line for rows in self._kept for line in rows.lines]
         order = sorted(range(len(keys)), key=keys.__getitem__)
@@ -133,7 +168,7 @@ class Sorter:
 
     def _merged(self) -> Iterator[list[bytes]]:
         share = min(max(MERGE_BYTES // len(self._runs), LEAST_READ), MOST_READ)
-        runs = [_items(self._lines_of(run, share)) for run in self._runs]
+        runs = [self._items(self._lines_of(run, share)) for run in self._runs]
         items = heapq.merge(*runs, key=_key)  # of equal keys it takes those of earlier runs first
         while block := [line for _, line in islice(items, BLOCK_LINES)]:
             yield block
@@ -154,10 +189,11 @@ class Sorter:
             if lines:
                 yield lines
 
+    def _items(self, blocks: Iterable[list[bytes]]) -> Iterator[tuple[Key, bytes]]:
+        return chain.from_iterable(
+            zip(self._keys_of(lines), lines, strict=True) for lines in blocks
+        )
+
 
 def _pieces(lines: list[bytes]) -> Iterator[list[bytes]]:
     return (lines[at : at + BLOCK_LINES] for at in range(0, len(lines), BLOCK_LINES))
-
-
-def _items(blocks: Iterable[list[bytes]]) -> Iterator[tuple[Key, bytes]]:
-    return chain.from_iterable(zip(keys_of(lines), lines, strict=True) for lines in blocks)

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock
-from singer_delivery.io.files import PRIVATE, make_private
 
-from tap_amplitude.errors import SpoolUnwritable
+from singer_delivery.io.files import PRIVATE, make_private
+from singer_delivery.tap.errors import SpoolUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

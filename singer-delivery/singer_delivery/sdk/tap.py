@@ -1,0 +1,95 @@
+"""What the Singer SDK asks of a tap, done once: its exit codes, and its writer of messages."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+
+from singer_delivery.io.retry import Clock
+from singer_delivery.sdk.messages import LineWriter
+from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
+from singer_delivery.tap.errors import TapError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+
+class CheckedTap(CheckedPlugin, Tap):
+    """Base of a tap that never exits with 0 when it is cut short, and then never cuts a line.
+
+    Attributes:
+        clock: the clock of every wait.
+    """
+
+    message_writer_class = LineWriter
+    # Not ACTIVATE_VERSION: rows are only ever added.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(self, *, clock: Clock | None = None, **options: Any) -> None:
+        """Read the settings, as `singer_sdk.Tap` does.
+
+        Args:
+            clock: the clock of every wait; the machine's by default.
+            options: those of `singer_sdk.Tap`.
+
+        Raises:
+            ConfigValidationError: Settings are missing or wrong; it has a sentence for each.
+        """
+        self.clock = clock or Clock()
+        super().__init__(**options)
+
+    @property
+    def user_agent(self) -> str:
+        """What requests say of themselves."""
+        return f"{self.package_name}/{self.plugin_version}"
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End with 128 + `signum`: after the write under way, at a second signal at once.
+
+        The SDK would exit with 0, and a run that was cut short would look complete.
+        """
+        del frame
+        writer = self.message_writer
+        if not isinstance(writer, LineWriter) or writer.signum is not None:
+            os._exit(128 + signum)
+        writer.stop(signum)
+
+    @classmethod
+    def invoke(cls, **options: Any) -> None:
+        """Run the command."""
+        with _ending_in_a_sentence(cls):
+            super().invoke(**options)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run `--test`."""
+        with _ending_in_a_sentence(cls):
+            super().cb_test(ctx, param, value)
+
+
+@contextmanager
+def _ending_in_a_sentence(tap: type[CheckedTap]) -> Iterator[None]:
+    """Log the error that stops the run as a sentence, without a traceback, and exit with 1."""
+    try:
+        with ending_in_a_sentence(tap, TapError):
+            yield
+    except BrokenPipeError:
+        tap.logger.error("The reader of this tap's output is gone; its log says why.")  # noqa: TRY400
+        raise SystemExit(1) from None

@@ -1,0 +1,1 @@
+"""What taps do alike below the Singer SDK: disk, order, broken lines, files handed over."""
