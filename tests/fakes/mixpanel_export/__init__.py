@@ -8,40 +8,47 @@ named there. Limits and texts are restated on purpose, apart from the code they 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tests.fakes.http.server import Delay, Exchange, FakeServer, Hold, Reply, Stall
+from tests.fakes.mixpanel_export.access import Access, Region, for_query_host
+from tests.fakes.mixpanel_export.engage import (
+    PATHS,
+    Engage,
+    Habits,
+    Profile,
+    is_follow_up,
+    read_query,
+)
 from tests.fakes.mixpanel_export.faults import Spoiled, whole
 from tests.fakes.mixpanel_export.parameters import Asked, days_asked, read
 from tests.fakes.mixpanel_export.quota import EXPORT_LIMITS, QUERY_LIMITS, Limits, Quota
 from tests.fakes.mixpanel_export.refusals import (
-    CANNOT_AUTHENTICATE,
-    FORBIDDEN,
     HTML,
-    UNAUTHORIZED,
-    WRONG_CLUSTER,
+    NO_PLAN,
     Refusal,
     plain,
     too_many,
+    too_many_queries,
 )
 from tests.fakes.mixpanel_export.rows import EPOCH, MILLISECOND, Row, in_seconds
 
-__all__ = ["PATH", "FakeMixpanelExport", "Limits", "Row"]
+__all__ = ["PATH", "FakeMixpanelExport", "Habits", "Limits", "Profile", "Row"]
 
 PATH = "/api/2.0/export"
 GZIP_ABOVE = 1_400
 """Bytes above which a body is compressed, if the request allows it (Mixpanel docs)."""
 
 DAY = timedelta(days=1)
+HABITS = Habits()
 
 
 class FakeMixpanelExport(FakeServer):
@@ -53,15 +60,13 @@ class FakeMixpanelExport(FakeServer):
 
     Args:
         rows: Of any days.
-        project_id: Goes with the service account.
-        username: Of a service account with a role in the project.
-        secret: Of the service account.
-        project_secret: User name of the other, older way in; None: there is none.
-        region: Of the host.
-        project_region: Where the project lies; elsewhere it is not found.
-        lost_project: What the wrong region answers: a 400 that names the cluster, or a page.
+        profiles: Of users.
+        group_profiles: Data group id -> profiles of its groups.
+        cohorts: Id -> ids of its members.
+        project_id: See `Access`, as for `username` to `refusal`.
+        plan: Without the Query API, engage answers 402; the export does not care.
+        habits: Of engage.
         project_timezone: IANA zone of the project; it decides what today is.
-        refusal: What a wrong account gets.
         retry_after: Of a 429 that a quota brings.
         stable: Hand out rows in the order in which they were published.
         seed: Of the order of rows.
@@ -76,15 +81,20 @@ class FakeMixpanelExport(FakeServer):
         self,
         rows: Iterable[Row] = (),
         *,
+        profiles: Iterable[Profile] = (),
+        group_profiles: Mapping[str, Iterable[Profile]] = MappingProxyType({}),
+        cohorts: Mapping[int, Iterable[str]] = MappingProxyType({}),
         project_id: int = 2195193,
         username: str = "exporter.1a2b3c.mp-service-account",
         secret: str = "mixpanel-secret",
         project_secret: str | None = None,
-        region: Literal["us", "eu", "in"] = "us",
-        project_region: Literal["us", "eu", "in"] = "us",
+        region: Region = "us",
+        project_region: Region = "us",
         lost_project: Literal["cluster", "page"] = "cluster",
-        project_timezone: str = "UTC",
         refusal: Literal[401, 400] = 401,
+        plan: Literal["growth", "free"] = "growth",
+        habits: Habits = HABITS,
+        project_timezone: str = "UTC",
         retry_after: Literal["seconds", "date"] | None = "seconds",
         stable: bool = False,
         seed: int = 13,
@@ -95,15 +105,19 @@ class FakeMixpanelExport(FakeServer):
         keep_bodies: bool = False,
     ) -> None:
         super().__init__(keep_bodies=keep_bodies)
-        self.project_id = project_id
-        self.username = username
-        self.secret = secret
-        self.project_secret = project_secret
-        self.region = region
-        self.project_region = project_region
-        self.lost_project = lost_project
+        self.access = Access(
+            project_id,
+            username,
+            secret,
+            project_secret,
+            region,
+            project_region,
+            lost_project,
+            refusal,
+        )
+        self.plan = plan
+        self.engage = Engage(profiles, group_profiles, cohorts, habits, seed)
         self.project_timezone = project_timezone
-        self.refusal = refusal
         self.retry_after = retry_after
         self.stable = stable
         self.seed = seed
@@ -158,16 +172,20 @@ class FakeMixpanelExport(FakeServer):
     def answer(self, exchange: Exchange, body: bytes) -> Reply:
         """Answer one request as the service does."""
         try:
-            if not _is_export(exchange):
-                return Reply(404, b"<html><body>Not Found</body></html>", HTML.headers)
-            return self._export(exchange)
+            if _is_export(exchange):
+                return self._export(exchange)
+            if exchange.path in PATHS:
+                return self._engage(exchange, body)
         except Refusal as refusal:
             return refusal.reply
+        return Reply(404, b"<html><body>Not Found</body></html>", HTML.headers)
 
     def _export(self, exchange: Exchange) -> Reply:
         if exchange.method != "GET":
             raise Refusal(plain("Method Not Allowed", 405))
-        self._check_access(exchange)
+        refused = self.access.refused(exchange)
+        if refused is not None:
+            raise Refusal(refused)
         self._count(exchange)
         asked = read(exchange.query, self.today)
         lines = self._found(asked, is_whole=_is_whole(exchange))
@@ -176,31 +194,35 @@ class FakeMixpanelExport(FakeServer):
         spoiled = exchange.act if isinstance(exchange.act, Spoiled) else Spoiled()
         return _reply(lines[: asked.limit], exchange, spoiled)
 
-    def _check_access(self, exchange: Exchange) -> None:
-        """Let a service account with its project in, or a project secret without one.
-
-        Raises:
-            Refusal: 401 or 400 as `refusal` says, 403, 400 for the wrong region.
-        """
-        known = _basic(exchange.headers)
-        query = exchange.query
-        by_secret = self.project_secret is not None and known == (self.project_secret, "")
-        by_account = known == (self.username, self.secret) and query.get("project_id", "")
-        if not by_secret and not by_account:
-            raise Refusal(UNAUTHORIZED if self.refusal == 401 else CANNOT_AUTHENTICATE)
-        if by_secret and "project_id" in query:
-            raise Refusal(plain("A project secret goes without project_id"))  # the stand-in's own
-        if by_account and query["project_id"] != str(self.project_id):
-            raise Refusal(FORBIDDEN)
-        if self.region != self.project_region:
-            raise Refusal(plain(WRONG_CLUSTER) if self.lost_project == "cluster" else HTML)
-
     def _count(self, exchange: Exchange) -> None:
         with self._changed:
-            at_once = sum(other.finished is None for other in self.journal if _is_export(other))
-            wait = self.quota.take(at_once)
+            wait = self.quota.take(self._open(PATH))
         if wait is not None:
             raise Refusal(too_many(self._retry_after(wait)))
+
+    def _engage(self, exchange: Exchange, body: bytes) -> Reply:
+        asked = read_query(exchange, body)
+        refused = self.access.refused(exchange)
+        if refused is not None:
+            raise Refusal(for_query_host(exchange.path, refused))
+        if self.plan == "free":
+            raise Refusal(NO_PLAN)
+        with self._changed:
+            if self.engage.habits.pages_count or not is_follow_up(asked):
+                self._count_query(exchange)
+            return self.engage.answer(exchange, asked)
+
+    def _count_query(self, exchange: Exchange) -> None:
+        running = self._open(*PATHS)
+        wait = self.query_quota.take(running)
+        if wait is not None:
+            spent = self.query_quota.in_last_hour + 1
+            project = self.access.project_id
+            after = self._retry_after(wait)
+            raise Refusal(too_many_queries(exchange.path, project, running, spent, after))
+
+    def _open(self, *paths: str) -> int:
+        return sum(other.finished is None for other in self.journal if other.path in paths)
 
     def _retry_after(self, wait: float) -> str | None:
         if self.retry_after == "date":
@@ -268,13 +290,3 @@ def _days_between(first: date, last: date) -> Iterable[date]:
     while first <= last:
         yield first
         first += DAY
-
-
-def _basic(headers: Mapping[str, str]) -> tuple[str, str] | None:
-    """User and password of the basic auth; None without one, or without a colon in it."""
-    scheme, _, encoded = headers.get("authorization", "").partition(" ")
-    try:
-        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return (user, password) if scheme.lower() == "basic" and colon else None

@@ -60,3 +60,17 @@ NO_PLAN = as_json("/api/query/engage", "Your plan does not allow API calls", 402
 def too_many(retry_after: str | None = None, text: str = "Too many requests") -> Reply:
     """Build a 429 of the export host (the stand-in's own text), with any Retry-After."""
     return Reply(429, text.encode(), {} if retry_after is None else {"Retry-After": retry_after})
+
+
+def too_many_queries(
+    path: str, project_id: int, running: int, spent: int, retry_after: str | None
+) -> Reply:
+    """Build a 429 of the query host; its text tells which of the two limits is full."""
+    refused = as_json(
+        path,
+        f"Query rate limit exceeded for project_id: {project_id}. {running}/5 queries running "
+        f"concurrently and {spent}/60 queries running in the last hour.",
+        429,
+    )
+    more = {} if retry_after is None else {"Retry-After": retry_after}
+    return Reply(429, refused.body, {**refused.headers, **more})
