@@ -32,9 +32,9 @@ from singer_delivery.tap.http import (
     unanswered,
 )
 from singer_delivery.tap.spool import open_private, spool_errors
+from singer_delivery.tap.zips import overlap, reason_to_leave
 
 from tap_amplitude.errors import TooLarge
-from tap_amplitude.zips import overlap, reason_to_leave
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

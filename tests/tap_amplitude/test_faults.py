@@ -17,9 +17,10 @@ import zipfile
 
 import pytest
 from singer_delivery.io.addresses import has_login, is_open_to_others
+from singer_delivery.tap.archive import shown
 from singer_delivery.tap.errors import AccessRefused, ArchiveUnreadable, ServiceUnavailable
 from tap_amplitude import client as client_module
-from tap_amplitude.archive import hour_and_part, shown
+from tap_amplitude.archive import hour_and_part
 from tap_amplitude.settings import problems
 
 from tests.fakes.amplitude import FakeAmplitude
