@@ -1,1 +1,0 @@
-"""Singer tap for Mixpanel's raw export and its profiles, and for exported files."""
