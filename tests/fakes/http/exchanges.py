@@ -54,6 +54,13 @@ class LoseReply(Act):
 
 
 @dataclass(frozen=True)
+class ReplyAfter(Act):
+    """Process the request, then answer with another reply than the service's own."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True)
 class TruncateBody(Act):
     """Promise the whole body, send the first part of it, close the connection."""
 

@@ -28,6 +28,7 @@ from tests.fakes.http.exchanges import (
     Hold,
     LoseReply,
     Reply,
+    ReplyAfter,
     Stall,
     TruncateBody,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Hold",
     "LoseReply",
     "Reply",
+    "ReplyAfter",
     "Stall",
     "TruncateBody",
 ]
@@ -223,6 +225,8 @@ class FakeServer:
         reply = act if isinstance(act, Reply) else self._safe_answer(exchange, body)
         if isinstance(act, LoseReply):
             return None
+        if isinstance(act, ReplyAfter):
+            reply = act.reply
         exchange.status = reply.status
         return reply
 

@@ -16,6 +16,7 @@ from tests.fakes.http.server import (
     Hold,
     LoseReply,
     Reply,
+    ReplyAfter,
     Stall,
     TruncateBody,
 )
@@ -157,6 +158,13 @@ def test_a_lost_reply_means_the_request_was_processed(echo):
         post(echo)
     assert echo.processed == [b"hello"]
     assert (echo.journal[0].status, echo.journal[0].is_answered) == (None, False)
+
+
+def test_another_reply_may_follow_a_request_that_was_processed(echo):
+    echo.misbehave(ReplyAfter(Reply(500, b"sorry")))
+    reply = post(echo)
+    assert (reply.status_code, reply.content, echo.processed) == (500, b"sorry", [b"hello"])
+    assert (echo.journal[0].status, echo.journal[0].is_answered) == (500, False)
 
 
 @pytest.mark.parametrize("body", [b"0123456789", LONG])
