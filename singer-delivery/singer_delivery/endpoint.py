@@ -17,6 +17,34 @@ class Verdict(Enum):
     RETRIABLE = "retriable"
     REJECTED = "rejected"
     FATAL = "fatal"
+    PARKED = "parked"
+
+
+class Hold(Enum):
+    """Why the events of an id are parked: what they wait for."""
+
+    PACE = "pace"
+    THROTTLED = "throttled"
+    QUOTA = "daily quota"
+
+
+@dataclass(frozen=True)
+class Again:
+    """How events are sent again.
+
+    Attributes:
+        after: seconds to wait; None for waits that double with each failure.
+        is_counted: whether it counts among the retries after which a run stops.
+        is_for_all: whether all requests wait, and not only this one.
+    """
+
+    after: float | None = None
+    is_counted: bool = True
+    is_for_all: bool = False
+
+
+AT_ONCE = Again(after=0.0, is_counted=False)
+"""For the events beside those that a reply names: nothing is wrong with them."""
 
 
 PASSING = frozenset({408, 429})
@@ -62,13 +90,21 @@ class Judgement:
     `verdict` holds for every event but those that `exceptions` names by their index. A REJECTED
     that covers several events says that the fault is somewhere among them: they are sent again in
     halves until it stands alone. `reason` is the short word the report counts by; `detail` is for
-    people.
+    people. `again` says how RETRIABLE events are sent again.
+
+    PARKED events leave the lane and wait in the ledger, with all later ones of the same id; `hold`
+    says for what. `parked` are the ids, as decisions have them, that a reply names besides events.
+    `note` is counted by the report.
     """
 
     verdict: Verdict
     reason: str = ""
     detail: str = ""
     exceptions: Mapping[int, Judgement] = field(default_factory=dict)
+    again: Again = Again()
+    hold: Hold = Hold.THROTTLED
+    parked: Mapping[str, Hold] = field(default_factory=dict)
+    note: str = ""
 
 
 def passing(reply: Reply, whom: str) -> Judgement | None:

@@ -121,6 +121,16 @@ def harmless_name(name: str, prefix: str) -> str:
     return name
 
 
+def user_key(user: str) -> str:
+    """Return how decisions name a user whose events Amplitude may take later only."""
+    return f"user:{user}"
+
+
+def device_key(device: str) -> str:
+    """Return the same of a device."""
+    return f"device:{device}"
+
+
 def ids_of(user: str | None, device: str | None) -> dict[str, Any]:
     """Return the keys that say whose an event is; what is unknown is left out, never empty."""
     named = (("user_id", user), ("device_id", device))

@@ -1,17 +1,26 @@
-"""Amplitude's `/batch`: its limits with their evidence, its encoding, the meaning of its replies.
+"""Amplitude's `/batch`: its limits with their evidence, its encoding, the opening check.
 
-The only module here that knows HTTP. Sources: Amplitude docs, "Batch Event Upload API".
+The only module here that knows HTTP; `replies` knows what comes back. Sources: Amplitude docs,
+"Batch Event Upload API"; Amplitude-TypeScript (`shouldCompressUploadBodyForRequest`) for gzip.
 """
 
 from __future__ import annotations
 
-import orjson
-from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict, passing
-from singer_delivery.mapping.encoding import encoded_json
-from singer_delivery.model import Event
+import logging
+from dataclasses import replace
 
+import orjson
+from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Sender
+from singer_delivery.errors import ServiceRefused
+from singer_delivery.io.compression import deflated, gzipped
+from singer_delivery.mapping.encoding import encoded_json
+from singer_delivery.model import Event, Unmappable
+
+from target_amplitude import replies
 from target_amplitude.account import Account
-from target_amplitude.amplitude import BATCH
+from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST
+
+logger = logging.getLogger(__name__)
 
 MAX_EVENTS = 1_000
 """Events a request, by default: Amplitude takes 2,000; smaller requests lose less to a retry."""
@@ -19,11 +28,23 @@ MAX_EVENTS = 1_000
 MAX_BYTES = 10_000_000
 """Bytes of JSON a request, by default: Amplitude takes 20 MB."""
 
-DELIVERED = Judgement(Verdict.DELIVERED)
+FEWEST_EVENTS = 100
+"""Events below which a 413 makes later requests no smaller: one event must be at fault then."""
+
+OPENING = 10_000
+"""Bytes that what stands around the events may take; it is some hundred."""
+
+TOO_LARGE = "event_too_large"
+
+UNREADABLE = ("Invalid JSON request body", "Missing request body")
+"""Errors of a 400 to a compressed body that is read as if it were none."""
 
 
 class BatchEndpoint:
     """`/batch`: any answer but 200 says that nothing of the request is stored.
+
+    Bodies are compressed, as Amplitude's browser SDK does it, unless the opening check shows that
+    this is refused. The key stands in the envelope alone: no event holds it.
 
     Args:
         account: of the project.
@@ -32,10 +53,10 @@ class BatchEndpoint:
     """
 
     name = BATCH
-    is_packed = True
 
     def __init__(self, account: Account, limits: Limits, min_id_length: int = 1) -> None:
         self.limits, self._account = limits, account
+        self.is_packed = True
         head = {"api_key": account.api_key, "options": {"min_id_length": min_id_length}}
         before = orjson.dumps(head)[:-1] + b',"events":['
         self.envelope = Envelope(before, b"]}", is_gzipped=True)
@@ -44,26 +65,63 @@ class BatchEndpoint:
         """Return the event's JSON.
 
         Raises:
-            Unmappable: it holds what JSON cannot say.
+            Unmappable: it is larger than Amplitude takes, or holds what JSON cannot say.
         """
-        return encoded_json(event.body)
+        encoded = encoded_json(event.body)
+        if len(encoded) > BYTES_A_REQUEST - OPENING:
+            reason, detail = (
+                TOO_LARGE,
+                f"it is {len(encoded):,} bytes of JSON; Amplitude takes 20 MB",
+            )
+            raise Unmappable(reason, detail)
+        return encoded
 
     def as_sent(self, encoded: bytes) -> bytes:
         """Return the event as it is."""
         return encoded
 
     def request(self, body: bytes) -> Request:
-        """Return the request that carries a compressed body."""
-        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        """Return the request that carries a body."""
+        headers = {"Content-Type": "application/json"}
+        if self.envelope.is_gzipped:
+            headers["Content-Encoding"] = "gzip"
         return Request(self._account.base_url + BATCH, body, headers)
 
-    def judge(self, reply: Reply, count: int) -> Judgement:  # noqa: ARG002 - all or nothing here
+    def judge(self, reply: Reply, count: int) -> Judgement:
         """Return what Amplitude's reply means for each of the events."""
-        if reply.status == 200:
-            return DELIVERED
-        if reply.status in (400, 413):
-            return Judgement(Verdict.REJECTED, "refused", f"Amplitude: refused ({reply.status})")
-        host = self._account.host
-        detail = f"{host} answered {reply.status}: check `api_key` and `region`."
-        fatal = Judgement(Verdict.FATAL, f"http {reply.status}", detail)
-        return passing(reply, f"Amplitude at {host}") or fatal
+        judgement = replies.judged(reply, count, self._account)
+        if judgement.reason == TOO_LARGE and count > FEWEST_EVENTS:
+            self._heed(count)
+        return judgement
+
+    def check(self, sender: Sender) -> None:
+        """Send a request without events, so that a wrong key is known before anything is read.
+
+        What else goes wrong is left to the requests that follow: they are tried again.
+
+        Raises:
+            ServiceRefused: the key is refused, or all that comes from here.
+        """
+        reply = sender.send(self.request(self._empty_body()))
+        answer = replies.answer_of(reply)
+        code = replies.code_of(reply, answer)
+        if code == 400 and replies.is_wrong_key(answer):
+            raise ServiceRefused(replies.wrong_key(self._account).detail)
+        if code == 403:
+            raise ServiceRefused(replies.forbidden(self._account).detail)
+        is_unreadable = code == 415 or str(answer.get("error")).startswith(UNREADABLE)
+        if is_unreadable and self.envelope.is_gzipped:
+            logger.warning("%s takes no compressed requests: sending plain ones.", BATCH)
+            self.envelope = self.envelope._replace(is_gzipped=False)
+            self.is_packed = False
+            self.check(sender)
+
+    def _empty_body(self) -> bytes:
+        before, after, is_gzipped = self.envelope
+        return gzipped([deflated(before + after)]) if is_gzipped else before + after
+
+    def _heed(self, count: int) -> None:
+        """Send less at once from now on, unless few events are too large already."""
+        fewer = max(count // 2, FEWEST_EVENTS)
+        if fewer < self.limits.max_events:
+            self.limits = replace(self.limits, max_events=fewer)

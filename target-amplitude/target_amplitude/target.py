@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
+from singer_delivery.io.transport import Transport
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
@@ -31,6 +33,9 @@ from target_amplitude.settings import MappingSettings
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
+
+FIRST_WAIT = 4.0
+"""Seconds; chance shortens a wait by up to half, so the first is 2 s at least."""
 
 _TEXTS = th.ObjectType(additional_properties=th.StringType)
 
@@ -275,13 +280,19 @@ class TargetAmplitude(DeliveryTarget):
     ).to_dict()
 
     def open_run(self) -> Run:
-        """Open the ledger and the lanes; nothing is sent yet."""
+        """Ask Amplitude whether it takes the key, and open the ledger and the lanes."""
+        user_agent = f"{self.name}/{self.plugin_version}"
         settings = run_settings(
             self.config,
-            user_agent=f"{self.name}/{self.plugin_version}",
+            user_agent=user_agent,
             max_events_per_second=self.config["max_events_per_second"],
+            first_wait=FIRST_WAIT,
         )
-        return self.run_with(settings, {BATCH: self._endpoint()}, self._scope)
+        batch = self._endpoint()
+        if not settings.dry_run:
+            with closing(Transport(user_agent)) as transport:
+                batch.check(transport)
+        return self.run_with(settings, {BATCH: batch}, self._scope)
 
     def mapping_for(
         self,

@@ -11,8 +11,9 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from singer_delivery.endpoint import Reply, Request
 
 CONNECT_TIMEOUT = 10.0
-READ_TIMEOUT = 60.0
-"""Seconds. A few megabytes are answered within seconds; a minute's silence is a failure."""
+READ_TIMEOUT = 120.0
+"""Seconds. A few megabytes are mostly answered within seconds; under load a service may take more
+than a minute, and what it then takes was sent twice if nobody waited."""
 
 
 class Transport:

@@ -142,6 +142,10 @@ class Outcomes:
             if retry_reason:
                 counts.retries[retry_reason] += 1
 
+    def noted(self, name: str) -> None:
+        """Count what a reply is noted for: see `requests.Listener`."""
+        self.note([Note(name)])
+
     def delivered(self, endpoint: str, pieces: Sequence[Piece]) -> None:
         """Count what was delivered: see `requests.Listener`."""
         with self._lock:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from singer_delivery.endpoint import Endpoint, Judgement, Reply, Request, Sender, Verdict
+from singer_delivery.endpoint import AT_ONCE, Endpoint, Judgement, Reply, Request, Sender, Verdict
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
 from singer_delivery.pipeline.pace import Pace
@@ -24,6 +25,11 @@ logger = logging.getLogger(__name__)
 
 SLICE = 0.25
 """Seconds between two looks at whether the run stops, while a pause lasts."""
+
+
+ROUNDS = 20
+"""Times that events are sent again at once, without those that a reply names. A service that names
+but the first at fault is then asked in halves."""
 
 
 class Stopped(Exception):  # noqa: N818 - a signal between two modules
@@ -47,13 +53,17 @@ class Listener(Protocol):
     ) -> None:
         """Take note of events that were delivered or refused one by one."""
 
+    def noted(self, name: str) -> None:
+        """Count what a reply is noted for."""
+
 
 @dataclass(frozen=True)
 class Part:
     """Events that travel in one request: pieces as they were packed, or single events.
 
     `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
-    them; `pause` is the wait in seconds before the next.
+    them; `pause` is the wait in seconds before the next, and `rounds` counts those in which others
+    were taken out and the rest was sent again at once.
     """
 
     pieces: Sequence[Piece] = ()
@@ -62,6 +72,7 @@ class Part:
     attempts: int = 0
     failures: int = 0
     pause: float = 0.0
+    rounds: int = 0
 
     @property
     def count(self) -> int:
@@ -104,6 +115,7 @@ class Requests:
         self._pace = pace
         self._backoff = backoff
         self._clock = clock
+        self._resumes = -math.inf
         self.is_stopping = False
         self.is_over = False
 
@@ -123,7 +135,7 @@ class Requests:
         parts = [Part(pieces=pieces)]
         while parts:
             part = parts.pop()
-            self._sleep(part.pause)
+            self._sleep(max(part.pause, self._resumes - self._clock.monotonic()))
             self._listener.before_sending()
             self._sleep(self._pace.wait_for(part.count))
             parts += self._attempt(of, part)
@@ -138,6 +150,8 @@ class Requests:
         again = _first_retriable(judgement)
         self._listener.attempted(endpoint.name, len(request.body), again.reason if again else "")
         part = replace(part, request=request, attempts=part.attempts + 1)
+        if judgement.note:
+            self._listener.noted(judgement.note)
         if judgement.verdict is Verdict.FATAL:
             raise ServiceRefused(judgement.detail)
         if judgement.exceptions or judgement.verdict is Verdict.REJECTED:
@@ -179,6 +193,8 @@ class Requests:
         again = _first_retriable(judgement)
         if again is None or not rest:
             return []
+        if again.again == AT_ONCE and decided:
+            return _next_round(part, rest)
         part = Part(attempts=part.attempts) if decided else part
         return [self._again(replace(part, pieces=(), singles=rest), again, reply)]
 
@@ -188,6 +204,9 @@ class Requests:
         Raises:
             ServiceUnavailable: the tries that decided nothing were too many.
         """
+        asked = retry_after_seconds(reply.headers, self._clock.now())
+        if not judgement.again.is_counted:
+            return replace(part, pause=self._patience(judgement, asked))
         failures = part.failures + 1
         if failures > self._max_retries:
             msg = (
@@ -195,7 +214,6 @@ class Requests:
                 "the same run again when the service is back."
             )
             raise ServiceUnavailable(msg)
-        asked = retry_after_seconds(reply.headers, self._clock.now())
         pause = self._backoff.wait(failures, asked)
         logger.warning(
             "%s Trying again in %.1f s (retry %d of %d).",
@@ -205,6 +223,14 @@ class Requests:
             self._max_retries,
         )
         return replace(part, failures=failures, pause=pause)
+
+    def _patience(self, judgement: Judgement, asked: float | None) -> float:
+        """Return the pause after a reply that no number of retries ends; perhaps all have it."""
+        pause = max(judgement.again.after or 0.0, asked or 0.0)
+        if judgement.again.is_for_all:
+            self._resumes = self._clock.monotonic() + pause
+        logger.warning("%s Trying again in %.1f s.", judgement.detail, pause)
+        return pause
 
     def _sleep(self, seconds: float) -> None:
         """Return when the time has passed.
@@ -219,6 +245,17 @@ class Requests:
             self._clock.sleep(nap)
             seconds -= nap
         raise Stopped
+
+
+def _next_round(part: Part, rest: Sequence[Single]) -> list[Part]:
+    """Return what is sent at once of the events beside those that were named; the first at the end.
+
+    After too many rounds it goes in halves, so that each finds the next at fault.
+    """
+    if part.rounds < ROUNDS or len(rest) == 1:
+        return [Part((), rest, attempts=part.attempts, rounds=part.rounds + 1)]
+    left, right = halves(list(rest))
+    return [Part((), each, attempts=part.attempts) for each in (right, left)]
 
 
 def _body(endpoint: Endpoint, part: Part) -> bytes:

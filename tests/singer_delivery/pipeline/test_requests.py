@@ -68,6 +68,9 @@ class Notes:
         with self.lock:
             self.retries += [retry_reason] if retry_reason else []
 
+    def noted(self, name: str) -> None:
+        self.happened.append(name)
+
     def _note(self, number: int, verdict: Verdict) -> None:
         with self.lock:
             self.outcomes.setdefault(number, []).append(verdict)
