@@ -95,7 +95,14 @@ def _of_library(connectors: Collection[str]) -> Iterator[Contract]:
         "name": "singer-delivery: one way down",
         "type": "layers",
         "containers": [LIBRARY],
-        "layers": ["sdk", "pipeline | tap", "ledger", "mapping | io", "endpoint", "model | errors"],
+        "layers": [
+            "sdk",
+            "pipeline | (tap)",
+            "ledger",
+            "mapping | io",
+            "endpoint",
+            "model | errors",
+        ],
     }
     inner = [f"{LIBRARY}.{part}" for part in ("sdk", "pipeline", "ledger", "endpoint")]
     yield _forbidden("The mapping kit knows no delivery", [f"{LIBRARY}.mapping"], inner)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.io.addresses import has_login
 from singer_delivery.sdk.batch_config import BATCH_CONFIG, BatchSettings, batch_problems
+from singer_delivery.sdk.config import address_problems, number_of, text_of
 from singer_sdk import typing as th
 
 from tap_amplitude.account import HOSTS, Account
@@ -146,41 +146,36 @@ class Settings:
     @classmethod
     def of_config(cls, config: Mapping[str, Any]) -> Settings:
         """Read settings in which `problems` finds nothing."""
-        region = _text(config, "region") or "us"
-        base_url = _text(config, "base_url") or HOSTS[region]
+        region = text_of(config, "region") or "us"
+        base_url = text_of(config, "base_url") or HOSTS[region]
         return cls(
             account=Account(
                 base_url.rstrip("/"),
                 region,
-                _text(config, "api_key") or "",
-                _text(config, "secret_key") or "",
+                text_of(config, "api_key") or "",
+                text_of(config, "secret_key") or "",
             ),
             start=_time(config, "start_date"),
             end=_time(config, "end_date"),
-            archive_path=_text(config, "archive_path"),
-            window_hours=_number(config, "window_hours", WINDOW_HOURS),
-            settle_hours=_number(config, "settle_hours", SETTLE_HOURS),
-            spool_dir=Path(_text(config, "spool_dir") or SPOOL_DIR),
-            max_retries=_number(config, "max_retries", MAX_RETRIES),
-            timestamps=_text(config, "timestamps") or DATE_TIME,
+            archive_path=text_of(config, "archive_path"),
+            window_hours=number_of(config, "window_hours", WINDOW_HOURS),
+            settle_hours=number_of(config, "settle_hours", SETTLE_HOURS),
+            spool_dir=Path(text_of(config, "spool_dir") or SPOOL_DIR),
+            max_retries=number_of(config, "max_retries", MAX_RETRIES),
+            timestamps=text_of(config, "timestamps") or DATE_TIME,
             batches=BatchSettings.of_config(config),
         )
 
 
 def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
     """Return a sentence for each problem of settings whose types are right."""
-    found = [] if _text(config, "archive_path") else _missing(config)
+    found = [] if text_of(config, "archive_path") else _missing(config)
     unreadable = [name for name in ("start_date", "end_date") if not _is_time(config, name)]
     found += [
         f"{name} is no date or time that can be read: write 2024-01-31 or 2024-01-31T15:00:00Z."
         for name in unreadable
     ]
-    base_url = _text(config, "base_url")
-    if base_url and not base_url.startswith(("https://", "http://")):
-        found.append("base_url must begin with https:// (or http://).")
-    if base_url and has_login(base_url):
-        found.append("base_url must hold no user name or password: the keys are the login.")
-    found += batch_problems(config)
+    found += [*address_problems(config, "base_url"), *batch_problems(config)]
     return found if unreadable else found + _wrong_range(config, now)
 
 
@@ -193,7 +188,7 @@ def _missing(config: Mapping[str, Any]) -> list[str]:
     return [
         f"{name} is missing: {what}. (To read exported files instead, set archive_path.)"
         for name, what in needed.items()
-        if not _text(config, name)
+        if not text_of(config, name)
     ]
 
 
@@ -208,13 +203,8 @@ def _wrong_range(config: Mapping[str, Any], now: datetime) -> list[str]:
     return []
 
 
-def _text(config: Mapping[str, Any], name: str) -> str | None:
-    value = config.get(name)
-    return str(value).strip() or None if value is not None else None
-
-
 def _time(config: Mapping[str, Any], name: str) -> datetime | None:
-    text = _text(config, name)
+    text = text_of(config, name)
     return read_time(text) if text else None
 
 
@@ -224,8 +214,3 @@ def _is_time(config: Mapping[str, Any], name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _number(config: Mapping[str, Any], name: str, default: int) -> int:
-    value = config.get(name)
-    return default if value is None else int(value)

@@ -16,6 +16,7 @@ PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8
 PLUGINS = {each.name: each for each in plugins()}
 KEYS = {
     "tap-amplitude": {"api_key", "secret_key"},
+    "tap-mixpanel": {"service_account_secret", "project_secret"},
     "target-posthog": {"api_key"},
     "target-mixpanel": {"project_token", "service_account_secret"},
     "target-amplitude": {"api_key"},

@@ -454,6 +454,8 @@ def test_every_secret_setting_is_known_as_one():
     assert set(SECRET_SETTINGS) == {
         ("tap-amplitude", "api_key"),
         ("tap-amplitude", "secret_key"),
+        ("tap-mixpanel", "service_account_secret"),
+        ("tap-mixpanel", "project_secret"),
         ("target-mixpanel", "project_token"),
         ("target-mixpanel", "service_account_secret"),
         ("target-mixpanel", "ledger_url"),

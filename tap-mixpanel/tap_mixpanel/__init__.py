@@ -1,0 +1,1 @@
+"""Singer tap for Mixpanel's raw export and its profiles, and for exported files."""

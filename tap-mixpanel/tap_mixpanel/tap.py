@@ -1,0 +1,50 @@
+"""The tap: its settings and its streams."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_delivery.sdk.tap import CheckedTap
+
+from tap_mixpanel.settings import CONFIG_SCHEMA, problems
+from tap_mixpanel.streams import EventsStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk import Stream
+
+STREAMS = (EventsStream,)
+"""In the order in which they are emitted: what is known of groups, people and merged ids comes
+before the events it colours."""
+
+
+class TapMixpanel(CheckedTap):
+    """Reads a Mixpanel project: its raw events, its profiles, and who its ids are.
+
+    Rows pass exactly as Mixpanel exported them, in constant memory. The bookmark moves with each
+    finished day: a run that stops at any moment is simply started again.
+    """
+
+    name = "tap-mixpanel"
+    package_name = "tap-mixpanel-export"
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
+
+    def discover_streams(self) -> Sequence[Stream]:
+        """Return the streams."""
+        return [stream(self) for stream in STREAMS]
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """The streams by name, in the order of `STREAMS`; the SDK would sort them by name."""
+        found = super().streams
+        return {stream.name: found[stream.name] for stream in STREAMS}
+
+    def config_errors(self) -> list[str]:
+        """Return a sentence for each problem that a JSON schema cannot express."""
+        return problems(self._config, datetime.fromtimestamp(self.clock.now(), timezone.utc))
+
+
+if __name__ == "__main__":
+    TapMixpanel.cli()
