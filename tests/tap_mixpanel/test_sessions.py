@@ -104,7 +104,9 @@ def test_sessions_of_a_random_day_are_those_of_the_rule():
     seen = sessions()
     found = [seen.start_of(device, moment) for moment, device in rows]
     for device in "abcdefgh":
-        own = [(moment, start) for (moment, d), start in zip(rows, found, strict=True) if d == device]
+        own = [
+            (moment, start) for (moment, d), start in zip(rows, found, strict=True) if d == device
+        ]
         start = own[0][0]
         assert own[0][1] == start
         for (before, _), (moment, said) in pairwise(own):
