@@ -17,6 +17,7 @@ from singer_delivery.mapping.json_lines import mended
 from singer_delivery.tap.errors import AnswerNotUsable, TryAgain
 
 PATH = "/api/query/engage"
+NO_PAGE = "something that is no page of profiles"
 
 
 class SessionLost(AnswerNotUsable):
@@ -62,7 +63,8 @@ def read_page(body: bytes, number: int) -> Page:
     """
     reply = _reply_in(body)
     if reply.results is None or (reply.page is not None and reply.page != number):
-        raise _no_page("an error" if reply.error else "something that is no page of profiles")
+        msg = f"Mixpanel answered 200 with {'an error' if reply.error else NO_PAGE}"
+        raise TryAgain(msg)
     found = [_profile_in(result) for result in reply.results]
     return Page(
         [profile for profile in found if profile is not None],
@@ -142,11 +144,8 @@ def _reply_in(body: bytes) -> _Reply:
     try:
         return _decode(better or b"")
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _no_page("something that is no page of profiles") from error
-
-
-def _no_page(what: str) -> TryAgain:
-    return TryAgain(f"Mixpanel answered 200 with {what}")
+        msg = f"Mixpanel answered 200 with {NO_PAGE}"
+        raise TryAgain(msg) from error
 
 
 def _profile_in(raw: msgspec.Raw) -> Profile | None:

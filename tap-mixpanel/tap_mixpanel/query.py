@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import requests
+from requests.auth import HTTPBasicAuth
 from singer_delivery.io.retry import Clock, retry_after_seconds
 from singer_delivery.tap.errors import (
     AccessRefused,
@@ -174,7 +175,7 @@ class QueryClient:
                 f"{account.query_base_url}{PATH}",
                 params=account.parameters,
                 data=form,
-                auth=account.login,
+                auth=HTTPBasicAuth(*account.login),
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                 stream=True,
                 allow_redirects=False,

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
 
 from singer_delivery.io.retry import Backoff, Clock
 from singer_delivery.mapping.json_lines import mended, reason_to_refuse
@@ -88,7 +87,7 @@ class ProfileReader:
         while True:
             try:
                 return self._read(name, asked, as_record, path)
-            except SessionLost as error:
+            except SessionLost as error:  # noqa: PERF203 - a request dwarfs it
                 begun += 1
                 self._wait(name, f"{error}. Reading begins again at page 0", begun, error)
 
@@ -101,16 +100,19 @@ class ProfileReader:
     ) -> Spooled:
         reading = Reading(asked, self.page_size)
         read_at = 0.0
-        with spool_errors(path.parent), open_private(path) as stored:
-            with gzip.GzipFile(fileobj=stored, mode="wb", compresslevel=1) as file:
-                while not reading.is_over:
-                    number = reading.number
-                    page = self._page(name, reading)
-                    read_at = read_at or self.clock.now()
-                    self._write(name, page, as_record, written(read_at), file)
-                    reading.take(page)
-                    if number % TELL_EVERY == TELL_EVERY - 1:
-                        logger.info("%s: %s read.", name, _of_total(reading))
+        with (
+            spool_errors(path.parent),
+            open_private(path) as stored,
+            gzip.GzipFile(fileobj=stored, mode="wb", compresslevel=1) as file,
+        ):
+            while not reading.is_over:
+                page = self._page(name, reading)
+                read_at = read_at or self.clock.now()
+                reading.take(page)
+                for record in self._records(name, page, as_record, written(read_at)):
+                    file.write(record + b"\n")
+                if reading.number % TELL_EVERY == 0:
+                    logger.info("%s: %s read.", name, _of_total(reading))
         self._check(name, reading)
         return Spooled(path, reading.read, read_at)
 
@@ -125,14 +127,10 @@ class ProfileReader:
                     name, f"{error}. Page {reading.number} is asked for again", failures, error
                 )
 
-    def _write(
-        self,
-        name: str,
-        page: Page,
-        as_record: Callable[[Profile, str], bytes],
-        read_at: str,
-        file: IO[bytes],
-    ) -> None:
+    def _records(
+        self, name: str, page: Page, as_record: Callable[[Profile, str], bytes], read_at: str
+    ) -> Iterator[bytes]:
+        """Yield a page's records; keep what cannot be read by its place on the page."""
         for number, broken in enumerate(page.broken, 1):
             self.bad_lines.add(name, number, "it is no profile with a $distinct_id", broken)
         for number, profile in enumerate(page.profiles, 1):
@@ -142,7 +140,7 @@ class ProfileReader:
             if sound is None:
                 self.bad_lines.add(name, number, str(why), record)
             else:
-                file.write(sound + b"\n")
+                yield sound
 
     def _check(self, name: str, reading: Reading) -> None:
         """Hold what was read against the total of page 0.
