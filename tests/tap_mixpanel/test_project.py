@@ -31,10 +31,11 @@ class Days:
     def row(self, day, number):
         moment = datetime(day.year, day.month, day.day, 12, number, tzinfo=timezone.utc)
         time = moment.astimezone(self.zone).replace(tzinfo=timezone.utc)
+        late = random.Random(number).randrange(60_000)
         properties = {
             "time": round(time.timestamp() * 1000),
             "distinct_id": self.ids,
-            "$mp_api_timestamp_ms": round(moment.timestamp() * 1000) + random.Random(number).randrange(60_000),
+            "$mp_api_timestamp_ms": round(moment.timestamp() * 1000) + late,
         }
         if self.imported:
             properties["$import"] = True
@@ -56,7 +57,7 @@ def test_a_new_project_is_known_by_one_sample_of_seven_days():
 def test_an_old_project_is_known_with_its_zone_and_asks_for_it_without():
     project = open_with(Days("US/Pacific"), project_timezone="US/Pacific")
     assert project.frame == TimeFrame("project", ZoneInfo("US/Pacific"))
-    with pytest.raises(FrameUnknown, match="7 h behind UTC.*project_timezone"):
+    with pytest.raises(FrameUnknown, match=r"7 h behind UTC.*project_timezone"):
         open_with(Days("US/Pacific"))
     with pytest.raises(FrameUnknown, match="Asia/Kolkata"):
         open_with(Days("US/Pacific"), project_timezone="Asia/Kolkata")
@@ -105,7 +106,7 @@ def test_a_day_that_contradicts_the_frame_stops_the_run_and_is_named():
     with pytest.raises(FrameUnknown, match="2026-07-10 lie 7 h behind UTC"):
         days_of("US/Pacific", utc).check("2026-07-10")
     pacific = TimeFrame("project", ZoneInfo("US/Pacific"))
-    with pytest.raises(FrameUnknown, match="US/Eastern|US/Pacific"):
+    with pytest.raises(FrameUnknown, match="as US/Pacific does not"):
         days_of("US/Eastern", pacific).check("2026-07-10")
     days_of("US/Pacific", utc).check("2026-07-11")
 
