@@ -94,13 +94,18 @@ class Effects:
     is_gathered: bool = False
 
 
+CREATION = "creation"
+"""Kind of the events that say when somebody was created."""
+
+
 @dataclass(slots=True)
 class Event:
     """One thing to tell the destination.
 
     Attributes:
         endpoint: which of the destination's endpoints receives it.
-        kind: what it is, for the report: "event", "link", "person" or "group".
+        kind: what it is, for the report: "event", "link", "person", "group" or "creation". Of
+            what is deferred, a creation leaves when all else is delivered.
         name: its event name, for the report.
         at: time of the source record in microseconds since 1970 (UTC), or None when it has none.
         body: the event as the destination reads it, ready to be encoded as JSON.
@@ -108,6 +113,8 @@ class Event:
         deferred: whether only the newest of its endpoint and `order` is sent, when the run ends. It
             is kept in the ledger until then.
         facts: of a deferred event, the facts that are forgotten if it is refused.
+        leads: whether it is delivered before any other event of its block leaves, and of all that
+            follow: a destination may read it only when an event arrives.
     """
 
     endpoint: str
@@ -118,6 +125,7 @@ class Event:
     order: str | None = None
     deferred: bool = False
     facts: tuple[Fact, ...] = ()
+    leads: bool = False
 
 
 class Mapped(NamedTuple):

@@ -16,7 +16,7 @@ from singer_delivery.io.compression import deflated, gzipped
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
 
-from target_amplitude import replies
+from target_amplitude import closing, replies
 from target_amplitude.account import Account
 from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST
 
@@ -77,8 +77,8 @@ class BatchEndpoint:
         return encoded
 
     def as_sent(self, encoded: bytes) -> bytes:
-        """Return the event as it is."""
-        return encoded
+        """Return the event; an update that waited becomes one."""
+        return closing.as_sent(encoded)
 
     def request(self, body: bytes) -> Request:
         """Return the request that carries a body."""

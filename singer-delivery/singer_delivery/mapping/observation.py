@@ -136,6 +136,8 @@ class Observation(msgspec.Struct, gc=False):
         received: when the source took it, likewise in microseconds; with `at` and `number`, the
             order in which the source took its records.
         number: tells records of one moment apart, the later one by the greater number.
+        event_ids: ids of the event, where decisions ask for them: the one it is sent under, then
+            the source's own.
         other_ids: more ids of its person, as they stand there: by these, too, a user may leave the
             person out.
     """
@@ -153,6 +155,7 @@ class Observation(msgspec.Struct, gc=False):
     received: int = 0
     number: int = 0
     other_ids: tuple[str, ...] = ()
+    event_ids: tuple[str, ...] = ()
 
     @property
     def since(self) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from singer_delivery.endpoint import Endpoint
 from singer_delivery.io.heaps import give_back
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import Event, Note
+from singer_delivery.model import CREATION, Event, Note
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.lanes import lanes_of_group
@@ -132,13 +132,21 @@ class Delivery:
         self._outcomes.save()
 
     def _send_updates(self) -> None:
-        """Send the newest update of everybody, those that an earlier run left behind included."""
-        updates, dispatch = self._ledger.updates(), self._dispatch
+        """Send the newest update of everybody, those that an earlier run left behind included.
+
+        Creations leave when all others are delivered.
+        """
+        self._send_those(lambda update: update.kind != CREATION)
+        self._send_those(lambda update: update.kind == CREATION)
+
+    def _send_those(self, is_one: Callable[[Update], bool]) -> None:
+        updates, dispatch = filter(is_one, self._ledger.updates()), self._dispatch
         while some := list(islice(updates, UPDATES_AT_ONCE)):
             # Nothing else is under way, and no two are of one name: they keep no order.
             dispatch.submit([_piece_of_update(update, lanes=0) for update in some])
             dispatch.wait_until(lambda: dispatch.undecided < 2 * UPDATES_AT_ONCE)
-        dispatch.drain()
+        if dispatch.undecided:
+            dispatch.drain()
 
     def _make_room(self) -> None:
         """Return when another block may come."""
@@ -161,13 +169,16 @@ class Delivery:
     def _send(self, block: Block, result: Result) -> None:
         for (name, example), count in result.notes.items():
             self._outcomes.note([Note(name, example)], count)
-        pieces = [_piece_of(block, packed) for packed in result.packed]
+        pieces, leading = [_piece_of(block, packed) for packed in result.packed], list[Piece]()
         for event in result.apart:
-            pieces += self._pieces_apart(block, event)
+            (leading if event.leads else pieces).extend(self._pieces_apart(block, event))
         for record, reason, detail in result.dead:
             self._outcomes.unmappable_after_all(block, record, reason, detail)
         with self._checkpoints.lock:  # from now on another thread may settle the block
-            block.undecided = {piece for piece in pieces if piece.block is not None}
+            block.undecided = {each for each in leading + pieces if each.block is not None}
+        if leading:
+            self._dispatch.submit(leading)
+            self._dispatch.drain()
         self._dispatch.submit(pieces)
         self._checkpoints.complete()
 

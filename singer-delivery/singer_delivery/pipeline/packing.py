@@ -101,6 +101,7 @@ class Apart(NamedTuple):
     order: str
     deferred: bool
     facts: tuple[tuple[str, str, str, int, str], ...]
+    leads: bool = False
 
 
 class Result(NamedTuple):
@@ -165,7 +166,7 @@ class Packer:
             endpoint = task.endpoints[event.endpoint]
             of = place_of(self._place, number)
             its_lane = lane if event.order is None else lane_of(event.order)
-            if task.packs and endpoint.is_packed and not event.deferred:
+            if task.packs and endpoint.is_packed and not (event.deferred or event.leads):
                 self._pack(endpoint, its_lane % self._spread, event, content, of)
             else:
                 self._put_apart(event, content, of, its_lane, event.order or decision.person)
@@ -196,7 +197,7 @@ class Packer:
         self._result.apart.append(
             Apart(
                 event.endpoint, event.kind, event.name, event.at, content, of, lane, order,
-                event.deferred, facts,
+                event.deferred, facts, event.leads,
             )
         )  # fmt: skip
 

@@ -1,0 +1,195 @@
+"""Amplitude as a destination: what is sent of records, whatever their source.
+
+One record becomes, in this order: the `$identify` that links its device, updates of its groups that
+must be there before, the event, the update of its person, of its groups, and the creation event of
+its user; the last three wait for the end of the run. Records of Identify calls become updates only:
+at Amplitude an event of such a name is an order.
+
+A record that the settings leave out sends nothing; the next record of the same person brings what
+is to be said.
+"""
+
+from __future__ import annotations
+
+from singer_delivery.mapping.identity import Ids, Link, Who
+from singer_delivery.mapping.names import EventNames
+from singer_delivery.mapping.newer import DAY
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.mapping.pair import PERSON, Reading
+from singer_delivery.mapping.values import clean_id, stable_uuid
+from singer_delivery.model import Effects, Event, Facts, Mapped, Note, Unmappable
+
+from target_amplitude import links
+from target_amplitude.amplitude import MAX_TEXT_CHARACTERS, SERVICE, harmless_name
+from target_amplitude.events import Events, SourceTables
+from target_amplitude.groups import GroupTypes, GroupUpdates
+from target_amplitude.people import NOTHING, AmplitudeDecision, Copies, Created, People
+from target_amplitude.settings import MappingSettings
+
+AHEAD = Note("ahead_of_now")
+BY_SOURCE_ID = Note("without_ids")
+WITHOUT_ID = "events_without_id: skip"
+
+
+class Amplitude:
+    """Decides what is sent of records, and maps them.
+
+    Facts, beside those of `Pair`:
+
+    - `sent_with`, device -> the user with whom an event of it was sent last, see `links`;
+    - `profile`, person -> what is copied on events, see `people.Copies`;
+    - `created`, user -> that the creation event was sent, see `people.Created`;
+    - `group_day`, group -> the day of its last update, see `groups.GroupUpdates`;
+    - `property_names`, "person" -> the names of all properties of people that were sent: a claim.
+
+    Args:
+        settings: of the target.
+        tables: of the source.
+    """
+
+    decision_type = AmplitudeDecision
+    devices_apart = True
+
+    def __init__(self, settings: MappingSettings, tables: SourceTables) -> None:
+        self._settings, self._tables = settings, tables
+        self._source, self._ids = tables.source, Ids(tables.ids)
+        self.links = self._by_device = tables.anonymous == "owner"
+        self._names = EventNames(
+            settings.rename_events,
+            tables.event_names,
+            lambda name: harmless_name(name, tables.prefix),
+            MAX_TEXT_CHARACTERS,
+            SERVICE,
+        )
+        self._events = Events(settings, tables)
+        self._people = People(settings, tables.changes, tables.source.person_properties)
+        self._copies = Copies(
+            is_on=tables.of_person is None
+            and settings.user_properties_on_events
+            and settings.skip_user_properties_sync
+        )
+        self._created = Created(settings, tables.created_event)
+        types = GroupTypes(settings.group_keys)
+        self._groups = GroupUpdates(settings, tables.changes, types, by_day=tables.groups_by_day)
+
+    def event_name(self, name: str, call: str) -> str:
+        """Return the name that an event is sent under, empty for a call.
+
+        Raises:
+            Unmappable: it is too long (`event_name_too_long`).
+        """
+        return "" if call else self._names.sent_as(name)
+
+    def who(self, seen: Observation, notes: list[Note]) -> Who:
+        """Return the ids of a record, or the source's own id of its person where it has none.
+
+        Raises:
+            Unmappable: it has none at all (`no_identity`).
+        """
+        who = self._ids.who(seen.user, seen.device, notes)
+        if who.distinct_id:
+            return who
+        own = clean_id(seen.source_id)
+        if own is not None and not self._tables.ids.is_illegal(own):
+            notes.append(BY_SOURCE_ID)
+            device = f"{self._source.name}:{own}"
+        else:
+            device = self._device_of_nobody(seen)
+        return Who(None, device or None, device)
+
+    def check_time(self, at: int) -> None:
+        """Refuse a time before 1970.
+
+        Raises:
+            Unmappable: it is (`time_out_of_range`).
+        """
+        if at < 0:
+            reason = "time_out_of_range"
+            raise Unmappable(reason, "it is before 1970, which Amplitude does not take")
+
+    def leave_out(
+        self,
+        it: AmplitudeDecision,
+        due: Link | None,
+        facts: Facts,  # noqa: ARG002 - nothing hangs on the past
+        effects: Effects,
+    ) -> None:
+        """Send nothing. Whose the device is holds all the same."""
+        it.sends = False
+        if due is not None and self._by_device:
+            effects.claims += due.claims
+
+    def decide(
+        self,
+        it: AmplitudeDecision,
+        seen: Observation,
+        due: Link | None,
+        facts: Facts,
+        effects: Effects,
+    ) -> None:
+        """Decide what is sent of a record, and of its person and groups where that is newer."""
+        if not it.distinct_id:
+            it.skipped, it.sends = WITHOUT_ID, False
+            return
+        whose = it.user
+        if self._by_device:
+            links.own_by_device(it, due, facts, effects)
+        elif not it.call:
+            named = self._ids.who(seen.user, seen.device, [])
+            links.as_sent_before(it, named, seen, self._source.name, facts, effects)
+        it.person, it.sends_event = links.lane_of(it), not it.call
+        no_person = self._people.decide(it, whose, seen, facts, effects)
+        no_group = self._decide_groups(it, seen, facts, effects)
+        if it.call:
+            it.skipped = (no_person if it.call == PERSON else no_group) or None
+        else:
+            self._decide_event(it, seen, facts, effects)
+        it.sends = it.sends_event or bool(it.state or it.groups or it.groups_at_once)
+
+    def map(self, reading: Reading[AmplitudeDecision]) -> Mapped:
+        """Return what a record becomes. Pure."""
+        it, record, notes, made = reading.decision, reading.record, list[Note](), list[Event]()
+        groups = self._source.groups(record, it.call)
+        if it.link is not None:
+            made.append(links.link_event(it.link))
+        made += self._groups.at_once(it, groups)
+        update = self._people.updates(it, record)
+        if not self._settings.skip_user_properties_sync:
+            made += update
+            update = []
+        if it.sends_event:
+            made.append(self._events.event(reading, notes))
+        made += update + self._groups.deferred(it, groups)
+        if it.created and it.user is not None:
+            made += self._created.events(it, it.user)
+        return Mapped(made, notes)
+
+    def _decide_groups(
+        self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
+    ) -> str:
+        if it.call == PERSON or not seen.groups.snapshots:  # mostly
+            return NOTHING
+        return self._groups.decide(it, seen, facts, effects)
+
+    def _decide_event(
+        self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
+    ) -> None:
+        if it.at > self._settings.now + DAY:
+            effects.notes.append(AHEAD)
+        it.profile = self._copies.of(it, facts, effects.notes)
+        created = self._tables.created(seen)
+        self._created.decide(it, it.user, created, it.at, facts, effects)
+
+    def _device_of_nobody(self, seen: Observation) -> str:
+        """Return what stands for the person of an event without any id.
+
+        Raises:
+            Unmappable: nothing does (`no_identity`).
+        """
+        way = self._settings.events_without_id
+        if way == "own_device":
+            return stable_uuid("own_device", seen.name, str(seen.at), *seen.event_ids)
+        if way == "skip":
+            return ""
+        reason, detail = "no_identity", "it has no id of a user or a device"
+        raise Unmappable(reason, detail)
