@@ -29,10 +29,10 @@ from analytics_records.amplitude.json_text import (
     Record,
     flattened_from,
     nested,
-    unpacked,
     with_objects,
 )
 from analytics_records.amplitude.record import TIME_COLUMNS
+from analytics_records.json_text import unpacked
 
 Schema = Mapping[str, Any]
 

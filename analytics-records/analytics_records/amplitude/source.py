@@ -24,7 +24,6 @@ from singer_delivery.model import Note, Unmappable
 
 from analytics_records.amplitude.fields import STEADY
 from analytics_records.amplitude.groups import groups_beside, groups_in, groups_of
-from analytics_records.amplitude.json_text import unpacked
 from analytics_records.amplitude.operations import (
     EMPTY,
     INITIAL_ATTRIBUTION,
@@ -44,6 +43,7 @@ from analytics_records.amplitude.record import (
     when_was,
 )
 from analytics_records.amplitude.shapes import Shape
+from analytics_records.json_text import unpacked
 
 NULL = msgspec.Raw(b"null")
 OF_NO_GROUP = Note("group_properties_of_no_group")

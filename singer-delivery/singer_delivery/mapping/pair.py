@@ -5,9 +5,8 @@
     map         the destination makes events of the record and its decision
 
 Which events travel is asked first: a record that the settings leave out sends no event, no update
-of a group and nothing of its person. The next record of the same person brings those again. Its
-link is sent all the same, because the first record after a login is often the only chance to learn
-whose device it is.
+of a group and nothing of its person, which the next one brings again. Its link is sent all the
+same: the first record after a login is often the only chance to learn whose device it is.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ class PairDecision(Decision, array_like=True, gc=False):
         at: when it happened, in microseconds since 1970 (UTC).
         time_column: the column that says so.
         link: device, user and time of a link that is sent beside the event.
-        in_doubt: whether nobody is named, and the device has an owner: what it says of a person may
-            be of another one.
+        in_doubt: whether nobody is named, and the device has an owner.
         copy: how many equal records came before it, where records have no id of their own.
+        links: device, user and time of links that are sent beside that one.
     """
 
     sent_as: str = ""
@@ -58,6 +57,7 @@ class PairDecision(Decision, array_like=True, gc=False):
     link: tuple[str, str, int] | None = None
     in_doubt: bool = False
     copy: int = 0
+    links: tuple[tuple[str, str, int], ...] = ()
 
 
 D = TypeVar("D", bound=PairDecision)
@@ -192,8 +192,8 @@ class Destination(Protocol[D]):
         """Return what a record becomes. Pure."""
 
 
-class _Named(NamedTuple):
-    """What is decided of a record by its name alone."""
+class Named(NamedTuple):
+    """What is decided of a record by its name alone, `refused` with reason and detail."""
 
     sent_as: str = ""
     call: str = ""
@@ -226,15 +226,14 @@ class Pair(Generic[D]):
         self._choice = choice
         self._named = lru_cache(1024)(self._look_at_name)
         self._new: Callable[..., D] = destination.decision_type
-        # Asked for every record: looked up once.
         self._who, self._check_time = destination.who, destination.check_time
         whose = Whose(source.name, links=destination.links, apart=destination.devices_apart)
         self._whose, self._rest = whose.of, destination.decide
 
     def ids_of(self, observation: Observation) -> tuple[str | int | None, ...]:
         """Return every id of a record's person, as the source has it."""
-        seen = observation
-        return (seen.user, seen.device, seen.source_id, *seen.other_ids)
+        of = observation
+        return (of.user, of.device, of.source_id, *of.other_ids)
 
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> D:
         """Return the decision of a record, and fill in its effects.
@@ -258,20 +257,20 @@ class Pair(Generic[D]):
         own = source.event_properties(record)
         return self.destination.map(Reading(record, source.event_name(record), decision, own))
 
-    def _look_at_name(self, name: str) -> _Named:
+    def _look_at_name(self, name: str) -> Named:
         if not name.strip():
             detail = f"`{self.source.name_column}` is missing, empty or not text"
-            return _Named(refused=("no_event_name", detail))
+            return Named(refused=("no_event_name", detail))
         skipped = self._choice.leaves_out(name)
         if skipped is not None:
-            return _Named(skipped=skipped)
+            return Named(skipped=skipped)
         call = self.source.calls.get(name, "")
         try:
-            return _Named(self.destination.event_name(name, call), call)
+            return Named(self.destination.event_name(name, call), call)
         except Unmappable as error:
-            return _Named(refused=(error.reason, error.detail))
+            return Named(refused=(error.reason, error.detail))
 
-    def _left_out(self, seen: Observation, named: _Named, facts: Facts, effects: Effects) -> D:
+    def _left_out(self, seen: Observation, named: Named, facts: Facts, effects: Effects) -> D:
         try:
             it, due = self._placed(seen, named, facts, effects)
         except Unmappable:  # it would not have travelled anyway
@@ -281,7 +280,7 @@ class Pair(Generic[D]):
         return it
 
     def _placed(
-        self, seen: Observation, named: _Named, facts: Facts, effects: Effects
+        self, seen: Observation, named: Named, facts: Facts, effects: Effects
     ) -> tuple[D, Link | None]:
         """Return the decision with the ids and the time of a record, and the link that is due."""
         who = self._who(seen, effects.notes)

@@ -1,0 +1,123 @@
+"""Whom the ids of a row name, as far as the row alone tells. Pure.
+
+A project with Simplified ID Merge writes `$device:` before the id of a device; a project with
+Original ID Merge does not, and there `distinct_id` may be either's (Mixpanel docs, Identifying
+Users). Mixpanel changes `distinct_id` when people merge, and keeps the id under which the event
+came beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from singer_delivery.mapping.ids import IdRules, known_id
+from singer_delivery.mapping.values import clean_id
+from singer_delivery.model import Note
+
+DEVICE_PREFIX = "$device:"
+
+PAIRS = 8192
+"""Sets of ids that are remembered, since they come with many rows: about 6 MB."""
+
+_GENERATED = re.compile(r"[0-9a-f]+(?:-[0-9a-f]+){4}", re.IGNORECASE)
+"""What SDKs make: a UUID, and the five hexadecimal groups of older web SDKs (mixpanel-js)."""
+
+
+class RowIds(NamedTuple):
+    """The ids of a row as a destination takes them: trimmed, legal, fitted; None for no id.
+
+    Attributes:
+        user: its `$user_id`.
+        device: its `$device_id`, else what stands behind `$device:`; never with that prefix.
+        bare: its other ids, the exported `distinct_id` before the one under which the event came:
+            each may be a user's or a device's.
+        ingested: under which the event came, with neither merges of people nor a prefix: the user
+            unless it came of a device alone, else the device, else the bare id; empty for none.
+    """
+
+    user: str | None
+    device: str | None
+    bare: tuple[str, ...]
+    ingested: str
+
+
+NO_IDS = RowIds(None, None, (), "")
+
+
+class Ids:
+    """Reads the ids of rows, by what a destination makes of ids.
+
+    Args:
+        rules: of the destination.
+    """
+
+    def __init__(self, rules: IdRules) -> None:
+        self._rules = rules
+        self._remembered = lru_cache(PAIRS)(self._read)
+
+    def of(
+        self,
+        user: str | None,
+        device: str | None,
+        distinct: str | None,
+        before: str | None,
+        notes: list[Note],
+    ) -> RowIds:
+        """Return the ids of a row.
+
+        Args:
+            user: its `$user_id`.
+            device: its `$device_id`.
+            distinct: its `distinct_id`.
+            before: under which the event came, where that is another.
+            notes: gets what happened to ids.
+        """
+        found, said = self._remembered(user, device, distinct, before)
+        if said:
+            notes += said
+        return found
+
+    def one(self, value: Any) -> str | None:
+        """Return a single id, without the prefix of devices."""
+        return known_id(without_prefix(clean_id(value)), "distinct_id", [], self._rules)
+
+    def _read(
+        self, user: str | None, device: str | None, distinct: str | None, before: str | None
+    ) -> tuple[RowIds, tuple[Note, ...]]:
+        notes: list[Note] = []
+        if is_device(user):  # no user has such an id
+            user, device = None, device or user
+        own = known_id(user, "user_id", notes, self._rules)
+        of_device = known_id(without_prefix(device), "device_id", notes, self._rules)
+        if of_device is None:
+            prefixed = next((one for one in (before, distinct) if is_device(one)), None)
+            of_device = known_id(without_prefix(prefixed), "device_id", notes, self._rules)
+        bare = self._bare((distinct, before), of_device, notes)
+        ingested = of_device or (bare[-1] if bare else "")
+        if own is not None and not is_device(before):
+            ingested = own
+        return RowIds(own, of_device, bare, ingested), tuple(dict.fromkeys(notes))
+
+    def _bare(
+        self, ids: tuple[str | None, ...], device: str | None, notes: list[Note]
+    ) -> tuple[str, ...]:
+        named = [None if is_device(one) else one for one in ids]
+        known = [known_id(one, "distinct_id", notes, self._rules) for one in named]
+        return tuple(dict.fromkeys(one for one in known if one is not None and one != device))
+
+
+def is_device(text: str | None) -> bool:
+    """Tell whether an id has the prefix that Simplified ID Merge gives devices."""
+    return text is not None and text.lstrip().startswith(DEVICE_PREFIX)
+
+
+def without_prefix(text: str | None) -> str | None:
+    """Return an id without one leading `$device:`."""
+    return None if text is None else text.strip().removeprefix(DEVICE_PREFIX)
+
+
+def looks_generated(text: str) -> bool:
+    """Tell whether an id looks as an SDK makes them for devices, and no person's does."""
+    return _GENERATED.fullmatch(text) is not None

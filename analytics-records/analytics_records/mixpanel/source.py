@@ -1,0 +1,265 @@
+"""Mixpanel's raw export as a source: its rows read for decisions, and for events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+from singer_delivery.mapping.changes import Changes, EmptyWord
+from singer_delivery.mapping.json_lines import exact
+from singer_delivery.mapping.lines import read
+from singer_delivery.mapping.memory import Memory
+from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups
+from singer_delivery.mapping.properties import Layout
+from singer_delivery.mapping.records import is_bookkeeping
+from singer_delivery.mapping.table import is_absent
+from singer_delivery.mapping.values import as_text, as_uuid, stable_uuid
+from singer_delivery.model import Note
+
+from analytics_records.mixpanel.columns import EVENTS
+from analytics_records.mixpanel.decoding import decoders, read_completely
+from analytics_records.mixpanel.observation import Seen
+from analytics_records.mixpanel.record import (
+    HOT_SHARD,
+    TIME,
+    VERBS,
+    When,
+    event_name,
+    joined_ids,
+    name_and_properties,
+    row_of,
+    usual_time,
+    when_was,
+)
+from analytics_records.mixpanel.row import (
+    content,
+    lacks_id,
+    row_uuid,
+)
+
+UUID, SESSION, DAY, MODE = "row.uuid", "row.session_start", "row.day", "row.identity_merge"
+"""With `record.TIME`, the names of what the tap adds to a row, beside its properties."""
+
+COPY = "\0copy"
+"""Where a pair keeps the number of an equal row; no clean record has such a column."""
+
+VERB = "identity"
+"""The call that a row is which joins ids."""
+
+PREFIX = "mixpanel_"
+"""Before names that are unknown beside a row, or that a destination would act on."""
+
+ADDED = {name.removeprefix("row."): name for name in (UUID, TIME, DAY, SESSION, MODE)}
+"""Names of the tap's columns, to those by which a table reads them."""
+
+FIRST_ATTRIBUTION = frozenset({
+    "$initial_referrer", "$initial_referring_domain", "initial_utm_source", "initial_utm_medium",
+    "initial_utm_campaign", "initial_utm_content", "initial_utm_term",
+})  # fmt: skip
+"""Properties that say where a person came from at first (Mixpanel docs, Default Properties)."""
+
+NO_WORD = EmptyWord("", frozenset())
+"""Mixpanel has no text that stands for nothing."""
+
+_UNUSUAL = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+"""Raised where a line is none that the fast way reads."""
+
+_OWN_COLUMNS = frozenset({*(column.name for column in EVENTS), COPY})
+
+
+def layout(columns: frozenset[str], steady: frozenset[str] = frozenset()) -> Layout:
+    """Return how rows are laid out, for a table that names these columns.
+
+    Args:
+        columns: properties, and the tap's columns as `ADDED` has them.
+        steady: those that hold the same in many rows, together.
+    """
+    return Layout(columns, steady, PREFIX, NO_WORD, ("row",), lambda _record: "row")
+
+
+class Mixpanel:
+    """The rows of a Mixpanel export, with or without what a tap adds to them; a `Source`.
+
+    A table reads properties and the tap's columns as columns of one record; the properties that it
+    does not name are the event's own. Lines are read without their other properties. What is
+    unusual is read completely, and comes to the same.
+
+    Args:
+        service: what reads the rows, for people.
+        columns: that the table names.
+        group_keys: to each property that names groups, the type of those groups.
+    """
+
+    name = "mixpanel"
+    name_column = "event"
+    calls: Mapping[str, str] = dict.fromkeys(VERBS, VERB)
+    first_attribution = FIRST_ATTRIBUTION
+
+    def __init__(
+        self,
+        service: str,
+        columns: Collection[str] = (),
+        group_keys: Mapping[str, str] | None = None,
+    ) -> None:
+        self._service = service
+        self._named: dict[str, Any] = dict.fromkeys(c for c in columns if c not in ADDED.values())
+        self._added = {theirs: name for theirs, name in ADDED.items() if name in {*columns}}
+        self._group_keys = dict(group_keys or {})
+        self._groups: Memory[Groups] = Memory(4096)  # about 4 MB
+        self._read = decoders([*self._group_keys])
+
+    def observe(self, line: bytes, *, is_message: bool) -> Seen:
+        """Return what decisions need of a row: see `Source`."""
+        if not (b"\\" in line and b"\\u0000" in line):
+            try:
+                row = self._read.message(line).record if is_message else self._read.row(line)
+                seen = self._observed(row)
+            except _UNUSUAL:
+                seen = None
+            if seen is not None:
+                return seen
+        return self._observed_of(read(line, is_message=is_message, service=self._service))
+
+    def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the columns that the table names, the name of the event and its own properties."""
+        row = row_of(record)
+        name, properties = name_and_properties(row)
+        named, own = self._named.copy(), dict[str, Any]()
+        for key, value in properties.items():
+            if key in named:
+                named[key] = value
+            else:
+                own[key] = value
+        named["event"], named["properties"] = name, own
+        for theirs, column in self._added.items():
+            named[column] = record.get(theirs)
+        named[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
+        for key in record.keys() - _OWN_COLUMNS:
+            if not is_bookkeeping(key):
+                named.setdefault(f"{PREFIX}{key}", record[key])
+        return named
+
+    event_name = staticmethod(event_name)
+
+    def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return those that the table does not name."""
+        own: Mapping[str, Any] = record["properties"]
+        return own
+
+    def person_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return none: rows carry no profile."""
+        return {}
+
+    def groups(self, record: Mapping[str, Any], call: str) -> Groups:  # noqa: ARG002
+        """Return the groups that the properties name which are group keys."""
+        if not self._group_keys:
+            return NO_GROUPS
+        own = record["properties"]
+        values = [own.get(key, record.get(key)) for key in self._group_keys]
+        return self._groups_in(orjson.dumps(values)[1:-1])
+
+    def groups_beside(
+        self,
+        record: Mapping[str, Any],  # noqa: ARG002 - it says nothing of groups
+        groups: Groups,  # noqa: ARG002
+        linked: Collection[str],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return nothing: what names groups stays a property."""
+        return {}
+
+    def changes(self, properties: Mapping[str, Any], notes: list[Note]) -> Changes:  # noqa: ARG002
+        """Return that all is set that has a value."""
+        return Changes(NO_WORD.something(properties))
+
+    def event_uuid(self, record: Mapping[str, Any]) -> str:
+        """`uuid` of the tap; else made of event, second, `$insert_id` and the id as ingested."""
+        uuid: str = record[UUID]
+        return uuid
+
+    def link_uuid(self, record: Mapping[str, Any], user: str, device: str) -> str:  # noqa: ARG002
+        """Return the id of the link between a user and another id."""
+        return stable_uuid("link", "mixpanel", user, device)
+
+    def _observed(self, row: Any) -> Seen | None:
+        """Return what decisions need of a usual row; None when it is not one."""
+        name, own, uuid = row.event or "", row.properties, row.uuid
+        if name in VERBS or name == HOT_SHARD or not uuid or as_uuid(uuid) != uuid:
+            return None
+        at = usual_time(row.time, own.received)
+        when = When(at, TIME) if at is not None else _unusual_time(row.time, own)
+        groups = (
+            self._groups_in(b",".join(self._read.of_groups(own))) if self._group_keys else NO_GROUPS
+        )
+        return _seen(name, own, when, groups, row.identity_merge, uuid)
+
+    def _observed_of(self, record: Mapping[str, Any]) -> Seen:
+        """Return the same of a clean record."""
+        row = row_of(record)
+        name, properties = name_and_properties(row)
+        own = self._read.own(**read_completely(properties))
+        when, groups = _unusual_time(record.get("time"), own), NO_GROUPS
+        if self._group_keys:
+            groups = self._groups_in(_values(properties, self._group_keys))
+        uuid = as_uuid(record.get("uuid"))
+        mode = record.get("identity_merge")
+        seen = _seen(name, own, when, groups, mode, uuid or row_uuid(row))
+        if name in VERBS:
+            seen.is_verb = True
+            seen.joins, seen.identified = joined_ids(name, properties)
+        if uuid is None and lacks_id(row):
+            seen.content = content(row)
+        return seen
+
+    def _groups_in(self, said: bytes) -> Groups:
+        found = self._groups.get(said)
+        return found or self._groups.keep(said, _groups(said, [*self._group_keys.values()]))
+
+
+def _seen(name: str, own: Any, when: When, groups: Groups, mode: str | None, uuid: str) -> Seen:
+    before = own.before
+    if before is None or before == "":
+        before = own.reshuffled
+    # By place: names would make it slower, and there is one for every record.
+    return Seen(
+        name, _text(own.user), _text(own.device), None, when.at, when.column, NOTHING, groups,
+        when.notes, when.refused, when.at, 0, (), _text(own.distinct), _text(before),
+        mode == "simplified",
+        (own.received or 0, own.processed or 0), uuid,
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if type(value) is int else value or None
+
+
+def _unusual_time(time: Any, own: Any) -> When:
+    return when_was(time, own.time, own.received, is_live=own.imported is not True)
+
+
+def _values(properties: Mapping[str, Any], keys: Iterable[str]) -> bytes:
+    """Return what properties hold as JSON, with commas between."""
+    return b",".join(orjson.dumps(properties.get(key)) for key in keys)
+
+
+def _groups(said: bytes, types: Sequence[str]) -> Groups:
+    """Return the groups that the values of group keys name, of these types in their order.
+
+    One is a text or a number, or a list of them (Mixpanel docs, Group Analytics).
+    """
+    keys: dict[str, list[str]] = {}
+    for group_type, value in zip(types, orjson.loads(exact(b"[%b]" % said)), strict=True):
+        for one in value if isinstance(value, list) else [value]:
+            key = group_id(one)
+            if key is not None and key not in keys.setdefault(group_type, []):
+                keys[group_type].append(key)
+    found = {group_type: of for group_type, of in keys.items() if of}
+    return Groups(said, found, (), tuple(found)) if found else NO_GROUPS
+
+
+def group_id(value: Any) -> str | None:
+    """Return the id of a group as text; None for what names none."""
+    if is_absent(value) or isinstance(value, (dict, list)):
+        return None
+    return value.strip() or None if isinstance(value, str) else as_text(value)
