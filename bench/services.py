@@ -50,6 +50,10 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "base_url",
     ),
+    "target-amplitude": (
+        {"api_key": "0123456789abcdef0123456789abcdef", "max_events_per_second_per_id": 0},
+        "base_url",
+    ),
 }
 """Settings and address of each service, by its target."""
 

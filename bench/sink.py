@@ -1,18 +1,19 @@
-"""A sink for benchmarks: answers as PostHog or Mixpanel does, and costs next to nothing.
+"""A sink for benchmarks: answers as the destinations do, and costs next to nothing.
 
 `python -m bench.sink` prints its address and serves until it is ended; it can answer after a set
 latency. `GET /counts` tells what came, and what it cost. Nothing is validated: the fakes of the
 tests do that.
 
 PostHog's reply says nothing of the events, so bodies for `/batch/` go to a temporary file as they
-came and are unpacked when the counts are asked for, after the run. Mixpanel's `/import` must say
-how many events it took, so these bodies are unpacked at once.
+came and are unpacked when the counts are asked for, after the run. Mixpanel's `/import` and
+Amplitude's `/batch` must say how many events they took, so these bodies are unpacked at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import socket
 import tempfile
 import threading
@@ -32,6 +33,13 @@ UPDATE = b'"$token":'
 """What stands once in an update of a profile."""
 
 UPDATES = (b"/engage", b"/groups")
+
+TO_AMPLITUDE = b"/batch"
+"""Its address, where PostHog's ends with another stroke."""
+
+INSERT_ID = re.compile(rb'"insert_id": ?"')
+CALL = re.compile(rb'"event_type": ?"\$(?:group)?identify"')
+"""What stands once in everything that is sent to Amplitude, and once in updates."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 KNOWN = (b"/batch", b"/import", *UPDATES)
 
@@ -106,6 +114,8 @@ class Sink:
             return json.dumps(asdict(self.counts())).encode()
         if not path.startswith(KNOWN):
             return b"{}"
+        if path == TO_AMPLITUDE:
+            return self._batch(body, is_gzip=is_gzip)
         if path.startswith(b"/batch"):
             with self._lock:
                 self._note(body)
@@ -121,6 +131,14 @@ class Sink:
         with self._lock:
             self._note(body, events=events)
         return b'{"code":200,"num_records_imported":%d,"status":"OK"}' % events
+
+    def _batch(self, body: bytes, *, is_gzip: bool) -> bytes:
+        """Answer as Amplitude does."""
+        content = igzip.decompress(body) if is_gzip else body
+        count, updates = len(INSERT_ID.findall(content)), len(CALL.findall(content))
+        with self._lock:
+            self._note(body, events=count - updates, updates=updates)
+        return b'{"code":200,"events_ingested":%d,"payload_size_bytes":%d}' % (count, len(content))
 
     def _note(self, body: bytes, *, events: int = 0, updates: int = 0) -> None:
         self._requests += 1

@@ -21,14 +21,23 @@ from bench.pipelines import Ours
 from bench.proc import memory_mb, tree
 from bench.processes import Measured, Pipe, RunFailed
 from bench.services import SERVICES
-from bench.stand_ins import CountingMixpanel, CountingPostHog, CountingService
+from bench.stand_ins import (
+    CountingAmplitude,
+    CountingMixpanel,
+    CountingPostHog,
+    CountingService,
+)
 
 EVENTS, FAULTS = 5_000_000, 0.01
 PRINT_EVERY = 10.0
 """Seconds."""
 
 NAMES = ("tap", "target")
-STAND_INS = {"target-posthog": CountingPostHog, "target-mixpanel": CountingMixpanel}
+STAND_INS = {
+    "target-posthog": CountingPostHog,
+    "target-mixpanel": CountingMixpanel,
+    "target-amplitude": CountingAmplitude,
+}
 TARGETS = {each.name.lower(): (each, STAND_INS[each.target]) for each in SERVICES}
 
 

@@ -21,7 +21,7 @@ UPDATES = {"$create_alias", "$identify", "$groupidentify", "$set"}
 
 
 class CountingService(FakeServer):
-    """Base of both.
+    """Base of all.
 
     Args:
         seed: of the faults.
@@ -80,6 +80,17 @@ class CountingMixpanel(CountingService):
         keys = ("$insert_id", "$user_id", "$device_id", "distinct_id", "time")
         names = (repr([event["event"], *map(event["properties"].get, keys)]) for event in content)
         return names, b'{"code":200,"num_records_imported":%d,"status":"OK"}' % len(content)
+
+
+class CountingAmplitude(CountingService):
+    """Amplitude keeps one of events that are alike in device and insert id."""
+
+    def take(self, path: str, content: Any) -> tuple[Iterable[str], bytes]:  # noqa: ARG002 - one address
+        """Take a batch."""
+        events = [event for event in content["events"] if event["event_type"] not in UPDATES]
+        keys = ("device_id", "user_id", "insert_id")
+        answer = b'{"code":200,"events_ingested":%d}' % len(content["events"])
+        return (repr([event.get(key) for key in keys]) for event in events), answer
 
 
 def _digest(name: str) -> bytes:

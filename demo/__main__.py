@@ -1,7 +1,7 @@
 """Run the demonstration: `python -m demo`, or `make demo`, which installs Meltano first.
 
-A stand-in for Amplitude serves the bundled export, and Meltano moves it with the real connectors,
-first into a stand-in for PostHog, then into one for Mixpanel; all listen on this machine only.
+Stand-ins for the sources serve the bundled exports, and Meltano moves them with the real
+connectors into stand-ins for the destinations; all listen on this machine only.
 Everything of a run lies in `.demo/`, which each run empties first. The environment variable
 `MELTANO` names the executable.
 """
@@ -14,21 +14,23 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from demo import bundle, pipeline, summary
+from demo import pipeline, summary
 from demo.mixpanel import Mixpanel
 from demo.posthog import PostHog
-from tests.fakes.amplitude import FakeAmplitude
-from tools.connectors import targets
+from demo.sources import AmplitudeExport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
     from pathlib import Path
 
     from demo.destination import Destination
+    from demo.sources import Source
 
 FILES = pipeline.ROOT / ".demo"
-DESTINATIONS: Mapping[str, type[Destination]] = {each.target: each for each in (PostHog, Mixpanel)}
+JOURNEYS: Sequence[tuple[type[Source], type[Destination]]] = (
+    (AmplitudeExport, PostHog),
+    (AmplitudeExport, Mixpanel),
+)
 
 
 def main() -> int:
@@ -38,27 +40,22 @@ def main() -> int:
         print("Meltano was not found. `make demo` installs it; or name it in MELTANO.")
         return 127
     shutil.rmtree(FILES, ignore_errors=True)
-    hours = bundle.read(bundle.BUNDLE)
-    codes = [
-        move(meltano, hours, DESTINATIONS[each.name]())
-        for each in targets()
-        if each.name in DESTINATIONS
-    ]
+    codes = [move(meltano, source(), destination()) for source, destination in JOURNEYS]
     return next((code for code in codes if code), 0)
 
 
-def move(meltano: str, hours: Mapping[datetime, Sequence[bytes]], destination: Destination) -> int:
-    """Move the export to one destination and show what arrived; return 0 when it adds up."""
+def move(meltano: str, source: Source, destination: Destination) -> int:
+    """Move an export to a destination and show what arrived; return 0 when it adds up."""
     files = FILES / destination.target
     files.mkdir(parents=True)
-    with FakeAmplitude(hours) as amplitude, destination.stand_in:
+    with source.stand_in, destination.stand_in:
         settings = {
-            **pipeline.tap_settings(amplitude, hours, files),
+            **source.settings(files),
             **pipeline.file_settings(destination.target, files),
             **destination.settings(),
         }
         variables = pipeline.environment(settings, files)
-        code = pipeline.run(meltano, destination.target, variables)
+        code = pipeline.run(meltano, source.tap, destination.target, variables)
         if code != 0:
             print(f"\nMeltano ended with exit code {code}; its last lines above say why.")
             return code

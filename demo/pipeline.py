@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import os
 import subprocess
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.connectors import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from datetime import datetime
-
-    from tests.fakes.amplitude import FakeAmplitude
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
-TAP = "tap-amplitude"
 PREFIXES = tuple(each.variable_prefix for each in plugins())
 
 
-def run(meltano: str, target: str, variables: Mapping[str, str]) -> int:
+def run(meltano: str, tap: str, target: str, variables: Mapping[str, str]) -> int:
     """Run the pipeline, its output passed through; return its exit code.
 
     A demonstration cut off a minute ago does not hold this one up: `--force`.
     """
-    arguments = ["--environment=demo", "run", "--force", TAP, target]
+    arguments = ["--environment=demo", "run", "--force", tap, target]
     print(f"\n$ meltano {' '.join(arguments)}\n", flush=True)
     command = [meltano, *arguments]
     return subprocess.run(command, cwd=ROOT, env=dict(variables), check=False).returncode
@@ -52,20 +47,6 @@ def environment(plugin_settings: Mapping[str, str], files: Path) -> dict[str, st
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
-    }
-
-
-def tap_settings(
-    amplitude: FakeAmplitude, hours: Collection[datetime], files: Path
-) -> dict[str, str]:
-    """Return the tap's settings that ask the stand-in for exactly these hours."""
-    return {
-        "TAP_AMPLITUDE_BASE_URL": amplitude.url,
-        "TAP_AMPLITUDE_API_KEY": amplitude.api_key,
-        "TAP_AMPLITUDE_SECRET_KEY": amplitude.secret_key,
-        "TAP_AMPLITUDE_START_DATE": min(hours).isoformat(),
-        "TAP_AMPLITUDE_END_DATE": (max(hours) + timedelta(hours=1)).isoformat(),
-        "TAP_AMPLITUDE_SPOOL_DIR": str(files / "spool"),
     }
 
 

@@ -51,6 +51,20 @@ def test_imports_are_answered_with_how_many_they_were(sink, separator):
     assert sink.counts().events == 2
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_amplitude_is_answered_with_how_many_they_were(sink, packed):
+    events = [
+        {"event_type": "a", "insert_id": "1", "event_properties": {"$insert_id": "x"}},
+        {"event_type": "$identify", "insert_id": "2"},
+        {"event_type": "$groupidentify", "insert_id": "3"},
+    ]
+
+    reply = post(sink, "/batch", {"api_key": "k", "events": events}, packed=packed)
+
+    assert (reply["code"], reply["events_ingested"]) == (200, 3)
+    assert (sink.counts().events, sink.counts().updates) == (1, 2)
+
+
 def test_updates_are_counted_apart(sink):
     reply = post(sink, "/engage?verbose=1", [{"$token": "t", "$set": {}}, {"$token": "t"}])
 

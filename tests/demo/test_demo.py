@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from demo import bundle, pipeline, posthog
+from demo.sources import AmplitudeExport
 from tests.destinations import DESTINATIONS
-from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tools import definitions
 
@@ -34,9 +34,9 @@ def test_the_files_of_a_run_lie_in_its_own_folder(target, tmp_path):
 
 
 def test_the_demonstration_asks_for_all_hours_of_the_bundle_and_no_other(tmp_path):
-    hours = bundle.read(bundle.BUNDLE)
-    with FakeAmplitude({}) as amplitude:
-        found = pipeline.tap_settings(amplitude, hours, tmp_path)
+    source = AmplitudeExport()
+    with source.stand_in as amplitude:
+        found = source.settings(tmp_path)
         assert found["TAP_AMPLITUDE_BASE_URL"] == amplitude.url
     assert found["TAP_AMPLITUDE_START_DATE"] == "2024-03-01T00:00:00+00:00"
     assert found["TAP_AMPLITUDE_END_DATE"] == "2024-03-04T00:00:00+00:00"

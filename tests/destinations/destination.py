@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.fakes.http.exchanges import Reply
 
 Fake = Any
-"""A FakePostHog or a FakeMixpanel."""
+"""A FakePostHog, a FakeMixpanel or a FakeAmplitudeBatch."""
 
 NOTHING: frozenset[str] = frozenset()
 OF_ONE_RUN = frozenset({"records read", "dead letters", "identity conflicts"})
@@ -48,6 +48,7 @@ class Destination(ABC):
         secrets: what no run may write anywhere, as `settings` gives it.
         unkeyed: settings that take the keys away.
         key: the setting that a wrong key is put into, and `wrong_key` what the target then says.
+        openings: requests that leave before anything is read.
         first_wait: seconds before the first retry.
         bad_key: {status: sentence} of the statuses that speak of keys.
         wrong_host: what a status that is no answer to events makes the target say.
@@ -66,6 +67,7 @@ class Destination(ABC):
     unkeyed: ClassVar[Mapping[str, Any]]
     key: ClassVar[str]
     wrong_key: ClassVar[str]
+    openings: ClassVar[int] = 0
     first_wait: ClassVar[float]
     bad_key: ClassVar[Mapping[int, str]]
     wrong_host: ClassVar[str]
@@ -107,6 +109,10 @@ class Destination(ABC):
     @abstractmethod
     def truth(self, company: Company) -> Any:
         """Return what must come of an export: `events` by id, `dead` by id, and more."""
+
+    def due(self, company: Company, uuids: set[str]) -> set[str]:
+        """Return the ids at the service of the events of these rows of an export."""
+        return {id_ for id_ in self.truth(company).events if id_ in uuids}
 
     @abstractmethod
     def events(self, fake: Fake) -> list[Sent]:

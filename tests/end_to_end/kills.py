@@ -153,7 +153,7 @@ class Migration:
         bookmark = bookmarks.get("events", {}).get("replication_key_value", "")
         truth = self.destination.truth(self.outcome.company)
         covered = self.outcome.uuids_until(bookmark)
-        due = {uuid for uuid in truth.events if uuid in covered}
+        due = self.destination.due(self.outcome.company, covered)
         assert not due - self.destination.kept(self.service), "STATE covers what did not arrive"
         dead = covered & truth.dead.keys()
         assert not dead - outcome.letters_in(self.pipe.dead_letters).keys(), "letters are missing"

@@ -48,6 +48,7 @@ GOOD = {
     "singer_delivery/mapping/pair.py": "import singer_delivery.model",
     "singer_delivery/ledger/store.py": "import sqlalchemy, singer_delivery.mapping.pair",
     "singer_delivery/pipeline/run.py": "import singer_delivery.ledger.store",
+    "singer_delivery/tap/spool.py": "import singer_delivery.io",
     "singer_delivery/sdk/sink.py": "import singer_delivery.sdk.target",
     "singer_delivery/sdk/target.py": "import singer_sdk, singer_delivery.sdk.sink",
     "analytics_records/here/columns.py": "import singer_delivery.mapping.pair",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from tests.fakes.company import events as deeds
+from tests.fakes.company.amplitude import AmplitudeTruth
 from tests.fakes.company.mixpanel import MixpanelTruth
 from tests.fakes.company.odd import ODDITIES, ONCE
 from tests.fakes.company.people import Town
@@ -79,6 +80,7 @@ class Company:
         self._hours: dict[datetime, list[bytes]] | None = None
         self._truth = Truth()
         self._mixpanel_truth = MixpanelTruth()
+        self._amplitude_truth = AmplitudeTruth()
 
     def hours(self) -> dict[datetime, list[bytes]]:
         """Return the raw lines by upload hour; hours without lines are left out."""
@@ -89,6 +91,7 @@ class Company:
                 for line in lines:
                     self._truth.note(line.meant)
                     self._mixpanel_truth.note(line.meant)
+                    self._amplitude_truth.note(line.meant)
         return self._hours
 
     def truth(self) -> Truth:
@@ -100,6 +103,11 @@ class Company:
         """Return what Mixpanel must hold once `hours()` was delivered in its order."""
         self.hours()
         return self._mixpanel_truth
+
+    def amplitude_truth(self) -> AmplitudeTruth:
+        """Return what another project of Amplitude must hold, likewise."""
+        self.hours()
+        return self._amplitude_truth
 
     def stream(self, events: int | None = None) -> Iterator[tuple[datetime, list[bytes]]]:
         """Yield (hour, raw lines) without keeping them, for exports larger than memory."""
@@ -226,6 +234,7 @@ class Simulation:
             received=received,
             amplitude_id=row["amplitude_id"],
             session=session,
+            insert_id=row["$insert_id"],
         )
         if name == "$identify":
             row.update(user_properties=person.identify(dice), groups={}, group_properties={})

@@ -117,12 +117,12 @@ def _broken_clock(row: Row, meant: Meant, moment: int) -> Meant:
     wrong = time_text(moment)
     row.update(event_time=wrong, client_event_time=wrong, client_upload_time=wrong)
     told = meant if meant.user else _without_person(row, meant)
-    return told._replace(moment=meant.received)
+    return told._replace(moment=meant.received, clock=moment)
 
 
 def _null_insert_id(row: Row, meant: Meant) -> Meant:
     row["$insert_id"] = None
-    return meant
+    return meant._replace(insert_id=None)
 
 
 def _old_era(row: Row, meant: Meant) -> Meant:

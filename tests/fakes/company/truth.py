@@ -26,6 +26,7 @@ class Meant(NamedTuple):
         name: the raw name of the event, as Amplitude has it.
         moment: when it happened, in microseconds since 1970; where the row has a broken clock, the
             time that a reader must fall back to.
+        clock: what the row says of it, if that is something else.
         received: when the server got it, in microseconds since 1970.
         device: the device, or None.
         user: the user, clean: no padding, and none for an id that is no id; or None.
@@ -35,6 +36,7 @@ class Meant(NamedTuple):
         initial: the attribution the person came with, without EMPTY; None if not told.
         groups: {type: first value} as text.
         group_properties: {(type, value as text): properties}.
+        insert_id: what the SDK made to tell the event by, or None.
         kind: "event", "identify" or "groupidentify".
         dead: reason why it can only be a dead letter, or None; "no_identity" where nothing says
             who did it, which some destinations keep.
@@ -43,6 +45,7 @@ class Meant(NamedTuple):
     uuid: str = ""
     name: str = ""
     moment: int = 0
+    clock: int | None = None
     received: int = 0
     device: str | None = None
     user: str | None = None
@@ -52,6 +55,7 @@ class Meant(NamedTuple):
     initial: Properties | None = None
     groups: Mapping[str, str] = NOTHING
     group_properties: Mapping[tuple[str, str], Properties] = NOTHING
+    insert_id: str | None = None
     kind: str = "event"
     dead: str | None = None
 

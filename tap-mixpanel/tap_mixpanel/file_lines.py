@@ -1,0 +1,97 @@
+"""Brings lines of exported files into the shape of the raw export. Pure.
+
+- `{"event", "properties"}` is the raw export's own, and stays to the byte.
+- Data Pipelines writes flat rows, `{"event_name", "distinct_id", "insert_id", "time", "properties",
+  …}`, and is told by its keys (Mixpanel docs, Data Pipelines: "Schema"). Each key at the top gets
+  the name that the raw export has for it. Names that begin with `mp_` in tables with a schema stay,
+  since what they were is not known.
+- `{"$distinct_id", "$properties"}` is a profile, as engage returns it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+EVENTS, PROFILES = "events", "profiles"
+
+EXPORTED = b'{"event":'
+AT_THE_TOP = {
+    "time": b'"time"',
+    "distinct_id": b'"distinct_id"',
+    "device_id": b'"$device_id"',
+    "user_id": b'"$user_id"',
+    "insert_id": b'"$insert_id"',
+}
+"""Of a flat row: its keys, as the raw export writes them among the properties."""
+
+
+class Line(NamedTuple):
+    """A line: the stream it is of, None when it is of none; and its row."""
+
+    stream: str | None
+    row: bytes
+
+
+def shaped(line: bytes) -> Line:
+    """Return a line, stripped, in the shape of the raw export or of a profile."""
+    if line.startswith(EXPORTED):
+        return Line(EVENTS, line)
+    try:
+        row = _columns(line)
+    except (msgspec.DecodeError, RecursionError):
+        return Line(None, line)
+    if "event" in row:
+        return Line(EVENTS, line)
+    if "event_name" in row:
+        return Line(EVENTS, _unfolded(row))
+    return Line(PROFILES if "$distinct_id" in row else None, line)
+
+
+def taken_apart(line: bytes) -> Iterable[bytes]:
+    """Return a line as its objects, where several stand back to back as in `{…}{…}`.
+
+    Programs that join files without a line end at their ends write such lines.
+    """
+    return [*_objects(line)] if b"}{" in line else [line]
+
+
+def _objects(line: bytes) -> Iterator[bytes]:
+    text = line.decode("utf-8", "surrogateescape")
+    at, found = 0, []
+    while at < len(text):
+        try:
+            end = _end_of(text, at)[1]
+        except (ValueError, RecursionError):
+            yield line
+            return
+        found.append(text[at:end].encode("utf-8", "surrogateescape"))
+        at = end
+        while text[at : at + 1].isspace():
+            at += 1
+    yield from found
+
+
+def _unfolded(row: dict[str, msgspec.Raw]) -> bytes:
+    """Return a flat row in the shape of the raw export; what stands in both places stays inside."""
+    event = bytes(row.pop("event_name"))
+    inner = bytes(row.pop("properties", b"{}"))
+    try:
+        known = _columns(inner)
+    except (msgspec.DecodeError, RecursionError):
+        known, inner = {}, b"{}"
+    outer = [
+        b"%b:%b" % (AT_THE_TOP.get(name) or json.dumps(name).encode(), bytes(value))
+        for name, value in row.items()
+        if json.loads(AT_THE_TOP.get(name, b'""')) not in known and name not in known
+    ]
+    rest = inner.strip()[1:-1].strip()
+    properties = b",".join([*outer, rest] if rest else outer)
+    return b'{"event":%b,"properties":{%b}}' % (event, properties)
+
+
+_columns = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_end_of = json.JSONDecoder(parse_int=len, parse_float=len, strict=False).raw_decode

@@ -1,0 +1,198 @@
+"""Reads all profiles of a query to disk, before the first of them is written.
+
+A reading that loses its session begins again at page 0, and the result of a new session may be
+another; so nothing leaves before the last page has come.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from singer_delivery.io.retry import Backoff, Clock
+from singer_delivery.mapping.json_lines import mended, reason_to_refuse
+from singer_delivery.tap.bad_lines import NUL, BadLines
+from singer_delivery.tap.errors import ServiceUnavailable, TryAgain
+from singer_delivery.tap.spool import open_private, spool_errors
+
+from tap_mixpanel.engage import Page, Profile, Reading, SessionLost
+from tap_mixpanel.query import HourIsFull, QueryClient
+
+logger = logging.getLogger("tap-mixpanel.profiles")
+
+WAITS = Backoff(first=2.0, cap=300.0)
+WAITS_FOR_THE_HOUR = Backoff(first=60.0, cap=3600.0)
+TELL_EVERY = 20
+"""Pages between two log entries."""
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A complete reading.
+
+    Attributes:
+        path: of its records, gzipped JSON lines.
+        count: how many there are.
+        read_at: when page 0 came; seconds since 1970, UTC.
+    """
+
+    path: Path
+    count: int
+    read_at: float
+
+
+@dataclass
+class ProfileReader:
+    """Reads profiles.
+
+    Args:
+        client: asks for pages.
+        clock: the clock of every wait.
+        max_retries: how often a page is asked for again, and a reading begun again.
+        page_size: how many profiles to ask for at once.
+        bad_lines: keeps the profiles that cannot be read.
+    """
+
+    client: QueryClient
+    clock: Clock
+    max_retries: int
+    page_size: int
+    bad_lines: BadLines
+    _lacked: int = field(default=0, init=False)
+
+    def spooled(
+        self,
+        name: str,
+        asked: Mapping[str, str],
+        as_record: Callable[[Profile, str], bytes],
+        path: Path,
+    ) -> Spooled:
+        """Read all profiles of a query, and return them when the last one has come.
+
+        Args:
+            name: names the profiles in the log.
+            asked: the fields of the query.
+            as_record: makes a record of a profile and the time of the reading.
+            path: where the records go.
+
+        Raises:
+            ServiceUnavailable: It fails after all retries.
+            TapError: No other request can succeed.
+        """
+        self._lacked = begun = 0
+        while True:
+            try:
+                return self._read(name, asked, as_record, path)
+            except SessionLost as error:  # noqa: PERF203 - a request dwarfs it
+                begun += 1
+                self._wait(name, f"{error}. Reading begins again at page 0", begun, error)
+
+    def _read(
+        self,
+        name: str,
+        asked: Mapping[str, str],
+        as_record: Callable[[Profile, str], bytes],
+        path: Path,
+    ) -> Spooled:
+        reading = Reading(asked, self.page_size)
+        read_at = 0.0
+        with (
+            spool_errors(path.parent),
+            open_private(path) as stored,
+            gzip.GzipFile(fileobj=stored, mode="wb", compresslevel=1) as file,
+        ):
+            while not reading.is_over:
+                page = self._page(name, reading)
+                read_at = read_at or self.clock.now()
+                reading.take(page)
+                for record in self._records(name, page, as_record, written(read_at)):
+                    file.write(record + b"\n")
+                if reading.number % TELL_EVERY == 0:
+                    logger.info("%s: %s read.", name, _of_total(reading))
+        self._check(name, reading)
+        return Spooled(path, reading.read, read_at)
+
+    def _page(self, name: str, reading: Reading) -> Page:
+        failures = 0
+        while True:
+            try:
+                return self.client.page(reading.form(), reading.number)
+            except TryAgain as error:  # noqa: PERF203 - a request dwarfs it
+                failures += 1
+                self._wait(
+                    name, f"{error}. Page {reading.number} is asked for again", failures, error
+                )
+
+    def _records(
+        self, name: str, page: Page, as_record: Callable[[Profile, str], bytes], read_at: str
+    ) -> Iterator[bytes]:
+        """Yield a page's records; keep what cannot be read by its place on the page."""
+        for number, broken in enumerate(page.broken, 1):
+            self.bad_lines.add(name, number, "it is no profile with a $distinct_id", broken)
+        for number, profile in enumerate(page.profiles, 1):
+            record = as_record(profile, read_at)
+            why = reason_to_refuse(record)
+            sound = record if why is None and NUL not in record else mended(record)
+            if sound is None:
+                self.bad_lines.add(name, number, str(why), record)
+            else:
+                yield sound
+
+    def _check(self, name: str, reading: Reading) -> None:
+        """Hold what was read against the total of page 0.
+
+        Raises:
+            SessionLost: Some lack, and the reading before lacked not the same.
+        """
+        if not reading.lacks:
+            return
+        if reading.lacks == self._lacked:  # the total is wrong then, and not the reading
+            logger.warning(
+                "%s: Mixpanel counts %s and gives %s, twice. They are taken as they are.",
+                name,
+                f"{reading.total:,}",
+                f"{reading.read:,}",
+            )
+            return
+        self._lacked = reading.lacks
+        msg = f"only {_of_total(reading)} came"
+        raise SessionLost(msg)
+
+    def _wait(self, name: str, what: str, failures: int, error: TryAgain | SessionLost) -> None:
+        """Wait before the next try.
+
+        Raises:
+            ServiceUnavailable: It was the last one.
+        """
+        if failures > self.max_retries:
+            msg = (
+                f"{name} could not be read, after {failures} failures: {error}. Run again later, "
+                "or deselect the stream."
+            )
+            raise ServiceUnavailable(msg) from error
+        asked = error.retry_after if isinstance(error, TryAgain) else None
+        waits = WAITS_FOR_THE_HOUR if isinstance(error, HourIsFull) else WAITS
+        seconds = waits.wait(failures, asked)
+        logger.warning(
+            "%s: %s (%d of at most %d times), in %.0f s.",
+            name,
+            what,
+            failures,
+            self.max_retries,
+            seconds,
+        )
+        self.clock.sleep(seconds)
+
+
+def written(moment: float) -> str:
+    """Return seconds since 1970 as records hold them: RFC 3339 in UTC, with milliseconds."""
+    text = datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _of_total(reading: Reading) -> str:
+    return f"{reading.read:,} of {reading.total:,}" if reading.total else f"{reading.read:,}"

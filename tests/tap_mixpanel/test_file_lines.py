@@ -1,0 +1,65 @@
+"""Lines of exported files in the shape of the raw export."""
+
+import json
+
+import pytest
+from tap_mixpanel.file_lines import Line, shaped, taken_apart
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"Play","properties":{"time":1,"big":12345678901234567890123}}',
+        b'{ "event" : "Play" , "properties" : { } }',
+        b'{"properties":{},"event":null}',
+    ],
+)
+def test_a_row_of_the_raw_export_stays_to_the_byte(line):
+    assert shaped(line) == Line("events", line)
+
+
+def test_a_flat_row_of_data_pipelines_gets_the_names_of_the_raw_export():
+    flat = (
+        b'{"event_name":"Play","distinct_id":"ann","device_id":"d1","user_id":"ann",'
+        b'"insert_id":"i1","time":1767225600000,"properties":{"n":1.0,"mp_lib":"web"},"team":7}'
+    )
+    row = json.loads(shaped(flat).row)
+    assert shaped(flat).stream == "events"
+    assert row == {
+        "event": "Play",
+        "properties": {
+            "distinct_id": "ann",
+            "$device_id": "d1",
+            "$user_id": "ann",
+            "$insert_id": "i1",
+            "time": 1767225600000,
+            "team": 7,
+            "n": 1.0,
+            "mp_lib": "web",
+        },
+    }
+    assert b'"n":1.0' in shaped(flat).row
+
+
+@pytest.mark.parametrize("properties", ["{}", "{ }", "null", '"text"'])
+def test_a_flat_row_without_properties_has_those_at_its_top(properties):
+    flat = f'{{"event_name":"Play","time":1,"properties":{properties}}}'.encode()
+    assert json.loads(shaped(flat).row) == {"event": "Play", "properties": {"time": 1}}
+
+
+def test_what_stands_in_both_places_is_taken_from_within():
+    flat = b'{"event_name":"Play","insert_id":"out","properties":{"$insert_id":"in"}}'
+    assert json.loads(shaped(flat).row)["properties"] == {"$insert_id": "in"}
+
+
+def test_profiles_and_lines_of_nothing_are_told_by_their_keys():
+    profile = b'{"$distinct_id":"ann","$properties":{"$name":"Ann"}}'
+    assert shaped(profile) == Line("profiles", profile)
+    for other in (b'{"a":1}', b"[1]", b"nothing", b""):
+        assert shaped(other) == Line(None, other)
+
+
+def test_rows_back_to_back_are_taken_apart():
+    assert taken_apart(b'{"a":"}{"}{"b":2} {"c":{}}') == [b'{"a":"}{"}', b'{"b":2}', b'{"c":{}}']
+    for whole in (b'{"a":"}{"}', b'{"a":1}{broken', b'{"a":1}'):
+        assert taken_apart(whole) == [whole]

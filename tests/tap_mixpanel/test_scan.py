@@ -1,0 +1,67 @@
+"""What a first look through an archive finds."""
+
+import json
+import random
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+
+from tap_mixpanel.scan import Scan, waves
+
+START = datetime(2026, 3, 1, tzinfo=timezone.utc)
+
+
+def row(day, event="Play", **properties):
+    time = round((START + timedelta(days=day, hours=12)).timestamp() * 1000)
+    known = {"time": time, "$mp_api_timestamp_ms": time + 5_000, **properties}
+    return json.dumps({"event": event, "properties": known}).encode()
+
+
+PROFILE = b'{"$distinct_id":"ann","$properties":{}}'
+
+
+def test_a_look_finds_days_verbs_and_profiles_of_each_file():
+    scan = Scan()
+    scan.take("a", 10, [[row(0), row(1), b"", PROFILE], [row(1, "$identify")]])
+    scan.take("b", 20, [[row(1) + row(2), b"no row", b'{"event":"x","properties":{"time":null}}']])
+    assert scan.days == ["2026-03-01", "2026-03-02", "2026-03-03", "undated"]
+    assert (scan.files["a"].verbs, scan.files["a"].profiles) == (1, 1)
+    assert (scan.files["b"].verbs, scan.files["b"].profiles) == (0, 0)
+    assert scan.files_with(["2026-03-02"]) == ["a", "b"]
+    assert scan.files_with(["2026-03-03", "undated"]) == ["b"]
+    assert scan.bytes_of("2026-03-01") == len(row(0))
+    assert scan.bytes_of("2026-03-02") == 2 * len(row(1)) + len(row(1, "$identify"))
+    assert scan.merge.mode == "original"
+
+
+def test_the_digest_of_a_day_changes_with_its_files_alone():
+    first, other = Scan(), Scan()
+    first.take("a", 10, [[row(0)]])
+    first.take("b", 20, [[row(1)]])
+    other.take("b", 21, [[row(1)]])
+    other.take("a", 10, [[row(0)]])
+    assert first.digest_of("2026-03-01") == other.digest_of("2026-03-01")
+    assert first.digest_of("2026-03-02") != other.digest_of("2026-03-02")
+
+
+def test_live_rows_of_the_last_days_are_kept_and_imported_ones_are_not():
+    scan = Scan()
+    for day in range(20):
+        scan.take(str(day), 1, [[row(day)] * 200 + [row(day, **{"$import": True})] * 5])
+    scan.take("imported", 1, [[row(99, **{"$import": True})]])
+    live = scan.recent_live_rows
+    assert len(live) == 7 * 50
+    assert {(one.receipt - one.time, one.time > 0) for one in live} == {(5_000, True)}
+    assert min(one.time for one in live) == json.loads(row(13))["properties"]["time"]
+
+
+def test_waves_are_all_days_in_order_and_no_larger_than_they_may_be():
+    chance = random.Random(5)
+    sizes = {f"2026-01-{day:02}": chance.randrange(1, 60) for day in range(1, 32)}
+    sizes["undated"] = 500
+    found = [*waves(sizes, 100)]
+    assert [day for wave in found for day in wave] == sorted(sizes)
+    for wave, following in pairwise(found):
+        total = sum(sizes[day] for day in wave)
+        assert total <= 100 or len(wave) == 1
+        assert total + sizes[following[0]] > 100
+    assert [*waves({}, 100)] == []
