@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.sdk.tap import CheckedTap
 
+from tap_mixpanel.profile_streams import GroupProfilesStream, ProfilesStream
 from tap_mixpanel.settings import CONFIG_SCHEMA, problems
 from tap_mixpanel.streams import EventsStream
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Stream
 
-STREAMS = (EventsStream,)
+STREAMS = (GroupProfilesStream, ProfilesStream, EventsStream)
 """In the order in which they are emitted: what is known of groups, people and merged ids comes
 before the events it colours."""
 

@@ -1,0 +1,187 @@
+"""The streams `profiles` and `group_profiles`: the last state of people and of groups.
+
+Both are read whole at each run, since no time of a profile surely says that it changed:
+`$last_seen` has no zone, and does not move where an update says so (Mixpanel docs, Query API:
+Engage; User Profiles). A whole profile is also what tells a target that a property is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+from typing import Any, NamedTuple
+
+from analytics_records.mixpanel import columns
+from singer_delivery.io.line_files import open_blocks
+from singer_delivery.sdk.messages import reader_is_gone
+from singer_delivery.sdk.tap import CheckedTap
+from singer_delivery.tap.bad_lines import BadLines
+from singer_delivery.tap.handover import handing_over
+from singer_delivery.tap.spool import run_folder
+
+from tap_mixpanel.engage import Profile, group, person
+from tap_mixpanel.query import QueryClient
+from tap_mixpanel.readings import ProfileReader, Spooled, written
+from tap_mixpanel.settings import SPOOL_DIR, Settings
+from tap_mixpanel.streams import MixpanelStream
+
+WHOLE_EVERY = 10
+"""With `incremental_profiles` every tenth reading is whole: the others miss removed profiles."""
+
+OVERLAP = timedelta(days=2)
+"""How far before the last reading profiles are read again: `$last_seen` may be in any zone."""
+
+FILE_BYTES = 32 * 1024 * 1024
+"""About how large a file of profiles is that is handed over."""
+
+
+class Query(NamedTuple):
+    """A query of profiles: its name in the log, its fields, and what makes records of them."""
+
+    name: str
+    asked: Mapping[str, str]
+    as_record: Callable[[Profile, str], bytes]
+
+
+class WholeStream(MixpanelStream):
+    """A stream that is read whole, and leaves when all of it is on disk."""
+
+    def __init__(self, tap: CheckedTap) -> None:
+        super().__init__(tap)
+        self._user_agent = tap.user_agent
+
+    @abstractmethod
+    def queries(self, settings: Settings) -> list[Query]:
+        """Return what to ask for."""
+
+    def read(self, spooled: Spooled) -> None:
+        """Note in STATE that the profiles of a query have left."""
+
+    def blocks(self) -> Generator[list[bytes], None, None]:
+        """Yield the records of all profiles, query by query."""
+        settings = Settings.of_config(self.config)
+        queries = self.queries(settings)
+        if not queries:
+            return
+        with (
+            closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
+            run_folder(settings.spool_dir) as folder,
+            closing(self._client(settings)) as client,
+        ):
+            reader = ProfileReader(
+                client, self.clock, settings.max_retries, settings.page_size, bad_lines
+            )
+            for query in queries:
+                spooled = reader.spooled(*query, folder / "profiles")
+                self.note_the_time()
+                yield from open_blocks(spooled.path)
+                bad_lines.to_disk()
+                self.read(spooled)
+                self.logger.info(
+                    "%s: %s profiles, %d of them broken.",
+                    query.name,
+                    f"{spooled.count:,}",
+                    bad_lines.count,
+                )
+
+    def hand_files_over(self) -> None:
+        """Write BATCH messages of files with the same records."""
+        batches = Settings.of_config(self.config).batches
+        assert batches is not None
+        with (
+            self.get_batch_counter() as counter,
+            self.get_sync_timer(),
+            handing_over(
+                batches.root / SPOOL_DIR, batches.prefix, self.clock, reader_is_gone
+            ) as handover,
+            closing(self.blocks()) as blocks,
+        ):
+            for lines in blocks:
+                rest = chain([lines], blocks)
+                if handover.wait_for_room(FILE_BYTES, self._write_state_message):
+                    self.write_batch(handover.put_lines(f"{self.name}.jsonl", rest, FILE_BYTES))
+                    counter.increment()
+                else:
+                    self._write_rest(rest)
+            self._write_state_message()
+
+    def _write_rest(self, blocks: Iterator[list[bytes]]) -> None:
+        for lines in blocks:
+            self.write_lines(lines)
+
+    def _client(self, settings: Settings) -> QueryClient:
+        return QueryClient(settings.account, self._user_agent, self.clock, lambda: None)
+
+
+class GroupProfilesStream(WholeStream):
+    """The profiles of groups, one query for each entry of `data_group_ids`."""
+
+    name = "group_profiles"
+    primary_keys = columns.KEYS["group_profiles"]
+
+    def queries(self, settings: Settings) -> list[Query]:
+        """Return a query for each group key."""
+        if not settings.data_group_ids:
+            self.logger.info(
+                "No profiles of groups are read: data_group_ids, which names them, is not set."
+            )
+        return [
+            Query(
+                f"profiles of {key}",
+                {"data_group_id": number},
+                partial(group, group_key=json.dumps(key).encode()),
+            )
+            for key, number in sorted(settings.data_group_ids.items())
+        ]
+
+
+class ProfilesStream(WholeStream):
+    """The profiles of people."""
+
+    name = "profiles"
+    primary_keys = columns.KEYS["profiles"]
+
+    def queries(self, settings: Settings) -> list[Query]:
+        """Return one query: for all profiles, or with `incremental_profiles` for some."""
+        asked = {}
+        since = self._since() if settings.incremental_profiles else None
+        if since is not None:
+            asked["where"] = f'properties["$last_seen"]>="{since}"'
+            self.logger.info("Only profiles seen since %s are read.", since)
+        return [Query(self.name, asked, person)]
+
+    def read(self, spooled: Spooled) -> None:
+        """Note when profiles were read, and for how many runs not all of them were."""
+        is_part = Settings.of_config(self.config).incremental_profiles and self._since() is not None
+        self.stream_state.update(
+            {
+                "read_at": written(spooled.read_at),
+                "parts_read": self._parts_read + 1 if is_part else 0,
+            }
+        )
+
+    @property
+    def _parts_read(self) -> int:
+        """How many readings since the last whole one were not."""
+        found = self.stream_state.get("parts_read")
+        return found if isinstance(found, int) else 0
+
+    def _since(self) -> str | None:
+        """Return from when on profiles are asked for; None for all."""
+        if self._parts_read >= WHOLE_EVERY - 1:
+            return None
+        return _days_before(self.stream_state.get("read_at"))
+
+
+def _days_before(read_at: Any) -> str | None:
+    """Return a time as `$last_seen` has it, `OVERLAP` before a reading; None without one."""
+    try:
+        moment = datetime.fromisoformat(str(read_at).replace("Z", "+00:00"))
+        return f"{moment - OVERLAP:%Y-%m-%dT%H:%M:%S}"
+    except (ValueError, OverflowError):
+        return None
