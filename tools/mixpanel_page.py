@@ -115,8 +115,12 @@ def render() -> str:
         section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
         section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
         section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, "version", "now")),
+        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
     ])  # fmt: skip
+
+
+_OTHERS = ("version", "now", "bare_distinct_ids", "link_event")
+"""Fields that are no settings, or change nothing of an export of Amplitude."""
 
 
 def _rows(rows: tuple[Row, ...]) -> str:

@@ -30,16 +30,19 @@ def code(text: str) -> str:
     return f"`{text}`"
 
 
-def mapping_rows(service: str, rows: Iterable[Row], conditions: Mapping[str, str]) -> str:
+def mapping_rows(
+    service: str, rows: Iterable[Row], conditions: Mapping[str, str], source: str = "Amplitude"
+) -> str:
     """Return rows of a mapping as a table.
 
     Args:
         service: the destination.
         rows: of its mapping.
         conditions: what the conditions of rows mean.
+        source: of the rows.
     """
     lines = ((code(row.to), _source(row), _how(row), _when(row, conditions)) for row in rows)
-    return table((service, "Amplitude", "How", "When"), lines)
+    return table((service, source, "How", "When"), lines)
 
 
 def _source(row: Row) -> str:

@@ -15,6 +15,8 @@ from singer_delivery.io.secrets import blotted
 
 from target_mixpanel.account import Account
 
+SIMPLIFIED, ORIGINAL = "simplified", "original"
+
 NOTHING_LOST = "Nothing is lost: start the same run again."
 
 
@@ -43,6 +45,9 @@ def refused(
         hint: what to do about it.
     """
     failed = answer.get("failed_records")
+    wrong = _wrong_identity_merge(failed if isinstance(failed, list) else [])
+    if wrong is not None:
+        return wrong
     if not isinstance(failed, list) or not failed or not all(map(_names_its_index, failed)):
         words = failed[0] if isinstance(failed, list) and failed else answer.get("error")
         return _rejected(_public(words, account), hint)
@@ -91,6 +96,31 @@ def _rejected(words: str, hint: str) -> Judgement:
 
 def _fault(failed: Mapping[str, Any], account: Account) -> str:
     return f"{_public(failed.get('field'), account)}: {_public(failed.get('message'), account)}"
+
+
+def _wrong_identity_merge(failed: list[Any]) -> Judgement | None:
+    """Return the judgement of a project that merges ids otherwise than the setting says.
+
+    Under Simplified ID Merge an identity event makes Mixpanel refuse all of a request (seen in
+    replies), and under the original one an event needs a `distinct_id` (Mixpanel docs, Import
+    Events). Going on would make people who do not exist, for good.
+    """
+    for each in failed:
+        if isinstance(each, str) and "identity events are not allowed" in each:
+            return _merges(SIMPLIFIED)
+        if not isinstance(each, dict) or each.get("field") != "properties.distinct_id":
+            continue
+        if "must not be missing" in str(each.get("message")):
+            return _merges(ORIGINAL)
+    return None
+
+
+def _merges(how: str) -> Judgement:
+    why = (
+        f"The Mixpanel project merges ids otherwise than the setting says: set "
+        f"`identity_merge: {how}` (Settings > Project > Identity Merge). {NOTHING_LOST}"
+    )
+    return Judgement(Verdict.FATAL, "identity merge", why)
 
 
 def _public(words: Any, account: Account) -> str:

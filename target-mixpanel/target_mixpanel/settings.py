@@ -13,6 +13,9 @@ from target_mixpanel.mixpanel import GUARDED_KEYS, IDENTITY_EVENTS
 
 IdentityMerge = Literal["simplified", "original"]
 
+LINK_EVENT = "Identity Linked"
+"""Name of the event that links a device to its user, where the setting gives none."""
+
 _YEAR = 31_557_600_000_000  # 365.25 days in microseconds
 
 
@@ -37,6 +40,10 @@ class MappingSettings:
         include_events: names or patterns (`*`, `?`) of the Amplitude events that travel, if any.
         exclude_events: names or patterns (`*`, `?`) of Amplitude events that do not travel.
         rename_events: Amplitude's event name to the name it gets.
+        bare_distinct_ids: what a `distinct_id` of a Mixpanel export is that nothing tells: `auto`
+            looks at its form, else it is a `user`'s or a `device`'s.
+        link_event: name of the event that links a device to its user in a copy from Original to
+            Simplified ID Merge.
         now: the time when the run started, in microseconds since 1970.
         version: of this software, for `$lib_version`.
 
@@ -57,11 +64,14 @@ class MappingSettings:
     include_events: tuple[str, ...] = ()
     exclude_events: tuple[str, ...] = ()
     rename_events: Mapping[str, str] = field(default_factory=dict)
+    bare_distinct_ids: Literal["auto", "user", "device"] = "auto"
+    link_event: str = LINK_EVENT
     version: str = "unknown"
 
     def __post_init__(self) -> None:
         for old, new in self.rename_events.items():
             check_event_name(f"`rename_events` calls `{old}`", new)
+        check_event_name("`link_event` is", self.link_event)
         for group_type, key in self.group_keys.items():
             check_group_key(f"`group_keys` calls `{group_type}`", key)
         if self.retention_years < 1:

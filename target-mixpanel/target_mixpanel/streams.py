@@ -11,15 +11,28 @@ from typing import Any
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import Event, RecordMapping
+from singer_delivery.sdk.source_project import comes_from
 
-from target_mixpanel import from_amplitude, from_columns
+from target_mixpanel import from_amplitude, from_columns, from_mixpanel
 from target_mixpanel.from_columns import Lent
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.lookup_tables import LookupTable
+from target_mixpanel.mixpanel import SERVICE
 from target_mixpanel.settings import MappingSettings
 
 LOOKUP_TABLE = "lookup_table"
 TABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+SAME_PROJECT = (
+    "The rows come from the very Mixpanel project that the target writes to: every event would "
+    "count twice. Nothing was sent. Set `project_id`, service account and `project_token` of the "
+    "project that the copy goes to."
+)
+UNTOLD_PROJECT = (
+    "Nothing says whether the rows come from the very Mixpanel project that the target writes to: "
+    "an archive does not tell, and a token alone names no project. Look before you go on: a copy "
+    "of a project into itself cannot be taken back."
+)
 
 Named = Mapping[str, Mapping[str, Any]]
 """The setting `streams`: how each stream is loaded."""
@@ -73,6 +86,7 @@ class Streams:
         settings: of the target.
         number: numbers equal records.
         warn: logs a sentence as a warning, once.
+        project_id: of the project that is written to, if it is known.
 
     Raises:
         SettingsError: a lookup table is described wrongly.
@@ -85,9 +99,10 @@ class Streams:
         settings: MappingSettings,
         number: Callable[[str], int] | None = None,
         warn: Callable[[str], None] | None = None,
+        project_id: str | None = None,
     ) -> None:
         self._named, self._number, self._warn = named, number, warn
-        self._settings = settings
+        self._settings, self._project_id = settings, project_id or ""
         self._hot_ids = HotIds()
         self._choice = settings.choice()
         self._tables: dict[str, LookupTable] = {}
@@ -133,7 +148,10 @@ class Streams:
                 stream, words, schema, key_properties, settings, lent, hot_ids
             )
 
-        exports = [from_amplitude.export(settings, hot_ids, self._choice)]
+        exports = [
+            from_amplitude.export(settings, hot_ids, self._choice),
+            *from_mixpanel.exports(settings, hot_ids, self._choice, self._check_source),
+        ]
         return mapping_for(stream, schema, self._named, exports, described)
 
     def warnings(self) -> list[str]:
@@ -157,6 +175,18 @@ class Streams:
             table.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+    def _check_source(self, schema: Mapping[str, Any]) -> None:
+        """Stop before a project is copied into itself; say so where nothing tells.
+
+        Raises:
+            SettingsError: the rows come from the project that is written to.
+        """
+        is_same = comes_from(schema, SERVICE, self._project_id)
+        if is_same:
+            raise SettingsError(SAME_PROJECT)
+        if is_same is None and self._warn is not None:
+            self._warn(UNTOLD_PROJECT)
 
     def _table(self, stream: str) -> LookupTable:
         table = self._tables.get(stream)

@@ -38,7 +38,10 @@ PLACE_10 = f"{RECEIVED_10:016x}{AT_10:016x}{0:016x}"
 
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
 
-MEMORY = frozenset({"user", "source_id", "property_names", "device"})
+MEMORY = frozenset({
+    "user", "source_id", "property_names", "device",
+    "cluster", "cluster_ids", "cluster_user", "sent_as", "source_mode",
+})  # fmt: skip
 """Kinds of facts by which a mapping remembers whom and what it met: every record may make them."""
 
 

@@ -286,11 +286,24 @@ def test_a_partial_400_rejects_whom_it_names_and_delivers_the_others(transport, 
     assert [stored["insert_id"] for stored in mixpanel.arrivals] == ["event-1", "event-3"]
 
 
-def test_failed_records_that_are_texts_reject_the_whole_request(mixpanel, transport):
+def test_a_project_that_takes_no_identity_events_ends_the_run(mixpanel, transport):
     judgement = judged(importing(mixpanel), transport, event(1), VERB, event(2))
-    assert (judgement.verdict, judgement.exceptions) == (Verdict.REJECTED, {})
-    assert "identity events are not allowed" in judgement.detail
+    assert (judgement.verdict, judgement.exceptions) == (Verdict.FATAL, {})
+    assert "`identity_merge: simplified`" in judgement.detail
     assert len(mixpanel.arrivals) == 0
+
+
+def test_a_project_that_needs_a_distinct_id_ends_the_run(transport):
+    with FakeMixpanel(identity_merge="original") as mixpanel:
+        judgement = judged(importing(mixpanel), transport, event(1))
+    assert judgement.verdict is Verdict.FATAL
+    assert "`identity_merge: original`" in judgement.detail
+
+
+def test_failed_records_that_are_other_texts_reject_the_whole_request(endpoint):
+    judgement = endpoint.judge(said(400, failed_records=["some records are odd"]), 3)
+    assert (judgement.verdict, judgement.exceptions) == (Verdict.REJECTED, {})
+    assert "some records are odd" in judgement.detail
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from singer_delivery.pipeline.settings import RunSettings
 from target_mixpanel.account import Account
 from target_mixpanel.endpoint import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
 
-from tests.fakes.http.server import LoseReply
+from tests.fakes.http.server import LoseReply, Reply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 from tests.target_mixpanel.sending import body_of
 
@@ -174,13 +174,17 @@ def test_a_lower_limit_that_mixpanel_names_is_kept_to_from_then_on(tmp_path):
 
 
 def test_the_culprit_of_a_refused_request_is_found_and_all_others_arrive(tmp_path):
-    with FakeMixpanel() as mixpanel:
-        events = [event(n, "$identify" if n == 37 else "Played") for n in range(100)]
-        ended = deliver(tmp_path, mixpanel, *events)
+    odd = Reply(400, b'{"code":400,"failed_records":["some records are odd"]}')
+
+    with FakeMixpanel(keep_bodies=True) as mixpanel:
+        mixpanel.misbehave_always(
+            odd, when=lambda exchange: b'"event-37"' in gzip.decompress(exchange.body)
+        )
+        ended = deliver(tmp_path, mixpanel, *(event(n) for n in range(100)))
     assert ids(mixpanel) == sorted(f"event-{n}" for n in range(100) if n != 37)
     ((record, detail),) = ended.dead
     assert record["properties"]["$insert_id"] == "event-37"
-    assert "identity events are not allowed" in detail
+    assert "some records are odd" in detail
 
 
 @pytest.mark.parametrize("act", [LoseReply(), RATE_LIMITED])

@@ -124,6 +124,8 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
         ),
         ({**TOKEN, "group_keys": {"company": "distinct_id"}}, "which is no group key in Mixpanel"),
         ({**TOKEN, "rename_events": {"a": "$identify"}}, "which is no event for Mixpanel"),
+        ({**TOKEN, "link_event": "$merge"}, "which is no event for Mixpanel but an order"),
+        ({**TOKEN, "bare_distinct_ids": "both"}, "must be one of auto, user, device, not 'both'."),
         ({**TOKEN, "streams": {"orders": {"evnt": "x"}}}, "neither an Amplitude export nor"),
         ({**TOKEN, "streams": {"orders": {"event": "x"}}}, "lacks `distinct_id`, `timestamp`"),
         (
@@ -147,6 +149,8 @@ DEFAULTS: dict[Destination, Settings] = {
         "max_events_per_second": 30_000,
         "max_in_flight": 12,
         "retention_years": 2,
+        "bare_distinct_ids": "auto",
+        "link_event": "Identity Linked",
         "max_batch_events": 2_000,
     },
 }
@@ -163,6 +167,7 @@ DOCUMENTED: dict[Destination, set[str]] = {
         "project_token", "project_id", "service_account_username", "service_account_secret",
         "region", "base_url", "identity_merge", "user_properties_on_events", "profiles", "groups",
         "group_keys", "geolocate_ip", "retention_years", "skip_expired", "max_events_per_second",
+        "bare_distinct_ids", "link_event",
     },
 }  # fmt: skip
 SECRET: dict[Destination, set[str]] = {

@@ -20,3 +20,9 @@ def project_digest(vendor: str, key: str) -> str:
 def with_source_project(schema: Mapping[str, Any], vendor: str, key: str) -> dict[str, Any]:
     """Return a stream's schema with the project its rows come from; unchanged without a key."""
     return {**schema, KEYWORD: project_digest(vendor, key)} if key else {**schema}
+
+
+def comes_from(schema: Mapping[str, Any], vendor: str, key: str) -> bool | None:
+    """Tell whether the rows of a schema come from a project; None where nothing says so."""
+    said = schema.get(KEYWORD)
+    return said == project_digest(vendor, key) if said and key else None

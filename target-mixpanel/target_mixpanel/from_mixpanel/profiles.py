@@ -1,0 +1,269 @@
+"""Profiles of people and of groups: sent when they changed, with what is gone from them.
+
+A profile is read complete, so a name that was told before and is gone now was taken away. Mixpanel
+joins today's profile to every event: so profiles go as they are read, and need no order among the
+events. The facts keep a digest and names, and no values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+from analytics_records.mixpanel.row import properties_of
+from analytics_records.nobody import stands_for_nobody
+from singer_delivery.mapping.lines import read as read_line
+from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
+from singer_delivery.mapping.values import clean_id, digest, moment
+from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped, Note, Unmappable
+
+from target_mixpanel.from_mixpanel.clusters import DEVICE, Clusters, looks_made
+from target_mixpanel.from_mixpanel.properties import PREFIX
+from target_mixpanel.from_mixpanel.table import PROFILE_DROPPED
+from target_mixpanel.from_mixpanel.whose import AS_DEVICE, AS_USER
+from target_mixpanel.mixpanel import READER, fitted_id, is_illegal_id
+from target_mixpanel.profiles import Profile, group_profile, harmless, person_profile, updates
+from target_mixpanel.settings import MappingSettings
+
+Content = dict[str, Any]
+
+
+class ProfileRow(msgspec.Struct, gc=False):
+    """A profile, read.
+
+    Attributes:
+        id: whose it is, or of which group; empty for nobody.
+        key: the group key; empty for a person's.
+        at: when it was read, in microseconds since 1970 (UTC); 0 where nobody knows.
+        content: its properties that travel.
+        last_seen: when the source saw the person; empty where it does not say.
+    """
+
+    id: str
+    key: str
+    at: int
+    content: Content
+    last_seen: str = ""
+
+
+class ProfileDecision(Decision, array_like=True, gc=False):
+    """What is decided of a profile.
+
+    Attributes:
+        id: whose it is in the destination.
+        once: whether it sets only what is not set, since a newer profile of the person was sent.
+        unset: names that are gone.
+    """
+
+    id: str = ""
+    once: bool = False
+    unset: tuple[str, ...] = ()
+
+
+class ProfilesFromMixpanel:
+    """Makes updates for `/engage` of the profiles of another project.
+
+    Facts: `profile`, id in the source -> digest and names that were sent; `profile_of`, user -> the
+    `$last_seen` and id of the newest profile that was sent of them; `device_profile`, device -> "":
+    its profile was sent, and is taken away once the device has an owner.
+
+    Args:
+        settings: of the target.
+    """
+
+    decision_type: ClassVar[type[Decision]] = ProfileDecision
+
+    def __init__(self, settings: MappingSettings) -> None:
+        self._settings = settings
+        self._is_simplified = settings.identity_merge == "simplified"
+
+    def __reduce__(self) -> tuple[Any, tuple[MappingSettings]]:
+        """Let another process make the same."""
+        return type(self), (self._settings,)
+
+    def observe(self, line: bytes, *, is_message: bool) -> ProfileRow:
+        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
+        return _read(read_line(line, is_message=is_message, service=READER), "distinct_id")
+
+    def ids_of(self, row: ProfileRow) -> tuple[str, ...]:
+        """Return the id of the person, with and without `$device:`."""
+        return (row.id, row.id.removeprefix(DEVICE))
+
+    def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
+        """Return the decision of a profile, and fill in its effects.
+
+        Raises:
+            Unmappable: it is nobody's.
+        """
+        if not self._settings.profiles:
+            return ProfileDecision(skipped="profiles: false", sends=False)
+        _check_id(row.id, "distinct_id")
+        id_ = self._whose(row.id, facts)
+        is_device = id_.startswith(DEVICE)
+        device = id_.removeprefix(DEVICE)
+        if is_device and facts.recall("owner", device) is not None:
+            return ProfileDecision(skipped="device has an owner", sends=False)
+        it = _decided("profile", row.id, id_, row, facts, effects)
+        if it.sends and is_device:
+            effects.claims.append(Fact("device_profile", device, "", row.at))
+        if it.sends and not is_device:
+            self._put_in_order(it, row, facts, effects)
+        it.person = device if is_device else id_
+        return it
+
+    def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
+        """Return what a clean profile becomes. Pure."""
+        row = _read(record, "distinct_id")
+        return _mapped(person_profile(decision.id), row, decision)
+
+    def _whose(self, id_: str, facts: Facts) -> str:
+        """Return whose profile it is in the destination: a user, or `$device:` and a device."""
+        bare = id_.removeprefix(DEVICE)
+        if not self._is_simplified:
+            return fitted_id(bare) if _mode(facts) == "simplified" else fitted_id(id_)
+        if id_ != bare:
+            return f"{DEVICE}{fitted_id(bare)}"
+        if _mode(facts) != "original":
+            return fitted_id(id_)
+        return self._of_original(id_, facts)
+
+    def _of_original(self, id_: str, facts: Facts) -> str:
+        clusters = Clusters(_UNSEEN, facts, Effects())
+        claimed = facts.recall("sent_as", id_)
+        user = clusters.user_of(id_)
+        if claimed is not None and claimed.value.startswith(AS_USER):
+            return claimed.value.removeprefix(AS_USER)
+        if user is not None:
+            return fitted_id(user)
+        bare = self._settings.bare_distinct_ids
+        by_form = bare == "device" or (bare == "auto" and looks_made(id_))
+        is_device = by_form if claimed is None else claimed.value == AS_DEVICE
+        return f"{DEVICE}{fitted_id(id_)}" if is_device else fitted_id(id_)
+
+    def _put_in_order(
+        self, it: ProfileDecision, row: ProfileRow, facts: Facts, effects: Effects
+    ) -> None:
+        """Let the newest profile of a user win, key by key; an older one fills what is missing."""
+        last = facts.recall("profile_of", it.id)
+        seen, _, of = (last.value if last is not None else "").partition("\x1f")
+        it.once = last is not None and of != row.id and row.last_seen < seen
+        if it.once:
+            it.unset = ()
+        else:
+            value = f"{row.last_seen}\x1f{row.id}"
+            effects.facts.append(Fact("profile_of", it.id, value, row.at))
+
+
+class GroupProfilesFromMixpanel:
+    """Makes updates for `/groups` of the group profiles of another project.
+
+    Fact: `group_profile`, group key and id -> digest and names that were sent.
+
+    Args:
+        settings: of the target.
+    """
+
+    decision_type: ClassVar[type[Decision]] = ProfileDecision
+
+    def __init__(self, settings: MappingSettings) -> None:
+        self._settings = settings
+
+    def __reduce__(self) -> tuple[Any, tuple[MappingSettings]]:
+        """Let another process make the same."""
+        return type(self), (self._settings,)
+
+    def observe(self, line: bytes, *, is_message: bool) -> ProfileRow:
+        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
+        return _read(read_line(line, is_message=is_message, service=READER), "group_id")
+
+    def ids_of(self, row: ProfileRow) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
+        """Return none: it is about a group."""
+        return ()
+
+    def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
+        """Return the decision of a profile, and fill in its effects.
+
+        Raises:
+            Unmappable: it names no group.
+        """
+        if not self._settings.groups:
+            return ProfileDecision(skipped="groups: false", sends=False)
+        _check_id(row.id, "group_id")
+        if not row.key:
+            reason = "no_identity"
+            raise Unmappable(reason, "`group_key` is missing or empty")
+        name = f"{row.key}\x1f{row.id}"
+        it = _decided("group_profile", name, fitted_id(row.id), row, facts, effects)
+        it.person = f"group:{name}"
+        return it
+
+    def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
+        """Return what a clean profile becomes. Pure."""
+        row = _read(record, "group_id")
+        key = self._settings.group_keys.get(row.key, row.key)
+        return _mapped(group_profile(key, decision.id), row, decision)
+
+
+_UNSEEN = Observation("", None, None, None, 0, "", NOTHING, NO_GROUPS)
+
+
+def _read(record: Mapping[str, Any], column: str) -> ProfileRow:
+    """Return the profile of a record.
+
+    Raises:
+        Unmappable: its id lost digits (`inexact_id`).
+    """
+    properties = properties_of(record)
+    read_at, key = moment(record.get("read_at")), record.get("group_key")
+    last_seen = properties.get("$last_seen")
+    return ProfileRow(
+        clean_id(record.get(column)) or "",
+        key.strip() if isinstance(key, str) else "",
+        0 if read_at is None else read_at.at,
+        {name: value for name, value in properties.items() if name not in PROFILE_DROPPED},
+        last_seen if isinstance(last_seen, str) else "",
+    )
+
+
+def _check_id(id_: str, column: str) -> None:
+    bare = id_.removeprefix(DEVICE)
+    if not bare or is_illegal_id(bare) or stands_for_nobody(bare):
+        reason = "no_identity"
+        raise Unmappable(reason, f"`{column}` is missing or stands for nobody")
+
+
+def _decided(
+    kind: str, name: str, id_: str, row: ProfileRow, facts: Facts, effects: Effects
+) -> ProfileDecision:
+    """Decide what is sent of a profile: nothing, what it says, and what is gone from it."""
+    last = facts.recall(kind, name)
+    said, *names = ("",) if last is None else last.value.split("\x1f")
+    now = digest([id_, row.content])
+    if last is not None and row.at < last.at:
+        return ProfileDecision(skipped="superseded", sends=False)
+    if said == now:
+        effects.renewed.append(Fact(kind, name, last.value if last else now, row.at))
+        return ProfileDecision(skipped="unchanged", sends=False)
+    gone = tuple(name for name in names if name not in row.content)
+    if not row.content and not gone:
+        return ProfileDecision(skipped="nothing to set", sends=False)
+    value = "\x1f".join((now, *row.content))
+    effects.facts.append(Fact(kind, name, value, row.at))
+    return ProfileDecision(id=id_, unset=gone)
+
+
+def _mapped(profile: Profile, row: ProfileRow, it: ProfileDecision) -> Mapped:
+    found = set[str]()
+    content = harmless(dict(row.content), found, PREFIX)
+    operations: dict[str, Any] = {"$set_once" if it.once else "$set": content} if content else {}
+    if it.unset:
+        operations["$unset"] = list(it.unset)
+    made: list[Event] = updates(profile, operations, row.at or None, None)
+    return Mapped(made, [Note(name) for name in sorted(found)])
+
+
+def _mode(facts: Facts) -> str:
+    """Return how the source merges ids, as far as its rows have told; empty if they have not."""
+    known = facts.recall("source_mode", "mixpanel")
+    return "" if known is None else known.value

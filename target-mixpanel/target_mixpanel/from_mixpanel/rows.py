@@ -1,0 +1,160 @@
+"""A row of the export, read: its ids as they came, its time, and how its project merges ids. Pure.
+
+Mixpanel changes the exported `distinct_id` when people merge, and the id is one of the four by
+which it tells duplicates (Mixpanel docs, Event Deduplication). So a copy sends the id under which
+the row came: else a row that is read again would be a second event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from analytics_records.mixpanel.row import BEFORE_IDENTITY, milliseconds, properties_of
+from singer_delivery.mapping.values import clean_id, moment
+from singer_delivery.model import Note
+
+from target_mixpanel.from_mixpanel.clusters import DEVICE, IDENTITY_EVENTS, Joined, joined
+
+HOT_SHARD = "$hotshard_events"
+"""Name of the events of an id that has too many; name and id stand beside."""
+
+_IDS = (
+    "distinct_id", "$user_id", "$device_id", BEFORE_IDENTITY, "$preshuffle_distinct_id",
+    "mp_original_distinct_id", "$identified_id", "$anon_id", "alias",
+)  # fmt: skip
+"""Properties that hold an id of a person."""
+
+PRESHUFFLE = "$preshuffle_distinct_id"
+CLOCK = Note("clock_fallback")
+
+
+class EventRow(msgspec.Struct, gc=False):
+    """A row of the export.
+
+    Attributes:
+        name: of the event, as it came.
+        exported_name: of the event, as exported.
+        properties: as exported.
+        uuid: of the tap; empty where there is none.
+        at: when it happened, in microseconds since 1970 (UTC); 0 where nobody knows.
+        received: when Mixpanel took it, in milliseconds; 0 where it does not say.
+        mode: `simplified` or `original`; empty while undecided.
+        user: `$user_id` as it came: a row that came as a device's had none.
+        device: `$device_id`, without `$device:`.
+        ingested: the id as ingested, with `$device:` where it has it; None for none.
+        refused: reason and detail why it has no time.
+        notes: what reading it counts.
+    """
+
+    name: str
+    exported_name: Any
+    properties: Mapping[str, Any]
+    uuid: str
+    at: int
+    received: int
+    mode: str
+    user: str | None
+    device: str | None
+    ingested: str | None
+    refused: tuple[str, str] | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """Every id of a person in it, as it stands there, and without `$device:`."""
+        listed = self.properties.get("$distinct_ids")
+        values = [self.properties.get(name) for name in _IDS]
+        found = [clean_id(each) for each in (*values, *(listed if type(listed) is list else ()))]
+        known = [each for each in found if each is not None]
+        return [*known, *(each.removeprefix(DEVICE) for each in known if each.startswith(DEVICE))]
+
+    @property
+    def is_identity_event(self) -> bool:
+        """Whether it says that two ids are one person."""
+        return self.name in IDENTITY_EVENTS
+
+    @property
+    def joined(self) -> Joined | None:
+        """What it makes one person, if it does."""
+        return joined(self.name, self.properties)
+
+    @property
+    def came_as_device(self) -> bool:
+        """Whether it came under the id of a device, by Simplified ID Merge."""
+        return self.ingested is not None and self.ingested.startswith(DEVICE)
+
+    @property
+    def bare(self) -> str | None:
+        """The id as ingested, without `$device:`."""
+        return None if self.ingested is None else self.ingested.removeprefix(DEVICE) or None
+
+    @property
+    def owner_now(self) -> str | None:
+        """The user to whom Mixpanel has given the row of a device since; None for none."""
+        if not self.came_as_device or self.properties.get(BEFORE_IDENTITY) in (None, ""):
+            return None
+        now = clean_id(self.properties.get("distinct_id"))
+        return None if now is None or now.startswith(DEVICE) else now
+
+
+def read(record: Mapping[str, Any]) -> EventRow:
+    """Return the row of a record.
+
+    Raises:
+        Unmappable: an id lost digits (`inexact_id`).
+    """
+    properties = properties_of(record)
+    get = properties.get
+    exported = record.get("event")
+    name, ingested = exported, _ingested(properties)
+    if exported == HOT_SHARD:
+        name = get("mp_original_event_name", exported)
+        ingested = clean_id(get("mp_original_distinct_id")) or ingested
+    device = clean_id(get("$device_id"))
+    at, received, notes = _times(record, properties)
+    row = EventRow(
+        name if isinstance(name, str) else "",
+        exported,
+        properties,
+        clean_id(record.get("uuid")) or "",
+        at,
+        received,
+        _mode(record.get("identity_merge")),
+        clean_id(get("$user_id")),
+        None if device is None else device.removeprefix(DEVICE) or None,
+        ingested,
+        notes=notes,
+    )
+    if row.came_as_device:
+        row.user = None
+    if not at:
+        row.refused = ("no_time", "it has no time, and Mixpanel's receipt has none")
+    return row
+
+
+def _mode(value: Any) -> str:
+    return value if value in ("simplified", "original") else ""
+
+
+def _ingested(properties: Mapping[str, Any]) -> str | None:
+    for name in (BEFORE_IDENTITY, PRESHUFFLE, "distinct_id"):
+        found = clean_id(properties.get(name))
+        if found is not None:
+            return found
+    return None
+
+
+def _times(
+    record: Mapping[str, Any], properties: Mapping[str, Any]
+) -> tuple[int, int, tuple[Note, ...]]:
+    """Return when it happened and was received, and what that counts."""
+    received = milliseconds(properties.get("$mp_api_timestamp_ms")) or 0
+    found = moment(record.get("time"))
+    if found is not None:
+        return found.at, received, ()
+    at = milliseconds(properties.get("time"))
+    if at is not None:
+        return at * 1000, received, ()
+    return received * 1000, received, (CLOCK,) if received else ()
