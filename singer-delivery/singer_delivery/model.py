@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
+
+DAY = 86_400_000_000
+"""Microseconds."""
 
 
 class Fact(NamedTuple):
@@ -52,6 +56,27 @@ class Note(NamedTuple):
     example: str | None = None
 
 
+class Delivery(NamedTuple):
+    """An event as the list of deliveries knows it: its day, and a key of 64 bits.
+
+    The day counts from 1970-01-01 and is that on which the event happened.
+    """
+
+    day: int
+    key: int
+
+    @classmethod
+    def of(cls, event_id: str, at: int) -> Delivery:
+        """Return how the event is known that has this id whenever it is sent.
+
+        Args:
+            event_id: of any form; the key is a digest of it.
+            at: when it happened, in microseconds since 1970.
+        """
+        key = blake2b(event_id.encode(errors="replace"), digest_size=8).digest()
+        return cls(at // DAY, int.from_bytes(key, "little"))
+
+
 class Decision(msgspec.Struct, array_like=True, gc=False):
     """What is decided of one record before it is mapped.
 
@@ -70,6 +95,14 @@ class Decision(msgspec.Struct, array_like=True, gc=False):
     skipped: str | None = None
     sends: bool = True
     merges: str | None = None
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """How the list of deliveries knows the record's event; None where it lists none.
+
+        It is asked where a destination remembers deliveries, of records that send something.
+        """
+        return None
 
 
 @dataclass(slots=True)

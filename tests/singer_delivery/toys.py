@@ -20,6 +20,7 @@ from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request
 from singer_delivery.io.retry import Clock
 from singer_delivery.model import (
     Decision,
+    Delivery,
     Effects,
     Event,
     Fact,
@@ -147,9 +148,17 @@ def numbers(request: Request) -> list[int]:
 
 
 class ToyDecision(Decision):
-    """Of a toy record; `value` is there when it is newer than what was sent."""
+    """Of a toy record; `value` is there when it is newer than what was sent.
+
+    `listed` is the number by which the list of deliveries knows it, on the day of that number.
+    """
 
     value: str | None = None
+    listed: int | None = None
+
+    @property
+    def delivery(self) -> Delivery | None:
+        return None if self.listed is None else Delivery(self.listed // 100, self.listed)
 
 
 class ToyMapping:
@@ -159,6 +168,7 @@ class ToyMapping:
     `endpoint` and `order` are the event's; `value` is said of the person `at` its time, if it is
     newer than what was sent; `said` are names of persons of whom a fact is said; `claims` are names
     of devices; `odd` and `strange` are examples of notes, of the decision and of the mapping;
+    `listed` is its number in the list of deliveries;
     `unmappable`, `late` and `unsayable` say where nothing can be made of it; `deferred` and
     `gathered` do what they say, and what is deferred is sent only if it is newer.
     """
@@ -184,7 +194,10 @@ class ToyMapping:
         value = self._newer(record, person, facts, effects)
         is_old = record.get("deferred", False) and value is None
         sends = bool(record.get("events")) and not effects.is_gathered and not is_old
-        return ToyDecision(person, record.get("skipped"), sends, record.get("merges"), value)
+        listed = record.get("listed")
+        return ToyDecision(
+            person, record.get("skipped"), sends, record.get("merges"), value, listed
+        )
 
     def _newer(self, record: Any, person: str, facts: Facts, effects: Effects) -> str | None:
         if "value" not in record:

@@ -1,23 +1,30 @@
-"""The ledger: what must be remembered between runs, per person, device and group, never per event.
+"""The ledger: what must be remembered between runs, per person, device and group.
 
-It holds facts (`facts`) and the updates that wait for the end of a run (`outbox`). One save writes
-both in one transaction, so that a run that is cut off leaves either all of it or none.
+It holds facts (`facts`) and the updates that wait for the end of a run (`outbox`); and, for
+destinations that forget which events they have, the list of `deliveries`. One save writes all of it
+in one transaction, so that a run that is cut off leaves either all of it or none.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
+from singer_delivery.ledger.deliveries import Deliveries, LastRun
 from singer_delivery.ledger.facts import Facts, Record
 from singer_delivery.ledger.outbox import Outbox, Unsaved
-from singer_delivery.ledger.store import Store
+from singer_delivery.ledger.store import Store, Write
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import Fact
+from singer_delivery.model import Delivery, Fact
 
 SAVE_AFTER = 5_000
 """Facts that may wait in memory for the next save."""
+
+DELIVERIES_SAVE_AFTER = 100_000
+"""Keys of deliveries that may wait in memory for the next save: 10 MB."""
 
 UPDATES_SAVE_AFTER = 1_000
 """Updates that may wait in memory for the next save: each may hold tens of kilobytes."""
@@ -36,6 +43,11 @@ class Ledger:
         keep: whether anything is written.
         before_save: called before anything but claims is written: the dead letters must be on disk
             before the ledger says that what they hold is done.
+        now: returns seconds since 1970, where deliveries are remembered; None where they are not.
+
+    Attributes:
+        cut_off_at: when a run that remembered deliveries saved last before it was cut off, in
+            seconds since 1970; None if none was.
 
     Raises:
         SettingsError: the url is no database address, or the ledger is of another version.
@@ -49,6 +61,7 @@ class Ledger:
         *,
         keep: bool = True,
         before_save: Callable[[], None] = lambda: None,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._before_save = before_save
         self._store = Store(url, scope, keep=keep)
@@ -57,6 +70,10 @@ class Ledger:
         self._saving = threading.Lock()
         self._facts = Facts(self._store, self._lock, keep=keep)
         self._outbox = Outbox(self._store, keep=keep)
+        self._now = now
+        self._deliveries = Deliveries(self._store) if now is not None else None
+        self._last_run = LastRun(self._store)
+        self.cut_off_at = self._last_run.cut_off_at
         self.recall = self._facts.recall
 
     def claim(self, facts: Iterable[Fact]) -> None:
@@ -86,6 +103,35 @@ class Ledger:
         """Forget what a record said: it was refused. `kept` includes the facts of its updates."""
         with self._lock:
             self._facts.forget(record, kept=kept)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it lists what is delivered."""
+        return self._deliveries is not None
+
+    def was_delivered(self, of: Delivery) -> bool:
+        """Tell whether an event was delivered before, where the ledger remembers it."""
+        if self._deliveries is None:
+            return False
+        with self._lock:
+            return self._deliveries.has(of)
+
+    def delivered(self, of: Iterable[Delivery]) -> None:
+        """List events as delivered; the next save writes it."""
+        if self._deliveries is None:
+            return
+        with self._lock:
+            self._deliveries.add(of)
+            is_due = self._deliveries.to_save >= DELIVERIES_SAVE_AFTER
+        if is_due:
+            self.save()
+
+    def end_well(self) -> None:
+        """Say that all that the run sent is on disk: the next one has nothing to send twice."""
+        self.save()
+        if self._keep and self._now is not None:
+            with self._saving:
+                self._store.write((), (), (), (), [self._last_run.has_ended])
 
     def keep_update(self, update: Update) -> None:
         """Keep an update for the end of the run, over the one of the same name that waits."""
@@ -142,12 +188,26 @@ class Ledger:
             with self._lock:
                 sayings, disowned = self._facts.unsaved(claims_only=claims_only)
                 updates = Unsaved({}, {}) if claims_only else self._outbox.unsaved()
+                chunks = {} if claims_only or not self._deliveries else self._deliveries.unsaved()
             if not claims_only:
                 self._before_save()
-            if self._keep and (sayings or disowned or any(updates)):
+            if self._keep and (sayings or disowned or any(updates) or chunks):
                 facts = [saying.fact for saying in sayings.values()]
-                self._store.write(facts, disowned.values(), updates.kept(), updates.gone)
+                also = self._also(chunks)
+                self._store.write(facts, disowned.values(), updates.kept(), updates.gone, also)
             with self._lock:
                 self._facts.saved(sayings, disowned)
                 if self._keep:
                     self._outbox.saved(updates)
+                if self._deliveries is not None:
+                    self._deliveries.saved(chunks)
+
+    def _also(self, chunks: Mapping[int, array[int]]) -> list[Write]:
+        """Return what writes the list of deliveries, and that the run goes on."""
+        if self._deliveries is None or self._now is None:
+            return []
+        now = int(self._now())
+        return [
+            lambda connection: self._last_run.goes_on(connection, now),
+            partial(self._deliveries.write, chunks),
+        ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Executable,
     Table,
     bindparam,
     delete,
@@ -38,6 +39,10 @@ INSERTS: dict[str, Callable[[Table], Any]] = {
 }
 
 
+Write = Callable[[Connection], None]
+"""Writes to other tables of the ledger, within a transaction."""
+
+
 def is_disowned(known: Fact | None, disowned: Fact | None) -> bool:
     """Tell whether a known fact goes when another of its key is disowned.
 
@@ -55,13 +60,16 @@ class Store:
 
     With `keep=False` nothing is written, and no file is made.
 
+    Attributes:
+        scope: names the project.
+
     Raises:
         SettingsError: the url is no database address, or the tables are of another version.
         StorageError: the database cannot be opened, read or written.
     """
 
     def __init__(self, url: str, scope: str, *, keep: bool) -> None:
-        self._scope = scope
+        self.scope = self._scope = scope
         engine = opened(url, keep=keep)
         upsert_update = _upsert(engine, tables.updates)
         self._upsert = _Prepared(engine, _upsert(engine, tables.facts), _FACT)
@@ -91,6 +99,7 @@ class Store:
         disowned: Iterable[Fact],
         kept: Iterable[Update],
         gone: Iterable[Key],
+        also: Iterable[Write] = (),
     ) -> None:
         """Return when all of this is on disk; after an error, nothing of it is.
 
@@ -99,6 +108,7 @@ class Store:
             disowned: facts to delete; see `is_disowned`.
             kept: updates that are laid over those of the same key.
             gone: keys of updates that are deleted before.
+            also: write more, in their order.
         """
         # In one order, so that two machines never wait for each other's rows.
         rows = [self._upsert.row(self._fact_row(fact)) for fact in sorted(facts)]
@@ -115,6 +125,13 @@ class Store:
                     self._writer.exec_driver_sql(statement.text, of)
             for some in _chunks(updates, UPDATES_READ):
                 self._lay(some)
+            for write in also:
+                write(self._writer)
+
+    def rows(self, statement: Executable) -> list[Any]:
+        """Return the rows that a question to the other tables of the ledger has."""
+        with as_storage_error():
+            return list(self._reader.execute(statement))
 
     def endpoints(self) -> set[str]:
         """Return the endpoints for which updates wait."""

@@ -9,16 +9,18 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    UniqueConstraint,
     func,
     select,
 )
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from singer_delivery.errors import SettingsError
 
@@ -51,6 +53,38 @@ updates = Table(
     Column("message", LargeBinary, nullable=False),
     Column("facts", Text, nullable=False),
 )
+deliveries = Table(
+    "singer_delivery_deliveries",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+runs = Table(
+    "singer_delivery_runs",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("saved", BigInteger, nullable=False),
+)
+parked = Table(
+    "singer_delivery_parked",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("digest", BigInteger, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("ids", Text, nullable=False),
+    Column("endpoint", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("encoded", LargeBinary, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("delivery", Text, nullable=False),
+    UniqueConstraint("scope", "digest"),
+    Index("singer_delivery_parked_queue", "scope", "queue", "number"),
+)
 migrations = Table(
     "singer_delivery_migrations",
     metadata,
@@ -65,7 +99,18 @@ def facts_and_updates(connection: Connection) -> None:
         connection.execute(CreateTable(table, if_not_exists=True))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (facts_and_updates,)
+def deliveries_and_parked_events(connection: Connection) -> None:
+    """Make the tables of what was delivered, and of events that wait for their id."""
+    for table in (deliveries, runs, parked):
+        connection.execute(CreateTable(table, if_not_exists=True))
+    for index in parked.indexes:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    facts_and_updates,
+    deliveries_and_parked_events,
+)
 """Each is applied once, in this order, and recorded. Append; never change one that was released."""
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from singer_delivery.model import Decision, RecordMapping
+from singer_delivery.model import Decision, Delivery, RecordMapping
 from singer_delivery.pipeline.report import StreamCounts
 
 MOST_RECORDS = 1_000
@@ -170,6 +170,15 @@ class Block:
             if place not in left_out:
                 counts[of, decision.skipped] += 1
         return counts
+
+    def deliveries(self, undecided: Iterable[int] = ()) -> Iterator[Delivery]:
+        """Yield how the list of deliveries knows its events, but for the dead and the undecided."""
+        left_out = self.dead.union(undecided)
+        for place, decision in enumerate(self.decisions):
+            if decision.skipped is None and place not in left_out:
+                delivery = decision.delivery
+                if delivery is not None:
+                    yield delivery
 
     def undecided_records(self) -> set[int]:
         """Return the places of records that have an event which is not decided."""

@@ -26,6 +26,12 @@ OLD = 1.0
 """Seconds after which a block is closed though it could take more."""
 
 
+DELIVERED_BEFORE = "delivered_before"
+"""The rule that leaves a record out whose event is in the list of deliveries."""
+
+_DELIVERED_BEFORE = Decision(skipped=DELIVERED_BEFORE, sends=False)
+
+
 class Decider:
     """Takes the records of all streams, in the order in which they come. One thread uses it.
 
@@ -46,6 +52,7 @@ class Decider:
         tasks: Tasks,
     ) -> None:
         self._ledger = ledger
+        self._remembers = ledger.remembers
         self._checkpoints = checkpoints
         self._outcomes = outcomes
         self._delivery = delivery
@@ -78,6 +85,11 @@ class Decider:
             self.refuse(of, message, error.reason, error.detail)
             return
         of.counts.read += 1
+        if self._remembers and self._was_delivered(decision):
+            decision = _DELIVERED_BEFORE
+            effects.facts.clear()  # they would be true of an event that is not sent
+            effects.kept.clear()
+            effects.notes.clear()
         if decision.sends:
             self._add(of, line, original, decision, effects)
         else:
@@ -118,6 +130,13 @@ class Decider:
         self._apply(effects, (block.number, -1))
         if block.is_full:
             self._delivery.close_block()
+
+    def _was_delivered(self, decision: Decision) -> bool:
+        """Tell whether the event of a record was delivered before."""
+        if not decision.sends or decision.skipped is not None:
+            return False
+        delivery = decision.delivery
+        return delivery is not None and self._ledger.was_delivered(delivery)
 
     def _apply(self, effects: Effects, record: tuple[int, int]) -> None:
         """Do what a decision changes, and empty its lists for the next one."""

@@ -158,6 +158,11 @@ class Dispatcher:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._requests.is_over = True
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is in flight."""
+        return not any(thread.is_alive() for thread in self._threads)
+
     def _widen(self) -> None:
         """Spread people over more groups, when requests wait though more could be in flight."""
         is_blocked = any(not lanes.is_empty for lanes in self._lanes.values())

@@ -28,6 +28,7 @@ class DryRun:
 
     spread = 1
     undecided = 0
+    is_idle = True
 
     def __init__(self, path: Path, outcomes: Outcomes, checkpoints: Checkpoints) -> None:
         self._path = path

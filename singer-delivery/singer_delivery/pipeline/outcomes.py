@@ -97,7 +97,13 @@ class Outcomes:
     def settle(self, block: Block) -> None:
         """Let what a block says last, and count its records: all of it is delivered or dead."""
         self.count(block)
+        self.remember(block)
         self._ledger.settle(block.number)
+
+    def remember(self, block: Block, undecided: Iterable[int] = ()) -> None:
+        """List the events of a block that are delivered, where the ledger remembers them."""
+        if self._ledger.remembers:
+            self._ledger.delivered(block.deliveries(undecided))
 
     def count(self, block: Block, undecided: Iterable[int] = ()) -> None:
         """Count the records of a block that are decided."""

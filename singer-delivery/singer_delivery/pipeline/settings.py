@@ -16,6 +16,7 @@ class RunSettings:
     pause in seconds before the first retry, which the service's documents may ask for. `service`
     is what cannot read a record that is not clean, for people. `processes` is how many
     processes map beside this one; None: cores less one, once a run proves long.
+    `remember_deliveries` is for services that forget which events they have.
     """
 
     user_agent: str
@@ -31,3 +32,4 @@ class RunSettings:
     processes: int | None = 0
     first_wait: float = 1.0
     max_dead_letters: DeadLetterLimit | None = None
+    remember_deliveries: bool = False

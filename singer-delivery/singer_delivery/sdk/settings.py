@@ -245,6 +245,7 @@ def run_settings(
         processes=config.get("processes"),
         first_wait=first_wait,
         max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
+        remember_deliveries=config.get("remember_deliveries", False),
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from singer_delivery.errors import LedgerInUse, StorageError
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
+from singer_delivery.model import Delivery
 
 from tests.singer_delivery.ledger.ledgers import fact, last, on_disk, update, waiting_on_disk
 from tests.singer_delivery.threads import all_at_once
@@ -163,3 +164,17 @@ def test_what_a_refused_update_said_goes_and_what_was_said_since_stays(server, s
     known = {name: on_disk(server, name, scope) for name in ("ann", "bob", "cid")}
     assert known == {"ann": None, "bob": fact("bob", "v2", 2), "cid": None}
     assert waiting_on_disk(server, scope) == []
+
+
+def test_deliveries_are_listed_and_a_run_that_is_cut_off_is_known(server, scope):
+    known = [Delivery.of(str(number), 0) for number in range(100)]
+    for expected in (False, True):
+        with closing(Ledger(server, scope, now=lambda: 7.0)) as ledger:
+            assert ledger.cut_off_at == (7 if expected else None)
+            assert [ledger.was_delivered(each) for each in known] == [expected] * 100
+            ledger.delivered(known)
+            ledger.save()
+    with closing(Ledger(server, scope, now=lambda: 7.0)) as ledger:
+        ledger.end_well()
+    with closing(Ledger(server, scope, now=lambda: 7.0)) as ledger:
+        assert ledger.cut_off_at is None
