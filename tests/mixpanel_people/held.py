@@ -118,7 +118,11 @@ def at_mixpanel(fake: FakeMixpanel, truth: Truth) -> Held:
     people = {each: read(ids) for ids in clusters for each in ids}
 
     def state(who: Who) -> Properties | None:
-        return next((profiles[each] for each in _ids(who, truth) if each in profiles), None)
+        """The profile of whichever of a person's ids has one; a device's is its own alone."""
+        ids = _ids(who, truth)
+        if not is_simplified:
+            ids += sorted(each for known in ids if known in people for each in people[known].key)
+        return next((profiles[each] for each in ids if each in profiles), None)
 
     return Held(
         events={

@@ -17,7 +17,7 @@ PAGES = ("Page Viewed", "Search Done", "Video Played", "Opened")
 PLANS = ("free", "pro", "team")
 COMPANIES = tuple(f"company-{number}" for number in range(12))
 ODD_VALUES: tuple[Any, ...] = (
-    7, "7", 7.5, True, None, "two\u2028lines", {"a": {"b": {"c": [1, "x"]}}},
+    7, "7", 7.5, True, None, "two\u2028lines", {"a": {"b": [1, "x"]}},
     [{"sku": "p-1", "price": 4.25}, {"sku": "p-2", "price": None}], "2024-03-01T09:00:00",
 )  # fmt: skip
 """Of one property, whose type changes from row to row."""
