@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tap_amplitude.sources import Portion
 
+VENDOR = "amplitude"
 OWN_FOLDER = SPOOL_DIR
 """Below the root of `batch_config`, since others may use the root too. Its name is hidden, so that
 an archive around it does not include its files."""
@@ -49,7 +50,8 @@ class EventsStream(RawStream):
 
     def __init__(self, tap: CheckedTap) -> None:
         is_text = tap.config.get("timestamps") == TEXT
-        super().__init__(tap, events_schema(times_are_text=is_text))
+        api_key = Settings.of_config(tap.config).account.api_key
+        super().__init__(tap, events_schema(times_are_text=is_text), VENDOR, api_key)
         self._user_agent = tap.user_agent
         self._bad_lines_before = 0
         self._counts = "records"

@@ -115,7 +115,7 @@ class WholeStream(MixpanelStream):
             self.write_lines(lines)
 
     def _client(self, settings: Settings) -> QueryClient:
-        return QueryClient(settings.account, self._user_agent, self.clock, lambda: None)
+        return QueryClient(settings.account, self._user_agent, self.clock, self.run.queries.wait)
 
 
 class GroupProfilesStream(WholeStream):

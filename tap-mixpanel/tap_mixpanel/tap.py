@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.sdk.tap import CheckedTap
 
 from tap_mixpanel.profile_streams import GroupProfilesStream, ProfilesStream
-from tap_mixpanel.settings import CONFIG_SCHEMA, problems
+from tap_mixpanel.run import Run
+from tap_mixpanel.settings import CONFIG_SCHEMA, Settings, problems
 from tap_mixpanel.streams import EventsStream
 
 if TYPE_CHECKING:
@@ -31,6 +33,11 @@ class TapMixpanel(CheckedTap):
     name = "tap-mixpanel"
     package_name = "tap-mixpanel-export"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
+
+    @cached_property
+    def run(self) -> Run:
+        """What the streams of this run share."""
+        return Run(Settings.of_config(self.config), self.clock, self.user_agent)
 
     def discover_streams(self) -> Sequence[Stream]:
         """Return the streams."""

@@ -25,12 +25,14 @@ from singer_sdk.streams import Stream
 
 from singer_delivery.io.line_files import is_gzipped
 from singer_delivery.sdk.messages import LineWriter, has_a_live_reader
+from singer_delivery.sdk.source_project import with_source_project
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib import SchemaMessage
 
     from singer_delivery.io.retry import Clock
     from singer_delivery.sdk.tap import CheckedTap
@@ -56,12 +58,20 @@ class RawStream(Stream):
 
     Attributes:
         clock: the clock of the tap.
+
+    Args:
+        tap: the tap.
+        schema: of its records.
+        vendor: whose project the records come from.
+        project: what the vendor knows the project by; nothing when that is not known.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # rows are JSON already
 
-    def __init__(self, tap: CheckedTap, schema: dict[str, Any]) -> None:
+    def __init__(self, tap: CheckedTap, schema: dict[str, Any], vendor: str, project: str) -> None:
         super().__init__(tap, schema=schema)
+        self._vendor = vendor
+        self._project = project
         self.clock: Clock = tap.clock
         self._record_head = record_head(self.name)
         self._record_tail = b""
@@ -99,6 +109,12 @@ class RawStream(Stream):
         """
         if level < logging.ERROR:
             super().log(message, *args, level=level, **kwargs)
+
+    def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
+        for message in super()._generate_schema_messages():
+            # Not in the schema that a catalog holds: the SDK keeps no such keyword of it.
+            message.schema = with_source_project(message.schema, self._vendor, self._project)
+            yield message
 
     def get_replication_key_signpost(self, context: Mapping[str, Any] | None = None) -> None:
         """Return None: the bookmark moves with what is finished, not with the records."""

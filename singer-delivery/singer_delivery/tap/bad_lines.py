@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import IO, TYPE_CHECKING, Generic
+from typing import IO, TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 import orjson
@@ -35,6 +35,10 @@ ENOUGH, MOST_PERCENT = 1_000, 20
 of a target's `max_dead_letters`, since lines that no target sees must not pass for success."""
 
 
+Read = TypeVar("Read")
+"""What is read of a line: its order key, or more."""
+
+
 def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
     """Return the entry of `bad_lines.jsonl` for one line, with its newline."""
     entry: dict[str, str | int] = {"file": file, "line": number, "error": why}
@@ -46,8 +50,8 @@ def as_evidence(file: str, number: int, why: str, line: bytes) -> bytes:
 
 
 def sound_keys(
-    lines: Sequence[bytes], keys_of_sound: Callable[[Sequence[bytes]], list[Key]]
-) -> list[Key] | None:
+    lines: Sequence[bytes], keys_of_sound: Callable[[Sequence[bytes]], list[Read]]
+) -> list[Read] | None:
     """Return the order keys of lines, stripped, that are all rows as they are; None if in doubt.
 
     Args:
@@ -63,6 +67,13 @@ def sound_keys(
     if any([NUL in line for line in lines if b"\\" in line]):  # noqa: C419 - a list is faster
         return None
     return keys if all(map(_is_utf8, [line for line in lines if not line.isascii()])) else None
+
+
+def made_sound(line: bytes) -> tuple[bytes | None, str]:
+    """Return a line, stripped, as a row that few programs refuse; else None, and why."""
+    why = reason_to_refuse(line)
+    sound = line if why is None and NUL not in line else mended(line)
+    return sound, str(why)
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -184,12 +195,11 @@ class Sifter(Generic[Key]):
     def _sift(self, file: str, before: int, block: list[bytes]) -> Iterator[bytes]:
         for number, raw in enumerate(block, before + 1):
             line = raw.strip()
-            why = reason_to_refuse(line)
-            sound = line if why is None and NUL not in line else mended(line)
+            sound, why = made_sound(line)
             if sound is not None:
                 yield sound
             elif line:
-                self._bad_lines.add(file, number, str(why), line)
+                self._bad_lines.add(file, number, why, line)
 
     def _check_file(self, file: str, read: int, broken: int) -> None:
         if read and broken == read:

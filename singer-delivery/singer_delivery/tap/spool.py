@@ -98,7 +98,8 @@ def open_scratch(path: Path) -> IO[bytes]:
 
 
 def _lock_of(folder: Path) -> FileLock:
-    return FileLock(folder / LOCK, mode=PRIVATE)
+    # Not per thread: a folder may be made in one and deleted in another.
+    return FileLock(folder / LOCK, mode=PRIVATE, thread_local=False)
 
 
 def _delete_folders_of_dead_runs(spool_dir: Path) -> None:

@@ -1,0 +1,67 @@
+"""Keeps to the number of requests that Mixpanel takes of a project.
+
+Raw exports: 60 an hour and 3 a second, of all programs together (Mixpanel docs, API Rate Limits).
+One vendor describes the hour as sliding, so any hour counts here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+
+from singer_delivery.io.retry import Clock
+
+HOUR = 3600.0
+APART = 0.35
+"""Seconds between two requests: less than three a second."""
+
+WORTH_TELLING = 5.0
+"""Seconds. A longer wait is logged."""
+
+
+class Budget:
+    """The requests of a run at one host. Threads may share it.
+
+    Args:
+        most: how many may begin in any hour.
+        clock: used for every wait.
+        logger: told of long waits.
+        setting: the one that says `most`, for the log.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        clock: Clock,
+        logger: logging.Logger,
+        setting: str = "max_requests_per_hour",
+    ) -> None:
+        self._most = most
+        self._clock = clock
+        self._logger = logger
+        self._setting = setting
+        self._begun: deque[float] = deque(maxlen=most)
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Return when a request may begin, and count it."""
+        with self._lock:
+            seconds = self._seconds(self._clock.monotonic())
+            if seconds > WORTH_TELLING:
+                self._logger.info(
+                    "%d requests were sent within an hour, the most that %s allows. Waiting %.0f "
+                    "min %.0f s for the next.",
+                    self._most,
+                    self._setting,
+                    *divmod(seconds, 60),
+                )
+            if seconds > 0:
+                self._clock.sleep(seconds)
+            self._begun.append(self._clock.monotonic())
+
+    def _seconds(self, now: float) -> float:
+        if not self._begun:
+            return 0.0
+        free = self._begun[0] + HOUR if len(self._begun) == self._most else now
+        return max(free, self._begun[-1] + APART) - now

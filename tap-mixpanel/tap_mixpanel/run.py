@@ -1,0 +1,97 @@
+"""What the streams of one run share: budgets, and what is known of the project."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from singer_delivery.io.addresses import is_open_to_others
+from singer_delivery.io.retry import Clock
+from singer_delivery.tap.spool import run_folder
+
+from tap_mixpanel.budget import Budget
+from tap_mixpanel.client import ExportClient
+from tap_mixpanel.opening import OpeningCheck
+from tap_mixpanel.project import Project, opened
+from tap_mixpanel.settings import USE_SERVICE_ACCOUNT, Settings, today_in_utc
+from tap_mixpanel.time_frame import PROJECT, TimeFrame
+
+logger = logging.getLogger("tap-mixpanel.export")
+
+
+@dataclass
+class Run:
+    """One run of the tap.
+
+    Attributes:
+        exports: the budget of the export host.
+        queries: the budget of the query host, which counts apart.
+        started_at: when the run began, in seconds since 1970.
+    """
+
+    settings: Settings
+    clock: Clock
+    user_agent: str
+    exports: Budget = field(init=False)
+    queries: Budget = field(init=False)
+    started_at: float = field(init=False)
+    _project: Project | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        most = self.settings.max_requests_per_hour
+        self.exports = Budget(most, self.clock, logger)
+        self.queries = Budget(most, self.clock, logging.getLogger("tap-mixpanel.profiles"))
+        self.started_at = self.clock.now()
+
+    def client(self) -> ExportClient:
+        """Return a client of the export host; all of them share its budget."""
+        return ExportClient(self.settings.account, self.user_agent, self.clock, self.exports)
+
+    def project(self, bookmark: Mapping[str, Any]) -> Project:
+        """Return what is known of the project; the first call asks Mixpanel for some rows.
+
+        Args:
+            bookmark: of the stream `events`.
+
+        Raises:
+            FrameUnknown: What its times are cannot be told.
+            TapError: Mixpanel refuses to answer, or does not.
+        """
+        if self._project is None:
+            self._project = self._opened(bookmark)
+        return self._project
+
+    def today(self, frame: TimeFrame | None) -> date:
+        """Return the day that is not over: the earlier one, while it is not known whose it is."""
+        in_utc = today_in_utc(self.clock.now())
+        if frame is not None:
+            return frame.today(self.clock.now())
+        zone = self.settings.zone
+        return min(in_utc, TimeFrame(PROJECT, zone).today(self.clock.now())) if zone else in_utc
+
+    def _opened(self, bookmark: Mapping[str, Any]) -> Project:
+        self._warn()
+        with (
+            run_folder(self.settings.spool_dir) as folder,
+            closing(self.client()) as client,
+        ):
+            check = self._check(client, folder)
+            project = opened(self.settings, bookmark, check.sample, self.today(None))
+            check.make_sure_of_an_answer(self.today(None))
+        return project
+
+    def _check(self, client: ExportClient, folder: Path) -> OpeningCheck:
+        settings = self.settings
+        return OpeningCheck(client, settings.account, folder, settings.max_retries, self.clock)
+
+    def _warn(self) -> None:
+        account = self.settings.account
+        if account.project_secret:
+            logger.warning("%s", USE_SERVICE_ACCOUNT)
+        if is_open_to_others(account.base_url) or is_open_to_others(account.query_base_url):
+            logger.warning("base_url is http://: the login and the data travel unencrypted.")

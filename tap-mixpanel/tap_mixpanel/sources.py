@@ -1,0 +1,112 @@
+"""The days of the export, from the API; an archive gives the same, see `DaySource`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from singer_delivery.tap.ahead import one_ahead
+from singer_delivery.tap.errors import StateUnreadable
+
+from tap_mixpanel.dealing import DayOfRows, Dealt
+from tap_mixpanel.downloads import Downloader
+from tap_mixpanel.windows import DAY
+
+REPLICATION_KEY = "day"
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Rows that were read together: a window, or a wave of an archive.
+
+    Attributes:
+        name: its name in the log, and in `bad_lines.jsonl`.
+        dealt: its rows. Whoever reads them closes it.
+        finish_day: returns the changes to the bookmark when all rows of a day, and of those before
+            it, are written; None for rows without a day.
+        finish: the same for the whole portion.
+    """
+
+    name: str
+    dealt: Dealt
+    finish_day: Callable[[DayOfRows], dict[str, Any]]
+    finish: Callable[[], dict[str, Any]]
+
+
+DaySource = Generator[Portion, None, None]
+"""What the API and an archive both are. Days come in order, each in one portion only."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the run before ended, and which days may be bookmarked.
+
+    Attributes:
+        done: the last day that is done; None when there is none.
+        today: the first day that is never bookmarked.
+        done_at: when the run before began, in milliseconds since 1970; None when nobody knows.
+    """
+
+    done: date | None
+    today: date
+    done_at: int | None = None
+
+    def is_done(self, day: str) -> bool:
+        """Tell whether a day was done before this run."""
+        return self.done is not None and day <= self.done.isoformat()
+
+    def after(self, day: date) -> dict[str, Any]:
+        """Return the bookmark when a day is done; it never goes back."""
+        last = min(day, self.today - DAY)
+        reached = last if self.done is None else max(last, self.done)
+        return {"replication_key": REPLICATION_KEY, "replication_key_value": reached.isoformat()}
+
+
+def done_until(bookmark: Mapping[str, Any]) -> date | None:
+    """Return the last day that is done.
+
+    Raises:
+        StateUnreadable: The bookmark is no day.
+    """
+    value = bookmark.get("replication_key_value")
+    try:
+        return date.fromisoformat(str(value)[:10]) if value else None
+    except ValueError as error:
+        msg = "The state's replication_key_value is no day; correct or clear the state."
+        raise StateUnreadable(msg) from error
+
+
+def began_at(bookmark: Mapping[str, Any]) -> int | None:
+    """Return when the run before began, in milliseconds since 1970; None when nobody knows."""
+    try:
+        began = datetime.fromisoformat(str(bookmark.get("started_at")).replace("Z", "+00:00"))
+        return round(began.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def first_day(start: date, done: date | None, lookback_days: int) -> date:
+    """Return the first day to ask for: some days before the end of those done."""
+    if done is None:
+        return start
+    return max(start, done + DAY - timedelta(days=lookback_days))
+
+
+def from_api(downloader: Downloader, progress: Progress) -> DaySource:
+    """Yield the windows of the export.
+
+    Raises:
+        TapError: The export cannot go on.
+    """
+    with closing(one_ahead(iter(downloader))) as downloads:
+        for download in downloads:
+            window = download.window
+            yield Portion(
+                str(window),
+                download.dealt,
+                lambda day: progress.after(date.fromisoformat(day.day or "")),
+                lambda last=window.last: progress.after(last),  # type: ignore[misc]
+            )
