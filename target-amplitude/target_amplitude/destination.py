@@ -20,7 +20,12 @@ from singer_delivery.mapping.values import clean_id, stable_uuid
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note, Unmappable
 
 from target_amplitude import links
-from target_amplitude.amplitude import MAX_TEXT_CHARACTERS, SERVICE, harmless_name
+from target_amplitude.amplitude import (
+    MAX_TEXT_CHARACTERS,
+    RESERVED_NAMES,
+    SERVICE,
+    harmless_name,
+)
 from target_amplitude.events import Events, SourceTables
 from target_amplitude.groups import GroupTypes, GroupUpdates
 from target_amplitude.people import NOTHING, AmplitudeDecision, Copies, Created, People
@@ -51,13 +56,13 @@ class Amplitude:
     devices_apart = True
 
     def __init__(self, settings: MappingSettings, tables: SourceTables) -> None:
-        self._settings, self._tables = settings, tables
+        self.settings, self._tables = settings, tables
         self._source, self._ids = tables.source, Ids(tables.ids)
         self.links = self._by_device = tables.anonymous == "owner"
         self._names = EventNames(
             settings.rename_events,
             tables.event_names,
-            lambda name: harmless_name(name, tables.prefix),
+            str if tables.is_copy else lambda name: harmless_name(name, tables.prefix),
             MAX_TEXT_CHARACTERS,
             SERVICE,
         )
@@ -94,7 +99,7 @@ class Amplitude:
             notes.append(BY_SOURCE_ID)
             device = f"{self._source.name}:{own}"
         else:
-            device = self._device_of_nobody(seen)
+            device = self.nobody(seen)
         return Who(None, device or None, device)
 
     def check_time(self, at: int) -> None:
@@ -154,7 +159,7 @@ class Amplitude:
             made.append(links.link_event(it.link))
         made += self._groups.at_once(it, groups)
         update = self._people.updates(it, record)
-        if not self._settings.skip_user_properties_sync:
+        if not self.settings.skip_user_properties_sync:
             made += update
             update = []
         if it.sends_event:
@@ -174,19 +179,31 @@ class Amplitude:
     def _decide_event(
         self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
     ) -> None:
-        if it.at > self._settings.now + DAY:
+        if it.at > self.settings.now + DAY:
             effects.notes.append(AHEAD)
+        if seen.name in RESERVED_NAMES:
+            effects.notes.append(Note("reserved_name", seen.name))
         it.profile = self._copies.of(it, facts, effects.notes)
         created = self._tables.created(seen)
+        self._count_new(it, created, facts, effects)
         self._created.decide(it, it.user, created, it.at, facts, effects)
 
-    def _device_of_nobody(self, seen: Observation) -> str:
+    def _count_new(
+        self, it: AmplitudeDecision, created: int | None, facts: Facts, effects: Effects
+    ) -> None:
+        """Count a user whom the source knew before the first record of theirs."""
+        if it.user is None or created is None or self._created.name:
+            return
+        if created < it.at - DAY and facts.recall("user", it.user) is None:
+            effects.notes.append(Note("new_before_range", it.user))
+
+    def nobody(self, seen: Observation) -> str:
         """Return what stands for the person of an event without any id.
 
         Raises:
             Unmappable: nothing does (`no_identity`).
         """
-        way = self._settings.events_without_id
+        way = self.settings.events_without_id
         if way == "own_device":
             return stable_uuid("own_device", seen.name, str(seen.at), *seen.event_ids)
         if way == "skip":

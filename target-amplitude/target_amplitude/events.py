@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.compiled import compiled
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import Reading, Source
@@ -160,6 +161,7 @@ class Events:
             ))
             for variant in tables.variants
         }  # fmt: skip
+        self._fill = {variant: compiled(rows.top) for variant, rows in self._rows.items()}
         self._names = lru_cache(512)(self._look_at)  # those of one event are mostly the same
 
     def event(self, reading: Reading[AmplitudeDecision], notes: list[Note]) -> Event:
@@ -186,9 +188,9 @@ class Events:
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Return what stands at the top, the properties, and the user properties of an event."""
         tables, own = self._tables, reading.event_properties
-        names = self._names(tables.variant_of(reading), tuple(own))
-        top, of_user = dict[str, Any](), self._of_user(reading)
-        build(names.rows.top, reading.record, top, reading)
+        variant = tables.variant_of(reading)
+        names = self._names(variant, tuple(own))
+        top, of_user = self._top_of(variant, reading), self._of_user(reading)
         properties = dict(own) if names.is_plain else self._carried(own, names)
         if not tables.is_copy:
             properties = {k: v for k, v in properties.items() if v is not None and v != ""}
@@ -203,6 +205,15 @@ class Events:
         self._add_unknown(reading.record, properties, found)
         self._add_revenue(own, top)
         return top, properties, of_user
+
+    def _top_of(self, variant: str, reading: Reading[AmplitudeDecision]) -> dict[str, Any]:
+        """Return what rows make of columns; exports of old lack some of these."""
+        top: dict[str, Any] = {}
+        try:
+            self._fill[variant](reading.record, top, reading)
+        except KeyError:
+            build(self._rows[variant].top, reading.record, top, reading)
+        return top
 
     def _look_at(self, variant: str, names: tuple[str, ...]) -> _Names:
         tables, settings = self._tables, self._settings
@@ -319,7 +330,9 @@ class Events:
 
 def _is_first(column: str, row: Row, own: Mapping[str, Any]) -> bool:
     """Tell whether a row read this column: of several, it reads the first that has a value."""
-    if isinstance(row.source, (str, Values, OfReading)):
+    if isinstance(row.source, (Values, OfReading)):
+        return column == row.columns[0]
+    if isinstance(row.source, str):
         return True
     value = first_value(own, row.source)
     return next((each for each in row.source if own.get(each) is value), None) == column

@@ -12,12 +12,14 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
 from singer_delivery.io.transport import Transport
 from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
     backfill_days_setting,
     chosen_events,
     chosen_events_settings,
     delivery_settings,
+    named_streams,
     request_settings,
     run_settings,
     scope,
@@ -26,9 +28,10 @@ from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_amplitude import endpoint
+from target_amplitude import endpoint, from_amplitude, from_columns
 from target_amplitude.account import HOSTS, Account, base_address
 from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST, EVENTS_A_REQUEST
+from target_amplitude.from_columns import Lent
 from target_amplitude.settings import MappingSettings
 
 if TYPE_CHECKING:
@@ -295,14 +298,20 @@ class TargetAmplitude(DeliveryTarget):
         return self.run_with(settings, {BATCH: batch}, self._scope)
 
     def mapping_for(
-        self,
-        stream: str,
-        schema: Mapping[str, Any],  # noqa: ARG002 - as yet
-        key_properties: Sequence[str],  # noqa: ARG002 - as yet
+        self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
     ) -> RecordMapping:
         """Return what the records of a stream become."""
-        msg = f"Stream '{stream}' cannot be loaded yet."
-        raise SettingsError(msg)
+        settings = self._mapping_settings
+        lent = Lent(self.copies.number, self.warn_once, self._choice)
+        return mapping_for(
+            stream,
+            schema,
+            named_streams(self.config),
+            [from_amplitude.export(settings, self._choice)],
+            lambda words: from_columns.from_columns(
+                stream, words, schema, key_properties, settings, lent
+            ),
+        )
 
     def last_warnings(self) -> Iterable[str]:
         """Return a sentence for each pattern of events that matched none."""
@@ -317,6 +326,8 @@ class TargetAmplitude(DeliveryTarget):
             errors.append(str(error))
         try:
             _ = self._mapping_settings
+            for stream, words in named_streams(self.config).items():
+                from_columns.description(stream, words)
         except (SettingsError, ValueError) as error:
             errors.append(str(error))
         if not errors and not self.config["dry_run"]:

@@ -82,6 +82,8 @@ class Amplitude:
         service: what reads the records, for people.
         of_person: columns that belong to the person, beside `user_properties`.
         shape: of the stream's records.
+        also: fields that a subclass observes, each with its type and what it is when it is missing.
+        columns: to such fields the names of their columns, where these are others.
     """
 
     name = "amplitude"
@@ -94,14 +96,19 @@ class Amplitude:
     changes = staticmethod(changes)
 
     def __init__(
-        self, service: str, of_person: Sequence[str] = (), shape: Shape | None = None
+        self,
+        service: str,
+        of_person: Sequence[str] = (),
+        shape: Shape | None = None,
+        also: Sequence[tuple[str, Any, Any]] = (),
+        columns: Mapping[str, str] | None = None,
     ) -> None:
         self._shape = shape or Shape()
         self.shaped = self._shape.of
-        self._service, self._of_person = service, ("user_properties", *of_person)
+        self.service, self._of_person = service, ("user_properties", *of_person)
         self._of_person_in = _joined(self._of_person)
-        more = [(name, msgspec.Raw, NULL) for name in of_person]
-        row = msgspec.defstruct("Row", [*_COLUMNS, *more], gc=False)
+        more = [*((name, msgspec.Raw, NULL) for name in of_person), *also]
+        row = msgspec.defstruct("Row", [*_COLUMNS, *more], gc=False, rename=columns)
         message = msgspec.defstruct("Message", [("record", row)], gc=False)
         self._usual = row
         self._row: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
@@ -115,10 +122,10 @@ class Amplitude:
         if is_usual and not (b"\\" in line and b"\\u0000" in line):
             try:
                 row = self._message(line).record if is_message else self._row(line)
-                return self._observed(row)
+                return self.observed(row)
             except _UNUSUAL:
                 pass
-        record = read(line, is_message=is_message, service=self._service)
+        record = read(line, is_message=is_message, service=self.service)
         return self._observed_of(self.shaped(record))
 
     def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,11 +148,20 @@ class Amplitude:
         """Return what it says of groups beside those whose types are among the linked ones."""
         return groups_beside(record.get("group_properties"), groups, linked)
 
-    def _observed(self, row: Any) -> Observation:
+    def unusual_time(self, row: Any) -> When:
+        """Return when something happened whose times are not as nearly always."""
+        return unusual_time({name: getattr(row, name) for name in TIME_COLUMNS})
+
+    def more_of(self, record: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Return the fields of a clean record that a subclass observes."""
+        return {}
+
+    def observed(self, row: Any) -> Observation:
+        """Return what decisions need of a row."""
         name = row.event_type or ""
         times = usual_times(row.event_time, row.server_upload_time)
         at, column, notes, refused, received = (
-            _unusual_time(row)
+            self.unusual_time(row)
             if times is None
             else (micros(times[0]), "event_time", (), None, micros(times[1]))
         )
@@ -176,7 +192,7 @@ class Amplitude:
         texts = {name: text if isinstance(text, str) else None for name, text in texts.items()}
         raw = ("groups", "group_properties", *self._of_person)
         raws = {name: msgspec.Raw(orjson.dumps(get(name))) for name in raw}
-        return self._observed(self._usual(**ids, **texts, **raws))
+        return self.observed(self._usual(**ids, **texts, **raws, **self.more_of(record)))
 
 
 def _joined(columns: Sequence[str]) -> Callable[[Any], bytes]:
@@ -207,17 +223,16 @@ def _number(event_id: Any) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-_When = tuple[int, str, tuple[Note, ...], tuple[str, str] | None, int]
+When = tuple[int, str, tuple[Note, ...], tuple[str, str] | None, int]
 
 
-def _unusual_time(row: Any) -> _When:
+def unusual_time(times: Mapping[str, str | None]) -> When:
     """Return when it happened, and when it was received.
 
     Between the two stand the column that says when it happened, what is counted, and why it has no
     time.
     """
     notes: list[Note] = []
-    times = {name: getattr(row, name) for name in TIME_COLUMNS}
     try:
         when, column = when_was(times, notes)
     except Unmappable as error:
