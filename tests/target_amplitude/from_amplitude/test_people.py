@@ -18,7 +18,7 @@ LATE = {
 
 
 def closed(*walks: Walked) -> dict[str, dict[str, Any]]:
-    """Return the `$identify` of each person at the end: updates laid over each other as they wait."""
+    """Return the `$identify` of each person at the end: updates lie over each other."""
     waiting: dict[str, Update] = {}
     for walked in walks:
         for event in walked.events:
