@@ -48,6 +48,12 @@ class Facts(Protocol):
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known, including what earlier records of this run said; else None."""
 
+    def was_delivered(self, of: Delivery) -> bool:
+        """Tell whether an event is in the list of deliveries; never, where there is no such list.
+
+        What is under way is not in it.
+        """
+
 
 class Note(NamedTuple):
     """Something the report counts under `name`; `example`, when given, is listed with it."""
@@ -102,6 +108,11 @@ class Decision(msgspec.Struct, array_like=True, gc=False):
 
         It is asked where a destination remembers deliveries, of records that send something.
         """
+        return None
+
+    @property
+    def also_known(self) -> Delivery | None:
+        """Another key that is listed with it, for decisions to ask for; None for none."""
         return None
 
 

@@ -28,6 +28,7 @@ from target_amplitude.amplitude import (
 )
 from target_amplitude.events import Events, SourceTables
 from target_amplitude.groups import GroupTypes, GroupUpdates
+from target_amplitude.insert_ids import InsertIds
 from target_amplitude.people import NOTHING, AmplitudeDecision, Copies, Created, People
 from target_amplitude.settings import MappingSettings
 
@@ -74,6 +75,7 @@ class Amplitude:
             and settings.skip_user_properties_sync
         )
         self._created = Created(settings, tables.created_event)
+        self._insert_ids = InsertIds(settings.reused_insert_ids)
         types = GroupTypes(settings.group_keys)
         self._groups = GroupUpdates(settings, tables.changes, types, by_day=tables.groups_by_day)
 
@@ -143,6 +145,12 @@ class Amplitude:
             named = self._ids.who(seen.user, seen.device, [])
             links.as_sent_before(it, named, seen, self._source.name, facts, effects)
         it.person, it.sends_event = links.lane_of(it), not it.call
+        if it.sends_event:
+            self._insert_ids.decide(it, seen, facts, effects.notes)
+            if it.skipped is not None:
+                it.sends = it.sends_event = False
+                effects.facts.clear()
+                return
         no_person = self._people.decide(it, whose, seen, facts, effects)
         no_group = self._decide_groups(it, seen, facts, effects)
         if it.call:

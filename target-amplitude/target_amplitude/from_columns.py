@@ -102,7 +102,7 @@ class EventsFromColumns(EventRows[AmplitudeDecision]):
         lent: Lent = NOTHING_LENT,
     ) -> None:
         rows = Rows(description(stream, words), key_properties, OF_PEOPLE, READER)
-        source = NamedColumns(rows)
+        source = NamedColumns(rows, knows_ids=True)
         choice = chosen(rows, lent.choice or settings.choice())
         destination = _OfStream(rows, source, settings)
         args = (stream, words, key_properties, settings)
@@ -121,7 +121,7 @@ class _OfStream(Amplitude):
             insert_id=source.event_uuid,
             ids=OF_PEOPLE,
             changes=source.changes,
-            of_person=source.person_properties if it.person else None,
+            of_person=source.person_properties,
         )
         super().__init__(_own_settings(it, settings), tables)
 

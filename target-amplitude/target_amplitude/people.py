@@ -17,7 +17,7 @@ from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PERSON, PairDecision
 from singer_delivery.mapping.property_names import PropertyNames
 from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import CREATION, Effects, Event, Fact, Facts, Note
+from singer_delivery.model import CREATION, Delivery, Effects, Event, Fact, Facts, Note
 
 from target_amplitude import closing
 from target_amplitude.amplitude import (
@@ -43,6 +43,8 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
     Attributes:
         sends_event: whether an event is sent.
         insert_id: of the event, where it is not the record's own.
+        event_id: by which the list of deliveries knows the event, whenever it is read.
+        dedup_key: by which Amplitude knows it for seven days, where that is another one.
         whose: the person whose state is sent, as the source names them; empty for nobody.
         profile: what is copied on the event of its person, as JSON; empty for nothing.
         state: digest of the state of the person that is sent; empty when none is.
@@ -56,6 +58,8 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
 
     sends_event: bool = False
     insert_id: str = ""
+    event_id: str = ""
+    dedup_key: str = ""
     whose: str = ""
     profile: str = ""
     state: str = ""
@@ -65,6 +69,19 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
     groups_at_once: tuple[int, ...] = ()
     created: int = 0
     creation: str = ""
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """How the list of deliveries knows the event."""
+        if not self.event_id:
+            return None
+        copy = f"#{self.copy}" if self.copy else ""
+        return Delivery.of(f"{self.event_id}{copy}", self.at)
+
+    @property
+    def also_known(self) -> Delivery | None:
+        """How the list knows the key of Amplitude's own deduplication."""
+        return Delivery.of(self.dedup_key, self.at) if self.dedup_key else None
 
 
 def closing_event(

@@ -17,6 +17,7 @@ from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.table import OfReading, Row, build
 from singer_delivery.model import (
     Decision,
+    Delivery,
     Effects,
     Event,
     Fact,
@@ -50,6 +51,10 @@ class Remembering:
 
     def __init__(self) -> None:
         self.facts: dict[tuple[str, str], Fact] = {}
+        self.deliveries: set[Delivery] = set()
+
+    def was_delivered(self, of: Delivery) -> bool:
+        return of in self.deliveries
 
     def recall(self, kind: str, name: str) -> Fact | None:
         return self.facts.get((kind, name))

@@ -48,13 +48,14 @@ class NamedColumns:
 
     Args:
         rows: reads them.
+        knows_ids: whether decisions ask for the id of the event.
     """
 
     calls: Mapping[str, str] = {}
     first_attribution: frozenset[str] = frozenset()
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows, self._it = rows, rows.description
+    def __init__(self, rows: Rows, *, knows_ids: bool = False) -> None:
+        self._rows, self._it, self._knows_ids = rows, rows.description, knows_ids
         self.name = rows.stream
         self.name_column = self._it.name_column or "event"
 
@@ -83,6 +84,7 @@ class NamedColumns:
             groups=self.groups(record, ""),
             refused=refused,
             received=at,  # nothing else says what is newer
+            event_ids=(rows.uuid(record),) if self._knows_ids else (),
             content=rows.content(record) if rows.lacks_id(record) else "",
         )
 

@@ -176,9 +176,8 @@ class Block:
         left_out = self.dead.union(undecided)
         for place, decision in enumerate(self.decisions):
             if decision.skipped is None and place not in left_out:
-                delivery = decision.delivery
-                if delivery is not None:
-                    yield delivery
+                known = (decision.delivery, decision.also_known)
+                yield from (each for each in known if each is not None)
 
     def undecided_records(self) -> set[int]:
         """Return the places of records that have an event which is not decided."""
