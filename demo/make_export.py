@@ -1,15 +1,17 @@
-"""Make the bundled sample export again: `python -m demo.make_export`."""
+"""Make the bundled sample exports again: `python -m demo.make_export`."""
 
 from __future__ import annotations
 
-from demo import bundle
+from demo import bundle, mixpanel_bundle
 
 
 def main() -> None:
-    """Write `demo/amplitude-export.zip` from the sample company."""
+    """Write `demo/amplitude-export.zip` and `demo/mixpanel-export.zip` from what they sample."""
     bundle.write(bundle.BUNDLE, bundle.sample_company().hours())
-    size = bundle.BUNDLE.stat().st_size
-    print(f"{bundle.BUNDLE.name}: {size / 1e6:.2f} MB")
+    sample = mixpanel_bundle.sample_of(mixpanel_bundle.sample_export())
+    mixpanel_bundle.write(mixpanel_bundle.BUNDLE, sample)
+    for path in (bundle.BUNDLE, mixpanel_bundle.BUNDLE):
+        print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
