@@ -74,9 +74,10 @@ class SourceTables:
         own_top: rows that read the event's own properties, and make keys at the top.
         own: likewise, and make properties by another name.
         of_user: likewise, and make user properties of the event.
+        beside: rows that read what is decided as well, and make properties of the event.
         moving: properties that do not stay where such a row read them.
         drops: tells which of the event's own properties do not travel.
-        variants: conditions of rows, of which each record fulfils one.
+        variants: conditions of rows, of which each record fulfils one; several with blanks between.
         variant_of: tells which.
         anonymous: whether an event without a user belongs to the owner of its device, or goes as it
             is.
@@ -100,6 +101,7 @@ class SourceTables:
     own_top: tuple[Row, ...] = ()
     own: tuple[Row, ...] = ()
     of_user: tuple[Row, ...] = ()
+    beside: tuple[Row, ...] = ()
     moving: frozenset[str] = frozenset()
     drops: Callable[[str], bool] = never
     variants: tuple[str, ...] = ("row",)
@@ -119,6 +121,7 @@ class _Rows(NamedTuple):
     own_top: tuple[Row, ...]
     own: tuple[Row, ...]
     of_user: tuple[Row, ...]
+    beside: tuple[Row, ...]
 
 
 class _Names(NamedTuple):
@@ -156,8 +159,10 @@ class Events:
         self._types = GroupTypes(settings.group_keys)
         self._rows = {
             variant: _Rows(*(
-                select(rows, {variant})
-                for rows in (tables.top, tables.own_top, tables.own, tables.of_user)
+                select(rows, {*variant.split()})
+                for rows in (
+                    tables.top, tables.own_top, tables.own, tables.of_user, tables.beside
+                )
             ))
             for variant in tables.variants
         }  # fmt: skip
@@ -198,7 +203,10 @@ class Events:
             self._move(rows, own, into, properties)
         made = dict[str, Any]()
         self._move(names.rows.own, own, made, properties)
+        for name in made.keys() & properties.keys():
+            put_aside(properties, name, properties[name], tables.prefix)
         properties.update(made)
+        build(names.rows.beside, reading.record, properties, reading)
         for name in names.super:
             if not is_absent(own[name]):
                 of_user[name] = own[name]
@@ -217,7 +225,7 @@ class Events:
 
     def _look_at(self, variant: str, names: tuple[str, ...]) -> _Names:
         tables, settings = self._tables, self._settings
-        top, own_top, own, of_user = self._rows[variant]
+        top, own_top, own, of_user, beside = self._rows[variant]
 
         def reading(rows: tuple[Row, ...]) -> tuple[Row, ...]:
             return tuple(row for row in rows if not {*row.columns}.isdisjoint(names))
@@ -227,7 +235,7 @@ class Events:
         guarded = {} if tables.is_copy else {n: n for n in names if n in GUARDED_KEYS}
         aside = {name: tables.prefix + name.lstrip("$") for name in guarded if name not in leaving}
         return _Names(
-            rows=_Rows(top, reading(own_top), reading(own), reading(of_user)),
+            rows=_Rows(top, reading(own_top), reading(own), reading(of_user), beside),
             leaving=frozenset(leaving),
             aside=aside,
             super=tuple(name for name in names if name in supers and name not in leaving),
@@ -278,7 +286,8 @@ class Events:
                 continue
             found.add(UNKNOWN_COLUMN)
             if not self._tables.is_copy:
-                put_aside(properties, name, value, self._tables.prefix)
+                prefix = self._tables.prefix
+                put_aside(properties, name.removeprefix(prefix), value, prefix)
 
     def _add_revenue(self, own: Mapping[str, Any], top: dict[str, Any]) -> None:
         """Let the configured properties make the event one of revenue."""

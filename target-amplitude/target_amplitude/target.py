@@ -28,7 +28,7 @@ from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_amplitude import endpoint, from_amplitude, from_columns
+from target_amplitude import endpoint, from_amplitude, from_columns, from_mixpanel
 from target_amplitude.account import HOSTS, Account, base_address
 from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST, EVENTS_A_REQUEST
 from target_amplitude.from_columns import Lent
@@ -273,7 +273,8 @@ SETTINGS = [
 class TargetAmplitude(DeliveryTarget):
     """Loads product-analytics history into Amplitude.
 
-    An Amplitude export is understood as it is; other streams are loaded by naming their columns.
+    Exports of Amplitude and Mixpanel are understood as they are; other streams are loaded by naming
+    their columns.
     """
 
     name = "target-amplitude"
@@ -307,7 +308,10 @@ class TargetAmplitude(DeliveryTarget):
             stream,
             schema,
             named_streams(self.config),
-            [from_amplitude.export(settings, self._choice)],
+            [
+                from_amplitude.export(settings, self._choice),
+                *from_mixpanel.exports(settings, self._choice, self.copies.number),
+            ],
             lambda words: from_columns.from_columns(
                 stream, words, schema, key_properties, settings, lent
             ),

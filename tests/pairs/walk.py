@@ -41,7 +41,7 @@ T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
 
 MEMORY = frozenset({
     "user", "source_id", "property_names", "device",
-    "cluster", "cluster_ids", "cluster_user", "sent_as", "source_mode",
+    "cluster", "cluster_ids", "cluster_user", "sent_as", "source_mode", "profile",
 })  # fmt: skip
 """Kinds of facts by which a mapping remembers whom and what it met: every record may make them."""
 
@@ -119,7 +119,12 @@ class Walk:
     """A mapping and its memory, as a run has them: each record may know of those before.
 
     Whatever it maps, it maps with all mappings that must make the same, and holds them equal.
+
+    Attributes:
+        remembers: kinds of facts that a record may make of which nothing is sent.
     """
+
+    remembers = MEMORY
 
     def __init__(self, make: Callable[[], RecordMapping] | Alike) -> None:
         self.known = Remembering()
@@ -159,7 +164,7 @@ class Walk:
         decision, effects = decided
         if not decision.sends:
             said = [*effects.claims, *effects.facts, *effects.kept]
-            assert {fact.kind for fact in said} <= MEMORY, "nothing tells of it"
+            assert {fact.kind for fact in said} <= self.remembers, "nothing tells of it"
             return Walked(decision, effects)
         mapped = self._maps(read(line, is_message=is_message, service="Elsewhere"), decision)
         assert mapped.events, "`sends` is for records of which something is sent"

@@ -66,6 +66,39 @@ WS Western Samoa
 """
 
 
+_GEOIP = """
+AX Åland Islands|BN Brunei|BO Bolivia|BQ Bonaire, Sint Eustatius, and Saba|CD DR Congo
+CG Congo Republic|CI Ivory Coast|FK Falkland Islands|FM Federated States of Micronesia
+HM Heard and McDonald Islands|IR Iran|KN St Kitts and Nevis|KP North Korea|KR South Korea|LA Laos
+MD Moldova|MF Saint Martin|MO Macao|PN Pitcairn Islands|PS Palestine|RU Russia|SH Saint Helena
+ST São Tomé and Príncipe|SX Sint Maarten|SY Syria|TR Türkiye|TW Taiwan|TZ Tanzania
+UM U.S. Outlying Islands|VA Vatican City|VC St Vincent and Grenadines|VE Venezuela
+VG British Virgin Islands|VI U.S. Virgin Islands|VN Vietnam|XK Kosovo
+"""
+"""Where MaxMind's GeoIP databases have other names than ISO."""
+
+
+@lru_cache(maxsize=512)
+def country_name(code: str) -> str | None:
+    """Return the English name that GeoIP databases have for an ISO 3166-1 alpha-2 code, or None.
+
+    Vendors that locate people by address write it: `United States`, where ISO has it longer.
+    """
+    return _geoip_names().get(code.strip().upper())
+
+
+@cache
+def _geoip_names() -> dict[str, str]:
+    import pycountry  # noqa: PLC0415 - as below
+
+    of_iso = {
+        country.alpha_2: getattr(country, "common_name", country.name)
+        for country in pycountry.countries
+    }
+    differing = (one.split(" ", 1) for one in _GEOIP.strip().replace("\n", "|").split("|"))
+    return {**of_iso, **dict(differing)}
+
+
 @lru_cache(maxsize=1024)
 def country_code(name: str) -> str | None:
     """Return the ISO 3166-1 alpha-2 code of a country's English name, or None when unknown.

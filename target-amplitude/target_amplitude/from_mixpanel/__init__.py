@@ -1,0 +1,184 @@
+"""Mixpanel export -> Amplitude. The table is in `table.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from analytics_records.mixpanel import columns
+from analytics_records.mixpanel.observation import Seen
+from analytics_records.mixpanel.pair import MixpanelPair
+from analytics_records.mixpanel.record import TIME
+from analytics_records.mixpanel.source import MODE, PREFIX, SESSION, UUID, Mixpanel
+from analytics_records.mixpanel.whose import Persons, Whom
+from analytics_records.nobody import besides
+from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.identity import Identity, Who
+from singer_delivery.mapping.observation import Observation
+from singer_delivery.mapping.pair import Reading
+from singer_delivery.mapping.selection import Export
+from singer_delivery.model import Decision, Effects, Fact, Facts
+
+from target_amplitude.amplitude import IDS, READER
+from target_amplitude.destination import Amplitude
+from target_amplitude.events import SourceTables
+from target_amplitude.from_mixpanel import table
+from target_amplitude.from_mixpanel.conversions import is_ios, is_web
+from target_amplitude.from_mixpanel.profiles import (
+    GroupProfilesFromMixpanel,
+    ProfilesFromMixpanel,
+)
+from target_amplitude.people import AmplitudeDecision
+from target_amplitude.settings import MappingSettings
+
+HOT_SHARD_COUNT = "$hotshard_record"
+"""Name of the record that counts the events of an id with too many of them."""
+
+OF_PEOPLE = besides(IDS)
+"""What Amplitude makes of ids of people."""
+
+_READ = frozenset({UUID, TIME, SESSION, MODE})
+_KNOWN = _READ | {"event", "properties"}
+_BEGINNINGS = tuple(name[:-1] for name in table.DROPPED if name.endswith("*"))
+_LEAVING = frozenset(table.DROPPED) | table.READ
+
+
+def leaves(name: str) -> bool:
+    """Tell whether a property of an event does not travel as one."""
+    return name in _LEAVING or name.startswith(_BEGINNINGS)
+
+
+_PAGES = {table.PAGE: "page"}
+_ELEMENTS = dict.fromkeys(table.ELEMENTS.values(), "page element")
+_KINDS = {**_PAGES, **_ELEMENTS}
+VARIANTS = tuple(
+    f"{where} {kind}".strip()
+    for where in ("web not_ios", "app ios", "app not_ios")
+    for kind in ("", "page", "page element")
+)
+
+
+def variant_of(reading: Reading[Any]) -> str:
+    """Return where an event happened, and of what kind it is."""
+    own = reading.event_properties
+    where = "web not_ios" if is_web(own) else "app ios" if is_ios(own) else "app not_ios"
+    kind = _KINDS.get(table.EVENT_NAMES.get(reading.name, ""), "")
+    return f"{where} {kind}" if kind else where
+
+
+class FromMixpanel(MixpanelPair[AmplitudeDecision]):
+    """Makes Amplitude events of the rows of a Mixpanel export.
+
+    Args:
+        settings: of the target.
+        choice: of the events that travel; by default the one of the settings.
+        number: numbers equal rows, where rows are decided.
+    """
+
+    decision_type: ClassVar[type[Decision]] = AmplitudeDecision
+
+    def __init__(
+        self,
+        settings: MappingSettings,
+        choice: Choice | None = None,
+        number: Callable[[str], int] | None = None,
+    ) -> None:
+        tables = tables_of(settings)
+        assert isinstance(tables.source, Mixpanel), "as `tables_of` makes it"
+        super().__init__(
+            tables.source,
+            Amplitude(settings, tables),
+            choice or settings.choice(),
+            Persons(OF_PEOPLE, settings.bare_distinct_ids),
+            number,
+        )
+        self._settings = settings
+
+    def __reduce__(self) -> tuple[type[FromMixpanel], tuple[MappingSettings]]:
+        """Let another process make the same: what is compiled cannot travel."""
+        return type(self), (self._settings,)
+
+    def decide(self, observation: Observation, facts: Facts, effects: Effects) -> AmplitudeDecision:
+        """Return the decision of a row: see `MixpanelPair`."""
+        if observation.name == HOT_SHARD_COUNT:
+            return AmplitudeDecision(skipped="hotshard_record", sends=False)
+        assert isinstance(observation, Seen), "as the source makes them"
+        remember_mode(observation, facts, effects)
+        return super().decide(observation, facts, effects)
+
+    def identity(self, whom: Whom, seen: Seen, facts: Facts, effects: Effects) -> Identity:
+        """Return by which ids Amplitude gets a row: see `MixpanelPair`.
+
+        Raises:
+            Unmappable: it is nobody's (`no_identity`).
+        """
+        who = Who(whom.user, whom.device, whom.user or whom.device or "")
+        if not who.distinct_id and not seen.is_verb:
+            who = self.destination.who(_nobody(seen), [])
+        return self._whose(who, seen, facts, effects)
+
+
+def remember_mode(seen: Seen, facts: Facts, effects: Effects) -> None:
+    """Remember how the source merges ids: profiles do not say.
+
+    The fact `source_mode`, "mixpanel" -> `simplified` or `original`, is a claim.
+    """
+    if not (seen.is_simplified or seen.is_verb) or facts.recall("source_mode", "mixpanel"):
+        return
+    mode = "simplified" if seen.is_simplified else "original"
+    effects.claims.append(Fact("source_mode", "mixpanel", mode, 0))
+
+
+def tables_of(settings: MappingSettings) -> SourceTables:
+    """Return what of a row becomes what in Amplitude."""
+    source = Mixpanel(READER, _READ, {key: key for key in settings.group_keys})
+    return SourceTables(
+        source=source,
+        prefix=PREFIX,
+        event_names=table.EVENT_NAMES,
+        insert_id=source.event_uuid,
+        ids=OF_PEOPLE,
+        changes=source.changes,
+        top=table.TOP,
+        columns=_KNOWN,
+        own_top=table.OWN_TOP,
+        own=table.OWN,
+        of_user=table.OF_USER,
+        beside=table.BESIDE,
+        moving=table.MOVING,
+        drops=leaves,
+        variants=VARIANTS,
+        variant_of=variant_of,
+        created_event=table.CREATED_EVENT,
+    )
+
+
+def _nobody(seen: Seen) -> Observation:
+    """Return a row of nobody, with what tells it from others."""
+    return Observation(
+        seen.name, None, None, None, seen.at, seen.time_column, seen.person, seen.groups,
+        event_ids=(seen.uuid,),
+    )  # fmt: skip
+
+
+def exports(
+    settings: MappingSettings, choice: Choice, number: Callable[[str], int] | None = None
+) -> list[Export]:
+    """Return how the streams of an export are known, and what makes the mapping of each."""
+    return [
+        Export(
+            "Mixpanel export",
+            columns.lacks_of_events,
+            lambda _schema: FromMixpanel(settings, choice, number),
+        ),
+        Export(
+            "Mixpanel group profile",
+            columns.lacks_of_group_profiles,
+            lambda _schema: GroupProfilesFromMixpanel(settings),
+        ),
+        Export(
+            "Mixpanel profile",
+            columns.lacks_of_profiles,
+            lambda _schema: ProfilesFromMixpanel(settings),
+        ),
+    ]

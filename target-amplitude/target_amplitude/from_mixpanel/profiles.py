@@ -1,0 +1,266 @@
+"""Profiles of people and of groups: a copy for each event, and a last state that is seen.
+
+With `$skip_user_properties_sync` an event neither reads nor writes what Amplitude knows of its
+person. So what a profile says is remembered for the events of the run, which carry it, and is told
+by one `$identify` when all of them are there. A profile is read whole: names that were told before
+and are gone now are taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from analytics_records.mixpanel.ids import Ids, looks_generated, without_prefix
+from analytics_records.mixpanel.profiles import (
+    Profile,
+    Said,
+    news,
+    profile_of,
+    read_profile,
+    said,
+    whose_profile,
+)
+from analytics_records.nobody import besides
+from singer_delivery.mapping.changes import Changes
+from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.countries import country_name
+from singer_delivery.mapping.values import moment, stable_uuid
+from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped, Note, Unmappable
+
+from target_amplitude import limits
+from target_amplitude.amplitude import IDS, READER, SKIP_SYNC, ids_of, make_event
+from target_amplitude.from_mixpanel.table import CREATED_EVENT, PROFILE_NAMES
+from target_amplitude.groups import GroupTypes, update_event
+from target_amplitude.people import (
+    AmplitudeDecision,
+    Copies,
+    Created,
+    closing_event,
+    identify_event,
+)
+from target_amplitude.settings import MappingSettings
+
+TRANSACTIONS = "$transactions"
+_PLACE = {"$country_code": "country", "$region": "region", "$city": "city"}
+"""Properties of a profile, to the keys of an event that say where its person is."""
+
+
+class ProfilesFromMixpanel:
+    """Makes what Amplitude gets of people of their profiles.
+
+    Facts: `person`, user -> a digest and the names that were told; `profile` and `created`, see
+    `people.Copies` and `people.Created`.
+
+    Args:
+        settings: of the target.
+    """
+
+    decision_type: ClassVar[type[Decision]] = AmplitudeDecision
+
+    def __init__(self, settings: MappingSettings) -> None:
+        self._settings, self._ids = settings, Ids(besides(IDS))
+        self._created = Created(settings, CREATED_EVENT)
+        self._types = GroupTypes(settings.group_keys)
+        self._excluded = Choice((), settings.exclude_properties)
+        is_on = settings.user_properties_on_events and settings.skip_user_properties_sync
+        self._copies = Copies(is_on=is_on)
+
+    def __reduce__(self) -> tuple[type[ProfilesFromMixpanel], tuple[MappingSettings]]:
+        """Let another process make the same."""
+        return type(self), (self._settings,)
+
+    def observe(self, line: bytes, *, is_message: bool) -> Profile:
+        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
+        return read_profile(line, is_message=is_message, service=READER)
+
+    def ids_of(self, profile: Profile) -> tuple[str | None, ...]:
+        """Return the id of the person, with and without the prefix of devices."""
+        return (profile.id, without_prefix(profile.id))
+
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> AmplitudeDecision:
+        """Return the decision of a profile, and fill in its effects.
+
+        Raises:
+            Unmappable: it is nobody's (`no_identity`).
+        """
+        user, device = self._whose(profile, facts)
+        what, whose = self._said(profile), user or device or ""
+        new = news("person", whose, profile, what, facts, effects)
+        if isinstance(new, str):
+            return AmplitudeDecision(skipped=new, sends=False)
+        copied = {**what.set_once, **what.set}
+        self._copies.remember(whose, copied, new.fact.since, effects)
+        if user is None:
+            return self._of_device(whose, facts)
+        it = AmplitudeDecision(person=user, user=user, whose=user, at=profile.read_at)
+        if self._settings.user_properties == "none":
+            it.skipped = "user_properties: none"
+        else:
+            it.state, it.since, it.cleared = new.fact.value, new.fact.since, new.gone
+            deferred = self._settings.skip_user_properties_sync
+            (effects.kept if deferred else effects.facts).append(new.fact)
+        if profile.created() is not None:  # else the first event says since when
+            self._created.decide(it, user, profile.created(), None, facts, effects)
+        if profile.properties.get(TRANSACTIONS) and not self._settings.transaction_event:
+            effects.notes.append(Note("transactions_dropped"))
+        it.sends = bool(it.state or it.created or self._payments(profile))
+        return it
+
+    def map(self, record: Mapping[str, Any], decision: AmplitudeDecision) -> Mapped:
+        """Return what a clean profile becomes. Pure."""
+        it, profile, found = decision, profile_of(record), set[str]()
+        user = it.user or ""
+        made = [self._payment(user, number, *of) for number, of in self._payments(profile)]
+        if it.state:
+            made.append(self._identify(it, user, profile, found))
+        made += self._created.events(it, user)
+        return Mapped(made, limits.notes_of(found))
+
+    def _whose(self, profile: Profile, facts: Facts) -> tuple[str | None, str | None]:
+        """Return the user or the device of a profile: a device is the error that can be mended."""
+        user, device = whose_profile(profile, self._ids, facts)
+        if user is None or facts.recall("user", user) is not None:
+            return user, device
+        mode = facts.recall("source_mode", "mixpanel")
+        bare = self._settings.bare_distinct_ids
+        is_device = bare == "device" or (bare == "auto" and looks_generated(user))
+        if mode is not None and mode.value == "original" and is_device:
+            return None, user
+        return user, device
+
+    def _of_device(self, device: str, facts: Facts) -> AmplitudeDecision:
+        """Return the decision that sends nothing of a device: its events carry what it says.
+
+        An `$identify` of the device alone would reach whoever logs in there last.
+        """
+        owner = facts.recall("owner", device)
+        why = "profile of a device" if owner is None else "device has an owner"
+        return AmplitudeDecision(skipped=why, sends=False)
+
+    def _said(self, profile: Profile) -> Said:
+        kept = {
+            name: value
+            for name, value in profile.properties.items()
+            if self._excluded.leaves_out(name) is None
+        }
+        return said(kept, PROFILE_NAMES)
+
+    def _identify(
+        self, it: AmplitudeDecision, user: str, profile: Profile, found: set[str]
+    ) -> Event:
+        what = self._said(profile)
+        for part in (what.set, what.set_once):
+            limits.fit(part, found, flattens=True)
+        change = Changes(set=what.set, set_once=what.set_once, unset=[*it.cleared])
+        beside, mode = self._beside(profile, found), self._settings.user_properties
+        if self._settings.skip_user_properties_sync:
+            fact = Fact("person", user, it.state, *it.since)
+            return closing_event(
+                user, None, change, mode, at=it.at or None, fact=fact, beside=beside
+            )
+        event = identify_event(user, None, change, mode, it.at or None, beside)
+        event.leads = True  # before the person's first event
+        return event
+
+    def _beside(self, profile: Profile, found: set[str]) -> dict[str, Any]:
+        """Return the place of a person and their groups, as keys of the event."""
+        get = profile.properties.get
+        place = {key: get(name) for name, key in _PLACE.items()}
+        place["country"] = country_name(str(place["country"] or ""))
+        known = {key: value for key, value in place.items() if isinstance(value, str) and value}
+        made: dict[str, Any] = {}
+        if known:
+            made = {**dict.fromkeys(("country", "region", "city", "dma"), ""), **known}
+        keys = {key: _texts(get(key)) for key in self._settings.group_keys if _texts(get(key))}
+        if keys:
+            made["groups"] = self._types.named(keys, found)
+        return made
+
+    def _payments(self, profile: Profile) -> list[tuple[int, tuple[int | float, int]]]:
+        """Return amount and time of each payment, with its place in the list."""
+        if not self._settings.transaction_event:
+            return []
+        listed = profile.properties.get(TRANSACTIONS)
+        found = enumerate(listed if isinstance(listed, list) else [])
+        read = [(number, _payment(of)) for number, of in found if isinstance(of, Mapping)]
+        return [(number, of) for number, of in read if of is not None]
+
+    def _payment(self, user: str, number: int, amount: float, at: int) -> Event:
+        """Return the event of a payment."""
+        insert_id = stable_uuid("transaction", user, str(at), str(amount), str(number))
+        content = {**ids_of(user, None), "revenue": amount, SKIP_SYNC: True}
+        return make_event("event", self._settings.transaction_event, at, insert_id, content)
+
+
+class GroupProfilesFromMixpanel:
+    """Makes `$groupidentify`s of group profiles, acknowledged before the first event.
+
+    Fact: `group`, type and key -> a digest and the names that were told.
+
+    Args:
+        settings: of the target.
+    """
+
+    decision_type: ClassVar[type[Decision]] = AmplitudeDecision
+
+    def __init__(self, settings: MappingSettings) -> None:
+        self._settings, self._types = settings, GroupTypes(settings.group_keys)
+
+    def __reduce__(self) -> tuple[type[GroupProfilesFromMixpanel], tuple[MappingSettings]]:
+        """Let another process make the same."""
+        return type(self), (self._settings,)
+
+    def observe(self, line: bytes, *, is_message: bool) -> Profile:
+        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
+        return read_profile(line, is_message=is_message, service=READER)
+
+    def ids_of(self, profile: Profile) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
+        """Return none: it is about a group."""
+        return ()
+
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> AmplitudeDecision:
+        """Return the decision of a profile, and fill in its effects.
+
+        Raises:
+            Unmappable: it names no group (`no_identity`).
+        """
+        if not self._settings.groups:
+            return AmplitudeDecision(skipped="groups: false", sends=False)
+        if not (profile.id and profile.group_key.strip()):
+            reason = "no_identity"
+            raise Unmappable(reason, "`group_key` or `group_id` is missing or empty")
+        group = self._group(profile)
+        name = "\x1f".join(group)
+        new = news("group", name, profile, _of_group(profile), facts, effects)
+        if isinstance(new, str):
+            return AmplitudeDecision(skipped=new, sends=False)
+        effects.facts.append(new.fact)
+        return AmplitudeDecision(f"group:{name}", at=profile.read_at, cleared=new.gone)
+
+    def map(self, record: Mapping[str, Any], decision: AmplitudeDecision) -> Mapped:
+        """Return what a clean profile becomes. Pure."""
+        profile, found = profile_of(record), set[str]()
+        state = _of_group(profile).set
+        limits.fit(state, found, flattens=True)
+        change = Changes(set=state, unset=[*decision.cleared])
+        made = [update_event(self._group(profile), change, at=decision.at or None)]
+        return Mapped(made, limits.notes_of(found))
+
+    def _group(self, profile: Profile) -> tuple[str, str]:
+        return self._types.type_of(profile.group_key), IDS.fitted(profile.id)
+
+
+def _of_group(profile: Profile) -> Said:
+    return said(profile.properties, PROFILE_NAMES, first=())
+
+
+def _texts(value: Any) -> list[str]:
+    listed = value if isinstance(value, list) else [value]
+    return [str(each) for each in listed if isinstance(each, (str, int)) and str(each).strip()]
+
+
+def _payment(of: Mapping[str, Any]) -> tuple[int | float, int] | None:
+    """Return amount and time of a payment, in microseconds; None where it has not both."""
+    amount, when = limits.number(of.get("$amount")), moment(of.get("$time"))
+    return None if amount is None or when is None or when.at < 0 else (amount, when.at)
