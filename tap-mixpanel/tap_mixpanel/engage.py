@@ -65,7 +65,7 @@ def read_page(body: bytes, number: int) -> Page:
     if reply.results is None or (reply.page is not None and reply.page != number):
         msg = f"Mixpanel answered 200 with {'an error' if reply.error else NO_PAGE}"
         raise TryAgain(msg)
-    found = [_profile_in(result) for result in reply.results]
+    found = [profile_in(result) for result in reply.results]
     return Page(
         [profile for profile in found if profile is not None],
         [bytes(raw) for raw, profile in zip(reply.results, found, strict=True) if profile is None],
@@ -148,7 +148,8 @@ def _reply_in(body: bytes) -> _Reply:
         raise TryAgain(msg) from error
 
 
-def _profile_in(raw: msgspec.Raw) -> Profile | None:
+def profile_in(raw: bytes | msgspec.Raw) -> Profile | None:
+    """Read a profile; None where it has no `$distinct_id`, or properties that are no object."""
     try:
         result = _result(raw)
     except (msgspec.DecodeError, RecursionError):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
+from singer_delivery.tap.bad_lines import made_sound
 
 EVENTS, PROFILES = "events", "profiles"
 
@@ -30,10 +31,11 @@ AT_THE_TOP = {
 
 
 class Line(NamedTuple):
-    """A line: the stream it is of, None when it is of none; and its row."""
+    """A line: the stream it is of, None when it is of none; its row, and its number."""
 
     stream: str | None
     row: bytes
+    number: int = 0
 
 
 def shaped(line: bytes) -> Line:
@@ -49,6 +51,28 @@ def shaped(line: bytes) -> Line:
     if "event_name" in row:
         return Line(EVENTS, _unfolded(row))
     return Line(PROFILES if "$distinct_id" in row else None, line)
+
+
+def rows_in(lines: Iterable[bytes], before: int = 0) -> Iterator[Line]:
+    """Yield the rows of raw lines of a file; a line that is none, with no stream, as it is.
+
+    Args:
+        lines: a block of them.
+        before: how many lines came before.
+    """
+    for number, raw in enumerate(lines, before + 1):
+        line = raw.strip()
+        if line.startswith(EXPORTED) and b"}{" not in line:
+            yield Line(EVENTS, line, number)
+        elif line:
+            for part in taken_apart(line):
+                yield _found(part)._replace(number=number)
+
+
+def _found(part: bytes) -> Line:
+    found = shaped(part)
+    # Such as a flat row with NaN in it.
+    return found if found.stream is not None else shaped(made_sound(part)[0] or part)
 
 
 def taken_apart(line: bytes) -> Iterable[bytes]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 from singer_delivery.io.retry import Backoff, Clock
-from singer_delivery.mapping.json_lines import mended, reason_to_refuse
-from singer_delivery.tap.bad_lines import NUL, BadLines
+from singer_delivery.tap.bad_lines import BadLines, made_sound
 from singer_delivery.tap.errors import ServiceUnavailable, TryAgain
 from singer_delivery.tap.spool import open_private, spool_errors
 
@@ -26,6 +25,7 @@ logger = logging.getLogger("tap-mixpanel.profiles")
 
 WAITS = Backoff(first=2.0, cap=300.0)
 WAITS_FOR_THE_HOUR = Backoff(first=60.0, cap=3600.0)
+NO_PROFILE = "it is no profile with a $distinct_id"
 TELL_EVERY = 20
 """Pages between two log entries."""
 
@@ -109,7 +109,11 @@ class ProfileReader:
                 page = self._page(name, reading)
                 read_at = read_at or self.clock.now()
                 reading.take(page)
-                for record in self._records(name, page, as_record, written(read_at)):
+                for number, broken in enumerate(page.broken, 1):
+                    self.bad_lines.add(name, number, NO_PROFILE, broken)
+                for record in sound_records(
+                    name, page.profiles, as_record, written(read_at), self.bad_lines
+                ):
                     file.write(record + b"\n")
                 if reading.number % TELL_EVERY == 0:
                     logger.info("%s: %s read.", name, _of_total(reading))
@@ -126,21 +130,6 @@ class ProfileReader:
                 self._wait(
                     name, f"{error}. Page {reading.number} is asked for again", failures, error
                 )
-
-    def _records(
-        self, name: str, page: Page, as_record: Callable[[Profile, str], bytes], read_at: str
-    ) -> Iterator[bytes]:
-        """Yield a page's records; keep what cannot be read by its place on the page."""
-        for number, broken in enumerate(page.broken, 1):
-            self.bad_lines.add(name, number, "it is no profile with a $distinct_id", broken)
-        for number, profile in enumerate(page.profiles, 1):
-            record = as_record(profile, read_at)
-            why = reason_to_refuse(record)
-            sound = record if why is None and NUL not in record else mended(record)
-            if sound is None:
-                self.bad_lines.add(name, number, str(why), record)
-            else:
-                yield sound
 
     def _check(self, name: str, reading: Reading) -> None:
         """Hold what was read against the total of page 0.
@@ -186,6 +175,22 @@ class ProfileReader:
             seconds,
         )
         self.clock.sleep(seconds)
+
+
+def sound_records(
+    name: str,
+    profiles: Iterable[Profile],
+    as_record: Callable[[Profile, str], bytes],
+    read_at: str,
+    bad_lines: BadLines,
+) -> Iterator[bytes]:
+    """Yield records of profiles, mended where few programs can read them; keep what is broken."""
+    for number, profile in enumerate(profiles, 1):
+        sound, why = made_sound(as_record(profile, read_at))
+        if sound is None:
+            bad_lines.add(name, number, why, profile.properties)
+        else:
+            yield sound
 
 
 def written(moment: float) -> str:

@@ -11,20 +11,26 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from analytics_records.mixpanel.row import milliseconds
+from singer_delivery.tap.bad_lines import ENOUGH, MOST_PERCENT, made_sound
+from singer_delivery.tap.errors import TooManyBroken
 
-from tap_mixpanel.file_lines import EVENTS, PROFILES, shaped, taken_apart
+from tap_mixpanel.file_lines import EVENTS, PROFILES, Line, rows_in
 from tap_mixpanel.identity_merge import VERBS, IdentityMerge
-from tap_mixpanel.time_frame import Live, day_of
+from tap_mixpanel.rows import UNDATED as NO_DAY
+from tap_mixpanel.rows import Heads, Row, day_text, read_rows
+from tap_mixpanel.time_frame import UTC, Live, TimeFrame
 
 UNDATED = "undated"
 """The day of rows without a time; it comes last."""
 
 LIVE_ROWS_A_DAY = 50
 """Live rows of each day that are looked at."""
+
+WHAT_TO_DO = "Put a complete export in its place, or take it out of the archive."
 
 WAVE_BYTES = 4 * 1024 * 1024 * 1024
 """Bytes of rows that wait on disk at once, before they are compressed; a single day may be more."""
@@ -38,11 +44,13 @@ class Found:
         days: bytes of its rows by day.
         verbs: how many rows join ids.
         profiles: how many profiles it has.
+        broken: how many lines are neither.
     """
 
     days: Counter[str] = field(default_factory=Counter)
     verbs: int = 0
     profiles: int = 0
+    broken: int = 0
 
 
 @dataclass
@@ -50,37 +58,40 @@ class Scan:
     """What the files of an archive hold.
 
     Attributes:
-        files: by name, with their sizes as stored.
+        files: by name.
+        sizes: their bytes as stored, by name.
         merge: what ids and verbs say of the project.
         live: live rows by day.
+        count: how many rows, profiles and broken lines there are.
     """
 
     files: dict[str, Found] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     merge: IdentityMerge = field(default_factory=IdentityMerge)
     live: defaultdict[str, list[Live]] = field(default_factory=lambda: defaultdict(list))
+    count: int = 0
 
     def take(self, name: str, size: int, blocks: Iterable[Sequence[bytes]]) -> None:
-        """Look through one file."""
+        """Look through one file.
+
+        Raises:
+            TooManyBroken: Nothing of it can be read, or too much of the archive cannot.
+        """
         found = self.files[name] = Found()
         self.sizes[name] = size
+        before = self.count
         for lines in blocks:
-            rows = list(rows_in(lines))
-            events = [row for stream, row in rows if stream == EVENTS]
-            found.profiles += sum(stream == PROFILES for stream, _ in rows)
-            self.merge.look_at(events)
-            for row in events:
-                self._look_at(found, row)
+            rows = [*rows_in(lines)]
+            self.count += len(rows)
+            self.merge.look_at([line.row for line in rows if line.stream == EVENTS])
+            for line in rows:
+                self._look_at(found, line)
+        self._check(name, self.count - before)
 
     @property
     def days(self) -> list[str]:
         """All days with rows, in order; `undated` last."""
         return sorted({day for found in self.files.values() for day in found.days})
-
-    @property
-    def recent_live_rows(self) -> list[Live]:
-        """Live rows of the last seven days that have some."""
-        return [row for day in sorted(self.live)[-7:] for row in self.live[day]]
 
     def bytes_of(self, day: str) -> int:
         """Return the bytes of the rows of a day."""
@@ -96,28 +107,64 @@ class Scan:
         text = "\n".join(f"{name}:{self.sizes[name]}" for name in self.files_with([day]))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def _look_at(self, found: Found, row: bytes) -> None:
-        try:
-            looked = _row(row)
-        except (msgspec.DecodeError, RecursionError):
+    def _look_at(self, found: Found, line: Line) -> None:
+        if line.stream == PROFILES:
+            found.profiles += 1
             return
-        properties = looked.properties
-        time, receipt = milliseconds(properties.time), milliseconds(properties.receipt)
-        day = day_of(time if time is not None else receipt) or UNDATED
-        found.days[day] += len(row)
+        looked = looked_at(line.row) if line.stream == EVENTS else None
+        if looked is None:
+            found.broken += 1
+            return
+        day = day_of_row(looked)
+        found.days[day] += len(line.row)
         found.verbs += looked.event in VERBS
-        is_live = properties.is_imported is not True and time is not None and receipt is not None
-        if is_live and len(self.live[day]) < LIVE_ROWS_A_DAY:
-            assert time is not None
-            assert receipt is not None
+        self._keep_if_live(day, looked)
+
+    def _keep_if_live(self, day: str, row: Row) -> None:
+        properties = row.properties
+        time, receipt = milliseconds(properties.time), milliseconds(properties.received)
+        if properties.is_imported is True or time is None or receipt is None:
+            return
+        if len(self.live[day]) < LIVE_ROWS_A_DAY:
             self.live[day].append(Live(time, receipt))
 
+    def _check(self, name: str, count: int) -> None:
+        broken = sum(found.broken for found in self.files.values())
+        if count and self.files[name].broken == count:
+            msg = (
+                f"Nothing of {name} can be read: none of its {count:,} lines is a row of an export "
+                f"or a profile. {WHAT_TO_DO}"
+            )
+            raise TooManyBroken(msg)
+        if self.count >= ENOUGH and broken * 100 > self.count * MOST_PERCENT:
+            msg = (
+                f"{broken:,} of the {self.count:,} lines looked at so far are broken, the last of "
+                f"them in {name}: more than {MOST_PERCENT}%. {WHAT_TO_DO}"
+            )
+            raise TooManyBroken(msg)
 
-def rows_in(lines: Iterable[bytes]) -> Iterator[tuple[str | None, bytes]]:
-    """Yield the rows of lines of a file, each with its stream, in the shape of the raw export."""
-    for line in filter(None, map(bytes.strip, lines)):
-        for part in taken_apart(line):
-            yield shaped(part)
+
+def looked_at(row: bytes) -> Row | None:
+    """Return what decides of a row; None when it is none."""
+    try:
+        return read_rows([row])[0]
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:  # what can be mended is a row
+        return read_rows([made_sound(row)[0] or b""])[0]
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def day_of_row(row: Row) -> str:
+    """Return the day of a row, `undated` where it names neither its time nor its receipt."""
+    properties = row.properties
+    received, processed = milliseconds(properties.received), milliseconds(properties.processed)
+    number = _any_day.day_of(milliseconds(properties.time), received or processed or 0)
+    return UNDATED if number == NO_DAY else day_text(number)
+
+
+_any_day = Heads(TimeFrame(UTC, ZoneInfo("UTC")))
 
 
 def waves(sizes: Mapping[str, int], most: int = WAVE_BYTES) -> Iterator[list[str]]:
@@ -137,17 +184,3 @@ def waves(sizes: Mapping[str, int], most: int = WAVE_BYTES) -> Iterator[list[str
         room -= sizes[day]
     if wave:
         yield wave
-
-
-class _Properties(msgspec.Struct):
-    time: Any = None
-    receipt: Any = msgspec.field(default=None, name="$mp_api_timestamp_ms")
-    is_imported: Any = msgspec.field(default=None, name="$import")
-
-
-class _Row(msgspec.Struct):
-    event: Any = None
-    properties: _Properties = msgspec.field(default_factory=_Properties)
-
-
-_row = msgspec.json.Decoder(_Row).decode

@@ -161,14 +161,6 @@ def fits(rows: Sequence[Live], zone: ZoneInfo) -> bool:
     return dominant(steps_seen(moved)) == (0,)
 
 
-def day_of(time: int | None) -> str | None:
-    """Return the day of the export that has a row: of its exported `time`, in milliseconds."""
-    try:
-        return None if time is None else f"{EPOCH + timedelta(milliseconds=time):%Y-%m-%d}"
-    except OverflowError:
-        return None
-
-
 def days_that_tell(zone: ZoneInfo, today: date) -> date | None:
     """Return the latest day up to today on which the zone is not at UTC; None when none in a year.
 

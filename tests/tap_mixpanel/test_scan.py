@@ -5,6 +5,8 @@ import random
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
+import pytest
+from singer_delivery.tap.errors import TooManyBroken
 from tap_mixpanel.scan import Scan, waves
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -48,10 +50,31 @@ def test_live_rows_of_the_last_days_are_kept_and_imported_ones_are_not():
     for day in range(20):
         scan.take(str(day), 1, [[row(day)] * 200 + [row(day, **{"$import": True})] * 5])
     scan.take("imported", 1, [[row(99, **{"$import": True})]])
-    live = scan.recent_live_rows
-    assert len(live) == 7 * 50
-    assert {(one.receipt - one.time, one.time > 0) for one in live} == {(5_000, True)}
-    assert min(one.time for one in live) == json.loads(row(13))["properties"]["time"]
+    assert {day: len(rows) for day, rows in scan.live.items()} == dict.fromkeys(scan.days[:20], 50)
+    assert {one.receipt - one.time for rows in scan.live.values() for one in rows} == {5_000}
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([b'{"a":1}', b"nothing"], "Nothing of b can be read"),
+        ([row(0)] * 1_000 + [b"broken"] * 300, "more than 20%"),
+    ],
+)
+def test_an_archive_of_something_else_is_a_sentence(lines, says):
+    scan = Scan()
+    scan.take("a", 1, [[row(0)]])
+    with pytest.raises(TooManyBroken, match=says):
+        scan.take("b", 1, [lines])
+
+
+def test_what_can_be_mended_is_a_row_and_odd_times_have_no_day():
+    scan = Scan()
+    odd = [b'{"event":"x","properties":{"time":NaN}}', row(0, time=10**15), row(0, time="odd")]
+    flat = b'{"event_name":"x","time":1772366400000,"properties":{"n":NaN}}'
+    scan.take("a", 1, [[*odd, flat]])
+    assert scan.files["a"].broken == 0
+    assert scan.days == ["2026-03-01", "undated"]
 
 
 def test_waves_are_all_days_in_order_and_no_larger_than_they_may_be():

@@ -14,6 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Generic, Protocol, TypeVar, cast
@@ -166,6 +167,16 @@ class Archive(Generic[File]):
         """
         with self._errors_of(file), closing(self._open(file)) as stored:
             yield from iter(partial(stored.read, CHUNK_BYTES), b"")
+
+    def modified(self, file: File) -> datetime | None:
+        """Return when a file was last written, or the zip it is in; None where nobody knows."""
+        try:
+            moment = self._files.modified(file.path)
+        except Exception:  # noqa: BLE001 - each kind of storage has its own errors
+            return None
+        if not isinstance(moment, datetime):
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
     def local_path(self, file: File) -> Path | None:
         """Return the path of a file; None when it is in a zip or on another machine."""

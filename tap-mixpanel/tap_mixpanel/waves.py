@@ -1,0 +1,150 @@
+"""The days of an archive, wave by wave: the same road as the days of the API.
+
+STATE has a digest for each day that is read to its end, of the names and sizes of the files that
+hold its rows:
+
+    {"archive": {"days": {"2026-01-01": "9f…", …}}}
+
+A day of the same digest is left out. One that has changed is read again, which is harmless since
+rows keep their ids.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from singer_delivery.mapping.json_lines import reason_to_refuse
+from singer_delivery.tap.bad_lines import BadLines
+
+from tap_mixpanel.archive import ExportedFiles
+from tap_mixpanel.dealing import NO_ROW, DayOfRows, Dealer, Dealt
+from tap_mixpanel.file_lines import EVENTS, Line, rows_in
+from tap_mixpanel.project import Project, opened
+from tap_mixpanel.rows import Heads
+from tap_mixpanel.scan import UNDATED, WAVE_BYTES, Scan, day_of_row, looked_at, waves
+from tap_mixpanel.settings import Settings
+from tap_mixpanel.sources import DaySource, Portion
+
+logger = logging.getLogger("tap-mixpanel.archive")
+
+LIVE_ROW = b'{"event":"","properties":{"time":%d,"$mp_api_timestamp_ms":%d}}'
+
+
+def opened_archive(settings: Settings, bookmark: Mapping[str, Any], scan: Scan) -> Project:
+    """Find out what is known of the project of an archive.
+
+    Raises:
+        FrameUnknown: What times are cannot be told.
+    """
+    days = sorted(day for day in scan.live if day != UNDATED)
+    last = date.fromisoformat(days[-1]) if days else date.min.replace(year=2000)
+
+    def sample(first: date, until: date) -> list[bytes]:
+        wanted = [day for day in days if first.isoformat() <= day <= until.isoformat()]
+        return [LIVE_ROW % row for day in wanted for row in scan.live[day]]
+
+    project = opened(settings, bookmark, sample, last)
+    project.merge.has_devices |= scan.merge.has_devices
+    project.merge.has_verbs |= scan.merge.has_verbs
+    return project
+
+
+@dataclass
+class Waves:
+    """Reads the days of an archive.
+
+    Args:
+        exported: the files.
+        project: what is known of the project.
+        settings: which days, and where rows wait.
+        bad_lines: keeps the lines that are no rows.
+        most: bytes of rows that wait on disk at once.
+    """
+
+    exported: ExportedFiles
+    project: Project
+    settings: Settings
+    bad_lines: BadLines
+    most: int = WAVE_BYTES
+    _done: dict[str, str] = field(default_factory=dict, init=False)
+    _told: set[str] = field(default_factory=set, init=False)
+
+    def from_archive(self, bookmark: Mapping[str, Any]) -> DaySource:
+        """Yield the days that the bookmark does not hold, in waves.
+
+        Raises:
+            ArchiveUnreadable: A file is damaged, or the storage fails.
+            SpoolUnwritable: There is no room for the rows of a wave.
+        """
+        scan = self.exported.scan
+        self._done = dict((bookmark.get("archive") or {}).get("days") or {})
+        due = {day: scan.bytes_of(day) for day in scan.days if self._is_due(day)}
+        if not due:
+            logger.info("Nothing new: every day of the archive is done.")
+        for days in waves(due, self.most):
+            dealt = Dealt([self._dealer_of(days)])
+            name = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+            yield Portion(name, dealt, self._finish_day, lambda days=days: self._finish(days))  # type: ignore[misc]
+
+    def _is_due(self, day: str) -> bool:
+        settings = self.settings
+        if day != UNDATED:
+            moment = date.fromisoformat(day)
+            is_early = settings.start is not None and moment < settings.start
+            if is_early or (settings.end is not None and moment >= settings.end):
+                return False
+        return self._done.get(day) != self.exported.scan.digest_of(day)
+
+    def _dealer_of(self, days: list[str]) -> Dealer:
+        heads = Heads(self.project.frame, None, self.settings.session_property)
+        dealer = Dealer(self.project, heads, self.settings.spool_dir)
+        is_done = False
+        try:
+            for name in self.exported.scan.files_with(days):
+                self._deal(name, set(days), dealer)
+            is_done = True
+        finally:
+            if not is_done:
+                dealer.close()
+        return dealer
+
+    def _deal(self, name: str, days: set[str], dealer: Dealer) -> None:
+        """Deal the rows of one file, and keep its broken lines when it is read first."""
+        is_whole = self.exported.scan.files[name].days.keys() <= days
+        before = 0
+        for lines in self.exported.archive.blocks(self.exported.files[name]):
+            found = [*rows_in(lines, before)]
+            rows = [line.row for line in found if line.stream == EVENTS]
+            dealer.add(rows if is_whole else [*_of_days(rows, days)])
+            if name not in self._told:
+                self._keep_broken(name, before, found, dealer)
+            dealer.broken.clear()
+            before += len(lines)
+        self._told.add(name)
+
+    def _keep_broken(self, name: str, before: int, found: list[Line], dealer: Dealer) -> None:
+        for line in found:
+            if line.stream is None:
+                why = reason_to_refuse(line.row) or NO_ROW
+                self.bad_lines.add(name, line.number, why, line.row)
+        for broken in dealer.broken:
+            self.bad_lines.add(name, before + 1, broken.why, broken.line)
+
+    def _finish_day(self, day: DayOfRows) -> dict[str, Any]:
+        return self._finish([day.day or UNDATED])
+
+    def _finish(self, days: list[str]) -> dict[str, Any]:
+        self._done.update({day: self.exported.scan.digest_of(day) for day in days})
+        return {"archive": {"days": dict(sorted(self._done.items()))}}
+
+
+def _of_days(rows: list[bytes], days: set[str]) -> Iterator[bytes]:
+    """Yield the rows of some days, and the lines that are no rows."""
+    for row in rows:
+        looked = looked_at(row)
+        if looked is None or day_of_row(looked) in days:
+            yield row
