@@ -19,25 +19,20 @@ from typing import Any, NamedTuple
 from analytics_records.mixpanel import columns
 from singer_delivery.io.line_files import open_blocks
 from singer_delivery.sdk.messages import reader_is_gone
-from singer_delivery.sdk.tap import CheckedTap
 from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.handover import handing_over
 from singer_delivery.tap.spool import run_folder
 
+from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.engage import Profile, group, person
-from tap_mixpanel.query import QueryClient
 from tap_mixpanel.readings import ProfileReader, Spooled, written
-from tap_mixpanel.settings import SPOOL_DIR, Settings
-from tap_mixpanel.streams import MixpanelStream
+from tap_mixpanel.streams import FILE_BYTES, OWN_FOLDER, MixpanelStream
 
 WHOLE_EVERY = 10
 """With `incremental_profiles` every tenth reading is whole: the others miss removed profiles."""
 
 OVERLAP = timedelta(days=2)
 """How far before the last reading profiles are read again: `$last_seen` may be in any zone."""
-
-FILE_BYTES = 32 * 1024 * 1024
-"""About how large a file of profiles is that is handed over."""
 
 
 class Query(NamedTuple):
@@ -51,27 +46,38 @@ class Query(NamedTuple):
 class WholeStream(MixpanelStream):
     """A stream that is read whole, and leaves when all of it is on disk."""
 
-    def __init__(self, tap: CheckedTap) -> None:
-        super().__init__(tap)
-        self._user_agent = tap.user_agent
-
     @abstractmethod
-    def queries(self, settings: Settings) -> list[Query]:
+    def queries(self) -> list[Query]:
         """Return what to ask for."""
 
     def read(self, spooled: Spooled) -> None:
         """Note in STATE that the profiles of a query have left."""
 
+    def archived(self, exported: ExportedFiles, bad_lines: BadLines) -> Iterator[list[bytes]]:
+        """Yield the records that an archive has."""
+        del bad_lines
+        self.logger.info("The %d files of an archive hold none of these.", len(exported.files))
+        return iter(())
+
     def blocks(self) -> Generator[list[bytes], None, None]:
         """Yield the records of all profiles, query by query."""
-        settings = Settings.of_config(self.config)
-        queries = self.queries(settings)
+        exported = self.run.exported
+        with closing(BadLines(self.settings.spool_dir, self.logger)) as bad_lines:
+            self.note_the_time()
+            if exported is None:
+                yield from self._asked(bad_lines)
+            else:
+                yield from filter(None, self.archived(exported, bad_lines))
+            bad_lines.to_disk()
+
+    def _asked(self, bad_lines: BadLines) -> Generator[list[bytes], None, None]:
+        settings = self.settings
+        queries = self.queries()
         if not queries:
             return
         with (
-            closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
             run_folder(settings.spool_dir) as folder,
-            closing(self._client(settings)) as client,
+            closing(self.run.query_client()) as client,
         ):
             reader = ProfileReader(
                 client, self.clock, settings.max_retries, settings.page_size, bad_lines
@@ -91,13 +97,13 @@ class WholeStream(MixpanelStream):
 
     def hand_files_over(self) -> None:
         """Write BATCH messages of files with the same records."""
-        batches = Settings.of_config(self.config).batches
+        batches = self.settings.batches
         assert batches is not None
         with (
             self.get_batch_counter() as counter,
             self.get_sync_timer(),
             handing_over(
-                batches.root / SPOOL_DIR, batches.prefix, self.clock, reader_is_gone
+                batches.root / OWN_FOLDER, batches.prefix, self.clock, reader_is_gone
             ) as handover,
             closing(self.blocks()) as blocks,
         ):
@@ -114,9 +120,6 @@ class WholeStream(MixpanelStream):
         for lines in blocks:
             self.write_lines(lines)
 
-    def _client(self, settings: Settings) -> QueryClient:
-        return QueryClient(settings.account, self._user_agent, self.clock, self.run.queries.wait)
-
 
 class GroupProfilesStream(WholeStream):
     """The profiles of groups, one query for each entry of `data_group_ids`."""
@@ -124,9 +127,9 @@ class GroupProfilesStream(WholeStream):
     name = "group_profiles"
     primary_keys = columns.KEYS["group_profiles"]
 
-    def queries(self, settings: Settings) -> list[Query]:
+    def queries(self) -> list[Query]:
         """Return a query for each group key."""
-        if not settings.data_group_ids:
+        if not self.settings.data_group_ids:
             self.logger.info(
                 "No profiles of groups are read: data_group_ids, which names them, is not set."
             )
@@ -136,7 +139,7 @@ class GroupProfilesStream(WholeStream):
                 {"data_group_id": number},
                 partial(group, group_key=json.dumps(key).encode()),
             )
-            for key, number in sorted(settings.data_group_ids.items())
+            for key, number in sorted(self.settings.data_group_ids.items())
         ]
 
 
@@ -146,18 +149,22 @@ class ProfilesStream(WholeStream):
     name = "profiles"
     primary_keys = columns.KEYS["profiles"]
 
-    def queries(self, settings: Settings) -> list[Query]:
+    def queries(self) -> list[Query]:
         """Return one query: for all profiles, or with `incremental_profiles` for some."""
         asked = {}
-        since = self._since() if settings.incremental_profiles else None
+        since = self._since() if self.settings.incremental_profiles else None
         if since is not None:
             asked["where"] = f'properties["$last_seen"]>="{since}"'
             self.logger.info("Only profiles seen since %s are read.", since)
         return [Query(self.name, asked, person)]
 
+    def archived(self, exported: ExportedFiles, bad_lines: BadLines) -> Iterator[list[bytes]]:
+        """Yield the profiles that an archive has."""
+        return exported.profiles(self.clock.now(), bad_lines)
+
     def read(self, spooled: Spooled) -> None:
         """Note when profiles were read, and for how many runs not all of them were."""
-        is_part = Settings.of_config(self.config).incremental_profiles and self._since() is not None
+        is_part = self.settings.incremental_profiles and self._since() is not None
         self.stream_state.update(
             {
                 "read_at": written(spooled.read_at),

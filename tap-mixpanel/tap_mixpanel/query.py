@@ -6,8 +6,7 @@ The statuses are from Mixpanel docs (Query API, Rate Limits), unless a comment n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -30,29 +29,33 @@ from singer_delivery.tap.http import (
 )
 
 from tap_mixpanel.account import Account
+from tap_mixpanel.budget import Budget
+from tap_mixpanel.client import (
+    ABOUT_CLUSTER,
+    ABOUT_LOGIN,
+    ABOUT_TIME,
+    BAD_REQUEST,
+    CLUSTER,
+    FORBIDDEN,
+    REQUEST_TIMEOUT,
+    TOO_MANY,
+    UNAUTHORIZED,
+    Refusal,
+    login_refused,
+    other_address,
+    other_region,
+)
 from tap_mixpanel.engage import PATH, Page, SessionLost, read_page
 
 READ_TIMEOUT = 300.0
 """Seconds. A large project is searched before the first byte."""
 
-BAD_REQUEST, UNAUTHORIZED, NO_PLAN, FORBIDDEN, REQUEST_TIMEOUT, TOO_MANY = (
-    400,
-    401,
-    402,
-    403,
-    408,
-    429,
-)
+NO_PLAN = 402
 
 ABOUT_SESSION = re.compile(r"session|uncached", re.IGNORECASE)
 """`must have session_id when requesting page > 0`, and `request for page in uncached query for
 params`: texts in public code of clients."""
 
-ABOUT_TIME = re.compile(r"timeout error", re.IGNORECASE)
-"""A 400 that passes (Airbyte, source-mixpanel)."""
-
-ABOUT_LOGIN = re.compile(r"unable to authenticate", re.IGNORECASE)
-ABOUT_CLUSTER = re.compile(r"for cluster", re.IGNORECASE)
 IN_USE = re.compile(r"(\d+)/(\d+) queries running concurrently and (\d+)/(\d+)")
 """The text of a 429 (airbytehq/airbyte#9410)."""
 
@@ -63,15 +66,6 @@ class PlanLacksQueries(TapError):  # noqa: N818 - named by what happened
 
 class HourIsFull(TryAgain):
     """The queries of this hour are used up, by this program or another."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An answer other than 200: its status, its text for people, and its headers."""
-
-    status: int
-    text: str
-    headers: Mapping[str, str]
 
 
 def meaning(
@@ -88,38 +82,26 @@ def meaning(
     if passes or status == REQUEST_TIMEOUT or status >= 500:
         after = retry_after_seconds(refusal.headers, now)
         return TryAgain(f"Mixpanel answered {status}{said}", after)
-    return _refused(status, text, account) or RequestRefused(
+    return _refused(refusal, account) or RequestRefused(
         f"Mixpanel refused the query for profiles ({status}{said})."
     )
 
 
-def _refused(status: int, text: str, account: Account) -> TapError | None:
+def _refused(refusal: Refusal, account: Account) -> TapError | None:
     """Return what to raise when settings or the plan are the reason; None when they are not."""
+    status, text = refusal.status, refusal.text
     if status == NO_PLAN:
         return PlanLacksQueries(
             "This project's plan has no Query API, which profiles come from (402): deselect "
             "profiles and group_profiles."
         )
-    if status == UNAUTHORIZED or (status == BAD_REQUEST and ABOUT_LOGIN.search(text)):
-        return AccessRefused(
-            f"{account.name} at the query host ({status}): check name and secret, that it has a "
-            f"role there, and region (now {account.region})."
-        )
-    if status == FORBIDDEN:
-        return AccessRefused(
-            f"{account.name} at the query host (403): give it a role in the project, Analyst or "
-            "above."
-        )
+    said = account.without_secrets(text)
+    if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_LOGIN.search(text)):
+        return AccessRefused(login_refused(status, said, account))
     if status == BAD_REQUEST and ABOUT_CLUSTER.search(text):
-        return AccessRefused(
-            f"{account.project} is not in region {account.region}; set region to another of us, "
-            "eu and in."
-        )
+        return AccessRefused(other_region(account, CLUSTER.search(text)))
     if 300 <= status < BAD_REQUEST or status == requests.codes.not_found:
-        return AccessRefused(
-            f"{account.query_base_url} is not the address of Mixpanel's Query API ({status}). "
-            "Check query_base_url and region."
-        )
+        return AccessRefused(other_address(refusal, account.query_base_url))
     return None
 
 
@@ -145,15 +127,13 @@ class QueryClient:
         account: hosts and login.
         user_agent: what requests say of themselves.
         clock: tells a `Retry-After` that is a date.
-        wait_for_room: returns when the budget of the query host allows a request.
+        budget: of the query host; asked before each request.
     """
 
-    def __init__(
-        self, account: Account, user_agent: str, clock: Clock, wait_for_room: Callable[[], None]
-    ) -> None:
+    def __init__(self, account: Account, user_agent: str, clock: Clock, budget: Budget) -> None:
         self._account = account
         self._clock = clock
-        self._wait_for_room = wait_for_room
+        self._budget = budget
         self._session = new_session(user_agent, "gzip")
 
     def close(self) -> None:
@@ -169,7 +149,7 @@ class QueryClient:
             TapError: No other request can succeed.
         """
         account = self._account
-        self._wait_for_room()
+        self._budget.wait()
         try:
             with self._session.post(
                 f"{account.query_base_url}{PATH}",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from singer_delivery.io.addresses import is_open_to_others
 from singer_delivery.io.retry import Clock
 from singer_delivery.tap.spool import run_folder
 
+from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.budget import Budget
 from tap_mixpanel.client import ExportClient
 from tap_mixpanel.opening import OpeningCheck
 from tap_mixpanel.project import Project, opened
+from tap_mixpanel.query import QueryClient
 from tap_mixpanel.settings import USE_SERVICE_ACCOUNT, Settings, today_in_utc
 from tap_mixpanel.time_frame import PROJECT, TimeFrame
+from tap_mixpanel.waves import opened_archive
 
 logger = logging.getLogger("tap-mixpanel.export")
 
@@ -48,6 +52,20 @@ class Run:
         self.queries = Budget(most, self.clock, logging.getLogger("tap-mixpanel.profiles"))
         self.started_at = self.clock.now()
 
+    @cached_property
+    def exported(self) -> ExportedFiles | None:
+        """The files of the archive; None when Mixpanel is asked.
+
+        Raises:
+            ArchiveUnreadable: There is none, one is damaged, or the storage fails.
+        """
+        path = self.settings.archive_path
+        return ExportedFiles(path) if path else None
+
+    def query_client(self) -> QueryClient:
+        """Return a client of the query host; all of them share its budget."""
+        return QueryClient(self.settings.account, self.user_agent, self.clock, self.queries)
+
     def client(self) -> ExportClient:
         """Return a client of the export host; all of them share its budget."""
         return ExportClient(self.settings.account, self.user_agent, self.clock, self.exports)
@@ -75,6 +93,8 @@ class Run:
         return min(in_utc, TimeFrame(PROJECT, zone).today(self.clock.now())) if zone else in_utc
 
     def _opened(self, bookmark: Mapping[str, Any]) -> Project:
+        if self.exported is not None:
+            return opened_archive(self.settings, bookmark, self.exported.scan)
         self._warn()
         with (
             run_folder(self.settings.spool_dir) as folder,

@@ -42,13 +42,13 @@ class Found:
 
     Attributes:
         days: bytes of its rows by day.
-        verbs: how many rows join ids.
+        verbs: bytes of the rows that join ids, by day.
         profiles: how many profiles it has.
         broken: how many lines are neither.
     """
 
     days: Counter[str] = field(default_factory=Counter)
-    verbs: int = 0
+    verbs: Counter[str] = field(default_factory=Counter)
     profiles: int = 0
     broken: int = 0
 
@@ -93,9 +93,10 @@ class Scan:
         """All days with rows, in order; `undated` last."""
         return sorted({day for found in self.files.values() for day in found.days})
 
-    def bytes_of(self, day: str) -> int:
-        """Return the bytes of the rows of a day."""
-        return sum(found.days[day] for found in self.files.values())
+    def bytes_of(self, day: str, *, verbs_alone: bool = False) -> int:
+        """Return the bytes of the rows of a day, or of those of them that join ids."""
+        found = [one.verbs if verbs_alone else one.days for one in self.files.values()]
+        return sum(days[day] for days in found)
 
     def files_with(self, days: Iterable[str]) -> list[str]:
         """Return the names of the files that hold rows of these days, in order."""
@@ -117,7 +118,8 @@ class Scan:
             return
         day = day_of_row(looked)
         found.days[day] += len(line.row)
-        found.verbs += looked.event in VERBS
+        if looked.event in VERBS:
+            found.verbs[day] += len(line.row)
         self._keep_if_live(day, looked)
 
     def _keep_if_live(self, day: str, row: Row) -> None:

@@ -40,6 +40,7 @@ from tap_mixpanel.sources import (
     first_day,
     from_api,
 )
+from tap_mixpanel.waves import Waves
 from tap_mixpanel.windows import DAY, Walk
 
 VENDOR = "mixpanel"
@@ -77,9 +78,15 @@ class Day(NamedTuple):
 
 
 class RowsStream(MixpanelStream):
-    """A stream of rows of the export, by the day of the project."""
+    """A stream of rows of the export, by the day of the project.
+
+    Attributes:
+        verbs_alone: whether it has the verb rows alone.
+    """
 
     primary_keys = ("uuid",)
+    replication_key = REPLICATION_KEY
+    verbs_alone = False
 
     def __init__(self, tap: CheckedTap) -> None:
         super().__init__(tap)
@@ -87,20 +94,60 @@ class RowsStream(MixpanelStream):
         self._count = self._bad_lines_at_log = 0
 
     @abstractmethod
-    def portions(self, project: Project, progress: Progress) -> DaySource:
-        """Yield the rows to emit."""
-
-    def progress(self, project: Project) -> Progress:
-        """Return what is done already: nothing, for a stream without a bookmark."""
-        return Progress(None, self.run.today(project.frame))
-
-    def finish(self, changes: Mapping[str, Any]) -> None:
-        """Note in STATE what is finished, if the stream has a bookmark."""
+    def from_api(self, project: Project, progress: Progress) -> DaySource:
+        """Yield the rows to emit, from Mixpanel."""
 
     def bookmark_of_events(self) -> Mapping[str, Any]:
         """Return what STATE says of the stream `events`, and with it of the project."""
         bookmarks = self.tap_state.get("bookmarks") or {}
         return cast("Mapping[str, Any]", bookmarks.get("events") or {})
+
+    def bookmark(self) -> Mapping[str, Any]:
+        """Return what STATE says of this stream; nothing where all is to be read anew."""
+        # Not `replication_method`: a catalog without that key must not cause a full reload.
+        is_full_reload = self.forced_replication_method == REPLICATION_FULL_TABLE
+        return {} if is_full_reload else self.stream_state
+
+    def progress(self, project: Project) -> Progress:
+        """Return which days are done."""
+        bookmark = self.bookmark()
+        return Progress(done_until(bookmark), self.run.today(project.frame), began_at(bookmark))
+
+    def finish(self, changes: Mapping[str, Any]) -> None:
+        """Move the bookmark."""
+        started = datetime.fromtimestamp(self.run.started_at, timezone.utc)
+        self.stream_state.update({**changes, "started_at": started.isoformat()})
+        self.state_manager.is_flushed = False
+        self._write_state_message()
+
+    def portions(self, project: Project, progress: Progress, bad_lines: BadLines) -> DaySource:
+        """Return the rows to emit, from Mixpanel or from an archive."""
+        exported = self.run.exported
+        if exported is None:
+            return self.from_api(project, progress)
+        waves = Waves(exported, project, self.settings, bad_lines, verbs_alone=self.verbs_alone)
+        return waves.from_archive(self.bookmark())
+
+    def windows(
+        self, project: Project, progress: Progress, walk: Walk, events: tuple[str, ...]
+    ) -> DaySource:
+        """Yield the windows of a walk; of all events where none is named."""
+        settings = self.settings
+        if walk.window is None:
+            self.logger.info("Nothing new: every day before %s is done.", walk.position)
+            return
+        with run_folder(settings.spool_dir) as folder:
+            reader = Reader(
+                self.run.client(),
+                project,
+                events,
+                folder,
+                settings.spool_dir,
+                settings.session_property,
+            )
+            yield from from_api(
+                Downloader(reader, walk, settings.max_retries, self.clock), progress
+            )
 
     def blocks(self) -> Generator[list[bytes], None, None]:
         """Yield the records of all days, and move the bookmark between days."""
@@ -151,7 +198,7 @@ class RowsStream(MixpanelStream):
         self._bad_lines_before = self.stream_state.get("bad_lines", 0)
         with (
             closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
-            closing(self.portions(project, progress)) as portions,
+            closing(self.portions(project, progress, bad_lines)) as portions,
         ):
             for portion in portions:
                 with closing(portion.dealt):
@@ -215,49 +262,15 @@ class EventsStream(RowsStream):
     """All rows of the export."""
 
     name = "events"
-    replication_key = REPLICATION_KEY
 
-    def bookmark_of_events(self) -> Mapping[str, Any]:
-        """Return what STATE says of the project."""
-        return dict(self.stream_state)
-
-    def progress(self, project: Project) -> Progress:
-        """Return which days are done."""
-        # Not `replication_method`: a catalog without that key must not cause a full reload.
-        is_full_reload = self.forced_replication_method == REPLICATION_FULL_TABLE
-        bookmark = {} if is_full_reload else self.stream_state
-        today = self.run.today(project.frame)
-        return Progress(done_until(bookmark), today, began_at(bookmark))
-
-    def finish(self, changes: Mapping[str, Any]) -> None:
-        """Move the bookmark."""
-        started = datetime.fromtimestamp(self.run.started_at, timezone.utc)
-        self.stream_state.update({**changes, "started_at": started.isoformat()})
-        self.state_manager.is_flushed = False
-        self._write_state_message()
-
-    def portions(self, project: Project, progress: Progress) -> DaySource:
+    def from_api(self, project: Project, progress: Progress) -> DaySource:
         """Yield the windows of the export."""
         settings = self.settings
         assert settings.start is not None
         end = min(settings.end or date.max, progress.today + DAY)
         first = first_day(settings.start, progress.done, settings.lookback_days)
         walk = Walk.over(first, end, settings.window_days)
-        if walk.window is None:
-            self.logger.info("Nothing new: every day before %s is done.", first)
-            return
-        with run_folder(settings.spool_dir) as folder:
-            events = self._names(project)
-            reader = Reader(
-                self.run.client(),
-                project,
-                events,
-                folder,
-                settings.spool_dir,
-                settings.session_property,
-            )
-            downloader = Downloader(reader, walk, settings.max_retries, self.clock)
-            yield from from_api(downloader, progress)
+        yield from self.windows(project, progress, walk, self._names(project))
 
     def _names(self, project: Project) -> tuple[str, ...]:
         """Return the names to ask for, with those of verbs: they say whose the others are."""

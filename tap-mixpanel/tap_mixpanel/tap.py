@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.sdk.tap import CheckedTap
 
+from tap_mixpanel.identities import IdentitiesStream
 from tap_mixpanel.profile_streams import GroupProfilesStream, ProfilesStream
 from tap_mixpanel.run import Run
 from tap_mixpanel.settings import CONFIG_SCHEMA, Settings, problems
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Stream
 
-STREAMS = (GroupProfilesStream, ProfilesStream, EventsStream)
+STREAMS = (IdentitiesStream, GroupProfilesStream, ProfilesStream, EventsStream)
 """In the order in which they are emitted: what is known of groups, people and merged ids comes
 before the events it colours."""
 

@@ -23,6 +23,7 @@ from singer_delivery.tap.bad_lines import BadLines
 from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.dealing import NO_ROW, DayOfRows, Dealer, Dealt
 from tap_mixpanel.file_lines import EVENTS, Line, rows_in
+from tap_mixpanel.identity_merge import is_verb
 from tap_mixpanel.project import Project, opened
 from tap_mixpanel.rows import Heads
 from tap_mixpanel.scan import UNDATED, WAVE_BYTES, Scan, day_of_row, looked_at, waves
@@ -62,6 +63,7 @@ class Waves:
         project: what is known of the project.
         settings: which days, and where rows wait.
         bad_lines: keeps the lines that are no rows.
+        verbs_alone: whether to read the rows alone that join ids.
         most: bytes of rows that wait on disk at once.
     """
 
@@ -69,6 +71,7 @@ class Waves:
     project: Project
     settings: Settings
     bad_lines: BadLines
+    verbs_alone: bool = False
     most: int = WAVE_BYTES
     _done: dict[str, str] = field(default_factory=dict, init=False)
     _told: set[str] = field(default_factory=set, init=False)
@@ -82,7 +85,8 @@ class Waves:
         """
         scan = self.exported.scan
         self._done = dict((bookmark.get("archive") or {}).get("days") or {})
-        due = {day: scan.bytes_of(day) for day in scan.days if self._is_due(day)}
+        sizes = {day: scan.bytes_of(day, verbs_alone=self.verbs_alone) for day in scan.days}
+        due = {day: size for day, size in sizes.items() if size and self._is_due(day)}
         if not due:
             logger.info("Nothing new: every day of the archive is done.")
         for days in waves(due, self.most):
@@ -119,8 +123,10 @@ class Waves:
         for lines in self.exported.archive.blocks(self.exported.files[name]):
             found = [*rows_in(lines, before)]
             rows = [line.row for line in found if line.stream == EVENTS]
+            if self.verbs_alone:
+                rows = [row for row in rows if is_verb(row)]
             dealer.add(rows if is_whole else [*_of_days(rows, days)])
-            if name not in self._told:
+            if name not in self._told and not self.verbs_alone:
                 self._keep_broken(name, before, found, dealer)
             dealer.broken.clear()
             before += len(lines)

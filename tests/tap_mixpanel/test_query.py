@@ -26,10 +26,10 @@ def meant(status, text="", page=0, headers=None):
     ("status", "text", "error", "says"),
     [
         (401, "no", AccessRefused, "reader was refused for project 7"),
-        (400, "Unable to authenticate request", AccessRefused, "region (now us)"),
+        (400, "Unable to authenticate request", AccessRefused, 'region (now "us")'),
         (402, "Your plan does not allow API calls", PlanLacksQueries, "deselect profiles"),
         (403, "no", AccessRefused, "role"),
-        (400, "request failed with error: invalid project id for cluster.", AccessRefused, "eu"),
+        (400, "request failed with error: invalid project id for cluster.", AccessRefused, '"eu"'),
         (302, "", AccessRefused, "query_base_url"),
         (404, "", AccessRefused, "query_base_url"),
         (400, "invalid data_group_id", RequestRefused, "invalid data_group_id"),

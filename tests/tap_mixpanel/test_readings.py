@@ -10,6 +10,7 @@ from singer_delivery.io.retry import Clock
 from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.errors import AccessRefused, ServiceUnavailable
 from tap_mixpanel.account import Account
+from tap_mixpanel.budget import Budget
 from tap_mixpanel.engage import group, person
 from tap_mixpanel.query import PlanLacksQueries, QueryClient
 from tap_mixpanel.readings import ProfileReader
@@ -55,7 +56,8 @@ def read(tmp_path, clock):
             server.access.secret,
             "",
         )
-        client = QueryClient(account, "tap-mixpanel-export/test", clock, lambda: None)
+        budget = Budget(1_000, Waits(), logging.getLogger("test"))
+        client = QueryClient(account, "tap-mixpanel-export/test", clock, budget)
         bad_lines = BadLines(tmp_path / "spool", logging.getLogger("test"))
         reader = ProfileReader(client, clock, max_retries, page_size, bad_lines)
         try:

@@ -91,7 +91,7 @@ def read(folder, bookmark=None, most=1_000_000, bad_lines=None, **settings):
     records = Records(Copies(spool), Sessions(30, project.frame.midnight_after))
     found, bookmarks = {}, []
     with closing(BadLines(spool, logging.getLogger("test"))) as kept:
-        for portion in Waves(exported, project, made, kept, most).from_archive(bookmark):
+        for portion in Waves(exported, project, made, kept, most=most).from_archive(bookmark):
             with closing(portion.dealt):
                 for day in portion.dealt.days():
                     blocks = records.of(day, portion.dealt.identity_merge)
