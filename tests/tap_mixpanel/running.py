@@ -56,7 +56,17 @@ def days_of_rows(*counts: int, first: int = 1) -> list[Row]:
 
 
 class Recorded(Output):
-    """What the tap wrote."""
+    """What the tap wrote, a line at each newline and at no other character."""
+
+    def __post_init__(self) -> None:
+        self.messages = [json.loads(line) for line in self.text.split("\n") if line]
+
+    @property
+    def raw_records(self) -> list[str]:
+        """The bytes of each record within its message."""
+        head, tail = '"record":', ',"time_extracted"'
+        lines = [line for line in self.text.split("\n") if '"RECORD"' in line[:20]]
+        return [line[line.index(head) + len(head) : line.rindex(tail)] for line in lines]
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -164,4 +164,6 @@ def _text(value: Any) -> str | None:
         return ""
     if isinstance(value, float) and abs(value) >= EXACT:
         return None
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:  # most readers lose its digits
+        return None
     return value.strip() if isinstance(value, str) else canonical_json(value).decode()

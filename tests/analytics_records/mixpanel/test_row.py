@@ -84,6 +84,13 @@ def test_whatever_the_insert_id_is_two_of_them_are_two_rows(insert_id: Any) -> N
     assert row_uuid(row(__insert_id=insert_id)) != row_uuid(row())
 
 
+@pytest.mark.parametrize("name", ["distinct_id", "__insert_id"])
+def test_an_id_that_some_readers_round_tells_nothing(name: str) -> None:
+    big = 12345678901234567890123
+    assert [lacks_id(row(**{name: value})) for value in (big, float(big))] == [True, True]
+    assert not lacks_id(row(**{name: 2**64 - 1}))
+
+
 @pytest.mark.parametrize("broken", [{}, {"event": 3}, {"event": "a", "properties": "no"}])
 def test_a_row_that_is_none_has_an_id_all_the_same(broken: dict[str, Any]) -> None:
     assert uuid.UUID(row_uuid(broken)).version == 5
