@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from tools import amplitude_from_mixpanel_page, mixpanel_copy_page, mixpanel_page, posthog_page
+from tools import (
+    amplitude_from_mixpanel_page,
+    amplitude_page,
+    mixpanel_copy_page,
+    mixpanel_page,
+    posthog_page,
+)
+
+PAGES = (
+    posthog_page,
+    mixpanel_page,
+    mixpanel_copy_page,
+    amplitude_from_mixpanel_page,
+    amplitude_page,
+)
 
 if __name__ == "__main__":
-    for page in (posthog_page, mixpanel_page, mixpanel_copy_page, amplitude_from_mixpanel_page):
+    for page in PAGES:
         page.PATH.write_text(page.render(), encoding="utf-8")

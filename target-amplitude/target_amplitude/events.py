@@ -97,11 +97,11 @@ class SourceTables:
     ids: IdRules
     changes: Callable[[Mapping[str, Any], list[Note]], Changes]
     top: tuple[Row, ...] = ()
+    beside: tuple[Row, ...] = ()
     columns: frozenset[str] | None = None
     own_top: tuple[Row, ...] = ()
     own: tuple[Row, ...] = ()
     of_user: tuple[Row, ...] = ()
-    beside: tuple[Row, ...] = ()
     moving: frozenset[str] = frozenset()
     drops: Callable[[str], bool] = never
     variants: tuple[str, ...] = ("row",)
@@ -118,10 +118,10 @@ class _Rows(NamedTuple):
     """The rows that count for one variant."""
 
     top: tuple[Row, ...]
+    beside: tuple[Row, ...]
     own_top: tuple[Row, ...]
     own: tuple[Row, ...]
     of_user: tuple[Row, ...]
-    beside: tuple[Row, ...]
 
 
 class _Names(NamedTuple):
@@ -161,12 +161,15 @@ class Events:
             variant: _Rows(*(
                 select(rows, {*variant.split()})
                 for rows in (
-                    tables.top, tables.own_top, tables.own, tables.of_user, tables.beside
+                    tables.top, tables.beside, tables.own_top, tables.own, tables.of_user,
                 )
             ))
             for variant in tables.variants
         }  # fmt: skip
-        self._fill = {variant: compiled(rows.top) for variant, rows in self._rows.items()}
+        self._fill = {
+            variant: (compiled(rows.top), compiled(rows.beside))
+            for variant, rows in self._rows.items()
+        }
         self._names = lru_cache(512)(self._look_at)  # those of one event are mostly the same
 
     def event(self, reading: Reading[AmplitudeDecision], notes: list[Note]) -> Event:
@@ -195,7 +198,8 @@ class Events:
         tables, own = self._tables, reading.event_properties
         variant = tables.variant_of(reading)
         names = self._names(variant, tuple(own))
-        top, of_user = self._top_of(variant, reading), self._of_user(reading)
+        top, beside = self._of_columns(variant, reading)
+        of_user = self._of_user(reading)
         properties = dict(own) if names.is_plain else self._carried(own, names)
         if not tables.is_copy:
             properties = {k: v for k, v in properties.items() if v is not None and v != ""}
@@ -206,7 +210,9 @@ class Events:
         for name in made.keys() & properties.keys():
             put_aside(properties, name, properties[name], tables.prefix)
         properties.update(made)
-        build(names.rows.beside, reading.record, properties, reading)
+        for name in beside.keys() & properties.keys():
+            put_aside(properties, name, properties[name], tables.prefix)
+        properties.update(beside)
         for name in names.super:
             if not is_absent(own[name]):
                 of_user[name] = own[name]
@@ -214,18 +220,26 @@ class Events:
         self._add_revenue(own, top)
         return top, properties, of_user
 
-    def _top_of(self, variant: str, reading: Reading[AmplitudeDecision]) -> dict[str, Any]:
-        """Return what rows make of columns; exports of old lack some of these."""
-        top: dict[str, Any] = {}
-        try:
-            self._fill[variant](reading.record, top, reading)
-        except KeyError:
-            build(self._rows[variant].top, reading.record, top, reading)
-        return top
+    def _of_columns(
+        self, variant: str, reading: Reading[AmplitudeDecision]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what rows make of columns: keys at the top, and properties beside the event's own.
+
+        Exports of old lack some of the columns.
+        """
+        record, rows, made = reading.record, self._rows[variant], list[dict[str, Any]]()
+        for fill, of in zip(self._fill[variant], (rows.top, rows.beside), strict=True):
+            into: dict[str, Any] = {}
+            try:
+                fill(record, into, reading)
+            except KeyError:
+                build(of, record, into, reading)
+            made.append(into)
+        return made[0], made[1]
 
     def _look_at(self, variant: str, names: tuple[str, ...]) -> _Names:
         tables, settings = self._tables, self._settings
-        top, own_top, own, of_user, beside = self._rows[variant]
+        of = self._rows[variant]
 
         def reading(rows: tuple[Row, ...]) -> tuple[Row, ...]:
             return tuple(row for row in rows if not {*row.columns}.isdisjoint(names))
@@ -235,7 +249,9 @@ class Events:
         guarded = {} if tables.is_copy else {n: n for n in names if n in GUARDED_KEYS}
         aside = {name: tables.prefix + name.lstrip("$") for name in guarded if name not in leaving}
         return _Names(
-            rows=_Rows(top, reading(own_top), reading(own), reading(of_user), beside),
+            rows=of._replace(
+                own_top=reading(of.own_top), own=reading(of.own), of_user=reading(of.of_user)
+            ),
             leaving=frozenset(leaving),
             aside=aside,
             super=tuple(name for name in names if name in supers and name not in leaving),

@@ -16,7 +16,7 @@ from singer_delivery.mapping.observation import Groups, Keys, Observation, Snaps
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
-from target_amplitude import closing
+from target_amplitude import closing, limits
 from target_amplitude.amplitude import (
     BATCH,
     GROUP_IDENTIFY,
@@ -24,6 +24,7 @@ from target_amplitude.amplitude import (
     MAX_GROUPS,
     fitted_id,
 )
+from target_amplitude.limits import IN_OPERATION
 from target_amplitude.people import NOTHING, SUPERSEDED, AmplitudeDecision
 from target_amplitude.settings import MappingSettings
 
@@ -76,8 +77,10 @@ def update_event(
     """
     group_type, key = group
     whose = {"device_id": stable_uuid("group", *group), "groups": {group_type: key}}
-    state = {**dict.fromkeys(change.unset), **change.set}
-    body = closing.waiting(closing.GROUP, whose, state, change.set_once)
+    state, once = {**dict.fromkeys(change.unset), **change.set}, dict(change.set_once)
+    for part in (state, once):
+        limits.fit(part, set(), flattens=False, level=IN_OPERATION)
+    body = closing.waiting(closing.GROUP, whose, state, once)
     order = f"group:{group_type}:{key}"
     if fact is None:
         body = closing.event_of(body)
@@ -138,7 +141,7 @@ class GroupUpdates:
         return "" if sent or at_once else reason
 
     def at_once(self, it: AmplitudeDecision, groups: Groups) -> list[Event]:
-        """Return the updates that are acknowledged before any event that follows."""
+        """Each group on the first row of a day on which it differs, before the event."""
         return [self._update(it, groups.snapshots[number], None) for number in it.groups_at_once]
 
     def deferred(self, it: AmplitudeDecision, groups: Groups) -> list[Event]:

@@ -19,16 +19,20 @@ LONG_TEXT = "values_over_1024_characters"
 TOO_DEEP = "nested_over_40_deep"
 LISTS_IN_LISTS = "lists_in_lists"
 
-_SURELY_FLAT = (str, int, float, bool, type(None))
+IN_PROPERTIES, IN_OPERATION = 2, 3
+"""Levels of values: the properties are the first, an operation in them the second."""
 
 
-def fit(properties: dict[str, Any], found: set[str], *, flattens: bool) -> None:
+def fit(
+    properties: dict[str, Any], found: set[str], *, flattens: bool, level: int = IN_PROPERTIES
+) -> None:
     """Bring properties within the limits, in place: what nests too deep becomes JSON text.
 
     Args:
         properties: of an event, a person or a group.
         found: what happened is added.
         flattens: whether a list in a list becomes JSON text, too: charts read none.
+        level: of the values.
     """
     for key, value in properties.items():
         kind = type(value)
@@ -36,7 +40,7 @@ def fit(properties: dict[str, Any], found: set[str], *, flattens: bool) -> None:
             if len(value) > MAX_TEXT_CHARACTERS:
                 found.add(LONG_TEXT)
         elif kind is dict or kind is list:
-            properties[key] = _fitted(value, 2, found, flattens, in_list=False)
+            properties[key] = _fitted(value, level, found, flattens, in_list=False)
 
 
 def _fitted(value: Any, level: int, found: set[str], flattens: bool, *, in_list: bool) -> Any:  # noqa: FBT001

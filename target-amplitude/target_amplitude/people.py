@@ -19,7 +19,7 @@ from singer_delivery.mapping.property_names import PropertyNames
 from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import CREATION, Delivery, Effects, Event, Fact, Facts, Note
 
-from target_amplitude import closing
+from target_amplitude import closing, limits
 from target_amplitude.amplitude import (
     BATCH,
     EARLIEST,
@@ -29,6 +29,7 @@ from target_amplitude.amplitude import (
     ids_of,
     make_event,
 )
+from target_amplitude.limits import IN_OPERATION
 from target_amplitude.settings import MappingSettings, UserProperties
 
 NOTHING, SUPERSEDED = "nothing to set", "superseded"
@@ -110,6 +111,8 @@ def closing_event(
     once = dict(change.set_once)
     if mode == "set_once":
         state, once = {}, {**change.set, **once}
+    for part in (state, once):
+        limits.fit(part, set(), flattens=False, level=IN_OPERATION)
     whose = ids_of(user, device if user is None else None)
     body = closing.waiting(closing.PERSON, whose, state, once, beside)
     order = f"{user}" if user is not None else f"device\x1f{device}"

@@ -12,7 +12,7 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
 from singer_delivery.io.transport import Transport
 from singer_delivery.mapping.choice import Choice
-from singer_delivery.mapping.selection import mapping_for
+from singer_delivery.mapping.selection import Export, mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
     backfill_days_setting,
@@ -24,13 +24,14 @@ from singer_delivery.sdk.settings import (
     run_settings,
     scope,
 )
+from singer_delivery.sdk.source_project import comes_from
 from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_amplitude import endpoint, from_amplitude, from_columns, from_mixpanel
 from target_amplitude.account import HOSTS, Account, base_address
-from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST, EVENTS_A_REQUEST
+from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST, EVENTS_A_REQUEST, SERVICE
 from target_amplitude.from_columns import Lent
 from target_amplitude.settings import MappingSettings
 
@@ -39,6 +40,17 @@ if TYPE_CHECKING:
 
 FIRST_WAIT = 4.0
 """Seconds; chance shortens a wait by up to half, so the first is 2 s at least."""
+
+SAME_PROJECT = (
+    "The rows come from the very Amplitude project that the target writes to: every event would "
+    "count twice, for good. Nothing was sent. Set `api_key` to that of the project that the copy "
+    "goes to."
+)
+UNTOLD_PROJECT = (
+    "Nothing says whether the rows come from the very Amplitude project that the target writes to: "
+    "an archive does not tell. Look before you go on: a copy of a project into itself cannot be "
+    "taken back."
+)
 
 _TEXTS = th.ObjectType(additional_properties=th.StringType)
 
@@ -309,13 +321,26 @@ class TargetAmplitude(DeliveryTarget):
             schema,
             named_streams(self.config),
             [
-                from_amplitude.export(settings, self._choice),
+                self._checked(from_amplitude.export(settings, self._choice)),
                 *from_mixpanel.exports(settings, self._choice, self.copies.number),
             ],
             lambda words: from_columns.from_columns(
                 stream, words, schema, key_properties, settings, lent
             ),
         )
+
+    def _checked(self, export: Export) -> Export:
+        """Return an export whose mapping is made only for rows of another project."""
+
+        def make(schema: Mapping[str, Any]) -> RecordMapping:
+            is_same = comes_from(schema, SERVICE, self._account.api_key)
+            if is_same:
+                raise SettingsError(SAME_PROJECT)
+            if is_same is None:
+                self.warn_once(UNTOLD_PROJECT)
+            return export.make(schema)
+
+        return export._replace(make=make)
 
     def last_warnings(self) -> Iterable[str]:
         """Return a sentence for each pattern of events that matched none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,12 @@ from singer_delivery.model import Event, RecordMapping
 
 from tests.pairs import any_record
 from tests.pairs.walk import Alike, Walk
+
+
+def _usual_person(body: Mapping[str, Any]) -> str:
+    of = body["properties"]
+    found: str | None = body.get("distinct_id") or of.get("$user_id") or of.get("$device_id")
+    return of["distinct_id"] if found is None else found
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,10 @@ class PairUnderTest:
         revealing: settings under which every column that travels shows.
         hidden: values of columns that must not be found in what is sent.
         kept: settings under which no property may vanish.
+        properties_of: the properties of an event's body.
+        silent: columns that say something only where others are missing.
+        is_copy: whether source and destination are one vendor's: unknown columns stay behind.
+        person_of: whom an event's body is of: the user, or the device.
     """
 
     name: str
@@ -48,6 +59,10 @@ class PairUnderTest:
     revealing: Mapping[str, Any] = field(default_factory=dict)
     hidden: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[Mapping[str, Any], ...] = ({},)
+    properties_of: Callable[[Mapping[str, Any]], Mapping[str, Any]] = itemgetter("properties")
+    silent: frozenset[str] = frozenset()
+    is_copy: bool = False
+    person_of: Callable[[Mapping[str, Any]], str] = _usual_person
 
     @cached_property
     def records(self) -> st.SearchStrategy[dict[str, Any]]:

@@ -16,7 +16,8 @@ def test_every_column_has_a_row_or_a_reason_and_none_has_both(pair: PairUnderTes
 
 @pairs
 def test_every_condition_is_explained(pair: PairUnderTest) -> None:
-    used = {row.when for row in pair.table.ROWS if row.when is not None}
+    rows = (*pair.table.ROWS, *pair.table.EVENT_PROPERTY_ROWS)
+    used = {row.when for row in rows if row.when is not None}
     assert used == pair.table.CONDITIONS.keys()
 
 

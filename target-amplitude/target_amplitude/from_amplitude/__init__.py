@@ -24,7 +24,7 @@ from target_amplitude.amplitude import IDS, READER
 from target_amplitude.destination import Amplitude
 from target_amplitude.events import SourceTables
 from target_amplitude.from_amplitude import table
-from target_amplitude.from_amplitude.conversions import form_of_revenue
+from target_amplitude.from_amplitude.conversions import FORMS, form_of_revenue
 from target_amplitude.people import AmplitudeDecision
 from target_amplitude.settings import MappingSettings
 
@@ -56,12 +56,13 @@ class FromAmplitude(Pair[AmplitudeDecision]):
             ids=besides(IDS),
             changes=changes_as_told,
             top=table.TOP,
+            beside=table.BESIDE,
             columns=table.COLUMNS,
             own_top=table.OWN_TOP,
             own=table.OWN,
             moving=table.MOVING,
             drops=table.RECEIPTS.__contains__,
-            variants=tuple(table.CONDITIONS),
+            variants=FORMS,
             variant_of=form_of_revenue,
             anonymous="as_it_is",
             of_person=properties_as_told,

@@ -15,6 +15,9 @@ SDK_REVENUE = "revenue_amount"
 NO_REVENUE = frozenset({
     "[Amplitude] Revenue (Verified)", "[Amplitude] Revenue (Unverified)", "[Amplitude] Merged User",
 })  # fmt: skip
+FORMS = ("sdk", "no_revenue", "other")
+"""In which form events bring revenue: as SDKs write it, not at all, or in another."""
+
 _PLAN = ("branch", "source", "version")
 
 
@@ -40,10 +43,10 @@ def session(value: Any) -> int | None:
     return None if value == -1 else value
 
 
-def plan(value: Any) -> dict[str, str] | None:
+def plan(value: Any) -> Any:
     """`branch`, `source` and `version` of it, as far as they are texts."""
     if not isinstance(value, dict):
-        return None
+        return value  # it is put aside
     found = {key: value[key] for key in _PLAN if isinstance(value.get(key), str)}
     return found or None
 

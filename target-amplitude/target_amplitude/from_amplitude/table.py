@@ -10,7 +10,7 @@ Keys: Amplitude docs, Batch Event Upload API, HTTP V2 API.
 
 from __future__ import annotations
 
-from analytics_records.amplitude import as_told, outcomes, record
+from analytics_records.amplitude import as_told, fields, groups, outcomes, record
 from singer_delivery.mapping.table import Row, of_reading, values
 
 from target_amplitude.from_amplitude import conversions
@@ -27,11 +27,10 @@ EVENT_NAMES = {
 """Names that Amplitude refuses; all others stay."""
 
 CONDITIONS = {
-    "sdk": "`revenue_amount`: the form of Amplitude's SDKs",
     "no_revenue": "an event whose name Amplitude refuses, other than `[Amplitude] Revenue`",
-    "other": "any other event",
+    "other": "any event but `revenue_amount` and those",
 }
-"""What the last column of the table means: each event is of one of these."""
+"""What the last column of the table means."""
 
 # fmt: off
 ENVELOPE = (
@@ -68,6 +67,15 @@ TOP = (
 """Columns that are keys of an event. Of the location all four or none, of the point both or none;
 the address only beside a location."""
 
+BESIDE = (
+    Row("amplitude_event_properties", "event_properties",       fields.original_if_no_object),
+    Row("amplitude_user_properties", "user_properties",         fields.original_if_no_object),
+    Row("amplitude_groups",     "groups",                       fields.original_if_no_object),
+    Row("amplitude_group_properties", values("group_properties", "groups"),
+                                                                groups.properties_of_none),
+)
+"""Columns whose contents have no place of their own; properties, behind `amplitude_`."""
+
 CONTENT = (
     Row("event_properties",     "event_properties"),
     Row("user_properties",      "user_properties",                  as_told.properties_as_told),
@@ -101,13 +109,16 @@ OWN = (
 """Keys of `event_properties` that get another name."""
 # fmt: on
 
+EVENT_PROPERTY_ROWS = OWN_TOP + OWN
+"""Both."""
+
 MOVING = frozenset({"$revenue", "$price", "$quantity", "$productId", "$revenueType", "$currency"})
 """Keys of `event_properties` that leave it where a row above reads them."""
 
 RECEIPTS = frozenset({"$receipt", "$receiptSig"})
 """Keys of `event_properties` that never travel: a receipt is verified once."""
 
-ROWS = ENVELOPE + TOP + CONTENT + UPDATES
+ROWS = ENVELOPE + TOP + BESIDE + CONTENT + UPDATES
 """Every row that reads a column."""
 
 DROPPED = {
@@ -115,15 +126,12 @@ DROPPED = {
     "amplitude_attribution_ids": "Amplitude's own matching of installs",
     "amplitude_event_type": "the name of an event that Amplitude itself made",
     "app": "the project that is copied",
-    "client_event_time": "by the device's clock; `event_time` is that corrected",
     "data_type": "kind of row, made by the server",
     "global_user_properties": "made by the server, of a portfolio of projects",
     "is_attribution_event": "made by the server",
     "library": "what sent it to the source; the API takes it without a documented effect",
     "partner_id": "of the partner that sent it to the source",
     "sample_rate": "made by the server",
-    "server_received_time": "when the source received it",
-    "server_upload_time": "when the source stored it; the order of the rows",
     "source_id": "of the source that sent it to the source project",
     "user_creation_time": "new people are dated by their first event; see `user_created_event`",
     "device_family": "no key of an event: Amplitude works it out",
