@@ -141,6 +141,10 @@ class Effects:
 CREATION = "creation"
 """Kind of the events that say when somebody was created."""
 
+DEVICE = "device"
+"""Kind of deferred updates of devices that are nobody's: each is sent under the device's name, and
+only if the device has no owner when the run ends."""
+
 
 @dataclass(slots=True)
 class Event:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from analytics_records import devices
 from analytics_records.amplitude import fields
 from analytics_records.amplitude.groups import keys_by_type, properties_by_group
 from analytics_records.amplitude.operations import changes
@@ -185,9 +186,9 @@ def test_a_record_says_something_of_groups(told: Any, by_group: dict) -> None:
         (fields.id_text, [1], [1]),
         (fields.original_if_no_object, {}, None),
         (fields.original_if_no_object, "x", "x"),
-        (fields.system_of, "iphone 15", "iOS"),
-        (fields.system_of, "windows phone 8", "Windows Phone"),
-        (fields.system_of, "toaster", None),
+        (devices.system_of, "iphone 15", "iOS"),
+        (devices.system_of, "windows phone 8", "Windows Phone"),
+        (devices.system_of, "toaster", None),
     ],
 )
 def test_a_field_is_converted(convert: Any, given: Any, expected: Any) -> None:

@@ -5,7 +5,6 @@ The first line of each docstring is printed beside its row, for the analyst who 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from singer_delivery.mapping.pair import PairDecision, Reading
@@ -13,6 +12,7 @@ from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import clean_id, country_code
 
 from analytics_records.amplitude.operations import EMPTY
+from analytics_records.devices import system_of, words_in
 
 DEVICE = ("device_type", "device_family", "device_model")
 """The columns that name a device; on the Web they name its system."""
@@ -35,17 +35,6 @@ REVENUE = ("$revenue", "$price", "$quantity")
 """Event properties that say what an event brought in (Amplitude docs, HTTP V2 API and SDKs)."""
 _MORE_THAN_ALL_MONEY = 2**63  # nor does a greater number fit into JSON readers' integers
 
-WEB_SYSTEMS = (
-    ("Windows Phone", ("windows phone",)),
-    ("Windows", ("windows", "xbox")),
-    ("iOS", ("iphone", "ipad", "ipod", "ios")),
-    ("Android", ("android", "samsung", "galaxy", "pixel", "huawei", "xiaomi", "oneplus")),
-    ("Chrome OS", ("chrome os", "chromeos", "chromebook")),
-    ("Mac OS X", ("mac",)),
-    ("Linux", ("linux", "ubuntu", "fedora", "debian")),
-)
-"""Operating systems as their libraries for the Web write them, and the words that tell them."""
-
 
 def app_system(value: Any) -> Any:
     """The system's name in its usual spelling: `ios` is `iOS`."""
@@ -56,17 +45,6 @@ def web_system(*device_and_browser: Any) -> str | None:
     """The system, told from the device (on the Web `os_name` is the browser)."""
     *device, browser = device_and_browser
     return system_of(words_in(*device)) or system_of(words_in(browser))
-
-
-def words_in(*values: Any) -> str:
-    """Return what columns say, in lower case, to look for words in."""
-    return " ".join([value for value in values if isinstance(value, str)]).lower()
-
-
-@lru_cache(maxsize=4096)
-def system_of(words: str) -> str | None:
-    """Return the system that some words in lower case tell, or None."""
-    return next((name for name, tells in WEB_SYSTEMS if any(t in words for t in tells)), None)
 
 
 def carrier(value: Any) -> Any:

@@ -161,6 +161,12 @@ SEEN_PROPERTIES = frozenset({
 EVENT_PROPERTIES = DEFAULT_PROPERTIES | RESERVED_PROPERTIES | SEEN_PROPERTIES
 """Names of an event's properties that every mapping has a row, a reason or a same name for."""
 
+FIRST_ATTRIBUTION = frozenset({
+    "$initial_referrer", "$initial_referring_domain", "initial_utm_source", "initial_utm_medium",
+    "initial_utm_campaign", "initial_utm_content", "initial_utm_term",
+})  # fmt: skip
+"""Properties that say where a person came from at first (Mixpanel docs, Default Properties)."""
+
 PROFILE_PROPERTIES = frozenset({
     # written by the API, and reserved
     "$city", "$region", "$country_code", "$geo_source", "$timezone", "$last_seen", "$distinct_id",

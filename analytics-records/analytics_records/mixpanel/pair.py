@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from singer_delivery.mapping.choice import Choice
-from singer_delivery.mapping.identity import Identity, Link, Who
+from singer_delivery.mapping.identity import Identity, Link, Who, id_of
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import Destination, Named, Pair, PairDecision
 from singer_delivery.model import Effects, Facts, Mapped, Note, Unmappable
@@ -96,8 +96,11 @@ class MixpanelPair(Pair[D]):
         Raises:
             Unmappable: it takes no row of nobody.
         """
-        who = Who(whom.user, whom.device, whom.ingested)
-        return self._whose(who, seen, facts, effects)
+        if not seen.is_verb:
+            who = Who(whom.user, whom.device, whom.ingested)
+            return self._whose(who, seen, facts, effects)
+        user = None if whom.user is None else goes_by(whom.user, facts)
+        return Identity(user or "", Who(user, None, user or ""), None, None, in_doubt=False)
 
     def decide_links(self, it: D, whom: Whom, seen: Seen, facts: Facts, effects: Effects) -> None:
         """Decide which links a row sends beside the one between its device and its user."""
@@ -130,3 +133,9 @@ class MixpanelPair(Pair[D]):
             it.in_doubt = True
         self.decide_links(it, whom, seen, facts, effects)
         return it, due
+
+
+def goes_by(user: str, facts: Facts) -> str:
+    """Return the id that a user goes by: see `identity.Whose`."""
+    known = facts.recall("user", user)
+    return user if known is None else id_of(known)

@@ -15,9 +15,10 @@ from singer_delivery.mapping.values import clean_id, digest, moment
 from singer_delivery.model import Effects, Fact, Facts, Unmappable
 
 from analytics_records.mixpanel.clusters import cluster_of
+from analytics_records.mixpanel.columns import FIRST_ATTRIBUTION
 from analytics_records.mixpanel.ids import Ids, is_device
 from analytics_records.mixpanel.record import row_of
-from analytics_records.mixpanel.source import FIRST_ATTRIBUTION, PREFIX
+from analytics_records.mixpanel.source import PREFIX
 
 DROPPED = {
     "$android_devices": "push tokens: useless elsewhere, and keys to people's phones",

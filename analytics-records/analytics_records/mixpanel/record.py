@@ -156,7 +156,7 @@ def name_and_properties(row: Properties) -> tuple[str, Properties]:
 
 
 def event_name(record: Properties) -> str:
-    """As it is, or under another name (see Event names); of a hot shard, the original one."""
+    """Return the name of an exported row; empty where it has none."""
     name = record.get("event")
     return name if isinstance(name, str) else ""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,15 +19,15 @@ from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import as_text, as_uuid, stable_uuid
 from singer_delivery.model import Note
 
-from analytics_records.mixpanel.columns import EVENTS
+from analytics_records.mixpanel.columns import EVENTS, FIRST_ATTRIBUTION
 from analytics_records.mixpanel.decoding import decoders, read_completely
 from analytics_records.mixpanel.observation import Seen
+from analytics_records.mixpanel.outcomes import DROPPED_PREFIXES
 from analytics_records.mixpanel.record import (
     HOT_SHARD,
     TIME,
     VERBS,
     When,
-    event_name,
     joined_ids,
     name_and_properties,
     row_of,
@@ -40,7 +41,11 @@ from analytics_records.mixpanel.row import (
 )
 
 UUID, SESSION, DAY, MODE = "row.uuid", "row.session_start", "row.day", "row.identity_merge"
-"""With `record.TIME`, the names of what the tap adds to a row, beside its properties."""
+NAME, OWN = "row.event", "row.properties"
+"""With `record.TIME`, the names of what stands beside the properties, where tables read them.
+
+No property has such a name: those that do are among the event's own.
+"""
 
 COPY = "\0copy"
 """Where a pair keeps the number of an equal row; no clean record has such a column."""
@@ -51,14 +56,8 @@ VERB = "identity"
 PREFIX = "mixpanel_"
 """Before names that are unknown beside a row, or that a destination would act on."""
 
-ADDED = {name.removeprefix("row."): name for name in (UUID, TIME, DAY, SESSION, MODE)}
+ADDED = {name.removeprefix("row."): name for name in (TIME, DAY, SESSION, MODE)}
 """Names of the tap's columns, to those by which a table reads them."""
-
-FIRST_ATTRIBUTION = frozenset({
-    "$initial_referrer", "$initial_referring_domain", "initial_utm_source", "initial_utm_medium",
-    "initial_utm_campaign", "initial_utm_content", "initial_utm_term",
-})  # fmt: skip
-"""Properties that say where a person came from at first (Mixpanel docs, Default Properties)."""
 
 NO_WORD = EmptyWord("", frozenset())
 """Mixpanel has no text that stands for nothing."""
@@ -76,7 +75,15 @@ def layout(columns: frozenset[str], steady: frozenset[str] = frozenset()) -> Lay
         columns: properties, and the tap's columns as `ADDED` has them.
         steady: those that hold the same in many rows, together.
     """
-    return Layout(columns, steady, PREFIX, NO_WORD, ("row",), lambda _record: "row")
+    return Layout(
+        columns | {NAME, OWN, UUID},
+        steady,
+        PREFIX,
+        NO_WORD,
+        variants=("row",),
+        variant_of=lambda _record: "row",
+        carries_others=False,
+    )
 
 
 class Mixpanel:
@@ -90,6 +97,7 @@ class Mixpanel:
         service: what reads the rows, for people.
         columns: that the table names.
         group_keys: to each property that names groups, the type of those groups.
+        leaves_out: tells whether the user leaves out properties of a name.
     """
 
     name = "mixpanel"
@@ -102,10 +110,15 @@ class Mixpanel:
         service: str,
         columns: Collection[str] = (),
         group_keys: Mapping[str, str] | None = None,
+        leaves_out: Callable[[str], bool] | None = None,
     ) -> None:
-        self._service = service
-        self._named: dict[str, Any] = dict.fromkeys(c for c in columns if c not in ADDED.values())
-        self._added = {theirs: name for theirs, name in ADDED.items() if name in {*columns}}
+        self._service, self._leaves_out = service, leaves_out
+        self._without = lru_cache(512)(
+            self._names_without
+        )  # those of one event are mostly the same
+        self._columns: dict[str, Any] = dict.fromkeys(columns)
+        self._named = frozenset(name for name in columns if not name.startswith("row."))
+        self._added = {theirs: name for theirs, name in ADDED.items() if name in self._columns}
         self._group_keys = dict(group_keys or {})
         self._groups: Memory[Groups] = Memory(4096)  # about 4 MB
         self._read = decoders([*self._group_keys])
@@ -126,26 +139,32 @@ class Mixpanel:
         """Return the columns that the table names, the name of the event and its own properties."""
         row = row_of(record)
         name, properties = name_and_properties(row)
-        named, own = self._named.copy(), dict[str, Any]()
+        left_out = self._without(tuple(properties))
+        if left_out:
+            properties = {k: v for k, v in properties.items() if k not in left_out}
+        shaped, own, named = self._columns.copy(), dict[str, Any](), self._named
         for key, value in properties.items():
             if key in named:
-                named[key] = value
+                shaped[key] = value
             else:
                 own[key] = value
-        named["event"], named["properties"] = name, own
         for theirs, column in self._added.items():
-            named[column] = record.get(theirs)
-        named[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
+            shaped[column] = record.get(theirs)
+        shaped[NAME], shaped[OWN] = name, own
+        shaped[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
         for key in record.keys() - _OWN_COLUMNS:
             if not is_bookkeeping(key):
-                named.setdefault(f"{PREFIX}{key}", record[key])
-        return named
+                own.setdefault(f"{PREFIX}{key}", record[key])
+        return shaped
 
-    event_name = staticmethod(event_name)
+    def event_name(self, record: Mapping[str, Any]) -> str:
+        """As it is, or under another name (see Event names); of a hot shard, the original one."""
+        name: str = record[NAME]
+        return name
 
     def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return those that the table does not name."""
-        own: Mapping[str, Any] = record["properties"]
+        own: Mapping[str, Any] = record[OWN]
         return own
 
     def person_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
@@ -156,7 +175,7 @@ class Mixpanel:
         """Return the groups that the properties name which are group keys."""
         if not self._group_keys:
             return NO_GROUPS
-        own = record["properties"]
+        own = record[OWN]
         values = [own.get(key, record.get(key)) for key in self._group_keys]
         return self._groups_in(orjson.dumps(values)[1:-1])
 
@@ -212,6 +231,11 @@ class Mixpanel:
             seen.content = content(row)
         return seen
 
+    def _names_without(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Return which of these names of properties travel nowhere."""
+        user = self._leaves_out or _nothing
+        return frozenset(n for n in names if n.startswith(DROPPED_PREFIXES) or user(n))
+
     def _groups_in(self, said: bytes) -> Groups:
         found = self._groups.get(said)
         return found or self._groups.keep(said, _groups(said, [*self._group_keys.values()]))
@@ -228,6 +252,10 @@ def _seen(name: str, own: Any, when: When, groups: Groups, mode: str | None, uui
         mode == "simplified",
         (own.received or 0, own.processed or 0), uuid,
     )  # fmt: skip
+
+
+def _nothing(_name: str) -> bool:
+    return False
 
 
 def _text(value: Any) -> str | None:

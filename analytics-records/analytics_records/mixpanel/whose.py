@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from singer_delivery.mapping.identity import named_user
 from singer_delivery.mapping.ids import IdRules
-from singer_delivery.model import Effects, Fact, Facts, Note
+from singer_delivery.model import Effects, Facts, Note
 
-from analytics_records.mixpanel.clusters import Cluster, Joined, cluster_of, join, name_user
+from analytics_records.mixpanel.clusters import Joined, cluster_of, join, name_user
 from analytics_records.mixpanel.ids import Ids, RowIds, looks_generated
 from analytics_records.mixpanel.observation import Seen
 
@@ -25,7 +26,9 @@ BareIds = Literal["auto", "user", "device"]
 GUESSED_USER = "bare_id_taken_for_user"
 GUESSED_DEVICE = "bare_id_taken_for_device"
 SEVERAL = "several_user_ids"
-NO_IDENTITY = "no_identity"
+
+_ALWAYS = (0, "")
+"""An order key before all others."""
 
 
 class Whom(NamedTuple):
@@ -61,11 +64,12 @@ class Persons:
     Args:
         rules: what the destination makes of ids.
         bare: what a bare id is in doubt.
+        apart: whether the destination keeps devices apart from users.
     """
 
-    def __init__(self, rules: IdRules, bare: BareIds = "auto") -> None:
+    def __init__(self, rules: IdRules, bare: BareIds = "auto", *, apart: bool = False) -> None:
         self.ids = Ids(rules)
-        self._bare = bare
+        self._bare, self._apart = bare, apart
 
     def of(self, seen: Seen, facts: Facts, effects: Effects) -> Whom:
         """Return whose a row is, and remember what it says of clusters.
@@ -99,6 +103,7 @@ class Persons:
             user, joined = self._in_cluster(own, ids, seen, facts)
         if user != own:
             effects.notes.append(Note(SEVERAL, own))
+            self._remember(own, seen.since, facts, effects)
         effects.facts += joined.facts
         device = ids.device or next((o for o in ids.bare if not _is_named(o, seen, facts)), None)
         device = None if device in (own, user) else device
@@ -106,8 +111,8 @@ class Persons:
 
     def _in_cluster(self, own: str, ids: RowIds, seen: Seen, facts: Facts) -> tuple[str, Joined]:
         """Return the user of a row that names one, and what it comes to that it does."""
-        for one in (own, *ids.bare):
-            cluster = cluster_of(one, facts)
+        for one in (own, ids.device, *ids.bare):
+            cluster = None if one is None else cluster_of(one, facts)
             if cluster is None:
                 continue
             if cluster.user is None:
@@ -151,12 +156,18 @@ class Persons:
     def _is_device(self, one: str) -> bool:
         return looks_generated(one) if self._bare == "auto" else self._bare == "device"
 
+    def _remember(self, user: str, since: tuple[int, str], facts: Facts, effects: Effects) -> None:
+        """Remember a user whom a row names, from an order key on."""
+        if facts.recall("user", user) is None:
+            effects.claims.append(named_user(user, "", since, facts, apart=self._apart))
+
     def _of_verb(self, seen: Seen, facts: Facts, effects: Effects) -> Whom:
         """Return whose a row is that joins ids; a row that was refused joins none."""
         ids = [one for one in map(self.ids.one, seen.joins) if one is not None]
         identified = self.ids.one(seen.identified)
         if identified is not None:
-            remember_user(identified, facts, effects)
+            # For all rows, whenever they came: such rows are read before the others.
+            self._remember(identified, _ALWAYS, facts, effects)
             ids.insert(0, identified)
         if not ids:
             return Whom(None, None, None, "")
@@ -167,19 +178,7 @@ class Persons:
         return Whom(joined.user, identified, None, whose, joined.ids, joined.others)
 
 
-def remember_user(user: str, facts: Facts, effects: Effects) -> None:
-    """Remember a user whom a row that joins ids names: it holds for all rows, whenever they came.
-
-    Such rows are read before the others.
-    """
-    if facts.recall("user", user) is None:
-        effects.claims.append(Fact("user", user, "", 0))
-
-
 def _is_named(one: str, seen: Seen, facts: Facts) -> bool:
     """Tell whether a row before this one named a user by that id."""
     known = facts.recall("user", one)
     return known is not None and not seen.is_before(known)
-
-
-__all__ = ["BareIds", "Cluster", "Persons", "Whom", "remember_user"]

@@ -228,14 +228,34 @@ class Whose:
         if known is not None and known.value == source_id:  # nearly always
             return user
         if known is None:
-            owner = None if self._apart else facts.recall("owner", user)
-            is_taken = owner is not None and owner.value != user
-            known = Fact("user", user, source_id + _RENAMED * is_taken, *seen.since)
+            known = named_user(user, source_id, seen.since, facts, apart=self._apart)
             claims.append(known)
-        goes_by = f"user:{user}" if known.value.endswith(_RENAMED) else user
+        goes_by = id_of(known)
         if source_id and facts.recall("source_id", source_id) is None:
             claims.append(Fact("source_id", source_id, goes_by, *seen.since))
         return goes_by
+
+
+def named_user(
+    user: str, source_id: str, since: tuple[int, str], facts: Facts, *, apart: bool
+) -> Fact:
+    """Return the fact that a record names a user.
+
+    Args:
+        user: the id.
+        source_id: of the source for this person; empty for none.
+        since: the order key of the record.
+        facts: of the past.
+        apart: whether the destination keeps devices apart from users: see `Whose`.
+    """
+    owner = None if apart else facts.recall("owner", user)
+    is_taken = owner is not None and owner.value != user
+    return Fact("user", user, source_id + _RENAMED * is_taken, *since)
+
+
+def id_of(known: Fact) -> str:
+    """Return the id that a user goes by, of the fact that a record named them: see `Whose`."""
+    return f"user:{known.name}" if known.value.endswith(_RENAMED) else known.name
 
 
 def _user_of_source(seen: Observation, facts: Facts) -> str | None:

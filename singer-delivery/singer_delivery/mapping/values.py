@@ -16,7 +16,7 @@ from uuid import UUID
 
 import orjson
 
-from singer_delivery.mapping.countries import country_code
+from singer_delivery.mapping.countries import country_code, country_name
 from singer_delivery.mapping.json_lines import EXACT
 from singer_delivery.mapping.languages import is_language_code, language_code
 from singer_delivery.model import Unmappable
@@ -29,6 +29,7 @@ __all__ = [
     "canonical_json",
     "clean_id",
     "country_code",
+    "country_name",
     "digest",
     "is_language_code",
     "key_text",
@@ -133,6 +134,8 @@ def moment_text(value: Any, at: int) -> str:
         value: what the time was read from.
         at: the time in microseconds since 1970 (UTC).
     """
+    if type(value) is str and len(value) == 24 and value[10] == "T" and value[19::4] == ".Z":
+        return value  # in milliseconds, as taps write it
     is_exported = type(value) is str and len(value) == 26 and value[4:20:3] in _EXPORTED
     if is_exported and value[20:].isdigit():  # else it ends with an offset
         return f"{value.replace(' ', 'T')}Z"

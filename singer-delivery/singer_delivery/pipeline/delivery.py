@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import filterfalse, islice
 from typing import Protocol
 
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.io.heaps import give_back
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import CREATION, Event, Note
+from singer_delivery.model import CREATION, DEVICE, Event, Note
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.lanes import lanes_of_group
@@ -134,19 +134,29 @@ class Delivery:
     def _send_updates(self) -> None:
         """Send the newest update of everybody, those that an earlier run left behind included.
 
-        Creations leave when all others are delivered.
+        Creations leave when all others are delivered. What waited of a device that has an owner by
+        now is not sent.
         """
         self._send_those(lambda update: update.kind != CREATION)
         self._send_those(lambda update: update.kind == CREATION)
 
     def _send_those(self, is_one: Callable[[Update], bool]) -> None:
-        updates, dispatch = filter(is_one, self._ledger.updates()), self._dispatch
+        dispatch = self._dispatch
+        updates = filterfalse(self._is_dropped, filter(is_one, self._ledger.updates()))
         while some := list(islice(updates, UPDATES_AT_ONCE)):
             # Nothing else is under way, and no two are of one name: they keep no order.
             dispatch.submit([_piece_of_update(update, lanes=0) for update in some])
             dispatch.wait_until(lambda: dispatch.undecided < 2 * UPDATES_AT_ONCE)
         if dispatch.undecided:
             dispatch.drain()
+
+    def _is_dropped(self, update: Update) -> bool:
+        """Drop the update of a device that has an owner; tell whether it was one."""
+        if update.kind != DEVICE or self._ledger.recall("owner", update.name) is None:
+            return False
+        self._outcomes.note([Note("device_has_an_owner", update.name)])
+        self._ledger.sent(update)
+        return True
 
     def _make_room(self) -> None:
         """Return when another block may come."""

@@ -11,10 +11,15 @@ T10 = "2024-03-01T10:00:00.000Z"
 
 
 def own(**properties: Any) -> dict[str, Any]:
-    """Return properties of a row; two underscores stand for `$`, and None leaves one out."""
+    """Return properties of a row; leading underscores stand for `$`, and None leaves one out."""
     usual = {"time": AT // 1000, "$insert_id": "i1", "$mp_api_timestamp_ms": AT // 1000 + 900}
-    given = {key.replace("__", "$"): value for key, value in properties.items()}
+    given = {named(key): value for key, value in properties.items()}
     return {key: value for key, value in {**usual, **given}.items() if value is not None}
+
+
+def named(key: str) -> str:
+    """Return the name of a property: `__os` stands for `$os`."""
+    return f"${key[2:]}" if key.startswith("__") else key
 
 
 def bare(event: str = "Played", **properties: Any) -> dict[str, Any]:

@@ -161,7 +161,10 @@ def test_the_columns_of_the_table_are_told_from_the_event_s_own() -> None:
     assert (shaped["$os"], shaped["$city"], shaped["row.session_start"]) == ("iOS", None, T10)
     assert "song" in source.event_properties(shaped)
     assert "$os" not in source.event_properties(shaped)
-    assert shaped["mixpanel_new"] == 1
+    assert source.event_properties(shaped)["mixpanel_new"] == 1
+    odd = {"row.session_start": 1, "event": 2, "properties": 3, "uuid": 4}
+    found = source.event_properties(source.shaped({"event": "Played", "properties": odd}))
+    assert found == odd
     assert record["properties"] == own(__os="iOS", song="x", distinct_id="d"), "not changed"
 
 
