@@ -7,11 +7,13 @@ from tools import (
     amplitude_page,
     mixpanel_copy_page,
     mixpanel_page,
+    posthog_from_mixpanel_page,
     posthog_page,
 )
 
 PAGES = (
     posthog_page,
+    posthog_from_mixpanel_page,
     mixpanel_page,
     mixpanel_copy_page,
     amplitude_from_mixpanel_page,

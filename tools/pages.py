@@ -72,22 +72,24 @@ def event_names(
     calls: Mapping[str, str],
     meaningful: Iterable[str],
     changed: str,
+    source: str = "Amplitude",
 ) -> str:
     """Return what becomes of the names of events.
 
     Args:
         service: the destination.
-        theirs: Amplitude's names to the destination's.
+        theirs: the source's names to the destination's.
         calls: what the records of Identify calls become.
         meaningful: names that the destination gives a meaning.
         changed: the property that keeps a name that changed.
+        source: of the events.
     """
     lines = [(code(old), code(new)) for old, new in theirs.items()]
     lines += [(code(name), becomes) for name, becomes in calls.items()]
-    lines.append((f"a name {service} gives a meaning", "`amplitude_<name without $>`"))
+    lines.append((f"a name {service} gives a meaning", f"`{source.lower()}_<name without $>`"))
     lines.append(("any other", "unchanged"))
     return (
-        table(("Amplitude", service), lines)
+        table((source, service), lines)
         + "\nThe setting `rename_events` comes first. A changed name stays readable in "
         + f"`{changed}`.\nNames {service} gives a meaning: "
         + listed(meaningful)

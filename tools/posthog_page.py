@@ -67,9 +67,13 @@ def render() -> str:
         section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
         section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
         section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, "version", "live_from")),
+        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
     ]
     return "\n".join(parts)
+
+
+_OTHERS = ("version", "live_from", "group_keys", "revenue", "bare_distinct_ids")
+"""Fields that are no settings, or change nothing of an Amplitude export."""
 
 
 def _names() -> str:

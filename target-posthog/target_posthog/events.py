@@ -7,7 +7,7 @@ of the person or of groups instead).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from singer_delivery.mapping.identity import Link, Who
@@ -73,6 +73,7 @@ class PostHog:
         self._name_kept = f"${source.name}_event_name"
         self._groups_kept = f"${source.name}_group_properties"
         self._of_groups: Memory[dict[str, Any]] = Memory(1024)  # about 1 MB
+        self._leaves_out = settings.leaves_out_property() if settings.exclude_properties else None
 
     def event_name(self, name: str, call: str) -> str:
         """Return the name an event is sent under."""
@@ -86,7 +87,7 @@ class PostHog:
     ) -> None:
         """Send the link of a record that is left out."""
         links.decide(it, due, facts, effects)
-        it.sends = it.link is not None
+        it.sends = it.link is not None or bool(it.links)
 
     def decide(
         self,
@@ -116,10 +117,12 @@ class PostHog:
     def map(self, reading: Reading[PostHogDecision]) -> Mapped:
         """Return what a record becomes."""
         it, notes, events = reading.decision, list[Note](), list[Event]()
+        if self._leaves_out is not None:
+            reading.event_properties = self._without(reading.event_properties)
         if it.link is not None:
-            device, user, _ = it.link
-            uuid = self._source.link_uuid(reading.record, user, device)
-            events.append(links.event(it.link, uuid, self._settings.link_identities, self._base))
+            events.append(self._link(it.link, reading))
+        if it.links:
+            events += [self._link(link, reading) for link in it.links]
         of_groups = self._source.groups(reading.record, it.call)
         if it.updated:
             events += self._updates(reading, of_groups, notes)
@@ -127,6 +130,18 @@ class PostHog:
             events.append(self._main(reading, of_groups, notes))
         notes += young(events, self._settings.live_from)
         return Mapped(events, notes)
+
+    def _without(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return properties without those that the user leaves out."""
+        leaves_out = self._leaves_out
+        if leaves_out is None:
+            return dict(properties)
+        return {name: value for name, value in properties.items() if not leaves_out(name)}
+
+    def _link(self, link: tuple[str, str, int], reading: Reading[PostHogDecision]) -> Event:
+        device, user, _ = link
+        uuid = self._source.link_uuid(reading.record, user, device)
+        return links.event(link, uuid, self._settings.link_identities, self._base)
 
     def _updates(
         self, reading: Reading[PostHogDecision], of_groups: Groups, notes: list[Note]
@@ -148,6 +163,7 @@ class PostHog:
         if it.sets_person:
             change = self._source.changes(self._source.person_properties(record), [])
             change.unset += it.cleared
+            change.set, change.set_once = map(self._without, (change.set, change.set_once))
             first = self._source.first_attribution
             mode = self._settings.person_properties
             properties.update(people.person_changes(change, mode, first).as_properties())

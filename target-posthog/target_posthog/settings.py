@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from singer_delivery.mapping.choice import Choice
@@ -11,6 +12,7 @@ from singer_delivery.mapping.choice import Choice
 LinkIdentities = Literal["alias", "identify", "none"]
 PersonProperties = Literal["set", "set_once", "none"]
 PersonProfiles = Literal["always", "identified_only"]
+BareDistinctIds = Literal["auto", "user", "device"]
 
 LIVE_HOURS = 48
 """Younger events are billed and treated as live ones (PostHog docs, "Migrate to PostHog")."""
@@ -35,17 +37,22 @@ class MappingSettings:
         backfill_days: a record that Amplitude received more than this many days after it happened
             says nothing about now.
         group_types: the group types to link, at most five; without it the first five met.
-        include_events: names or patterns (`*`, `?`) of the Amplitude events that travel, if any.
-        exclude_events: names or patterns (`*`, `?`) of Amplitude events that do not travel.
-        rename_events: Amplitude's event name to the name it gets.
+        include_events: names or patterns (`*`, `?`) of the events that travel, if any.
+        exclude_events: names or patterns (`*`, `?`) of events that do not travel.
+        rename_events: an event's name to the name it gets.
         send_ip: whether `ip_address` travels, as `$ip`.
         send_advertising_ids: whether `idfa` and `adid` travel.
+        exclude_properties: names or patterns (`*`, `?`) of properties that do not travel.
+        group_keys: properties of a Mixpanel export that name groups, to the types of those groups.
+        revenue: `revenue` and `currency`, to the properties of a Mixpanel export that hold them.
+        bare_distinct_ids: whether an id of Mixpanel that nothing says is a user's or a device's is
+            one or the other; `auto` tells by its form.
         version: of this software, for `$lib_version`.
         live_from: since when PostHog takes events for live ones, in microseconds since 1970; they
             are counted. None counts none.
 
     Raises:
-        ValueError: more than five group types.
+        ValueError: more than five group types, or something else than revenue and currency.
     """
 
     link_identities: LinkIdentities = "alias"
@@ -58,6 +65,10 @@ class MappingSettings:
     rename_events: Mapping[str, str] = field(default_factory=dict)
     send_ip: bool = True
     send_advertising_ids: bool = True
+    exclude_properties: tuple[str, ...] = ()
+    group_keys: Mapping[str, str] = field(default_factory=dict)
+    revenue: Mapping[str, str] = field(default_factory=dict)
+    bare_distinct_ids: BareDistinctIds = "auto"
     version: str = "unknown"
     live_from: int | None = None
 
@@ -69,6 +80,15 @@ class MappingSettings:
                 "readable in `$amplitude_groups`."
             )
             raise ValueError(msg)
+        unknown = sorted(self.revenue.keys() - {"revenue", "currency"})
+        if unknown:
+            msg = f"`revenue` names `{unknown[0]}`: PostHog knows `revenue` and `currency`."
+            raise ValueError(msg)
+
+    def leaves_out_property(self) -> Callable[[str], bool]:
+        """Return what tells whether properties of a name are left out."""
+        choice = Choice((), self.exclude_properties)
+        return lru_cache(4096)(lambda name: choice.leaves_out(name) is not None)
 
     def choice(self) -> Choice:
         """Return what chooses the events that travel."""

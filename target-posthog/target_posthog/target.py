@@ -26,7 +26,7 @@ from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_posthog import endpoint, from_amplitude, from_columns
+from target_posthog import endpoint, from_amplitude, from_columns, from_mixpanel
 from target_posthog.events import YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LONGEST_KEY = 64
 """Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""
 
+_TEXTS = th.ObjectType(additional_properties=th.StringType)
 
 SETTINGS = [
     th.Property(
@@ -113,7 +114,39 @@ SETTINGS = [
         title="Send advertising ids",
         description="Whether idfa and adid travel.",
     ),
-    streams_setting("Amplitude export"),
+    th.Property(
+        "exclude_properties",
+        th.ArrayType(th.StringType),
+        title="Exclude properties",
+        description="Names of properties of events and people to leave out, * and ? being wild.",
+    ),
+    th.Property(
+        "group_keys",
+        _TEXTS,
+        title="Group keys",
+        description="PostHog's group type for each property of a Mixpanel export that is a group.",
+    ),
+    th.Property(
+        "revenue",
+        _TEXTS,
+        title="Revenue",
+        description=(
+            "Which property of a Mixpanel export holds the revenue of an event, and which its "
+            "currency: {revenue: amount, currency: currency}. Without it nothing is guessed."
+        ),
+    ),
+    th.Property(
+        "bare_distinct_ids",
+        th.StringType,
+        default="auto",
+        allowed_values=["auto", "user", "device"],
+        title="Bare distinct ids",
+        description=(
+            "Whether an id of Mixpanel that nothing says is a user's or a device's is one or the "
+            "other; auto tells by its form."
+        ),
+    ),
+    streams_setting("Amplitude or Mixpanel export"),
     th.Property(
         "max_events_per_second",
         th.IntegerType(minimum=0),
@@ -131,7 +164,8 @@ SETTINGS = [
 class TargetPostHog(DeliveryTarget):
     """Loads product-analytics history into PostHog.
 
-    An Amplitude export is understood as it is; other streams are loaded by naming their columns.
+    Exports of Amplitude and of Mixpanel are understood as they are; other streams are loaded by
+    naming their columns.
     """
 
     name = "target-posthog"
@@ -161,7 +195,10 @@ class TargetPostHog(DeliveryTarget):
             stream,
             schema,
             named_streams(self.config),
-            [from_amplitude.export(settings, self._choice)],
+            [
+                from_amplitude.export(settings, self._choice),
+                *from_mixpanel.exports(settings, self._choice, self.copies.number),
+            ],
             lambda words: from_columns.from_columns(
                 stream, words, schema, key_properties, settings, lent
             ),
@@ -209,6 +246,10 @@ class TargetPostHog(DeliveryTarget):
             **chosen_events(config),
             send_ip=config["send_ip"],
             send_advertising_ids=config["send_advertising_ids"],
+            exclude_properties=tuple(config.get("exclude_properties") or ()),
+            group_keys=dict(config.get("group_keys") or {}),
+            revenue=dict(config.get("revenue") or {}),
+            bare_distinct_ids=config["bare_distinct_ids"],
             version=self.plugin_version,
             live_from=int((Clock().now() - LIVE_HOURS * 3600) * 1_000_000),
         )

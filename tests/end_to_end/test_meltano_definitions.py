@@ -229,6 +229,7 @@ def test_each_job_runs_its_pipeline():
         {"name": "amplitude-to-mixpanel", "tasks": ["tap-amplitude target-mixpanel"]},
         {"name": "amplitude-to-amplitude", "tasks": ["tap-amplitude target-amplitude"]},
         {"name": "mixpanel-to-amplitude", "tasks": ["tap-mixpanel target-amplitude"]},
+        {"name": "mixpanel-to-posthog", "tasks": ["tap-mixpanel target-posthog"]},
         {"name": "mixpanel-to-mixpanel", "tasks": ["tap-mixpanel target-mixpanel"]},
     ]
 

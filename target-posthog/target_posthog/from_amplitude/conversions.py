@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analytics_records.amplitude.fields import system_of, words_in
 from analytics_records.nobody import besides
 from singer_delivery.mapping.identity import Ids, Who
 from singer_delivery.mapping.observation import Observation
@@ -50,17 +49,6 @@ def who_is(seen: Observation, notes: list[Note]) -> Who:
     """
     who = _known(seen.user, seen.device, notes)
     return who if who.distinct_id else links.of_source("amplitude", seen.source_id, NO_ID, _IDS)
-
-
-def device_class(*device_and_system: Any) -> str | None:
-    """`Desktop`, `Mobile` or `Tablet`, told from the device and the system."""
-    words = words_in(*device_and_system)
-    if "ipad" in words or "tablet" in words or "galaxy tab" in words or "kindle" in words:
-        return "Tablet"
-    system = system_of(words)
-    if system in {"iOS", "Android", "Windows Phone"}:
-        return "Mobile"
-    return "Desktop" if system is not None else None
 
 
 def locale(value: Any) -> str | None:

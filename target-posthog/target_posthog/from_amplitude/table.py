@@ -10,6 +10,7 @@ Names: PostHog docs, Capture API and default properties; `$amplitude_…` as its
 
 from __future__ import annotations
 
+from analytics_records import devices
 from analytics_records.amplitude import fields, groups, outcomes, record
 from singer_delivery.mapping.table import Row, of_reading, values
 
@@ -90,7 +91,7 @@ PROPERTIES = (
     Row("$os",                         "os_name",                   fields.app_system, "app"),
     Row("$os_version",                 "os_version",                None, "app"),
     Row("$device_type",                values(*fields.DEVICE, "platform", "os_name"),
-                                                                    conversions.device_class),
+                                                                    devices.device_class),
     Row("$amplitude_device_type",      "device_type"),
     Row("$device_name",                "device_family",             None, "app"),
     Row("$amplitude_device_family",    "device_family",             None, "web"),
