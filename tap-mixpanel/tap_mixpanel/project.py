@@ -7,6 +7,7 @@ hours off cannot be taken back.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +31,12 @@ from tap_mixpanel.time_frame import (
     TimeFrame,
     contradiction,
     days_that_tell,
+    dominant,
     found_frame,
+    steps_seen,
 )
+
+logger = logging.getLogger("tap-mixpanel.export")
 
 SAMPLE_ROWS = 1_000
 FEW_DAYS, MANY_DAYS = 7, 90
@@ -136,6 +141,9 @@ class Watch:
     frame: TimeFrame
     is_sure: bool = False
     _live: defaultdict[str, list[Live]] = field(default_factory=lambda: defaultdict(list))
+    _unsure: list[Live] = field(default_factory=list)
+    _unsure_since: str = ""
+    _is_told: bool = False
 
     def look_at(self, day: str, row: Live) -> None:
         """Take a live row of a day into account."""
@@ -145,19 +153,33 @@ class Watch:
     def check(self, day: str) -> None:
         """Hold the rows of a day against the frame, and forget them.
 
+        Where a day has too few rows to tell, they are held together with those of the next.
+
         Raises:
             FrameUnknown: They contradict it.
         """
-        said = contradiction(self._live.pop(day, []), self.frame)
-        if said is not None and not self.is_sure:
-            known = f"the wall clock of {self.frame.zone}" if self.frame.kind == PROJECT else "UTC"
-            msg = (
-                f"The times of {day} {said}, though those of other days are {known}. The days "
-                "before it are done. The zone of the project may have changed, or it counts by the "
-                "hour: set time_frame (and project_timezone) to what the times of this day are, "
-                "and go on, with an end_date where the frame changes."
-            )
-            raise FrameUnknown(msg)
+        since = self._unsure_since if self._unsure else day
+        rows = [*self._unsure, *self._live.pop(day, [])][-LIVE_ROWS_A_DAY:]
+        says_nothing = dominant(steps_seen(rows)) is None
+        self._unsure, self._unsure_since = (rows, since) if says_nothing else ([], "")
+        said = contradiction(rows, self.frame)
+        if said is not None:
+            self._contradicted(day if since == day else f"{since} to {day}", said)
+
+    def _contradicted(self, days: str, said: str) -> None:
+        known = f"the wall clock of {self.frame.zone}" if self.frame.kind == PROJECT else "UTC"
+        if self.is_sure:
+            if not self._is_told:
+                logger.warning("The times of %s %s, and are taken for %s.", days, said, known)
+            self._is_told = True
+            return
+        msg = (
+            f"The times of {days} {said}, though those of other days are {known}. The zone of the "
+            "project may have changed, or it counts by the hour: set time_frame (and "
+            "project_timezone) to what the times of these days are, and go on, with an end_date "
+            "where the frame changes."
+        )
+        raise FrameUnknown(msg)
 
 
 def live_row(line: bytes) -> Live | None:
