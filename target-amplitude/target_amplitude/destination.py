@@ -203,7 +203,7 @@ class Amplitude:
         if it.user is None or created is None or self._created.name:
             return
         if created < it.at - DAY and facts.recall("user", it.user) is None:
-            effects.notes.append(Note("new_before_range", it.user))
+            effects.notes.append(Note("new_before_range"))
 
     def nobody(self, seen: Observation) -> str:
         """Return what stands for the person of an event without any id.

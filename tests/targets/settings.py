@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.destinations import MIXPANEL, POSTHOG, Destination
+from tests.destinations.amplitude import AMPLITUDE
 
 Settings = dict[str, Any]
 
@@ -15,6 +16,7 @@ ACCOUNT = {
     "service_account_username": "importer.mp-service-account",
     "service_account_secret": "secret-0123456789",
 }
+PROJECT = {"api_key": "0123456789abcdef0123456789abcdef"}
 NO_UPDATES = {"profiles": False, "groups": False}
 TABLE = {"lookup_table": "1a2b"}
 TRACKS = {
@@ -50,6 +52,17 @@ RIGHT: dict[Destination, list[Settings]] = {
         {**TOKEN, "streams": {"tracks": TRACKS}},
         {**TOKEN, **ACCOUNT, "streams": {"songs": TABLE, "hits": {"lookup_table": "3c4d"}}},
         {**TOKEN, "base_url": ""},
+    ],
+    AMPLITUDE: [
+        PROJECT,
+        {**PROJECT, "region": "eu", "base_url": ""},
+        {**PROJECT, "revenue": {"price": "unit price", "quantity": "n", "currency": "cur"}},
+        {**PROJECT, "group_keys": dict.fromkeys("abcdef", "company")},
+        {**PROJECT, "user_created_event": "", "transaction_event": "Purchase"},
+        {**PROJECT, "super_properties": ["plan"], "exclude_properties": ["secret*"]},
+        {**PROJECT, "streams": {"tracks": TRACKS}},
+        {**PROJECT, "streams": {"teams": {"group": "team", "key": "id"}}},
+        {"dry_run": True},
     ],
 }
 
@@ -136,6 +149,50 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
         ({**TOKEN, "streams": {"songs": TABLE}}, "Stream 'songs' replaces a lookup table"),
         ({**TOKEN, "streams": {"songs": TABLE, "hits": TABLE}}, "name the same lookup table 1a2b"),
     ],
+    AMPLITUDE: [
+        ({}, "Set `api_key` (TARGET_AMPLITUDE_API_KEY)"),
+        ({"api_key": "  "}, "Set `api_key` (TARGET_AMPLITUDE_API_KEY)"),
+        ({"api_key": "two words"}, "`api_key` (TARGET_AMPLITUDE_API_KEY) is no key"),
+        ({"api_key": 1234567}, "`api_key` (TARGET_AMPLITUDE_API_KEY) must be text."),
+        ({**PROJECT, "region": "in"}, "(TARGET_AMPLITUDE_REGION) must be one of us, eu, not 'in'."),
+        (
+            {**PROJECT, "base_url": "api2.amplitude.com"},
+            "(TARGET_AMPLITUDE_BASE_URL) must be an address",
+        ),
+        ({**PROJECT, "user_properties": "add"}, "must be one of set, set_once, none, not 'add'."),
+        ({**PROJECT, "bare_distinct_ids": "both"}, "must be one of auto, user, device, not 'both'"),
+        ({**PROJECT, "events_without_id": "keep"}, "must be one of dead_letter, skip, own_device"),
+        ({**PROJECT, "reused_insert_ids": "drop"}, "must be one of keep, skip, not 'drop'."),
+        ({**PROJECT, "min_id_length": 0}, "must be at least 1, not 0."),
+        ({**PROJECT, "max_events_per_second_per_id": 1_001}, "must be at most 1000, not 1001."),
+        ({**PROJECT, "max_batch_events": 2_001}, "must be at most 2000, not 2001."),
+        ({**PROJECT, "max_batch_bytes": 20_000_001}, "must be at most 20000000, not 20000001."),
+        ({**PROJECT, "max_wait_minutes": -1}, "must be at least 0, not -1."),
+        (
+            {**PROJECT, "group_keys": {key: f"type {key}" for key in "abcdef"}},
+            "names 6 group types, but an Amplitude project has 5",
+        ),
+        ({**PROJECT, "group_keys": {"a": "$company"}}, "is no group type in Amplitude"),
+        ({**PROJECT, "revenue": {"amount": "a"}}, "`revenue` (TARGET_AMPLITUDE_REVENUE) names"),
+        ({**PROJECT, "revenue": {"revenue": "a", "price": "b"}}, "names both `revenue` and"),
+        ({**PROJECT, "revenue": {"currency": "c"}}, "names neither `revenue` nor `price`"),
+        ({**PROJECT, "rename_events": {"a": "$identify"}}, "is no event type for Amplitude"),
+        ({**PROJECT, "rename_events": {"a": "x" * 1025}}, "a name of 1025 characters"),
+        (
+            {**PROJECT, "user_created_event": "[Amplitude] Revenue"},
+            "`user_created_event` (TARGET_AMPLITUDE_USER_CREATED_EVENT) is",
+        ),
+        ({**PROJECT, "transaction_event": "session_start"}, "is no event type for Amplitude"),
+        ({**PROJECT, "streams": {"orders": {"event": "x"}}}, "lacks `distinct_id`, `timestamp`"),
+        (
+            {**PROJECT, "streams": {"teams": {"group": "$x", "key": "id"}}},
+            "no group type in Amplitude",
+        ),
+        (
+            {**PROJECT, "apikey": "x"},
+            "There is no setting `apikey`. Did you mean `api_key`?",
+        ),
+    ],
 }
 
 AT_THE_START: list[tuple[Settings, str]] = [
@@ -153,6 +210,16 @@ DEFAULTS: dict[Destination, Settings] = {
         "link_event": "Identity Linked",
         "max_batch_events": 2_000,
     },
+    AMPLITUDE: {
+        "max_events_per_second": 0,
+        "max_events_per_second_per_id": 300,
+        "max_in_flight": 16,
+        "max_batch_events": 1_000,
+        "max_batch_bytes": 10_000_000,
+        "max_retries": 60,
+        "max_wait_minutes": 60,
+        "min_id_length": 1,
+    },
 }
 """What the service asks of importers (sources: the descriptions of these settings)."""
 
@@ -169,8 +236,17 @@ DOCUMENTED: dict[Destination, set[str]] = {
         "group_keys", "geolocate_ip", "retention_years", "skip_expired", "max_events_per_second",
         "bare_distinct_ids", "link_event",
     },
+    AMPLITUDE: {
+        "api_key", "region", "base_url", "user_properties", "user_properties_on_events",
+        "skip_user_properties_sync", "user_created_event", "transaction_event",
+        "bare_distinct_ids", "events_without_id", "min_id_length", "super_properties",
+        "exclude_properties", "group_keys", "revenue", "groups", "send_ip",
+        "send_advertising_ids", "reused_insert_ids", "backfill_days", "max_events_per_second",
+        "max_events_per_second_per_id", "max_wait_minutes", "remember_deliveries",
+    },
 }  # fmt: skip
 SECRET: dict[Destination, set[str]] = {
     POSTHOG: {"api_key", "ledger_url"},
     MIXPANEL: {"project_token", "service_account_secret", "ledger_url"},
+    AMPLITUDE: {"api_key", "ledger_url"},
 }
