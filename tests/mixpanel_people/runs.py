@@ -61,10 +61,12 @@ class Project:
 
 ORIGINAL = {"identity_merge": "original"}
 TO_POSTHOG = Project("posthog", POSTHOG, at_posthog, settings=GROUPS | REVENUE)
-TO_AMPLITUDE = Project("amplitude", AMPLITUDE, at_amplitude, settings=GROUPS | REVENUE)
+OF_NOBODY = {"max_dead_letters": "100%"}
+"""Amplitude takes no event of nobody: a scene may have no other."""
+TO_AMPLITUDE = Project("amplitude", AMPLITUDE, at_amplitude, settings=GROUPS | REVENUE | OF_NOBODY)
 TO_SIMPLIFIED = Project("mixpanel simplified", MIXPANEL, at_mixpanel)
 TO_ORIGINAL = Project("mixpanel original", MIXPANEL, at_mixpanel, ORIGINAL, ORIGINAL)
-PROJECTS = (TO_SIMPLIFIED, TO_ORIGINAL)
+PROJECTS = (TO_AMPLITUDE, TO_SIMPLIFIED, TO_ORIGINAL)
 
 
 def judged(export: Export, project: Project, fake: Any) -> Counts:

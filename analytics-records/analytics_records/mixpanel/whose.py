@@ -17,7 +17,7 @@ from singer_delivery.mapping.ids import IdRules
 from singer_delivery.model import Effects, Facts, Note
 
 from analytics_records.mixpanel.clusters import Joined, cluster_of, join, name_user
-from analytics_records.mixpanel.ids import Ids, RowIds, looks_generated
+from analytics_records.mixpanel.ids import Ids, RowIds, looks_generated, without_prefix
 from analytics_records.mixpanel.observation import Seen
 
 BareIds = Literal["auto", "user", "device"]
@@ -85,7 +85,8 @@ class Persons:
         if ids.user is not None:
             return self._of_user(ids, ids.user, seen, facts, effects)
         if not ids.bare:
-            return Whom(None, None, ids.device, ids.ingested)
+            user = self._of_cluster(ids.device, seen, facts)
+            return Whom(user, None, None if ids.device == user else ids.device, ids.ingested)
         return self._of_bare(ids, seen, facts, effects)
 
     def user_of(self, one: str, seen: Seen, facts: Facts) -> str | None:
@@ -96,6 +97,17 @@ class Persons:
         if cluster is not None and cluster.user is not None:
             return cluster.user.value
         return one if _is_named(one, seen, facts) else None
+
+    def _of_cluster(self, device: str | None, seen: Seen, facts: Facts) -> str | None:
+        """Return whose a row of a device alone is, where rows joined the device to a user.
+
+        In a project with Original ID Merge the device's id is the one under which the row came.
+        """
+        came = (without_prefix(one) for one in (seen.before, seen.distinct) if one is not None)
+        if device is None or seen.is_simplified or device not in came:
+            return None
+        cluster = cluster_of(device, facts)
+        return None if cluster is None or cluster.user is None else cluster.user.value
 
     def _of_user(self, ids: RowIds, own: str, seen: Seen, facts: Facts, effects: Effects) -> Whom:
         user, joined = own, Joined(None)
@@ -161,6 +173,11 @@ class Persons:
         if facts.recall("user", user) is None:
             effects.claims.append(named_user(user, "", since, facts, apart=self._apart))
 
+    def _user_among(self, ids: list[str]) -> str | None:
+        """Return which of some ids that nothing tells is a user's by its form; None if not one."""
+        found = [one for one in dict.fromkeys(ids) if not self._is_device(one)]
+        return found[0] if len(found) == 1 else None
+
     def _of_verb(self, seen: Seen, facts: Facts, effects: Effects) -> Whom:
         """Return whose a row is that joins ids; a row that was refused joins none."""
         ids = [one for one in map(self.ids.one, seen.joins) if one is not None]
@@ -172,6 +189,8 @@ class Persons:
         if not ids:
             return Whom(None, None, None, "")
         joined = join(dict.fromkeys(ids), identified, seen, facts)
+        if joined.user is None:
+            joined = join(dict.fromkeys(ids), self._user_among(ids), seen, facts)
         effects.facts += joined.facts
         effects.notes += [Note(SEVERAL, other) for other in joined.others]
         whose = joined.user or ids[0]
