@@ -81,7 +81,7 @@ Names lose their `$`; where the same name is there without, it becomes `mixpanel
 `$last_seen` becomes `mixpanel_last_seen`.
 Push tokens, `$campaigns` and `$geo_source` do not travel.
 `$transactions` become events of revenue where `transaction_event` names them.
-The profile of a device is copied on its events and told to nobody:
+The profile of a device goes to the device, when the run ends and it has no owner by then:
 an `$identify` of a device reaches whoever logs in there last.
 """
 

@@ -162,7 +162,8 @@ def at_amplitude(fake: FakeAmplitudeBatch, truth: Truth) -> Held:
     def state(who: Who) -> Properties | None:
         find = fake.user if who.kind == "user" else fake.device
         found = (find(each) for each in _ids(who, truth))
-        return next((_translated(each.shown) for each in found if each), None)
+        # Of a device nothing is told but by `$identify`: User Activity has it, charts have not.
+        return next((_translated(p.shown if p.user_id else p.properties) for p in found if p), None)
 
     return Held(
         events={

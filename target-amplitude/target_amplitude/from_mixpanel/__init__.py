@@ -89,7 +89,7 @@ class FromMixpanel(MixpanelPair[AmplitudeDecision]):
             tables.source,
             Amplitude(settings, tables),
             choice or settings.choice(),
-            Persons(OF_PEOPLE, settings.bare_distinct_ids),
+            Persons(OF_PEOPLE, settings.bare_distinct_ids, apart=True),
             number,
         )
         self._settings = settings

@@ -26,7 +26,17 @@ from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.countries import country_name
 from singer_delivery.mapping.values import moment, stable_uuid
-from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped, Note, Unmappable
+from singer_delivery.model import (
+    DEVICE,
+    Decision,
+    Effects,
+    Event,
+    Fact,
+    Facts,
+    Mapped,
+    Note,
+    Unmappable,
+)
 
 from target_amplitude import limits
 from target_amplitude.amplitude import IDS, READER, SKIP_SYNC, ids_of, make_event
@@ -91,30 +101,34 @@ class ProfilesFromMixpanel:
             return AmplitudeDecision(skipped=new, sends=False)
         copied = {**what.set_once, **what.set}
         self._copies.remember(whose, copied, new.fact.since, effects)
-        if user is None:
-            return self._of_device(whose, facts)
-        it = AmplitudeDecision(person=user, user=user, whose=user, at=profile.read_at)
+        if user is None and facts.recall("owner", whose) is not None:
+            return AmplitudeDecision(skipped="device has an owner", sends=False)
+        it = AmplitudeDecision(whose, user=user, device=device, whose=whose, at=profile.read_at)
         if self._settings.user_properties == "none":
             it.skipped = "user_properties: none"
         else:
             it.state, it.since, it.cleared = new.fact.value, new.fact.since, new.gone
-            deferred = self._settings.skip_user_properties_sync
+            deferred = self._settings.skip_user_properties_sync or user is None
             (effects.kept if deferred else effects.facts).append(new.fact)
-        if profile.created() is not None:  # else the first event says since when
+        if (
+            user is not None and profile.created() is not None
+        ):  # else the first event says since when
             self._created.decide(it, user, profile.created(), None, facts, effects)
         if profile.properties.get(TRANSACTIONS) and not self._settings.transaction_event:
             effects.notes.append(Note("transactions_dropped"))
-        it.sends = bool(it.state or it.created or self._payments(profile))
+        it.sends = bool(it.state or it.created or (user and self._payments(profile)))
         return it
 
     def map(self, record: Mapping[str, Any], decision: AmplitudeDecision) -> Mapped:
         """Return what a clean profile becomes. Pure."""
         it, profile, found = decision, profile_of(record), set[str]()
-        user = it.user or ""
-        made = [self._payment(user, number, *of) for number, of in self._payments(profile)]
+        user, made = it.user, list[Event]()
+        if user is not None:
+            made += [self._payment(user, number, *of) for number, of in self._payments(profile)]
         if it.state:
-            made.append(self._identify(it, user, profile, found))
-        made += self._created.events(it, user)
+            made.append(self._identify(it, profile, found))
+        if user is not None:
+            made += self._created.events(it, user)
         return Mapped(made, limits.notes_of(found))
 
     def _whose(self, profile: Profile, facts: Facts) -> tuple[str | None, str | None]:
@@ -129,15 +143,6 @@ class ProfilesFromMixpanel:
             return None, user
         return user, device
 
-    def _of_device(self, device: str, facts: Facts) -> AmplitudeDecision:
-        """Return the decision that sends nothing of a device: its events carry what it says.
-
-        An `$identify` of the device alone would reach whoever logs in there last.
-        """
-        owner = facts.recall("owner", device)
-        why = "profile of a device" if owner is None else "device has an owner"
-        return AmplitudeDecision(skipped=why, sends=False)
-
     def _said(self, profile: Profile) -> Said:
         kept = {
             name: value
@@ -146,20 +151,21 @@ class ProfilesFromMixpanel:
         }
         return said(kept, PROFILE_NAMES)
 
-    def _identify(
-        self, it: AmplitudeDecision, user: str, profile: Profile, found: set[str]
-    ) -> Event:
+    def _identify(self, it: AmplitudeDecision, profile: Profile, found: set[str]) -> Event:
+        """Return the update of a person, or of a device that is nobody's when the run ends."""
         what = self._said(profile)
         for part in (what.set, what.set_once):
             limits.fit(part, found, flattens=True)
         change = Changes(set=what.set, set_once=what.set_once, unset=[*it.cleared])
         beside, mode = self._beside(profile, found), self._settings.user_properties
-        if self._settings.skip_user_properties_sync:
-            fact = Fact("person", user, it.state, *it.since)
-            return closing_event(
-                user, None, change, mode, at=it.at or None, fact=fact, beside=beside
-            )
-        event = identify_event(user, None, change, mode, it.at or None, beside)
+        ids, at = (it.user, it.device), it.at or None
+        if self._settings.skip_user_properties_sync or it.user is None:
+            fact = Fact("person", it.whose, it.state, *it.since)
+            event = closing_event(*ids, change, mode, at=at, fact=fact, beside=beside)
+            if it.user is None:
+                event.kind, event.order = DEVICE, it.device
+            return event
+        event = identify_event(*ids, change, mode, at, beside)
         event.leads = True  # before the person's first event
         return event
 

@@ -211,6 +211,9 @@ COUNTED = {
     "ahead_of_now": "over a day ahead of now",
     "without_insert_id": "a row that nothing but its content tells from others",
     "no_profile": "an event of a person without a profile in the export: it carries none",
+    "device_has_an_owner": (
+        "the profile of a device that became a user's in this run: Mixpanel carries nothing over"
+    ),
     "no_creation_date": "a person of whom neither `$created` nor an event says since when",
     "unknown_column": "a column beside those of the tap; it travels as `mixpanel_<name>`",
     "values_over_1024_characters": "a text that Amplitude cuts; sent complete",
@@ -233,7 +236,6 @@ SKIPPED = {
     "nothing to set": "a profile without properties",
     "unchanged": "a profile that was sent before as it is",
     "superseded": "a profile that was read before the one that was sent",
-    "profile of a device": "nobody's yet: the events of the device carry what it says",
     "device has an owner": "a profile of a device that is a user's: Mixpanel carries nothing over",
 }
 """Left out by a rule."""

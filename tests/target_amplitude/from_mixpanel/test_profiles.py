@@ -224,11 +224,15 @@ def test_a_profile_goes_to_the_user_of_its_cluster() -> None:
     assert identify(walk.reads_row(profile(ANON, Plan="x")))["user_id"] == "ann"
 
 
-def test_a_device_s_profile_is_copied_on_its_events_and_told_to_nobody() -> None:
+def test_a_device_s_profile_waits_for_the_end_and_is_copied_on_its_events() -> None:
     walk = People()
-    assert walk.reads_row(profile("$device:d1", Plan="x")).skipped == "profile of a device"
-    of = body(walk.events.reads_row(a_row(distinct_id="$device:d1")))
-    assert of["user_properties"] == {"Plan": "x"}
+    event = the("device", walk.reads_row(profile("$device:d1", Plan="x")))
+    assert (event.deferred, event.order) == (True, "d1"), "dropped if it has an owner by then"
+    of = sent(event)
+    assert (of.get("user_id"), of["device_id"]) == (None, "d1")
+    assert body(walk.events.reads_row(a_row(distinct_id="$device:d1")))["user_properties"] == {
+        "Plan": "x"
+    }
     walk.events.reads_row(a_row(**{"$user_id": "ann", "$device_id": "d1"}))
     again = walk.reads_row(profile("$device:d1", day=3, Plan="y"))
     assert again.skipped == "device has an owner"
@@ -238,7 +242,7 @@ def test_in_an_original_project_a_bare_id_of_an_sdk_is_a_device() -> None:
     walk = People()
     row = a_row("$identify", "original", **{"$identified_id": "a", "$anon_id": "b"})
     walk.events.reads_row(row)
-    assert walk.reads_row(profile(ANON, Plan="x")).skipped == "profile of a device"
+    assert sent(the("device", walk.reads_row(profile(ANON, Plan="x"))))["device_id"] == ANON
     assert identify(People().reads_row(profile(ANON, Plan="x")))["user_id"] == ANON
 
 
