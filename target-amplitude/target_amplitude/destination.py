@@ -26,6 +26,7 @@ from target_amplitude.amplitude import (
     SERVICE,
     harmless_name,
 )
+from target_amplitude.catalogue import EventTypes
 from target_amplitude.events import Events, SourceTables
 from target_amplitude.groups import GroupTypes, GroupUpdates
 from target_amplitude.insert_ids import InsertIds
@@ -45,6 +46,7 @@ class Amplitude:
     - `sent_with`, device -> the user with whom an event of it was sent last, see `links`;
     - `profile`, person -> what is copied on events, see `people.Copies`;
     - `created`, user -> that the creation event was sent, see `people.Created`;
+    - `event_type` and `event_types`, see `catalogue.EventTypes`: claims;
     - `group_day`, group -> the day of its last update, see `groups.GroupUpdates`;
     - `property_names`, "person" -> the names of all properties of people that were sent: a claim.
 
@@ -75,6 +77,7 @@ class Amplitude:
             and settings.skip_user_properties_sync
         )
         self._created = Created(settings, tables.created_event)
+        self._types = EventTypes()
         self._insert_ids = InsertIds(settings.reused_insert_ids)
         types = GroupTypes(settings.group_keys)
         self._groups = GroupUpdates(settings, tables.changes, types, by_day=tables.groups_by_day)
@@ -187,6 +190,7 @@ class Amplitude:
     def _decide_event(
         self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
     ) -> None:
+        self._types.count(it.sent_as, it.at, facts, effects)
         if it.at > self.settings.now + DAY:
             effects.notes.append(AHEAD)
         if seen.name in RESERVED_NAMES:

@@ -26,9 +26,11 @@ from target_amplitude.amplitude import (
     IDENTIFY,
     MAX_LIST,
     MAX_TEXT_CHARACTERS,
+    MOST_USER_PROPERTIES,
     ids_of,
     make_event,
 )
+from target_amplitude.catalogue import PROPERTIES
 from target_amplitude.limits import IN_OPERATION
 from target_amplitude.settings import MappingSettings, UserProperties
 
@@ -284,7 +286,10 @@ class People:
         effects: Effects,
     ) -> str:
         it.whose, it.state, it.since = whose, fact.value, fact.since
+        known = len(effects.claims)
         self._names.remember(seen.person.names, seen, facts, effects)
+        if len(effects.claims) > known and len(self._names.all(facts)) >= MOST_USER_PROPERTIES:
+            effects.notes.append(Note(PROPERTIES))
         (effects.kept if self._is_deferred else effects.facts).append(fact)
         return ""
 

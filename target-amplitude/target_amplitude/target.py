@@ -13,7 +13,7 @@ from singer_delivery.io.retry import Clock
 from singer_delivery.io.transport import Transport
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import Export, mapping_for
-from singer_delivery.model import RecordMapping
+from singer_delivery.model import CREATION, RecordMapping
 from singer_delivery.sdk.settings import (
     backfill_days_setting,
     chosen_events,
@@ -32,6 +32,7 @@ from singer_sdk import typing as th
 from target_amplitude import endpoint, from_amplitude, from_columns, from_mixpanel
 from target_amplitude.account import HOSTS, Account, base_address
 from target_amplitude.amplitude import BATCH, BYTES_A_REQUEST, EVENTS_A_REQUEST, SERVICE
+from target_amplitude.catalogue import ALARMS
 from target_amplitude.from_columns import Lent
 from target_amplitude.settings import MappingSettings
 
@@ -243,12 +244,12 @@ SETTINGS = [
     ),
     th.Property(
         "max_events_per_second_per_id",
-        th.IntegerType(minimum=1, maximum=1_000),
+        th.IntegerType(minimum=0, maximum=1_000),
         default=300,
         title="Events a second of one id",
         description=(
-            "Upper limit for each user and each device, as a mean of 30 seconds. Amplitude asks "
-            "for 300 and refuses at 1,000."
+            "Upper limit for each user and each device, as a mean of 30 seconds; 0 for none. "
+            "Amplitude asks for 300 and refuses at 1,000."
         ),
     ),
     th.Property(
@@ -294,6 +295,8 @@ class TargetAmplitude(DeliveryTarget):
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         *SETTINGS, additional_properties=False
     ).to_dict()
+
+    alarms: ClassVar[Mapping[str, str]] = ALARMS
 
     def open_run(self) -> Run:
         """Ask Amplitude whether it takes the key, and open the ledger and the lanes."""
@@ -343,8 +346,20 @@ class TargetAmplitude(DeliveryTarget):
         return export._replace(make=make)
 
     def last_warnings(self) -> Iterable[str]:
-        """Return a sentence for each pattern of events that matched none."""
-        return self._choice.warnings()
+        """Return a sentence for each pattern of events that matched none, and on the volume."""
+        yield from self._choice.warnings()
+        if self.config["dry_run"]:
+            yield self._volume()
+
+    def _volume(self) -> str:
+        """Say how many events of a dry run would count, for good."""
+        sent = self.run.report.as_dict()["sent"]
+        counted, created = sent.get("event", 0), sent.get(CREATION, 0)
+        return (
+            f"{counted + created:,} events would count to the volume of the Amplitude project: "
+            f"{counted:,} of the records, {created:,} of users' creation. Nothing can be taken "
+            "back: load a few days into a test project first."
+        )
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

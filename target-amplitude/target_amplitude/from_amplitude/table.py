@@ -192,6 +192,8 @@ COUNTED = {
         "result comes with the next event of the person"
     ),
     "unknown_column": "a column that nobody knows; it is not sent",
+    "event_type_over_2000": "an event of a type that Amplitude stores and never shows",
+    "user_properties_over_1000": "a record with a property of users beyond those that are shown",
     "values_over_1024_characters": "a text that Amplitude cuts at 1,024 characters; sent complete",
     "nested_over_40_deep": "a value deeper than Amplitude takes; its inner part is JSON text",
 }
