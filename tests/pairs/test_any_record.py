@@ -34,6 +34,9 @@ from tests.pairs.pair import PairUnderTest
 from tests.pairs.walk import Walk, Walked, a_record, bodies, the
 
 PAIRS = [amplitude_to_mixpanel.PAIR, amplitude_to_posthog.PAIR, amplitude_to_amplitude.PAIR]
+CARRYING = [pair for pair in PAIRS if not pair.is_copy]
+"""Those that give the source's properties the names of another vendor."""
+
 pairs = pytest.mark.parametrize("pair", PAIRS, ids=repr)
 data = st.data()
 

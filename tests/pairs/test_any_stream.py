@@ -15,14 +15,16 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from singer_delivery.errors import SettingsError
 from singer_delivery.model import RecordMapping
+from target_amplitude import from_columns as amplitude
 from target_mixpanel import from_columns as mixpanel
 from target_posthog import from_columns as posthog
 from target_posthog.settings import MappingSettings
 
-from tests.pairs import amplitude_to_mixpanel, amplitude_to_posthog
+from tests.pairs import amplitude_to_amplitude, amplitude_to_mixpanel, amplitude_to_posthog
 from tests.pairs.any_record import assert_is_json, fewer, made_twice, outcome
 from tests.pairs.any_stream import anything_written, descriptions, rows
 from tests.pairs.walk import Walk, Walked
+from tests.target_amplitude import loading
 from tests.target_mixpanel.importing import settings
 
 REASONS = {
@@ -39,15 +41,26 @@ def to_mixpanel(words: dict[str, Any], **chosen: Any) -> RecordMapping:
     return mixpanel.from_columns("orders", words, {}, (), settings(**chosen))
 
 
+def to_amplitude(words: dict[str, Any], **chosen: Any) -> RecordMapping:
+    return amplitude.from_columns("orders", words, {}, (), loading.settings(**chosen))
+
+
 CHOSEN = {
     to_posthog: [{}, {"link_identities": "none"}, {"person_properties": "none"},
                  {"person_properties": "set_once", "group_types": ("team",)},
                  {"person_profiles": "identified_only"}],
     to_mixpanel: [{}, {"identity_merge": "original"}, {"profiles": False, "groups": False},
                   {"user_properties_on_events": False}],
+    to_amplitude: [{}, {"user_properties": "none"}, {"user_properties": "set_once"},
+                   {"skip_user_properties_sync": False}, {"groups": False},
+                   {"events_without_id": "own_device"}, {"user_created_event": "Created"}],
 }  # fmt: skip
-TAKES = {to_posthog: amplitude_to_posthog.PAIR.takes, to_mixpanel: amplitude_to_mixpanel.PAIR.takes}
-targets = pytest.mark.parametrize("make", CHOSEN, ids=["posthog", "mixpanel"])
+TAKES = {
+    to_posthog: amplitude_to_posthog.PAIR.takes,
+    to_mixpanel: amplitude_to_mixpanel.PAIR.takes,
+    to_amplitude: amplitude_to_amplitude.PAIR.takes,
+}
+targets = pytest.mark.parametrize("make", CHOSEN, ids=["posthog", "mixpanel", "amplitude"])
 
 
 @targets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pairs.pair import PairUnderTest
-from tests.pairs.test_any_record import PAIRS
+from tests.pairs.test_any_record import CARRYING as PAIRS
 from tests.pairs.walk import the
 
 MISSING = "missing"
