@@ -52,6 +52,12 @@ class Records:
             self._count_late(day.day, rows)
             yield [*self._made(rows, name, merge)]
 
+    def pass_over(self, day: DayOfRows) -> None:
+        """Let the sessions of a day begin whose rows do not leave."""
+        for rows in day.blocks:
+            for row in rows:
+                self._session(row, int(row[TIME]) - BIAS)
+
     def _made(self, rows: Iterable[bytes], day: bytes, merge: bytes) -> Iterator[bytes]:
         for row in rows:
             moment = int(row[TIME]) - BIAS

@@ -124,10 +124,10 @@ class Scan:
 
     def _keep_if_live(self, day: str, row: Row) -> None:
         properties = row.properties
-        time, receipt = milliseconds(properties.time), milliseconds(properties.received)
-        if properties.is_imported is True or time is None or receipt is None:
+        if properties.is_imported is True or len(self.live[day]) >= LIVE_ROWS_A_DAY:
             return
-        if len(self.live[day]) < LIVE_ROWS_A_DAY:
+        time, receipt = milliseconds(properties.time), milliseconds(properties.received)
+        if time is not None and receipt is not None:
             self.live[day].append(Live(time, receipt))
 
     def _check(self, name: str, count: int) -> None:
@@ -161,8 +161,10 @@ def looked_at(row: bytes) -> Row | None:
 def day_of_row(row: Row) -> str:
     """Return the day of a row, `undated` where it names neither its time nor its receipt."""
     properties = row.properties
-    received, processed = milliseconds(properties.received), milliseconds(properties.processed)
-    number = _any_day.day_of(milliseconds(properties.time), received or processed or 0)
+    time, otherwise = milliseconds(properties.time), 0
+    if time is None:
+        otherwise = milliseconds(properties.received) or milliseconds(properties.processed) or 0
+    number = _any_day.day_of(time, otherwise)
     return UNDATED if number == NO_DAY else day_text(number)
 
 

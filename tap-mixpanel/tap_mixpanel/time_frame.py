@@ -73,6 +73,10 @@ class TimeFrame:
         zone = self.zone if self.kind == PROJECT else timezone.utc
         return datetime.fromtimestamp(now, zone).date()
 
+    def has_midnight_of(self, day: date) -> bool:
+        """Tell whether a day begins in the zone when it does in UTC."""
+        return not datetime(day.year, day.month, day.day, tzinfo=self.zone).utcoffset()
+
     def midnight_after(self, moment: int) -> int:
         """Return the first midnight of the zone after a moment. Milliseconds since 1970, UTC."""
         return _midnight_after(self.zone, moment)

@@ -141,13 +141,18 @@ def test_streams_leave_in_the_order_of_the_contract(written):
     assert written["order"] == [stream for stream in ALL if written[stream]]
 
 
-def test_the_next_run_reads_the_last_days_again_with_the_same_ids(export, written, tmp_path):
-    road = "archive" if "archive" in written["state"]["events"] else "api"
-    again = run(export, road, tmp_path, state={"bookmarks": written["state"]})
-    if road == "archive":
+@pytest.mark.parametrize("lookback_days", [0, 2])
+def test_a_run_that_goes_on_writes_the_same_records(export, written, tmp_path, lookback_days):
+    if "archive" in written["state"]["events"]:
         return
+    middle = str(export.days[len(export.days) // 2])
+    state = {"bookmarks": {"events": {**written["state"]["events"]}}}
+    state["bookmarks"]["events"]["replication_key_value"] = middle
+    again = run(export, "api", tmp_path, ["events"], state, lookback_days=lookback_days)["events"]
     before = {record["uuid"]: record for record in written["events"]}
-    assert all(before[record["uuid"]] == record for record in again["events"])
+    assert [before[record["uuid"]] for record in again] == again
+    days = {record["day"] for record in again}
+    assert min(days) == str(export.days[len(export.days) // 2 + 1 - lookback_days])
 
 
 def test_both_roads_write_the_same_records(export, tmp_path):
