@@ -232,9 +232,13 @@ class Mixpanel:
         return seen
 
     def _names_without(self, names: tuple[str, ...]) -> frozenset[str]:
-        """Return which of these names of properties travel nowhere."""
-        user = self._leaves_out or _nothing
-        return frozenset(n for n in names if n.startswith(DROPPED_PREFIXES) or user(n))
+        """Return which of these names of properties travel nowhere; the table may name others."""
+        user, known = self._leaves_out or _nothing, self._named
+        return frozenset(
+            name
+            for name in names
+            if user(name) or (name.startswith(DROPPED_PREFIXES) and name not in known)
+        )
 
     def _groups_in(self, said: bytes) -> Groups:
         found = self._groups.get(said)

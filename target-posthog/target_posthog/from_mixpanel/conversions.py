@@ -9,6 +9,7 @@ Autocapture, Sessions, and its ingestion, which reads `$elements`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from analytics_records.devices import device_class
@@ -74,14 +75,20 @@ def session(reading: Reading) -> str | None:
     All its events are after the start and of the same day, as PostHog asks (PostHog docs,
     Sessions).
     """
-    start = moment(reading.record.get(SESSION))
-    it = reading.decision
-    if start is None or not start.at <= it.at < start.at + _DAY:
+    text, it = reading.record.get(SESSION), reading.decision
+    start = _micros(text) if isinstance(text, str) else None
+    if start is None or not start <= it.at < start + _DAY:
         return None
-    return session_uuid(start.at // 1000, it.device or it.distinct_id)
+    return session_uuid(start // 1000, it.device or it.distinct_id)
 
 
 _DAY = 86_400_000_000  # microseconds
+
+
+@lru_cache(2048)  # a session is many events
+def _micros(text: str) -> int | None:
+    found = moment(text)
+    return None if found is None else found.at
 
 
 def first_touch(reading: Reading) -> dict[str, Any] | None:
