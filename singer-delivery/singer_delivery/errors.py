@@ -8,6 +8,7 @@
     ├── LedgerInUse         another run is on the same ledger and project: wait for its end
     ├── BatchUnreadable     a file of a BATCH message is gone or damaged: run the tap again
     ├── WorkerLost          a process that maps records ended: start again, with fewer of them
+    ├── EventsWait          the service takes no more events of some ids: start again later
     └── StorageError        ledger or dead letters cannot be written: free the disk, start again
 
 None of them loses anything: STATE has not moved past what was decided, and the same run can be
@@ -57,6 +58,15 @@ class WorkerLost(DeliveryError):  # noqa: N818 - as those above
             "A process that maps records ended, perhaps for want of memory. Nothing is lost: start "
             "the same run again, with fewer `processes`."
         )
+
+
+class EventsWait(DeliveryError):  # noqa: N818 - as those above
+    """All else is delivered; events of some ids wait in the ledger."""
+
+    def __init__(self, events: int, ids: int) -> None:
+        of = "1 id" if ids == 1 else f"{ids:,} ids"
+        what = f"1 event of {of} waits" if events == 1 else f"{events:,} events of {of} wait"
+        super().__init__(f"{what} in the ledger: run again.")
 
 
 class StorageError(DeliveryError):

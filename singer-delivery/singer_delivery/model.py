@@ -103,6 +103,14 @@ class Decision(msgspec.Struct, array_like=True, gc=False):
     merges: str | None = None
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids by which a service counts the record's events, for limits of one id.
+
+        They are as the endpoint's replies name them; empty where it has no such limit.
+        """
+        return ()
+
+    @property
     def delivery(self) -> Delivery | None:
         """How the list of deliveries knows the record's event; None where it lists none.
 

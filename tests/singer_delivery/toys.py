@@ -150,11 +150,17 @@ def numbers(request: Request) -> list[int]:
 class ToyDecision(Decision):
     """Of a toy record; `value` is there when it is newer than what was sent.
 
+    `counted` are the ids by which a service counts it;
     `listed` is the number by which the list of deliveries knows it, on the day of that number.
     """
 
     value: str | None = None
     listed: int | None = None
+    counted: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self.counted
 
     @property
     def delivery(self) -> Delivery | None:
@@ -168,7 +174,7 @@ class ToyMapping:
     `endpoint` and `order` are the event's; `value` is said of the person `at` its time, if it is
     newer than what was sent; `said` are names of persons of whom a fact is said; `claims` are names
     of devices; `odd` and `strange` are examples of notes, of the decision and of the mapping;
-    `listed` is its number in the list of deliveries;
+    `listed` is its number in the list of deliveries, `ids` those by which a service counts it;
     `unmappable`, `late` and `unsayable` say where nothing can be made of it; `deferred` and
     `gathered` do what they say, and what is deferred is sent only if it is newer.
     """
@@ -194,10 +200,10 @@ class ToyMapping:
         value = self._newer(record, person, facts, effects)
         is_old = record.get("deferred", False) and value is None
         sends = bool(record.get("events")) and not effects.is_gathered and not is_old
-        listed = record.get("listed")
-        return ToyDecision(
-            person, record.get("skipped"), sends, record.get("merges"), value, listed
-        )
+        decision = ToyDecision(person, record.get("skipped"), sends, record.get("merges"), value)
+        decision.listed = record.get("listed")
+        decision.counted = tuple(record.get("ids", ()))
+        return decision
 
     def _newer(self, record: Any, person: str, facts: Facts, effects: Effects) -> str | None:
         if "value" not in record:

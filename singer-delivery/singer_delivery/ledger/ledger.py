@@ -16,6 +16,7 @@ from functools import partial
 from singer_delivery.ledger.deliveries import Deliveries, LastRun
 from singer_delivery.ledger.facts import Facts, Record
 from singer_delivery.ledger.outbox import Outbox, Unsaved
+from singer_delivery.ledger.parked import NOTHING_UNSAVED, ParkedEvent, ParkedEvents, Waiting
 from singer_delivery.ledger.store import Store, Write
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Delivery, Fact
@@ -72,6 +73,7 @@ class Ledger:
         self._outbox = Outbox(self._store, keep=keep)
         self._now = now
         self._deliveries = Deliveries(self._store) if now is not None else None
+        self._parked = ParkedEvents(self._store)
         self._last_run = LastRun(self._store)
         self.cut_off_at = self._last_run.cut_off_at
         self.recall = self._facts.recall
@@ -133,6 +135,43 @@ class Ledger:
             with self._saving:
                 self._store.write((), (), (), (), [self._last_run.has_ended])
 
+    def parked(self) -> list[Waiting]:
+        """Return which events wait on disk for their id."""
+        return self._parked.waiting() if self._keep else []
+
+    def park(self, event: ParkedEvent) -> bool:
+        """Let an event wait behind all others; tell whether it did not wait already."""
+        with self._lock:
+            number = self._parked.put(event)
+            is_due = self._parked.to_save >= UPDATES_SAVE_AFTER
+        if is_due:
+            self.save()
+        return number is not None
+
+    def read_parked(self, queue: str, limit: int) -> list[ParkedEvent]:
+        """Return the first events that wait in a queue. The thread that decides calls it."""
+        self.save()
+        return self._parked.read(queue, limit)
+
+    def is_of_this_run(self, event: ParkedEvent) -> bool:
+        """Tell whether an event was parked by this run."""
+        return event.number >= self._parked.first
+
+    def unpark(self, event: ParkedEvent, *, is_delivered: bool) -> None:
+        """Say that an event waits no more; the next save deletes it."""
+        with self._lock:
+            self._parked.remove(event)
+            if is_delivered and event.delivery is not None and self._deliveries is not None:
+                self._deliveries.add([event.delivery])
+            is_due = self._parked.to_save >= UPDATES_SAVE_AFTER
+        if is_due:
+            self.save()
+
+    def join_parked(self, queue: str, into: str) -> None:
+        """Let the events of a queue stand in another one, in the order of all that wait."""
+        with self._lock:
+            self._parked.move(queue, into)
+
     def keep_update(self, update: Update) -> None:
         """Keep an update for the end of the run, over the one of the same name that waits."""
         with self._lock:
@@ -189,16 +228,18 @@ class Ledger:
                 sayings, disowned = self._facts.unsaved(claims_only=claims_only)
                 updates = Unsaved({}, {}) if claims_only else self._outbox.unsaved()
                 chunks = {} if claims_only or not self._deliveries else self._deliveries.unsaved()
+                parked = NOTHING_UNSAVED if claims_only else self._parked.unsaved()
             if not claims_only:
                 self._before_save()
-            if self._keep and (sayings or disowned or any(updates) or chunks):
+            if self._keep and (sayings or disowned or any(updates) or chunks or any(parked)):
                 facts = [saying.fact for saying in sayings.values()]
-                also = self._also(chunks)
+                also: list[Write] = [*self._also(chunks), partial(self._parked.write, parked)]
                 self._store.write(facts, disowned.values(), updates.kept(), updates.gone, also)
             with self._lock:
                 self._facts.saved(sayings, disowned)
                 if self._keep:
                     self._outbox.saved(updates)
+                    self._parked.saved(parked)
                 if self._deliveries is not None:
                     self._deliveries.saved(chunks)
 

@@ -90,7 +90,7 @@ class Store:
 
     def fact(self, kind: str, name: str) -> Fact | None:
         """Return the fact on disk, if there is one."""
-        row = self._first(self._fact, (self._scope, kind, self._storable(_fitted(name))))
+        row = self._first(self._fact, (self._scope, kind, self.storable(_fitted(name))))
         return None if row is None else Fact(kind, name, *row)
 
     def write(
@@ -141,7 +141,7 @@ class Store:
 
     def update(self, endpoint: str, name: str) -> Update | None:
         """Return the update of this name, if one waits."""
-        row = self._first(self._update, (self._scope, endpoint, self._storable(_fitted(name))))
+        row = self._first(self._update, (self._scope, endpoint, self.storable(_fitted(name))))
         return None if row is None else Update(*row)._replace(name=name)
 
     def updates(self) -> Iterator[Update]:
@@ -176,7 +176,7 @@ class Store:
 
     def _fact_row(self, fact: Fact) -> tuple[Any, ...]:
         kind, name, value, *since = fact
-        return self._scope, kind, self._storable(_fitted(name)), self._storable(value), *since
+        return self._scope, kind, self.storable(_fitted(name)), self.storable(value), *since
 
     def _lay(self, updates: Mapping[Key, Update]) -> None:
         """Write updates over those that wait, by the keys under which they are stored."""
@@ -190,9 +190,10 @@ class Store:
         self._writer.exec_driver_sql(self._upsert_update.text, rows)
 
     def _stored_key(self, key: Key) -> Key:
-        return key[0], self._storable(_fitted(key[1]))
+        return key[0], self.storable(_fitted(key[1]))
 
-    def _storable(self, text: str) -> str:
+    def storable(self, text: str) -> str:
+        """Return a text as the database can hold it."""
         # PostgreSQL's text holds every character but this one.
         return text.replace("\0", "\ufffd") if self._engine.name == "postgresql" else text
 

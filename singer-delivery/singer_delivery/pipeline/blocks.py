@@ -93,6 +93,7 @@ class Block:
         gathers: whether a record of it is sent only when the run ends.
         undecided: pieces that are neither delivered nor dead; None until it is mapped.
         dead: places of records of which an event was refused.
+        parked: places of records of which an event waits in the ledger; they are counted there.
     """
 
     number: int
@@ -111,6 +112,7 @@ class Block:
     gathers: bool = False
     undecided: set[Undecided] | None = None
     dead: set[int] = field(default_factory=set)
+    parked: set[int] = field(default_factory=set)
     begun: float = field(default_factory=time.monotonic)
 
     def add(
@@ -162,9 +164,9 @@ class Block:
     def outcomes(self, undecided: Iterable[int] = ()) -> Counter[tuple[Input, str | None]]:
         """Count its records by stream and by the rule that skipped them, if any.
 
-        Left out are the dead, which are counted already, and those that are `undecided`.
+        Left out are the dead and the parked, which are counted already, and the `undecided`.
         """
-        left_out = self.dead.union(undecided)
+        left_out = self.dead.union(self.parked, undecided)
         counts = Counter(self.unsent)
         for place, (of, decision) in enumerate(zip(self.inputs, self.decisions, strict=True)):
             if place not in left_out:
@@ -172,8 +174,8 @@ class Block:
         return counts
 
     def deliveries(self, undecided: Iterable[int] = ()) -> Iterator[Delivery]:
-        """Yield how the list of deliveries knows its events, but for the dead and the undecided."""
-        left_out = self.dead.union(undecided)
+        """Yield how the list of deliveries knows its events that are delivered."""
+        left_out = self.dead.union(self.parked, undecided)
         for place, decision in enumerate(self.decisions):
             if decision.skipped is None and place not in left_out:
                 known = (decision.delivery, decision.also_known)

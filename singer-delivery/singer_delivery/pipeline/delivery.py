@@ -9,13 +9,15 @@ from typing import Protocol
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.io.heaps import give_back
 from singer_delivery.ledger.ledger import Ledger
+from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import CREATION, DEVICE, Event, Note
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.lanes import lanes_of_group
 from singer_delivery.pipeline.outcomes import Outcomes
-from singer_delivery.pipeline.packing import Apart, Packed, Result
+from singer_delivery.pipeline.packing import Apart, Packed, Result, lane_of
+from singer_delivery.pipeline.parking import FIRST_PAUSE, LONGEST_PAUSE, Parking
 from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.workers import Workers
 
@@ -64,6 +66,7 @@ class Delivery:
         outcomes: learns what becomes of records.
         workers: map blocks.
         dispatch: carries pieces.
+        parking: knows which events wait for their id, and how long at the end.
         room: bytes of records that may be undecided at once.
     """
 
@@ -75,6 +78,7 @@ class Delivery:
         outcomes: Outcomes,
         workers: Workers,
         dispatch: Dispatch,
+        parking: Parking,
         room: int = ROOM,
     ) -> None:
         self._endpoints = endpoints
@@ -83,6 +87,7 @@ class Delivery:
         self._outcomes = outcomes
         self._workers = workers
         self._dispatch = dispatch
+        self._parking = parking
         self._room = room
 
     def close_block(self) -> None:
@@ -102,6 +107,7 @@ class Delivery:
         self._workers.map(block)
         while self._take_result(is_needed=False):
             pass
+        self._send_due()
         self._make_room()
 
     def flush(self) -> None:
@@ -115,14 +121,16 @@ class Delivery:
     def finish(self, last: Iterable[tuple[str, Event]]) -> None:
         """Return when everything is decided. Raises as `close_block` does.
 
-        First come the events of all records, then the updates that waited for them, then the `last`
-        events: each is made of all the records that were gathered of the stream named with it.
+        First come the events of all records, then those that wait for their id, then the updates
+        that waited for all of them, then the `last` events: each is made of all the records that
+        were gathered of the stream named with it. What goes on waiting stays in the ledger.
         """
         self.flush()
         self._dispatch.drain()
         self._checkpoints.rest()
         give_back()
-        self._send_updates()
+        self._send_parked()
+        self._send_updates_until_taken()
         for stream, event in last:
             self._dispatch.submit([self._piece_of_gathered(stream, event)])
         self._dispatch.drain()
@@ -130,6 +138,36 @@ class Delivery:
             self._checkpoints.release()
         self._checkpoints.rest()
         self._outcomes.save()
+
+    def _send_due(self) -> None:
+        """Send the events that waited for their id, and whose turn it is."""
+        due = self._parking.due()
+        if due:
+            self._dispatch.submit(_piece_of_parked(event) for event in due)
+
+    def _send_parked(self) -> None:
+        """Send what waits for its id, unless that takes too long."""
+        if not self._parking.events:
+            return
+        until = self._parking.until()
+        while True:
+            self._send_due()
+            self._dispatch.drain()
+            if not self._parking.is_worth_waiting(until):
+                return
+            self._parking.say_what_waits()
+            self._parking.rest(self._parking.seconds_until_due(), self._dispatch.raise_if_over)
+
+    def _send_updates_until_taken(self) -> None:
+        """Send every update; those that the service takes later again, unless it takes too long."""
+        until, pause = self._parking.until(), FIRST_PAUSE
+        while True:
+            self._parking.updates = 0
+            self._send_updates()
+            if not self._parking.updates or self._parking.until(pause) > until:
+                return
+            self._parking.rest(pause, self._dispatch.raise_if_over)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _send_updates(self) -> None:
         """Send the newest update of everybody, those that an earlier run left behind included.
@@ -234,6 +272,11 @@ def _needs(block: Block, lanes: Iterable[int]) -> int:
     for lane in lanes:
         needs |= block.needs.get(lane, 0)
     return needs
+
+
+def _piece_of_parked(event: ParkedEvent) -> Piece:
+    single = Single(event.kind, event.event, event.encoded, event)
+    return Piece.of_single(event.endpoint, single, 1 << lane_of(event.queue))
 
 
 def _piece_of_update(update: Update, lanes: int) -> Piece:

@@ -13,6 +13,7 @@ from singer_delivery.endpoint import Judgement, Verdict
 from singer_delivery.errors import ServiceRefused
 from singer_delivery.io.compression import grown, shrunk
 from singer_delivery.ledger.ledger import Ledger
+from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Note
 from singer_delivery.pipeline.blocks import Block, Input
@@ -21,6 +22,9 @@ from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.pipeline.packing import Apart
 from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
 from singer_delivery.pipeline.report import RunReport
+
+PARKED_BEFORE = "parked_before"
+"""The rule that leaves a record out whose event waits in the ledger already."""
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +181,30 @@ class Outcomes:
                     self._report.rejected(endpoint, judgement.reason)
                     self._rejected(endpoint, single, judgement, attempts)
 
+    def park(self, endpoint: str, single: Single, queue: str, ids: tuple[str, ...]) -> bool:
+        """Keep an event of a block in the ledger until the service takes those of its id.
+
+        Returns:
+            Whether it did not wait there already, from an earlier run.
+        """
+        origin = single.origin
+        assert isinstance(origin, Place), "nothing else is parked"
+        block, record, _ = origin
+        of, decision = block.inputs[record], block.decisions[record]
+        with self._lock:
+            is_first = record not in block.parked and record not in block.dead
+            event = ParkedEvent(
+                0, queue, ids, endpoint, single.kind, single.name, of.stream, single.encoded,
+                shrunk(block.message(record)), int(is_first), decision.delivery,
+            )  # fmt: skip
+            is_new = self._ledger.park(event)
+            if is_first and is_new:
+                of.counts.waiting += 1
+            elif is_first:
+                of.counts.skipped[PARKED_BEFORE] += 1
+            block.parked.add(record)
+        return is_new
+
     def keep(self, block: Block, event: Apart) -> None:
         """Keep a deferred update in the outbox until the run ends."""
         record = event.place // EVENTS
@@ -197,6 +225,12 @@ class Outcomes:
     def _single_delivered(self, single: Single) -> None:
         if isinstance(single.origin, Update):
             self._ledger.sent(single.origin)
+        elif isinstance(single.origin, ParkedEvent):
+            self._ledger.unpark(single.origin, is_delivered=True)
+            if self._ledger.is_of_this_run(single.origin):
+                counts = self._report.stream(single.origin.stream)
+                counts.waiting -= single.origin.records
+                counts.delivered += single.origin.records
         elif isinstance(single.origin, Gathered):
             stream = single.origin.stream
             self._report.stream(stream).delivered += self._gathered.pop(stream, 0)
@@ -205,6 +239,8 @@ class Outcomes:
         why = (of.reason, of.detail, attempts, endpoint)
         if isinstance(single.origin, Update):
             self._update_refused(single.origin, why)
+        elif isinstance(single.origin, ParkedEvent):
+            self._parked_refused(single.origin, why)
         elif isinstance(single.origin, Place):
             block, record, _ = single.origin
             self._ledger.forget((block.number, record), kept=False)
@@ -214,10 +250,15 @@ class Outcomes:
 
     def _refuse(self, block: Block, record: int, why: tuple[str, str, int, str]) -> None:
         with self._lock:
-            if record not in block.dead:
-                block.dead.add(record)
-                of = block.inputs[record]
-                self._die(of, DeadLetter(of.stream, block.message(record), *why))
+            if record in block.dead:
+                return
+            block.dead.add(record)
+            of = block.inputs[record]
+            letter = DeadLetter(of.stream, block.message(record), *why)
+            if record in block.parked:  # it counts as one that waits
+                self._dead_letters.add(letter)
+            else:
+                self._die(of, letter)
 
     def _update_refused(self, update: Update, why: tuple[str, str, int, str]) -> None:
         # Its record was counted when its event was decided; the endpoint's counts tell of this.
@@ -225,6 +266,15 @@ class Outcomes:
         self._check(counts.delivered + counts.dead.total(), counts.dead)
         self._dead_letters.add(DeadLetter(update.stream, grown(update.message), *why))
         self._ledger.refused(update)
+
+    def _parked_refused(self, event: ParkedEvent, why: tuple[str, str, int, str]) -> None:
+        self._dead_letters.add(DeadLetter(event.stream, grown(event.message), *why))
+        self._ledger.unpark(event, is_delivered=False)
+        if self._ledger.is_of_this_run(event):
+            counts = self._report.stream(event.stream)
+            counts.waiting -= event.records
+            counts.dead[why[0]] += event.records
+            self._check(counts.read, counts.dead)
 
     def _die(self, of: Input, letter: DeadLetter) -> None:
         self._dead_letters.add(letter)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.io.compression import Deflated, deflated, gzipped
+from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.mapping.lines import read
 from singer_delivery.model import Event
@@ -53,7 +54,7 @@ class Single:
     kind: str
     name: str
     encoded: bytes
-    origin: Place | Update | Gathered
+    origin: Place | Update | Gathered | ParkedEvent
 
     @property
     def size(self) -> int:

@@ -25,17 +25,19 @@ OTHER = "(other names)"
 
 @dataclass
 class StreamCounts:
-    """Where the records of one stream ended."""
+    """Where the records of one stream ended; those that wait do so in the ledger, for their id."""
 
     read: int = 0
     delivered: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
 
     @property
     def undecided(self) -> int:
         """Records read that this run did not decide; a later run reads them again."""
-        return self.read - self.delivered - self.skipped.total() - self.dead.total()
+        decided = self.delivered + self.skipped.total() + self.dead.total() + self.waiting
+        return self.read - decided
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON values."""
@@ -44,6 +46,7 @@ class StreamCounts:
             "delivered": self.delivered,
             "skipped": dict(self.skipped.most_common()),
             "dead": dict(self.dead.most_common()),
+            **({"waiting": self.waiting} if self.waiting else {}),
             "undecided": self.undecided,
         }
 
@@ -166,6 +169,7 @@ def _sentence(name: str, counts: StreamCounts) -> str:
     if counts.dead:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.dead.most_common(5))
         parts.append(f"{counts.dead.total():,} to the dead letters ({reasons})")
+    parts += [f"{counts.waiting:,} waiting in the ledger"] if counts.waiting else []
     parts += [f"{counts.undecided:,} undecided, to be read again"] if counts.undecided else []
     return f"Stream '{name}': {counts.read:,} records read: {', '.join(parts)}."
 

@@ -8,10 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from singer_delivery.endpoint import AT_ONCE, Endpoint, Judgement, Reply, Request, Sender, Verdict
+from singer_delivery.endpoint import (
+    AT_ONCE,
+    Again,
+    Endpoint,
+    Judgement,
+    Reply,
+    Request,
+    Sender,
+    Verdict,
+)
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
 from singer_delivery.pipeline.pace import Pace
+from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.pieces import (
     Piece,
     Single,
@@ -30,6 +40,10 @@ SLICE = 0.25
 ROUNDS = 20
 """Times that events are sent again at once, without those that a reply names. A service that names
 but the first at fault is then asked in halves."""
+
+
+NOBODY_NAMED = Again(after=60.0, is_counted=False, is_for_all=True)
+"""After a reply that names only what is not in the request."""
 
 
 class Stopped(Exception):  # noqa: N818 - a signal between two modules
@@ -91,6 +105,7 @@ class Requests:
         pace: keeps the run below a rate.
         backoff: the waits between attempts.
         clock: the time.
+        parking: knows whose events wait in the ledger.
 
     Attributes:
         is_stopping: whether nothing new is sent.
@@ -107,6 +122,7 @@ class Requests:
         pace: Pace,
         backoff: Backoff,
         clock: Clock,
+        parking: Parking,
     ) -> None:
         self._endpoints = endpoints
         self._sender = sender
@@ -115,6 +131,7 @@ class Requests:
         self._pace = pace
         self._backoff = backoff
         self._clock = clock
+        self._parking = parking
         self._resumes = -math.inf
         self.is_stopping = False
         self.is_over = False
@@ -135,6 +152,10 @@ class Requests:
         parts = [Part(pieces=pieces)]
         while parts:
             part = parts.pop()
+            if self._parking.concerns(part.pieces, part.singles, is_first=not part.attempts):
+                part = self._sifted(of, part)
+                if not part.count:
+                    continue
             self._sleep(max(part.pause, self._resumes - self._clock.monotonic()))
             self._listener.before_sending()
             self._sleep(self._pace.wait_for(part.count))
@@ -154,19 +175,33 @@ class Requests:
             self._listener.noted(judgement.note)
         if judgement.verdict is Verdict.FATAL:
             raise ServiceRefused(judgement.detail)
-        if judgement.exceptions or judgement.verdict is Verdict.REJECTED:
+        if judgement.exceptions or judgement.parked or judgement.verdict is Verdict.REJECTED:
             return self._one_by_one(endpoint, part, judgement, reply)
         if again is not None:
             return [self._again(part, again, reply)]
         self._delivered(endpoint, part, judgement)
         return []
 
+    def _sifted(self, endpoint: Endpoint, part: Part) -> Part:
+        """Return a part without the events that must wait in the ledger."""
+        singles = _singles(endpoint, part)
+        others = self._parking.sift(endpoint.name, singles)
+        if len(others) == len(singles):
+            return part
+        return replace(part, pieces=(), singles=others, request=None)
+
     def _delivered(self, endpoint: Endpoint, part: Part, judgement: Judgement) -> None:
         if part.pieces:
             self._listener.delivered(endpoint.name, part.pieces)
+            self._parking.decided(each.single for each in part.pieces if each.single is not None)
         else:
-            decided = [(single, judgement) for single in part.singles]
-            self._listener.decided(endpoint.name, decided, part.attempts)
+            self._decided(endpoint, part, [(single, judgement) for single in part.singles])
+
+    def _decided(
+        self, endpoint: Endpoint, part: Part, events: Sequence[tuple[Single, Judgement]]
+    ) -> None:
+        self._listener.decided(endpoint.name, events, part.attempts)
+        self._parking.decided(single for single, _ in events)
 
     def _one_by_one(
         self, endpoint: Endpoint, part: Part, judgement: Judgement, reply: Reply
@@ -176,13 +211,13 @@ class Requests:
         Raises:
             ServiceRefused: it is fatal for one of them; the others are noted first.
         """
-        singles = [
-            *part.singles,
-            *(single for piece in part.pieces for single in singles_of(piece, endpoint)),
-        ]
+        singles = _singles(endpoint, part)
+        sent = len(singles)
+        if judgement.parked or any(_is_parked(each) for each in judgement.exceptions.values()):
+            singles, judgement = self._without_parked(endpoint, singles, judgement)
         decided, open_still = sorted_out(singles, judgement)
         if decided:
-            self._listener.decided(endpoint.name, decided, part.attempts)
+            self._decided(endpoint, part, decided)
         rest = [single for single, _ in open_still]
         fatal = next((each for _, each in open_still if each.verdict is Verdict.FATAL), None)
         if fatal is not None:
@@ -193,10 +228,25 @@ class Requests:
         again = _first_retriable(judgement)
         if again is None or not rest:
             return []
-        if again.again == AT_ONCE and decided:
-            return _next_round(part, rest)
+        if again.again == AT_ONCE:
+            # Where a reply names nobody of the request, its words fit no event: all wait.
+            again = replace(again, again=NOBODY_NAMED)
+            if len(rest) < sent:
+                return _next_round(part, rest)
         part = Part(attempts=part.attempts) if decided else part
         return [self._again(replace(part, pieces=(), singles=rest), again, reply)]
+
+    def _without_parked(
+        self, endpoint: Endpoint, singles: Sequence[Single], judgement: Judgement
+    ) -> tuple[list[Single], Judgement]:
+        """Let events wait that a reply says so of; return the others and what it says of them."""
+        others = self._parking.take_out(endpoint.name, singles, judgement)
+        exceptions = {
+            number: judgement.exceptions[place]
+            for number, place in enumerate(others)
+            if place in judgement.exceptions and not _is_parked(judgement.exceptions[place])
+        }
+        return [*others.values()], replace(judgement, exceptions=exceptions, parked={})
 
     def _again(self, part: Part, judgement: Judgement, reply: Reply) -> Part:
         """Return a part with the pause before it is sent again.
@@ -245,6 +295,16 @@ class Requests:
             self._clock.sleep(nap)
             seconds -= nap
         raise Stopped
+
+
+def _is_parked(judgement: Judgement) -> bool:
+    return judgement.verdict is Verdict.PARKED
+
+
+def _singles(endpoint: Endpoint, part: Part) -> list[Single]:
+    """Return the events of a part one by one."""
+    of_pieces = (single for piece in part.pieces for single in singles_of(piece, endpoint))
+    return [*part.singles, *of_pieces]
 
 
 def _next_round(part: Part, rest: Sequence[Single]) -> list[Part]:

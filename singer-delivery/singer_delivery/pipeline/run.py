@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError, Interrupted
+from singer_delivery.errors import DeliveryError, EventsWait, Interrupted
 from singer_delivery.io.retry import Backoff, Clock
 from singer_delivery.io.transport import Transport
 from singer_delivery.ledger.ledger import Ledger
@@ -36,6 +36,7 @@ from singer_delivery.pipeline.dry_run import DryRun
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.packing import Tasks
+from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.report import RunReport
 from singer_delivery.pipeline.requests import Requests
 from singer_delivery.pipeline.settings import RunSettings
@@ -157,6 +158,7 @@ class Run:
 
         Raises:
             DeliveryError: the run could not be brought to its end; `abandon` is still to be called.
+            EventsWait: it is at its end, and the service takes events of some ids later; likewise.
             Interrupted: the run is to stop.
         """
         self._outcomes.judge()
@@ -166,6 +168,8 @@ class Run:
         self._outcomes.judge()
         self._dispatch.stop(GRACE)
         self.ledger.end_well()
+        if self._parking.events:
+            raise EventsWait(self._parking.events, self._parking.ids)
         self._close("complete")
 
     def abandon(self, cause: BaseException) -> None:
@@ -211,11 +215,24 @@ class Run:
         self._checkpoints = Checkpoints(
             self._outcomes.settle, self._outcomes.save, _keep_back if is_dry else emit_state
         )
+        self._parking = Parking(
+            self.ledger,
+            self._outcomes.park,
+            self._clock,
+            settings.max_events_per_second_per_id,
+            settings.max_wait_minutes,
+        )
         self._dispatch = self._dry_run() if is_dry else self._dispatcher(endpoints, opened)
         tasks = Tasks(endpoints, packs=not is_dry)
         self.workers = opened.enter_context(closing(Workers(settings.processes, tasks)))
         self._delivery = Delivery(
-            endpoints, self.ledger, self._checkpoints, self._outcomes, self.workers, self._dispatch
+            endpoints,
+            self.ledger,
+            self._checkpoints,
+            self._outcomes,
+            self.workers,
+            self._dispatch,
+            self._parking,
         )
         self._decider = Decider(
             self.ledger, self._checkpoints, self._outcomes, self._delivery, tasks
@@ -234,6 +251,7 @@ class Run:
             pace=Pace(settings.max_events_per_second, clock),
             backoff=Backoff(settings.first_wait),
             clock=clock,
+            parking=self._parking,
         )
         return Dispatcher(
             endpoints, requests, self._checkpoints, max_in_flight=settings.max_in_flight

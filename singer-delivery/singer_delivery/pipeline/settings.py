@@ -16,7 +16,9 @@ class RunSettings:
     pause in seconds before the first retry, which the service's documents may ask for. `service`
     is what cannot read a record that is not clean, for people. `processes` is how many
     processes map beside this one; None: cores less one, once a run proves long.
-    `remember_deliveries` is for services that forget which events they have.
+    `max_events_per_second_per_id` is a mean of 30 seconds, 0 for none. `max_wait_minutes` is how
+    long a run waits at its end for ids whose daily quota is used up. `remember_deliveries` is for
+    services that forget which events they have.
     """
 
     user_agent: str
@@ -33,3 +35,5 @@ class RunSettings:
     first_wait: float = 1.0
     max_dead_letters: DeadLetterLimit | None = None
     remember_deliveries: bool = False
+    max_events_per_second_per_id: int = 0
+    max_wait_minutes: float = 60

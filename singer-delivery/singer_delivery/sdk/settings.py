@@ -246,6 +246,8 @@ def run_settings(
         first_wait=first_wait,
         max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
         remember_deliveries=config.get("remember_deliveries", False),
+        max_events_per_second_per_id=config.get("max_events_per_second_per_id", 0),
+        max_wait_minutes=config.get("max_wait_minutes", 0),
     )
 
 

@@ -25,6 +25,7 @@ from singer_delivery.pipeline.dispatcher import Dispatcher
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.packing import Tasks
+from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.pieces import Piece, Single
 from singer_delivery.pipeline.report import RunReport
 from singer_delivery.pipeline.requests import Requests
@@ -114,6 +115,8 @@ class Pipeline:
         most: str | None = None,
         processes: int | None = 0,
         room: int = 24 << 20,
+        wait_minutes: float = 0,
+        per_second_per_id: float = 0,
         **options: Any,
     ) -> None:
         self.files = Files(folder)
@@ -127,6 +130,9 @@ class Pipeline:
         limit = None if most is None else DeadLetterLimit.read(most)
         self.outcomes = Outcomes(self.ledger, self.letters, self.report, limit)
         self.checkpoints = Checkpoints(self.outcomes.settle, self.outcomes.save, self._emit)
+        self.parking = Parking(
+            self.ledger, self.outcomes.park, self.clock, per_second_per_id, wait_minutes
+        )
         self.by_hand = ByHand()
         self.dispatch: Dispatch = self.by_hand
         self.dispatcher: Dispatcher | None = None
@@ -141,6 +147,7 @@ class Pipeline:
             self.outcomes,
             self.workers,
             self.dispatch,
+            self.parking,
             room,
         )
         self.decider = Decider(self.ledger, self.checkpoints, self.outcomes, self.delivery, tasks)
@@ -202,6 +209,7 @@ class Pipeline:
 
 def dispatcher_of(pipeline: Pipeline, sender: Any, **options: Any) -> Dispatcher:
     """Return a dispatcher for the endpoints of a pipeline, whose requests a sender answers."""
+    options["parking"] = pipeline.parking
     requests = requests_of(pipeline.endpoints, sender, pipeline.outcomes, pipeline.clock, options)
     settings: dict[str, Any] = {"max_in_flight": 2, "linger": 1_000.0, **options}
     return Dispatcher(pipeline.endpoints, requests, pipeline.checkpoints, **settings)
@@ -223,7 +231,13 @@ def requests_of(
         pace=options.pop("pace", None) or Pace(0, clock),
         backoff=Backoff(jitter=partial(random.Random(7).uniform, 0)),
         clock=clock,
+        parking=options.pop("parking", None) or nothing_parked(clock),
     )
+
+
+def nothing_parked(clock: PlayedClock) -> Parking:
+    """Return what parks no event of tests that have no ledger."""
+    return Parking(Ledger("sqlite://", "project", keep=False), lambda *_: False, clock)
 
 
 @contextmanager

@@ -1,0 +1,457 @@
+"""Events of an id that the service takes later: they leave the lanes and wait in the ledger.
+
+    reply, or pace → its events, and all later ones, to the ledger → others go on, STATE passes
+                     its turn → from the ledger, in order → reply → out of the ledger
+
+An id opens a queue. An event stands in it that has this id, or keeps the order of one that stands
+there, so that nobody overtakes. When a queue is empty, later events take the lanes again.
+
+The order of durable writes: an event is in the ledger before its piece counts as decided, and the
+ledger is on disk before STATE; a parked event leaves the ledger after its reply. A run that is
+killed between reply and ledger sends it again under the same id.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from singer_delivery.endpoint import Hold, Judgement, Verdict
+from singer_delivery.io.retry import Clock
+from singer_delivery.ledger.ledger import Ledger
+from singer_delivery.ledger.parked import ParkedEvent, queue_of
+from singer_delivery.ledger.update import Update
+from singer_delivery.model import Decision
+from singer_delivery.pipeline.id_pace import FEW, IdPace
+from singer_delivery.pipeline.pieces import EVENTS, Piece, Place, Single
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 300.0
+"""Seconds until a throttled id is tried again; they double."""
+
+HOUR = 3_600.0
+"""Seconds until an id is tried again whose daily quota is used up: quotas move on by the hour."""
+
+SECOND = 1.0
+"""Seconds until an id is tried again that is over its own pace."""
+
+ORDER = "order:"
+"""Before the person whose order an event keeps, where ids of the service stand beside it."""
+
+MINUTE = 60.0
+
+SLICE = 0.25
+"""Seconds between two looks at whether the run is to stop, while it waits."""
+
+AT_ONCE = 1_000
+"""Events of a queue that leave together."""
+
+Position = tuple[int, int]
+"""Where a record stands in the input of a run: its block, and its place there."""
+
+ALWAYS = (-1, 0)
+"""Before all records."""
+
+Park = Callable[[str, Single, str, tuple[str, ...]], bool]
+"""Writes an event of an endpoint to a queue, where it stands by these ids; see `Outcomes.park`."""
+
+
+@dataclass
+class Queue:
+    """Events that wait for one id.
+
+    Attributes:
+        name: of it.
+        names: of all queues that it was joined from, its own among them.
+        ids: whose events stand in it.
+        hold: what they wait for.
+        due: when it is tried again, in seconds of a monotonic clock.
+        pause: the next wait, where the id is throttled.
+        events: how many wait, those under way included.
+        under_way: how many of them are in a lane.
+        is_held: whether some of these went back: then all do that follow them.
+    """
+
+    name: str
+    names: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    hold: Hold = Hold.THROTTLED
+    due: float = 0.0
+    pause: float = FIRST_PAUSE
+    events: int = 0
+    under_way: int = 0
+    is_held: bool = False
+
+
+class Parking:
+    """Knows whose events wait. Called from any thread.
+
+    Args:
+        ledger: has them.
+        park: writes one.
+        clock: the time.
+        per_second: events of one id a second, as a mean of 30 s; 0 for no limit.
+        minutes: for which a run waits at its end for ids whose daily quota is used up.
+
+    Attributes:
+        updates: how many updates of the outbox wait as well: they stay there.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        park: Park,
+        clock: Clock,
+        per_second: float = 0,
+        minutes: float = 0,
+    ) -> None:
+        self._ledger, self._park, self._clock = ledger, park, clock
+        self._longest = minutes * MINUTE
+        self._pace = IdPace(per_second)
+        self._lock = threading.RLock()
+        self._queues: dict[str, Queue] = {}
+        self._named: dict[str, Queue] = {}
+        self._of_ids: dict[str, Queue] = {}
+        self._since: dict[str, Position] = {}
+        self._said_at = -MINUTE
+        self._said: set[Hold] = set()
+        self.updates = 0
+        for waiting in ledger.parked():
+            queue = self._opened(waiting.queue)
+            queue.events += waiting.events
+            self._stand(queue, waiting.ids, ALWAYS)
+
+    # What waits -------------------------------------------------------------------------------
+
+    @property
+    def events(self) -> int:
+        """How many events wait."""
+        with self._lock:
+            return sum(queue.events for queue in self._queues.values()) + self.updates
+
+    @property
+    def ids(self) -> int:
+        """For how many ids they wait."""
+        return len(self._queues)
+
+    def holds(self) -> Counter[Hold]:
+        """Return for what the queues wait."""
+        with self._lock:
+            return Counter(queue.hold for queue in self._queues.values())
+
+    # Before a request -------------------------------------------------------------------------
+
+    def concerns(
+        self, pieces: Sequence[Piece], singles: Sequence[Single], *, is_first: bool
+    ) -> bool:
+        """Tell whether any event of a request must wait.
+
+        Args:
+            pieces: of the request.
+            singles: likewise.
+            is_first: whether it is its first attempt: then its events count for the pace.
+        """
+        if not (self._of_ids or self._pace):
+            return False
+        counts = Counter[str]()
+        for piece in pieces:
+            counts.update(_ids_in(piece))
+        apart = [*singles, *(each.single for each in pieces if each.single is not None)]
+        for single in apart:
+            if not isinstance(single.origin, ParkedEvent):
+                counts.update(_ids_of(single))
+        with self._lock:
+            if self._pace and is_first:
+                self._count(counts)
+            return not self._of_ids.keys().isdisjoint(counts) or any(map(self._is_held, apart))
+
+    def sift(self, endpoint: str, singles: Sequence[Single]) -> list[Single]:
+        """Let the events wait that must; return the others, in their order."""
+        with self._lock:
+            return [
+                each
+                for each in singles
+                if not (self._goes_back(each) or self._parks(endpoint, each))
+            ]
+
+    # After a reply ----------------------------------------------------------------------------
+
+    def take_out(
+        self, endpoint: str, singles: Sequence[Single], judgement: Judgement
+    ) -> dict[int, Single]:
+        """Let the events wait that a reply names, and those behind them; return the others.
+
+        Returns:
+            The others, by their place in the request.
+        """
+        with self._lock:
+            held = self._held(singles, judgement)
+            others: dict[int, Single] = {}
+            for place, single in enumerate(singles):
+                origin = single.origin
+                is_parked = judgement.exceptions.get(place, judgement).verdict is Verdict.PARKED
+                if isinstance(origin, ParkedEvent):
+                    queue = self._named[origin.queue]
+                    queue.is_held = queue.is_held or queue.name in held
+                    if self._goes_back(single):
+                        continue
+                elif isinstance(origin, Update):
+                    if is_parked:
+                        self.updates += 1
+                        continue
+                elif self._parks(endpoint, single):
+                    continue
+                others[place] = single
+            return others
+
+    def decided(self, singles: Iterable[Single]) -> None:
+        """Take note that events are delivered or dead, and out of the ledger."""
+        with self._lock:
+            for single in singles:
+                if isinstance(single.origin, ParkedEvent):
+                    self._left(single.origin.queue)
+
+    # Another try ------------------------------------------------------------------------------
+
+    def due(self) -> list[ParkedEvent]:
+        """Return the events whose turn it is, in order; they are under way from now on."""
+        found: list[ParkedEvent] = []
+        if self._queues:
+            now = self._clock.monotonic()
+            with self._lock:
+                ready = [q for q in self._queues.values() if not q.under_way and q.due <= now]
+                for queue in ready:
+                    found += self._next_of(queue, now)
+        return found
+
+    def until(self, seconds: float | None = None) -> float:
+        """Return when a wait ends that begins now; by default the longest there is."""
+        return self._clock.monotonic() + (self._longest if seconds is None else seconds)
+
+    def rest(self, seconds: float, check: Callable[[], None]) -> None:
+        """Return when the time has passed; `check` raises what ends the run meanwhile."""
+        while seconds > 0:
+            check()
+            nap = min(seconds, SLICE)
+            self._clock.sleep(nap)
+            seconds -= nap
+
+    def seconds_until_due(self) -> float:
+        """Return the seconds until a queue is tried again."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return max(0.0, min((q.due for q in self._queues.values()), default=now) - now)
+
+    def is_worth_waiting(self, until: float) -> bool:
+        """Tell whether a queue will be tried before a time of the monotonic clock.
+
+        Daily quotas alone may last longer; for all else a run waits as long as it takes.
+        """
+        with self._lock:
+            return any(
+                queue.hold is not Hold.QUOTA or queue.due <= until
+                for queue in self._queues.values()
+            )
+
+    def say_what_waits(self) -> None:
+        """Log how many events wait, and for what; once a minute."""
+        now = self._clock.monotonic()
+        if now - self._said_at < MINUTE:
+            return
+        self._said_at = now
+        holds = ", ".join(f"{hold.value} {count:,}" for hold, count in self.holds().items())
+        logger.warning("Waiting for %d events of %d ids (%s).", self.events, self.ids, holds)
+
+    def _next_of(self, queue: Queue, now: float) -> list[ParkedEvent]:
+        events = self._ledger.read_parked(queue.name, AT_ONCE)
+        if not events:  # those that were counted waited already
+            self._close(queue)
+            return []
+        if self._pace:
+            events = events[: self._allowed(events, now)]
+            if not events:
+                queue.hold, queue.due = Hold.PACE, now + SECOND
+        queue.under_way, queue.is_held = len(events), False
+        return events
+
+    def _allowed(self, events: Sequence[ParkedEvent], now: float) -> int:
+        """Return how many of the first events their pace allows now, and count them."""
+        room, counts = dict[str, int](), Counter[str]()
+        allowed = 0
+        for event in events:
+            ids = [id_ for id_ in event.ids if not id_.startswith(ORDER)]
+            room.update((id_, self._pace.room(id_, now)) for id_ in ids if id_ not in room)
+            if any(counts[id_] >= room[id_] for id_ in ids):
+                break
+            counts.update(ids)
+            allowed += 1
+        for id_, count in counts.items():
+            self._pace.take(id_, count, now)
+        return allowed
+
+    def _count(self, counts: Mapping[str, int]) -> None:
+        """Count the events of a request for the pace of their ids."""
+        now = self._clock.monotonic()
+        for id_, count in counts.items():
+            is_limited = count > FEW and not id_.startswith(ORDER) and id_ not in self._of_ids
+            if is_limited and not self._pace.take(id_, count, now):
+                self._hold(id_, Hold.PACE, ALWAYS)
+
+    def _held(self, singles: Sequence[Single], judgement: Judgement) -> set[str]:
+        """Let the ids wait that a reply names; return the names of their queues."""
+        holds: dict[str, Hold] = {}
+        since: dict[str, Position] = {}
+        for place, single in enumerate(singles):
+            ids, of = _ids_of(single), judgement.exceptions.get(place)
+            named = {id_: judgement.parked[id_] for id_ in ids if id_ in judgement.parked}
+            if not named and ids and of is not None and of.verdict is Verdict.PARKED:
+                named = {ids[-1]: of.hold}
+            holds.update(named)
+            for id_ in named:
+                since.setdefault(id_, _position(single))
+        return {self._hold(id_, hold, since[id_]).name for id_, hold in holds.items()}
+
+    def _hold(self, id_: str, hold: Hold, since: Position) -> Queue:
+        """Let the events of an id wait from one on, or go on waiting."""
+        queue = self._of_ids.get(id_)
+        if queue is None:
+            queue = self._opened(queue_of(id_))
+            self._say(hold)
+        self._stand(queue, [id_], since)
+        self._rest(queue, hold)
+        return queue
+
+    def _opened(self, name: str) -> Queue:
+        queue = self._named.get(name)
+        if queue is None:
+            queue = self._queues[name] = self._named[name] = Queue(name, {name})
+        return queue
+
+    def _rest(self, queue: Queue, hold: Hold) -> None:
+        """Let a queue wait; one that waits for longer already goes on."""
+        now = self._clock.monotonic()
+        if queue.due > now and _LENGTHS.index(queue.hold) >= _LENGTHS.index(hold):
+            return  # another request of the same moment said so
+        seconds = {Hold.PACE: SECOND, Hold.THROTTLED: queue.pause, Hold.QUOTA: HOUR}[hold]
+        queue.hold, queue.due = hold, now + seconds
+        if hold is Hold.THROTTLED:
+            queue.pause = min(2 * queue.pause, LONGEST_PAUSE)
+
+    def _is_held(self, single: Single) -> bool:
+        """Tell whether a parked event follows one of its queue that went back."""
+        origin = single.origin
+        return isinstance(origin, ParkedEvent) and self._named[origin.queue].is_held
+
+    def _goes_back(self, single: Single) -> bool:
+        """Let a parked event wait on, if it must; tell whether it does."""
+        if not self._is_held(single):
+            return False
+        assert isinstance(single.origin, ParkedEvent), "no other is held"
+        self._named[single.origin.queue].under_way -= 1
+        return True
+
+    def _parks(self, endpoint: str, single: Single) -> bool:
+        """Let an event wait if it must; tell whether it does."""
+        if not isinstance(single.origin, Place):
+            return False
+        ids, here = _ids_of(single), _position(single)
+        by = [id_ for id_ in ids if id_ in self._of_ids and self._since[id_] <= here]
+        if not by:
+            return False
+        queue = self._joined(by)
+        order = ids[-1]
+        stands_by = tuple(dict.fromkeys([*by, order]))
+        self._stand(queue, stands_by, here)
+        if self._park(endpoint, single, queue.name, stands_by):
+            queue.events += 1
+        return True
+
+    def _joined(self, ids: Sequence[str]) -> Queue:
+        """Return the queue in which the events of all these ids stand, made one if need be."""
+        first, *others = {self._of_ids[id_].name: self._of_ids[id_] for id_ in ids}.values()
+        for other in others:
+            self._ledger.join_parked(other.name, first.name)
+            first.events += other.events
+            first.under_way += other.under_way
+            first.is_held = first.is_held or other.is_held
+            if other.due > first.due:
+                first.due, first.hold = other.due, other.hold
+            for id_ in other.ids:
+                self._stand(first, [id_], self._since[id_])
+            first.names |= other.names
+            self._named.update(dict.fromkeys(other.names, first))
+            del self._queues[other.name]
+        return first
+
+    def _stand(self, queue: Queue, ids: Iterable[str], since: Position) -> None:
+        """Let events of these ids stand in a queue, from one on: those before it go first."""
+        queue.ids.update(ids)
+        for id_ in ids:
+            self._of_ids[id_] = queue
+            self._since[id_] = min(since, self._since.get(id_, since))
+
+    def _left(self, name: str) -> None:
+        queue = self._named[name]
+        queue.events -= 1
+        queue.under_way -= 1
+        queue.pause = FIRST_PAUSE
+        if not queue.events:
+            self._close(queue)
+
+    def _close(self, queue: Queue) -> None:
+        """Let later events of its ids take the lanes again."""
+        del self._queues[queue.name]
+        for name in queue.names:
+            del self._named[name]
+        for id_ in queue.ids:
+            del self._of_ids[id_], self._since[id_]
+
+    def _say(self, hold: Hold) -> None:
+        if hold not in self._said:
+            self._said.add(hold)
+            logger.warning("%s Others go on; they wait in the ledger.", WORDS[hold])
+
+
+_LENGTHS = (Hold.PACE, Hold.THROTTLED, Hold.QUOTA)
+"""By how long each lasts."""
+
+WORDS = {
+    Hold.PACE: "Some ids have more events than `max_events_per_second_per_id`.",
+    Hold.THROTTLED: "The service takes no more events of some ids for now.",
+    Hold.QUOTA: "The service takes no more events of some ids today.",
+}
+
+
+def _position(single: Single) -> Position:
+    """Return where an event stands in the input of this run; before all if it was parked."""
+    origin = single.origin
+    return (origin.block.number, origin.record) if isinstance(origin, Place) else ALWAYS
+
+
+def _ids_of(single: Single) -> tuple[str, ...]:
+    """Return the ids of an event; last stands whose order it keeps."""
+    origin = single.origin
+    if isinstance(origin, Place):
+        decision = origin.block.decisions[origin.record]
+        return _ids_of_decision(decision)
+    if isinstance(origin, ParkedEvent):
+        return origin.ids
+    return ()
+
+
+def _ids_in(piece: Piece) -> Iterable[str]:
+    """Yield the ids of the events of a piece."""
+    if piece.single is not None:  # it is looked at apart
+        return
+    assert piece.block is not None, "what is packed comes from a block"
+    decisions = piece.block.decisions
+    for place in piece.places:
+        yield from _ids_of_decision(decisions[place // EVENTS])
+
+
+def _ids_of_decision(decision: Decision) -> tuple[str, ...]:
+    return (*decision.ids, ORDER + decision.person)
