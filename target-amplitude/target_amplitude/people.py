@@ -27,8 +27,10 @@ from target_amplitude.amplitude import (
     MAX_LIST,
     MAX_TEXT_CHARACTERS,
     MOST_USER_PROPERTIES,
+    device_key,
     ids_of,
     make_event,
+    user_key,
 )
 from target_amplitude.catalogue import PROPERTIES
 from target_amplitude.limits import IN_OPERATION
@@ -72,6 +74,12 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
     groups_at_once: tuple[int, ...] = ()
     created: int = 0
     creation: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The user and the device, for Amplitude's limits of one id."""
+        ids = () if self.user is None else (user_key(self.user),)
+        return ids if self.device is None else (*ids, device_key(self.device))
 
     @property
     def delivery(self) -> Delivery | None:

@@ -161,8 +161,8 @@ class Ledger:
         """Say that an event waits no more; the next save deletes it."""
         with self._lock:
             self._parked.remove(event)
-            if is_delivered and event.delivery is not None and self._deliveries is not None:
-                self._deliveries.add([event.delivery])
+            if is_delivered and self._deliveries is not None:
+                self._deliveries.add(event.deliveries)
             is_due = self._parked.to_save >= UPDATES_SAVE_AFTER
         if is_due:
             self.save()

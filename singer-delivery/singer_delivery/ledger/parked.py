@@ -29,7 +29,7 @@ class ParkedEvent(NamedTuple):
         stream: of its record.
         message: the RECORD message it came from, `compression.shrunk`.
         records: 1 if its record counts as one that waits for it, else 0.
-        delivery: how the list of deliveries knows it.
+        deliveries: how the list of deliveries knows it, by one key or more.
     """
 
     number: int
@@ -42,7 +42,7 @@ class ParkedEvent(NamedTuple):
     encoded: bytes
     message: bytes
     records: int = 1
-    delivery: Delivery | None = None
+    deliveries: tuple[Delivery, ...] = ()
 
 
 class Waiting(NamedTuple):
@@ -168,7 +168,7 @@ class ParkedEvents:
             "encoded": event.encoded,
             "message": event.message,
             "records": event.records,
-            "delivery": orjson.dumps(event.delivery).decode(),
+            "deliveries": orjson.dumps([[*each] for each in event.deliveries]).decode(),
         }
 
 
@@ -177,10 +177,9 @@ _COLUMNS = tuple(name for name in ParkedEvent._fields)
 
 def _event_of(*row: object) -> ParkedEvent:
     event = ParkedEvent(*row)  # type: ignore[arg-type]
-    delivery = orjson.loads(str(event.delivery))
     return event._replace(
         ids=tuple(orjson.loads(str(event.ids))),
-        delivery=None if delivery is None else Delivery(*delivery),
+        deliveries=tuple(Delivery(*each) for each in orjson.loads(str(event.deliveries))),
     )
 
 

@@ -82,7 +82,7 @@ parked = Table(
     Column("encoded", LargeBinary, nullable=False),
     Column("message", LargeBinary, nullable=False),
     Column("records", Integer, nullable=False),
-    Column("delivery", Text, nullable=False),
+    Column("deliveries", Text, nullable=False),
     UniqueConstraint("scope", "digest"),
     Index("singer_delivery_parked_queue", "scope", "queue", "number"),
 )

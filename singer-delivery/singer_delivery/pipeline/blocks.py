@@ -178,8 +178,7 @@ class Block:
         left_out = self.dead.union(self.parked, undecided)
         for place, decision in enumerate(self.decisions):
             if decision.skipped is None and place not in left_out:
-                known = (decision.delivery, decision.also_known)
-                yield from (each for each in known if each is not None)
+                yield from deliveries_of(decision)
 
     def undecided_records(self) -> set[int]:
         """Return the places of records that have an event which is not decided."""
@@ -191,3 +190,9 @@ class Block:
         """Let go of its records: nobody asks for them any more."""
         self.lines, self.decisions, self.inputs = [], [], []
         self.originals.clear()
+
+
+def deliveries_of(decision: Decision) -> tuple[Delivery, ...]:
+    """Return how the list of deliveries knows the event of a record."""
+    known = (decision.delivery, decision.also_known)
+    return tuple([each for each in known if each is not None])

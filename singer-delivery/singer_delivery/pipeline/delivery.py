@@ -17,8 +17,9 @@ from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.lanes import lanes_of_group
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.packing import Apart, Packed, Result, lane_of
-from singer_delivery.pipeline.parking import FIRST_PAUSE, LONGEST_PAUSE, Parking
+from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
+from singer_delivery.pipeline.queues import FIRST_PAUSE, LONGEST_PAUSE
 from singer_delivery.pipeline.workers import Workers
 
 ROOM = 24 * 1024 * 1024

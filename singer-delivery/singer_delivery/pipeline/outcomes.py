@@ -16,7 +16,7 @@ from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Note
-from singer_delivery.pipeline.blocks import Block, Input
+from singer_delivery.pipeline.blocks import Block, Input, deliveries_of
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.pipeline.packing import Apart
@@ -195,7 +195,7 @@ class Outcomes:
             is_first = record not in block.parked and record not in block.dead
             event = ParkedEvent(
                 0, queue, ids, endpoint, single.kind, single.name, of.stream, single.encoded,
-                shrunk(block.message(record)), int(is_first), decision.delivery,
+                shrunk(block.message(record)), int(is_first), deliveries_of(decision),
             )  # fmt: skip
             is_new = self._ledger.park(event)
             if is_first and is_new:

@@ -3,8 +3,7 @@
     reply, or pace → its events, and all later ones, to the ledger → others go on, STATE passes
                      its turn → from the ledger, in order → reply → out of the ledger
 
-An id opens a queue. An event stands in it that has this id, or keeps the order of one that stands
-there, so that nobody overtakes. When a queue is empty, later events take the lanes again.
+An id opens a queue, see `queues`. When it is empty, later events take the lanes again.
 
 The order of durable writes: an event is in the ledger before its piece counts as decided, and the
 ledger is on disk before STATE; a parked event leaves the ledger after its reply. A run that is
@@ -17,27 +16,25 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from singer_delivery.endpoint import Hold, Judgement, Verdict
 from singer_delivery.io.retry import Clock
 from singer_delivery.ledger.ledger import Ledger
-from singer_delivery.ledger.parked import ParkedEvent, queue_of
+from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Decision
 from singer_delivery.pipeline.id_pace import FEW, IdPace
 from singer_delivery.pipeline.pieces import EVENTS, Piece, Place, Single
+from singer_delivery.pipeline.queues import (
+    ALWAYS,
+    FIRST_PAUSE,
+    SECOND,
+    Position,
+    Queue,
+    Queues,
+)
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE, LONGEST_PAUSE = 15.0, 300.0
-"""Seconds until a throttled id is tried again; they double."""
-
-HOUR = 3_600.0
-"""Seconds until an id is tried again whose daily quota is used up: quotas move on by the hour."""
-
-SECOND = 1.0
-"""Seconds until an id is tried again that is over its own pace."""
 
 ORDER = "order:"
 """Before the person whose order an event keeps, where ids of the service stand beside it."""
@@ -50,41 +47,8 @@ SLICE = 0.25
 AT_ONCE = 1_000
 """Events of a queue that leave together."""
 
-Position = tuple[int, int]
-"""Where a record stands in the input of a run: its block, and its place there."""
-
-ALWAYS = (-1, 0)
-"""Before all records."""
-
 Park = Callable[[str, Single, str, tuple[str, ...]], bool]
 """Writes an event of an endpoint to a queue, where it stands by these ids; see `Outcomes.park`."""
-
-
-@dataclass
-class Queue:
-    """Events that wait for one id.
-
-    Attributes:
-        name: of it.
-        names: of all queues that it was joined from, its own among them.
-        ids: whose events stand in it.
-        hold: what they wait for.
-        due: when it is tried again, in seconds of a monotonic clock.
-        pause: the next wait, where the id is throttled.
-        events: how many wait, those under way included.
-        under_way: how many of them are in a lane.
-        is_held: whether some of these went back: then all do that follow them.
-    """
-
-    name: str
-    names: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
-    hold: Hold = Hold.THROTTLED
-    due: float = 0.0
-    pause: float = FIRST_PAUSE
-    events: int = 0
-    under_way: int = 0
-    is_held: bool = False
 
 
 class Parking:
@@ -113,17 +77,10 @@ class Parking:
         self._longest = minutes * MINUTE
         self._pace = IdPace(per_second)
         self._lock = threading.RLock()
-        self._queues: dict[str, Queue] = {}
-        self._named: dict[str, Queue] = {}
-        self._of_ids: dict[str, Queue] = {}
-        self._since: dict[str, Position] = {}
+        self._queues = Queues(ledger)
         self._said_at = -MINUTE
         self._said: set[Hold] = set()
         self.updates = 0
-        for waiting in ledger.parked():
-            queue = self._opened(waiting.queue)
-            queue.events += waiting.events
-            self._stand(queue, waiting.ids, ALWAYS)
 
     # What waits -------------------------------------------------------------------------------
 
@@ -131,7 +88,7 @@ class Parking:
     def events(self) -> int:
         """How many events wait."""
         with self._lock:
-            return sum(queue.events for queue in self._queues.values()) + self.updates
+            return sum(queue.events for queue in self._queues) + self.updates
 
     @property
     def ids(self) -> int:
@@ -141,7 +98,7 @@ class Parking:
     def holds(self) -> Counter[Hold]:
         """Return for what the queues wait."""
         with self._lock:
-            return Counter(queue.hold for queue in self._queues.values())
+            return Counter(queue.hold for queue in self._queues)
 
     # Before a request -------------------------------------------------------------------------
 
@@ -155,7 +112,7 @@ class Parking:
             singles: likewise.
             is_first: whether it is its first attempt: then its events count for the pace.
         """
-        if not (self._of_ids or self._pace):
+        if not (self._queues or self._pace):
             return False
         counts = Counter[str]()
         for piece in pieces:
@@ -167,7 +124,7 @@ class Parking:
         with self._lock:
             if self._pace and is_first:
                 self._count(counts)
-            return not self._of_ids.keys().isdisjoint(counts) or any(map(self._is_held, apart))
+            return any(map(self._queues.has, counts)) or any(map(self._is_held, apart))
 
     def sift(self, endpoint: str, singles: Sequence[Single]) -> list[Single]:
         """Let the events wait that must; return the others, in their order."""
@@ -195,7 +152,7 @@ class Parking:
                 origin = single.origin
                 is_parked = judgement.exceptions.get(place, judgement).verdict is Verdict.PARKED
                 if isinstance(origin, ParkedEvent):
-                    queue = self._named[origin.queue]
+                    queue = self._queues.named(origin.queue)
                     queue.is_held = queue.is_held or queue.name in held
                     if self._goes_back(single):
                         continue
@@ -223,7 +180,7 @@ class Parking:
         if self._queues:
             now = self._clock.monotonic()
             with self._lock:
-                ready = [q for q in self._queues.values() if not q.under_way and q.due <= now]
+                ready = [q for q in self._queues if not q.under_way and q.due <= now]
                 for queue in ready:
                     found += self._next_of(queue, now)
         return found
@@ -244,7 +201,7 @@ class Parking:
         """Return the seconds until a queue is tried again."""
         now = self._clock.monotonic()
         with self._lock:
-            return max(0.0, min((q.due for q in self._queues.values()), default=now) - now)
+            return max(0.0, min((q.due for q in self._queues), default=now) - now)
 
     def is_worth_waiting(self, until: float) -> bool:
         """Tell whether a queue will be tried before a time of the monotonic clock.
@@ -252,10 +209,7 @@ class Parking:
         Daily quotas alone may last longer; for all else a run waits as long as it takes.
         """
         with self._lock:
-            return any(
-                queue.hold is not Hold.QUOTA or queue.due <= until
-                for queue in self._queues.values()
-            )
+            return any(queue.hold is not Hold.QUOTA or queue.due <= until for queue in self._queues)
 
     def say_what_waits(self) -> None:
         """Log how many events wait, and for what; once a minute."""
@@ -269,7 +223,7 @@ class Parking:
     def _next_of(self, queue: Queue, now: float) -> list[ParkedEvent]:
         events = self._ledger.read_parked(queue.name, AT_ONCE)
         if not events:  # those that were counted waited already
-            self._close(queue)
+            self._queues.close(queue)
             return []
         if self._pace:
             events = events[: self._allowed(events, now)]
@@ -297,7 +251,7 @@ class Parking:
         """Count the events of a request for the pace of their ids."""
         now = self._clock.monotonic()
         for id_, count in counts.items():
-            is_limited = count > FEW and not id_.startswith(ORDER) and id_ not in self._of_ids
+            is_limited = count > FEW and not id_.startswith(ORDER) and not self._queues.has(id_)
             if is_limited and not self._pace.take(id_, count, now):
                 self._hold(id_, Hold.PACE, ALWAYS)
 
@@ -317,41 +271,23 @@ class Parking:
 
     def _hold(self, id_: str, hold: Hold, since: Position) -> Queue:
         """Let the events of an id wait from one on, or go on waiting."""
-        queue = self._of_ids.get(id_)
-        if queue is None:
-            queue = self._opened(queue_of(id_))
+        if not self._queues.has(id_):
             self._say(hold)
-        self._stand(queue, [id_], since)
-        self._rest(queue, hold)
+        queue = self._queues.hold(id_, since)
+        queue.rest(hold, self._clock.monotonic())
         return queue
-
-    def _opened(self, name: str) -> Queue:
-        queue = self._named.get(name)
-        if queue is None:
-            queue = self._queues[name] = self._named[name] = Queue(name, {name})
-        return queue
-
-    def _rest(self, queue: Queue, hold: Hold) -> None:
-        """Let a queue wait; one that waits for longer already goes on."""
-        now = self._clock.monotonic()
-        if queue.due > now and _LENGTHS.index(queue.hold) >= _LENGTHS.index(hold):
-            return  # another request of the same moment said so
-        seconds = {Hold.PACE: SECOND, Hold.THROTTLED: queue.pause, Hold.QUOTA: HOUR}[hold]
-        queue.hold, queue.due = hold, now + seconds
-        if hold is Hold.THROTTLED:
-            queue.pause = min(2 * queue.pause, LONGEST_PAUSE)
 
     def _is_held(self, single: Single) -> bool:
         """Tell whether a parked event follows one of its queue that went back."""
         origin = single.origin
-        return isinstance(origin, ParkedEvent) and self._named[origin.queue].is_held
+        return isinstance(origin, ParkedEvent) and self._queues.named(origin.queue).is_held
 
     def _goes_back(self, single: Single) -> bool:
         """Let a parked event wait on, if it must; tell whether it does."""
         if not self._is_held(single):
             return False
         assert isinstance(single.origin, ParkedEvent), "no other is held"
-        self._named[single.origin.queue].under_way -= 1
+        self._queues.named(single.origin.queue).under_way -= 1
         return True
 
     def _parks(self, endpoint: str, single: Single) -> bool:
@@ -359,65 +295,29 @@ class Parking:
         if not isinstance(single.origin, Place):
             return False
         ids, here = _ids_of(single), _position(single)
-        by = [id_ for id_ in ids if id_ in self._of_ids and self._since[id_] <= here]
+        by = self._queues.blocking(ids, here)
         if not by:
             return False
-        queue = self._joined(by)
-        order = ids[-1]
-        stands_by = tuple(dict.fromkeys([*by, order]))
-        self._stand(queue, stands_by, here)
-        if self._park(endpoint, single, queue.name, stands_by):
+        queue = self._queues.joined(by)
+        stands_by = dict.fromkeys([*by, *(id_ for id_ in ids if id_.startswith(ORDER))])
+        self._queues.stand(queue, stands_by, here)
+        if self._park(endpoint, single, queue.name, (*stands_by,)):
             queue.events += 1
         return True
 
-    def _joined(self, ids: Sequence[str]) -> Queue:
-        """Return the queue in which the events of all these ids stand, made one if need be."""
-        first, *others = {self._of_ids[id_].name: self._of_ids[id_] for id_ in ids}.values()
-        for other in others:
-            self._ledger.join_parked(other.name, first.name)
-            first.events += other.events
-            first.under_way += other.under_way
-            first.is_held = first.is_held or other.is_held
-            if other.due > first.due:
-                first.due, first.hold = other.due, other.hold
-            for id_ in other.ids:
-                self._stand(first, [id_], self._since[id_])
-            first.names |= other.names
-            self._named.update(dict.fromkeys(other.names, first))
-            del self._queues[other.name]
-        return first
-
-    def _stand(self, queue: Queue, ids: Iterable[str], since: Position) -> None:
-        """Let events of these ids stand in a queue, from one on: those before it go first."""
-        queue.ids.update(ids)
-        for id_ in ids:
-            self._of_ids[id_] = queue
-            self._since[id_] = min(since, self._since.get(id_, since))
-
     def _left(self, name: str) -> None:
-        queue = self._named[name]
+        queue = self._queues.named(name)
         queue.events -= 1
         queue.under_way -= 1
         queue.pause = FIRST_PAUSE
         if not queue.events:
-            self._close(queue)
-
-    def _close(self, queue: Queue) -> None:
-        """Let later events of its ids take the lanes again."""
-        del self._queues[queue.name]
-        for name in queue.names:
-            del self._named[name]
-        for id_ in queue.ids:
-            del self._of_ids[id_], self._since[id_]
+            self._queues.close(queue)
 
     def _say(self, hold: Hold) -> None:
         if hold not in self._said:
             self._said.add(hold)
             logger.warning("%s Others go on; they wait in the ledger.", WORDS[hold])
 
-
-_LENGTHS = (Hold.PACE, Hold.THROTTLED, Hold.QUOTA)
-"""By how long each lasts."""
 
 WORDS = {
     Hold.PACE: "Some ids have more events than `max_events_per_second_per_id`.",
@@ -454,4 +354,4 @@ def _ids_in(piece: Piece) -> Iterable[str]:
 
 
 def _ids_of_decision(decision: Decision) -> tuple[str, ...]:
-    return (*decision.ids, ORDER + decision.person)
+    return (*decision.ids, ORDER + decision.person) if decision.person else decision.ids

@@ -14,6 +14,7 @@ import pytest
 from singer_delivery.errors import LedgerInUse, StorageError
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
+from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.model import Delivery
 
 from tests.singer_delivery.ledger.ledgers import fact, last, on_disk, update, waiting_on_disk
@@ -178,3 +179,28 @@ def test_deliveries_are_listed_and_a_run_that_is_cut_off_is_known(server, scope)
         ledger.end_well()
     with closing(Ledger(server, scope, now=lambda: 7.0)) as ledger:
         assert ledger.cut_off_at is None
+
+
+def test_parked_events_wait_in_order_and_queues_become_one(server, scope):
+    def parked(number: int, queue: str, name: str = "Play\0ed") -> ParkedEvent:
+        known = (Delivery.of(str(number), 0),)
+        return ParkedEvent(
+            0, queue, (f"id:{queue}\0",), "/batch", "event", name, "events",
+            b'{"number":%d}' % number, b"message", 1, known,
+        )  # fmt: skip
+
+    with closing(Ledger(server, scope)) as ledger:
+        for number in range(6):
+            assert ledger.park(parked(number, "ab"[number % 2]))
+        ledger.save()
+    with closing(Ledger(server, scope)) as ledger:
+        assert not ledger.park(parked(3, "b"))
+        assert {each.queue: each.events for each in ledger.parked()} == {"a": 3, "b": 3}
+        ledger.join_parked("b", "a")
+        waiting = ledger.read_parked("a", 10)
+        assert [each.encoded for each in waiting] == [b'{"number":%d}' % n for n in range(6)]
+        assert waiting[5].deliveries == (Delivery.of("5", 0),)
+        for each in waiting[:5]:
+            ledger.unpark(each, is_delivered=True)
+        ledger.save()
+        assert [each.encoded for each in ledger.read_parked("a", 10)] == [b'{"number":5}']
