@@ -19,6 +19,7 @@ from typing import Any
 
 from singer_delivery.mapping.json_lines import reason_to_refuse
 from singer_delivery.tap.bad_lines import BadLines
+from singer_delivery.tap.errors import StateUnreadable
 
 from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.dealing import NO_ROW, DayOfRows, Dealer, Dealt
@@ -81,10 +82,11 @@ class Waves:
 
         Raises:
             ArchiveUnreadable: A file is damaged, or the storage fails.
+            StateUnreadable: The bookmark is none of an archive.
             SpoolUnwritable: There is no room for the rows of a wave.
         """
         scan = self.exported.scan
-        self._done = dict((bookmark.get("archive") or {}).get("days") or {})
+        self._done = done_days(bookmark)
         sizes = {day: scan.bytes_of(day, verbs_alone=self.verbs_alone) for day in scan.days}
         due = {day: size for day, size in sizes.items() if size and self._is_due(day)}
         if not due:
@@ -146,6 +148,20 @@ class Waves:
     def _finish(self, days: list[str]) -> dict[str, Any]:
         self._done.update({day: self.exported.scan.digest_of(day) for day in days})
         return {"archive": {"days": dict(sorted(self._done.items()))}}
+
+
+def done_days(bookmark: Mapping[str, Any]) -> dict[str, str]:
+    """Return the days that a run before has read to their end, each with its digest.
+
+    Raises:
+        StateUnreadable: The bookmark holds something else.
+    """
+    archive = bookmark.get("archive") or {}
+    days = (archive.get("days") or {}) if isinstance(archive, dict) else None
+    if not isinstance(days, dict):
+        msg = "The state's archive is none that this tap wrote; correct or clear the state."
+        raise StateUnreadable(msg)
+    return dict(days)
 
 
 def _of_days(rows: list[bytes], days: set[str]) -> Iterator[bytes]:
