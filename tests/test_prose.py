@@ -16,14 +16,18 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.io import expansion, retry
+from singer_delivery.ledger import deliveries
 from singer_delivery.pipeline import (
     blocks,
     checkpoints,
     dead_letter_limit,
     delivery,
     dispatcher,
+    id_pace,
     lanes,
     packing,
+    queues,
+    requests,
     run,
     workers,
 )
@@ -77,6 +81,16 @@ NUMBERS = [
     (DELIVERY, f"lingers {dispatcher.LINGER:.0f} second", "linger"),
     (DELIVERY, "once a second", f"saves every {checkpoints.SAVE_EVERY} s"),
     (DELIVERY, f"{run.GRACE:.0f} seconds at most", "grace"),
+    (DELIVERY, f"{requests.ROUNDS} times at most, and then in halves", "rounds"),
+    (
+        DELIVERY,
+        f"after {queues.FIRST_PAUSE:.0f} s, doubling to {queues.LONGEST_PAUSE / 60:.0f} min",
+        "pauses of a throttled id",
+    ),
+    (DELIVERY, f"ids with up to {id_pace.FEW} events", "ids that are not counted"),
+    (DELIVERY, f"as a mean of {id_pace.WINDOW:.0f} seconds", "the mean of a pace"),
+    (DELIVERY, f"more than {run.FORGOTTEN_AFTER // 86_400} days after a kill", "may count twice"),
+    (DELIVERY, f"more than {deliveries.MOST_KEYS // 10**6} million events", "keys in memory"),
     (DELIVERY, f"{retry.LONGEST_RETRY_AFTER:.0f} s at most", "Retry-After"),
     (DELIVERY, f"{retry.Backoff().first / 2} to {retry.Backoff().first:.0f} s", "PostHog's wait"),
     (DELIVERY, f"doubling to {retry.Backoff().cap:.0f} s", "the longest wait"),

@@ -27,7 +27,6 @@ from singer_delivery.pipeline.id_pace import FEW, IdPace
 from singer_delivery.pipeline.pieces import EVENTS, Piece, Place, Single
 from singer_delivery.pipeline.queues import (
     ALWAYS,
-    FIRST_PAUSE,
     SECOND,
     Position,
     Queue,
@@ -43,9 +42,6 @@ MINUTE = 60.0
 
 SLICE = 0.25
 """Seconds between two looks at whether the run is to stop, while it waits."""
-
-AT_ONCE = 1_000
-"""Events of a queue that leave together."""
 
 Park = Callable[[str, Single, str, tuple[str, ...]], bool]
 """Writes an event of an endpoint to a queue, where it stands by these ids; see `Outcomes.park`."""
@@ -153,7 +149,8 @@ class Parking:
                 is_parked = judgement.exceptions.get(place, judgement).verdict is Verdict.PARKED
                 if isinstance(origin, ParkedEvent):
                     queue = self._queues.named(origin.queue)
-                    queue.is_held = queue.is_held or queue.name in held
+                    if queue.name in held:
+                        queue.go_back()
                     if self._goes_back(single):
                         continue
                 elif isinstance(origin, Update):
@@ -221,7 +218,7 @@ class Parking:
         logger.warning("Waiting for %d events of %d ids (%s).", self.events, self.ids, holds)
 
     def _next_of(self, queue: Queue, now: float) -> list[ParkedEvent]:
-        events = self._ledger.read_parked(queue.name, AT_ONCE)
+        events = self._ledger.read_parked(queue.name, queue.at_once)
         if not events:  # those that were counted waited already
             self._queues.close(queue)
             return []
@@ -229,7 +226,7 @@ class Parking:
             events = events[: self._allowed(events, now)]
             if not events:
                 queue.hold, queue.due = Hold.PACE, now + SECOND
-        queue.under_way, queue.is_held = len(events), False
+        queue.leave(len(events))
         return events
 
     def _allowed(self, events: Sequence[ParkedEvent], now: float) -> int:
@@ -307,9 +304,7 @@ class Parking:
 
     def _left(self, name: str) -> None:
         queue = self._queues.named(name)
-        queue.events -= 1
-        queue.under_way -= 1
-        queue.pause = FIRST_PAUSE
+        queue.was_taken()
         if not queue.events:
             self._queues.close(queue)
 

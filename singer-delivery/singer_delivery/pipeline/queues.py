@@ -23,6 +23,11 @@ HOUR = 3_600.0
 SECOND = 1.0
 """Seconds until an id is tried again that is over its own pace."""
 
+FIRST_TRY, AT_ONCE = 16, 1_000
+"""Events of a queue that leave together, at first and at most. They double with each success and
+halve with each refusal: a service refuses a request as a whole that goes beyond what it still
+takes of an id."""
+
 LENGTHS = (Hold.PACE, Hold.THROTTLED, Hold.QUOTA)
 """What events wait for, by how long it lasts."""
 
@@ -47,6 +52,7 @@ class Queue:
         events: how many wait, those under way included.
         under_way: how many of them are in a lane.
         is_held: whether some of these went back: then all do that follow them.
+        at_once: how many leave together.
     """
 
     name: str
@@ -58,6 +64,25 @@ class Queue:
     events: int = 0
     under_way: int = 0
     is_held: bool = False
+    at_once: int = FIRST_TRY
+
+    def go_back(self) -> None:
+        """Take note that events under way were refused."""
+        if not self.is_held:
+            self.is_held = True
+            self.at_once = max(1, self.at_once // 2)
+
+    def leave(self, events: int) -> None:
+        """Take note that so many are under way."""
+        self.under_way, self.is_held = events, False
+
+    def was_taken(self) -> None:
+        """Take note that one event is through."""
+        self.events -= 1
+        self.under_way -= 1
+        self.pause = FIRST_PAUSE
+        if not self.under_way and not self.is_held:
+            self.at_once = min(2 * self.at_once, AT_ONCE)
 
     def rest(self, hold: Hold, now: float) -> None:
         """Wait from now on; what lasts longer already goes on."""
