@@ -16,7 +16,7 @@ from singer_delivery.mapping.values import as_text, clean_id, moment
 Own = Mapping[str, Any]
 
 WEB, IOS, ANDROID = "Web", "iOS", "Android"
-_OF_APPLE = frozenset({"iOS", "iPadOS"})
+_OF_APPLE = ("iOS", "iPadOS")  # no set: a property may hold a list
 _DEVICE = "$device:"
 
 
