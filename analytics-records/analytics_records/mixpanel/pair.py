@@ -13,11 +13,12 @@ from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.identity import Identity, Link, Who, id_of
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import Destination, Named, Pair, PairDecision
+from singer_delivery.mapping.records import is_bookkeeping
 from singer_delivery.model import Effects, Facts, Mapped, Note, Unmappable
 
 from analytics_records.mixpanel.ids import without_prefix
 from analytics_records.mixpanel.observation import Seen
-from analytics_records.mixpanel.source import COPY, Mixpanel
+from analytics_records.mixpanel.source import COLUMNS, COPY, Mixpanel
 from analytics_records.mixpanel.whose import Persons, Whom
 
 D = TypeVar("D", bound=PairDecision)
@@ -27,6 +28,9 @@ Number = Callable[[str], int]
 
 VERB_ROW = "identity_verb"
 """Why a row that joins ids sends no event."""
+
+UNKNOWN = "unknown_column"
+"""Counted for each column beside those of the tap."""
 
 WITHOUT_ID = "without_insert_id"
 """Counted for a row that nothing but its content tells from others."""
@@ -82,7 +86,11 @@ class MixpanelPair(Pair[D]):
     def map(self, record: Mapping[str, Any], decision: D) -> Mapped:
         """Return what a clean record becomes. Pure."""
         numbered = {**record, COPY: decision.copy} if decision.copy else record
-        return super().map(numbered, decision)
+        mapped = super().map(numbered, decision)
+        if record.keys() <= COLUMNS:  # nearly always
+            return mapped
+        unknown = (name for name in record if name not in COLUMNS and not is_bookkeeping(name))
+        return Mapped(mapped.events, [*mapped.notes, *(Note(UNKNOWN, name) for name in unknown)])
 
     def identity(self, whom: Whom, seen: Seen, facts: Facts, effects: Effects) -> Identity:
         """Return by which ids the destination gets a row.

@@ -65,7 +65,8 @@ NO_WORD = EmptyWord("", frozenset())
 _UNUSUAL = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 """Raised where a line is none that the fast way reads."""
 
-_OWN_COLUMNS = frozenset({*(column.name for column in EVENTS), COPY})
+COLUMNS = frozenset({*(column.name for column in EVENTS), COPY})
+"""Columns that are known beside the properties."""
 
 
 def layout(columns: frozenset[str], steady: frozenset[str] = frozenset()) -> Layout:
@@ -152,7 +153,7 @@ class Mixpanel:
             shaped[column] = record.get(theirs)
         shaped[NAME], shaped[OWN] = name, own
         shaped[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
-        for key in record.keys() - _OWN_COLUMNS:
+        for key in record.keys() - COLUMNS:
             if not is_bookkeeping(key):
                 own.setdefault(f"{PREFIX}{key}", record[key])
         return shaped

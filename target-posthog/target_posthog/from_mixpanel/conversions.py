@@ -131,8 +131,10 @@ def elements(reading: Reading) -> list[dict[str, Any]] | None:
 
 
 def other_elements(reading: Reading) -> Any:
-    """As it is, on any other event."""
-    return None if reading.name in ELEMENT_ACTIONS else reading.record.get("$elements")
+    """As it is, on any other event, or where it is no list."""
+    found = reading.record.get("$elements")
+    is_used = reading.name in ELEMENT_ACTIONS and isinstance(found, list)
+    return None if is_used or is_absent(found) else found
 
 
 def _own(properties: Mapping[str, Any]) -> dict[str, Any]:

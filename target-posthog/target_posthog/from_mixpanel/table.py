@@ -99,8 +99,8 @@ EVENT_PROPERTY_ROWS = (
 """Properties that PostHog knows by another name; they stay as well."""
 # fmt: on
 
-ROWS = ENVELOPE + PROPERTIES
-"""Every row that reads a property which does not stay."""
+ROWS = ENVELOPE + PROPERTIES + EVENT_PROPERTY_ROWS
+"""Every row."""
 
 DROPPED = outcomes.DROPPED
 """Properties that do not travel, and why."""
@@ -121,7 +121,7 @@ SAME = frozenset({
 })  # fmt: skip
 """Documented properties that travel as they are: PostHog has the same name, or none."""
 
-COLUMNS = frozenset(column for row in ROWS for column in row.columns) | {*DROPPED}
+COLUMNS = frozenset(c for row in ENVELOPE + PROPERTIES for c in row.columns) | {*DROPPED}
 """Every property that does not travel under its own name."""
 
 COUNTED = {
@@ -135,6 +135,7 @@ COUNTED = {
         "`$mixpanel_device_id`"
     ),
     **outcomes.COUNTED,
+    "unknown_column": "a column beside those of the tap; it travels as `mixpanel_<name>`",
     "device_is_a_user": (
         "a device has the very id of a user; the two are not merged, and an event of "
         "the device alone goes to `device:<id>`"
