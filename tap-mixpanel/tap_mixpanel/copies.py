@@ -64,11 +64,9 @@ class Copies:
 
     def _of_a_second(self, rows: Iterator[bytes]) -> Iterable[bytes]:
         kept = [*islice(rows, self._most)]
-        if len(kept) == 1:
-            return kept
-        if len(kept) < self._most:
-            return self._in_memory(kept)
-        return self._on_disk(chain(kept, rows))
+        if len(kept) == self._most:
+            return self._on_disk(chain(kept, rows))
+        return kept if len(kept) == 1 else self._in_memory(kept)
 
     def _in_memory(self, rows: list[bytes]) -> Iterator[bytes]:
         by_uuid: dict[bytes, list[int]] = {}

@@ -43,6 +43,14 @@ def seconds_to_wait(attempt: int, error: AnswerNotUsable) -> float:
     return WAITS.wait(attempt, asked)
 
 
+def not_begun(error: AnswerNotUsable) -> str:
+    """Return the sentence about a day that Mixpanel takes for a later one than today."""
+    return (
+        f"{error}, though the last day asked for is before today. Check the clock of this machine, "
+        "and set project_timezone to the zone of the project."
+    )
+
+
 @dataclass(frozen=True)
 class Download:
     """A window, its rows, and the bytes of its answers as they came."""
@@ -219,11 +227,7 @@ class Downloader:
 
     def _a_day_less(self, error: FutureDay) -> Walk:
         if self._stepped_back:
-            msg = (
-                f"{error}, though the last day asked for is before today. Set project_timezone to "
-                "the zone of the project."
-            )
-            raise RequestRefused(msg) from error
+            raise RequestRefused(not_begun(error)) from error
         self._stepped_back = True
         logger.info("Today has not begun in the zone of the project: it ends a day earlier.")
         return self.walk.a_day_less()

@@ -16,13 +16,14 @@ from singer_delivery.io.retry import Clock
 from singer_delivery.tap.errors import (
     AccessRefused,
     AnswerNotUsable,
+    RequestRefused,
     ServiceUnavailable,
 )
 
 from tap_mixpanel.account import Account
 from tap_mixpanel.body import MARKERS
 from tap_mixpanel.client import Asked, ExportClient, other_region
-from tap_mixpanel.downloads import seconds_to_wait
+from tap_mixpanel.downloads import not_begun, seconds_to_wait
 from tap_mixpanel.errors import FutureDay, WindowFailed
 from tap_mixpanel.project import FEW_DAYS, SAMPLE_ROWS
 
@@ -59,13 +60,13 @@ class OpeningCheck:
         while True:
             try:
                 rows = self._asked(Asked(first, last, limit=limit))
-            except AnswerNotUsable as error:  # noqa: PERF203 - a request dwarfs it
+            except FutureDay as error:
+                if first == last or attempt:
+                    raise RequestRefused(not_begun(error)) from error
+                attempt, last = 1, last - timedelta(days=1)
+            except AnswerNotUsable as error:
                 attempt += 1
-                if isinstance(error, FutureDay) and attempt == 1:
-                    last -= timedelta(days=1)
-                    first = min(first, last)
-                else:
-                    self._wait_or_give_up(attempt, error)
+                self._wait_or_give_up(attempt, error)
             else:
                 self._is_answered = True
                 return rows

@@ -61,7 +61,7 @@ def sound_keys(
     """
     try:
         keys = keys_of_sound(lines)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     # One byte is looked for much faster than six, and most lines hold no backslash.
     if any([NUL in line for line in lines if b"\\" in line]):  # noqa: C419 - a list is faster
