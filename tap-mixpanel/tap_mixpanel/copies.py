@@ -27,6 +27,9 @@ PROCESSED = slice(42, 59)
 MOST_IN_MEMORY = 20_000
 """Rows of one second that are compared in memory. Imports put whole days on one second."""
 
+RUN_BYTES = 8 * 1024 * 1024
+"""Less than a whole window may have in memory, since two such sorts are under way beside it."""
+
 BLOCK_LINES = 256
 _uuid_and_key = slice(0, 36 + KEY)
 
@@ -83,8 +86,8 @@ class Copies:
     def _on_disk(self, rows: Iterable[bytes]) -> Iterator[bytes]:
         """Sort by uuid, decide, and sort back."""
         with (
-            closing(Sorter(_keys_by_uuid, self._spool_dir)) as by_uuid,
-            closing(Sorter(keys_of, self._spool_dir)) as in_order,
+            closing(Sorter(_keys_by_uuid, self._spool_dir, RUN_BYTES)) as by_uuid,
+            closing(Sorter(keys_of, self._spool_dir, RUN_BYTES)) as in_order,
         ):
             for block in _blocks(row[UUID] + row for row in rows):
                 by_uuid.add(Rows(block, _keys_by_uuid(block)))

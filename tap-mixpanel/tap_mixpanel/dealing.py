@@ -22,6 +22,9 @@ from tap_mixpanel.rows import UNDATED, Heads, Row, day_text, keys_of, read_rows
 from tap_mixpanel.time_frame import Live
 
 NO_ROW = "it is no row of the export, which has an event and properties"
+RUN_BYTES = 24 * 1024 * 1024
+"""Bytes of the rows of one window in memory; the next one is dealt meanwhile."""
+
 BLOCK_LINES = 256
 _day = itemgetter(slice(0, 7))
 
@@ -106,7 +109,7 @@ class Dealer:
     ends_broken: bool = False
 
     def __post_init__(self) -> None:
-        self.sorter = Sorter(keys_of, self.spool_dir)
+        self.sorter = Sorter(keys_of, self.spool_dir, RUN_BYTES)
         self._number = 0
         self._live: Counter[int] = Counter()
 

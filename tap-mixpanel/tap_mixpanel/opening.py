@@ -60,7 +60,7 @@ class OpeningCheck:
         while True:
             try:
                 rows = self._asked(Asked(first, last, limit=limit))
-            except FutureDay as error:
+            except FutureDay as error:  # noqa: PERF203 - a request dwarfs it
                 if first == last or attempt:
                     raise RequestRefused(not_begun(error)) from error
                 attempt, last = 1, last - timedelta(days=1)
