@@ -43,6 +43,7 @@ class Export:
         sessions_in: IANA zone of the project; None: `zone`, or UTC.
         scenes: what is rare.
         times: how often each of them is played; None: once for 40 users.
+        start: when the first of them comes.
         readings: whether a second reading finds late rows and changed ids; else the first has all.
 
     Attributes:
@@ -64,6 +65,7 @@ class Export:
         sessions_in: str | None = None,
         scenes: Sequence[Kind] = SCENES,
         times: int | None = None,
+        start: datetime = START,
         readings: bool = False,
     ) -> None:
         self.system, self.zone = system, zone
@@ -72,7 +74,7 @@ class Export:
         self._users, self._days = users, days
         self._scenes = [scene for scene in scenes if system in scene.systems]
         self._times = max(1, users // 40) if times is None else times
-        self._start = round(START.timestamp() * 1_000)
+        self._start = round(start.timestamp() * 1_000)
         self._project = Mixpanel(self._dice, system, zone, self.timezone, readings=readings)
         for upload in _one_at_a_time(self._uploads()):
             self._project.take(upload)

@@ -68,7 +68,11 @@ class Held:
             serial: (each.person.users, each.at, each.session, each.revenue)
             for serial, each in self.events.items()
         }
-        return events, {who: self.state(who) for who in truth.states}, self.groups
+        states = {
+            who: {name: (self.state(who) or {}).get(name) for name in of}
+            for who, of in truth.states.items()
+        }
+        return events, states, self.groups
 
 
 def at_posthog(fake: FakePostHog, truth: Truth) -> Held:

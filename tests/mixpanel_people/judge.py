@@ -158,14 +158,14 @@ def _states(held: Held, truth: Truth) -> Counts:
 
 
 def _differences(who: Who, state: Properties, truth: Truth) -> Iterator[tuple[str, str]]:
-    due = truth.states[who]
+    due, brought = truth.states[who], truth.brought.get(who, {})
     for name in sorted(truth.names):
         value = state.get(name)
         if isinstance(value, str) and who not in truth.whose.get(value, {who}):
             yield "foreign", name
         elif name in due and value is None:
             yield "lost", name
-        elif value is not None and value != due.get(name):
+        elif value is not None and value != due.get(name) and value not in brought.get(name, ()):
             yield "stale", name
 
 

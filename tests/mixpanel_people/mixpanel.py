@@ -196,7 +196,6 @@ class Mixpanel:
 
     def _due(self, taken: _Taken) -> Due:
         call, original = taken.call, taken.call.also
-        letters = call.again if call.equal_to_the_letter else 0
         return Due(
             serial=taken.serial,
             name=original.get("mp_original_event_name", call.name),
@@ -206,7 +205,7 @@ class Mixpanel:
             session=taken.session,
             properties=call.own,
             revenue=call.own.get("amount"),
-            times=1 + letters,
+            times=1 if call.has_insert_id else 1 + call.again,
         )
 
     def _find_sessions(self) -> None:
@@ -245,23 +244,25 @@ class Mixpanel:
                 truth.shared.add(str(taken.ids.device))
 
     def _tell_people(self, truth: Truth) -> None:
-        for due in truth.events.values():
-            if due.who.kind == "user":
-                truth.ids.setdefault(due.who.id, {due.who.id})
         for distinct_id, properties in self._profiles.items():
-            who = self._owner(distinct_id)
-            if distinct_id.startswith(DEVICE) and who.kind == "user":
-                continue  # a profile of a device is not carried over to its user
-            truth.states.setdefault(who, {}).update(properties)
-            truth.names |= properties.keys()
-            if who.kind == "user":
-                truth.ids.setdefault(who.id, {who.id})
-            for name in OWN_VALUES:
-                if name in properties:
-                    truth.whose[properties[name]].add(who)
+            self._tell_profile(distinct_id, properties, truth)
+        known = {due.who for due in truth.events.values()} | truth.states.keys()
+        truth.ids = {who.id: {who.id} for who in known if who.kind == "user"}
         if isinstance(self.people, Original):
             for user in truth.ids:
                 truth.ids[user] |= set(self.people.cluster(user)) & self.people.users.keys()
+
+    def _tell_profile(self, distinct_id: str, properties: Properties, truth: Truth) -> None:
+        who = self._owner(distinct_id)
+        truth.names |= properties.keys()
+        if distinct_id.startswith(DEVICE) and who.kind == "user":
+            for name, value in properties.items():
+                truth.brought[who].setdefault(name, []).append(value)
+            return
+        truth.states.setdefault(who, {}).update(properties)
+        for name in OWN_VALUES:
+            if name in properties:
+                truth.whose[properties[name]].add(who)
 
     def _owner(self, distinct_id: str) -> Who:
         return self.people.who(Ids(distinct_id, None, None))

@@ -156,29 +156,13 @@ def _parsed(line: bytes) -> Row:
 
 
 def _told_apart(rows: Iterable[Row]) -> list[Row]:
-    """Rows in the order of their times, each once; rows equal to the letter are several."""
+    """Rows in the order of their times, each once: of one `$insert_id` the one stored last."""
     newest: dict[Any, Row] = {}
-    equal: Counter[str] = Counter()
-    for row in rows:
-        of = row["properties"]
-        key = of.get("$insert_id") or _letters(row)
-        text = json.dumps(row, sort_keys=True)
-        equal[text] += 1
-        known = newest.get((key, 0))
-        if (
-            known is not None
-            and json.dumps(known, sort_keys=True) == text
-            and "$insert_id" not in of
-        ):
-            newest[key, equal[text]] = row
-        elif known is None or _processed(known) < _processed(row):
-            newest[key, 0] = row
+    for place, row in enumerate(rows):
+        key = row["properties"].get("$insert_id", place)
+        if key not in newest or _processed(newest[key]) < _processed(row):
+            newest[key] = row
     return sorted(newest.values(), key=lambda row: _time(row["properties"]["time"]))
-
-
-def _letters(row: Row) -> str:
-    kept = {k: v for k, v in row["properties"].items() if k != "mp_processing_time_ms"}
-    return json.dumps([row["event"], kept], sort_keys=True)
 
 
 def _processed(row: Row) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from analytics_records.mixpanel.columns import KEYS, schema
-from analytics_records.mixpanel.row import lacks_id, order_key, row_uuid
+from analytics_records.mixpanel.row import OrderKey, lacks_id, order_key, row_uuid
 from singer_delivery.mapping.json_lines import exact, read_json
 
 from tests.destinations import MIXPANEL, POSTHOG, Destination
@@ -21,7 +21,7 @@ from tests.end_to_end.commands import Command
 from tests.fakes.mixpanel_export import FakeMixpanelExport, Profile, Row
 from tests.fakes.mixpanel_export.quota import UNLIMITED
 from tests.fakes.mixpanel_export.rows import EPOCH, MILLISECOND
-from tests.mixpanel_people.export import DATA_GROUPS, START, Export
+from tests.mixpanel_people.export import DATA_GROUPS, Export
 from tests.mixpanel_people.held import Held, at_amplitude, at_mixpanel, at_posthog
 from tests.mixpanel_people.identities import VERBS
 from tests.mixpanel_people.judge import Counts, judge
@@ -133,20 +133,19 @@ def _record(stream: str, keys: dict[str, Any], profile: Profile) -> bytes:
 
 def _in_order(export: Export, reading: int) -> list[tuple[Row, bytes]]:
     """Return rows, each once, in the order of a tap, with what it adds beside them."""
-    newest: dict[str, tuple[Any, Row, bytes]] = {}
-    copies: dict[str, int] = {}
+    newest: dict[str, tuple[OrderKey, Row, bytes]] = {}
+    copies: Counter[str] = Counter()
     for row in export.rows:
         if row.appears > reading:
             continue
         line = row.line(reading, in_ms=True)
         parsed = read_json(exact(line))
         uuid = row_uuid(parsed)
-        if lacks_id(parsed) and line in (kept for _, _, kept in newest.values()):
-            copies[uuid] = copies.get(uuid, 0) + 1
-            uuid = row_uuid(parsed, copies[uuid])
+        if lacks_id(parsed):
+            copies[uuid] += 1
+            uuid = row_uuid(parsed, copies[uuid] - 1)
         key = order_key(parsed, uuid, row.at)
-        known = newest.get(uuid)
-        if known is None or known[0].processed < key.processed:
+        if uuid not in newest or newest[uuid][0].processed < key.processed:
             newest[uuid] = (key, row, line)
     ordered = sorted(newest.items(), key=lambda item: item[1][0])
     return [(row, _beside(uuid, row, export) + line[1:] + b"}") for uuid, (_, row, line) in ordered]
@@ -191,28 +190,12 @@ class Fed:
 # The tap's source -------------------------------------------------------------------------------
 
 
-def served(export: Export, **settings: Any) -> FakeMixpanelExport:
-    """Return the service that gives an export out, two weeks after it began."""
-    now = START + timedelta(days=14)
+def served(export: Export, **options: Any) -> FakeMixpanelExport:
+    """Return the service that gives an export out."""
     return FakeMixpanelExport(
         export.rows,
         profiles=export.profiles,
         group_profiles=export.group_profiles,
         project_timezone=export.timezone,
-        **{"now": lambda: now.astimezone(timezone.utc), "limits": UNLIMITED, **settings},
+        **{"limits": UNLIMITED, **options},
     )
-
-
-def tap_settings(fake: FakeMixpanelExport, export: Export) -> dict[str, Any]:
-    """Return the settings of a tap that reads all of it."""
-    return {
-        "base_url": fake.url,
-        "query_base_url": fake.url,
-        "service_account_username": fake.access.username,
-        "service_account_secret": fake.access.secret,
-        "project_id": str(fake.access.project_id),
-        "project_timezone": export.timezone,
-        "start_date": export.days[0].isoformat(),
-        "end_date": datetime.isoformat(START + timedelta(days=13)),
-        "data_group_ids": DATA_GROUPS,
-    }

@@ -92,7 +92,7 @@ def user_that_is_nobody(scene: Scene) -> Iterator[Upload]:
 
 
 def rows_without_insert_id(scene: Scene) -> Iterator[Upload]:
-    """Play an old SDK; one of its rows is there twice, with another time of processing."""
+    """Play an old SDK; one of its events came twice, as two rows that times of processing tell."""
     user = scene.user("old")
     for again in (0, 1):
         yield scene.one(

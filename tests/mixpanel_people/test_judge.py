@@ -158,6 +158,21 @@ def test_what_is_true_of_people(held, truth):
         assert with_state(held, truth, change) == due
 
 
+def test_what_a_device_may_bring_along(held, truth):
+    for who, brought in truth.brought.items():
+        if who not in truth.states:
+            continue
+        for name, values in brought.items():
+            assert name not in truth.states[who]
+            state = {**truth.states[who], name: values[0]}
+            other = replace(
+                held, state=lambda each, s=state, w=who: s if each == w else held.state(each)
+            )
+            assert wrong(other, truth) == {}
+            state[name] = "other"
+            assert wrong(other, truth) == {"stale properties": 1}
+
+
 def test_somebody_of_whom_nothing_is_known(held, truth):
     who = next(iter(truth.states))
     other = replace(held, state=lambda each: None if each == who else held.state(each))

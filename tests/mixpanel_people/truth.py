@@ -41,7 +41,8 @@ class Due(NamedTuple):
         session: None where it has none.
         properties: those that are the customer's own.
         revenue: in its property `amount`; None where it speaks of none.
-        times: how often; rows of old SDKs may be equal to the letter.
+        times: how often; of rows without `$insert_id` each is an event, as nothing tells a copy
+            from a second one.
     """
 
     serial: int
@@ -67,6 +68,8 @@ class Truth:
         owners: device -> the user it counts for.
         shared: devices that had more than one user.
         states: the profile of each person who has one, by Mixpanel's names.
+        brought: what a user may have besides: profiles of devices from before the first login.
+            Mixpanel does not carry them over; PostHog and Amplitude do, where a run ended between.
         groups: the profile of each group.
         names: of all properties that profiles of people have.
         whose: a value that belongs to one person, such as an e-mail address -> who has it.
@@ -79,6 +82,7 @@ class Truth:
     owners: dict[str, str] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     states: dict[Who, Properties] = field(default_factory=dict)
+    brought: dict[Who, Properties] = field(default_factory=lambda: defaultdict(dict))
     groups: dict[Group, Properties] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     whose: dict[str, set[Who]] = field(default_factory=lambda: defaultdict(set))

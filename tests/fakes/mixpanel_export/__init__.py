@@ -28,7 +28,7 @@ from tests.fakes.mixpanel_export.engage import (
     is_follow_up,
     read_query,
 )
-from tests.fakes.mixpanel_export.faults import Spoiled, whole
+from tests.fakes.mixpanel_export.faults import Spoiled
 from tests.fakes.mixpanel_export.parameters import Asked, days_asked, read
 from tests.fakes.mixpanel_export.quota import EXPORT_LIMITS, QUERY_LIMITS, Limits, Quota
 from tests.fakes.mixpanel_export.refusals import (
@@ -273,7 +273,7 @@ def _is_found(row: Row, reading: int, asked: Asked) -> bool:
 
 def _reply(lines: list[bytes], exchange: Exchange, spoiled: Spoiled) -> Reply:
     """Write the rows; compressed when asked for and worth it."""
-    body = spoiled.body(lines) if lines or exchange.act else whole(lines)
+    body = spoiled.body(lines)
     headers = {"Content-Type": "text/plain", "Transfer-Encoding": "chunked"}
     if len(body) > GZIP_ABOVE and _takes_gzip(exchange.headers):
         body = gzip.compress(body, 1, mtime=0)

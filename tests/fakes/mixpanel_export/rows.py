@@ -78,7 +78,7 @@ class Row:
 
     def _written_time(self, *, in_ms: bool) -> int | float | str:
         if self.time_as == "float":
-            return self.time + 0.5 if in_ms else self.time / 1_000
+            return self.time + 0.25 if in_ms else self.time / 1_000
         whole = self.time if in_ms else self.time // 1_000
         return str(whole) if self.time_as == "text" else whole
 

@@ -180,6 +180,12 @@ def test_profiles_are_found_by_ids_and_conditions(asked, found):
         assert sorted(ids([engage(mixpanel, **asked).json()])) == found
 
 
+def test_two_thousand_ids_may_be_asked_for():
+    with project() as mixpanel:
+        ids_asked = json.dumps(["user-3"] * 2_000)
+        assert ids([engage(mixpanel, distinct_ids=ids_asked).json()]) == ["user-3"]
+
+
 def test_last_seen_compares_as_text():
     seen = ["2024-01-01T00:00:00", "2024-02-01T10:00:00", None]
     profiles = [Profile(str(n), {"$last_seen": day} if day else {}) for n, day in enumerate(seen)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections import Counter
@@ -70,6 +71,11 @@ def test_both_days_are_included():
         assert sorted(numbers(export(mixpanel, "2024-03-02", "2024-03-04"))) == [3, 4]
 
 
+def test_days_begin_with_the_year_2000():
+    with project() as mixpanel:
+        assert export(mixpanel, "2000-01-01").status_code == 200
+
+
 def test_an_empty_day_is_no_bytes():
     with project() as mixpanel:
         reply = export(mixpanel, "2024-03-03", "2024-03-03")
@@ -100,7 +106,7 @@ def test_time_is_in_seconds_unless_milliseconds_are_asked_for(asked, time):
 @pytest.mark.parametrize(
     ("spelling", "seconds", "milliseconds"),
     [
-        ("float", 1709283600.123, 1709283600123.5),
+        ("float", 1709283600.123, 1709283600123.25),
         ("text", "1709283600", "1709283600123"),
         ("none", None, None),
     ],
@@ -268,6 +274,27 @@ def test_a_wrong_account_may_be_a_400():
     with project(refusal=400) as mixpanel:
         reply = export(mixpanel, auth=None)
     assert (reply.status_code, reply.body) == (400, b"Unable to authenticate request")
+
+
+@pytest.mark.parametrize(
+    "header", [None, "Bearer x", "Basic !!", "Basic YTpi!", "Basic bm9jb2xvbg=="]
+)
+def test_garbled_credentials_are_a_401(header):
+    with project() as mixpanel:
+        asked = {**PROJECT, "from_date": "2024-03-01", "to_date": "2024-03-02"}
+        headers = {"Authorization": header}
+        reply = requests.get(mixpanel.url + PATH, params=asked, headers=headers, timeout=10)
+    assert reply.status_code == 401
+
+
+def test_another_scheme_with_the_right_words_is_a_401():
+    with project() as mixpanel:
+        asked = {**PROJECT, "from_date": "2024-03-01", "to_date": "2024-03-02"}
+        words = base64.b64encode(":".join(ACCOUNT).encode()).decode()
+        for scheme, status in (("Bearer", 401), ("Basic", 200)):
+            headers = {"Authorization": f"{scheme} {words}"}
+            reply = requests.get(mixpanel.url + PATH, params=asked, headers=headers, timeout=10)
+            assert reply.status_code == status
 
 
 def test_another_project_is_a_403():

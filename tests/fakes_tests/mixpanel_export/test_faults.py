@@ -81,6 +81,7 @@ def test_a_line_may_be_cut_behind_a_clean_end():
 def test_lines_may_be_broken_among_whole_ones():
     with project() as mixpanel:
         found = lines(mixpanel, CorruptLines(3))
+    assert found[20:23] == [CORRUPT] * 3
     assert found.count(CORRUPT) == 3
     assert len(found) == 43
 
