@@ -14,12 +14,12 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from singer_delivery.mapping.table import is_absent
 
-from tests.pairs import mixpanel_to_amplitude, mixpanel_to_mixpanel
+from tests.pairs import mixpanel_to_amplitude, mixpanel_to_mixpanel, mixpanel_to_posthog
 from tests.pairs.any_record import assert_is_json, fewer, mark, ordered, outcome
 from tests.pairs.any_row import RowsUnderTest, a_row, groups, profiles
 from tests.pairs.walk import Walk, Walked, note_names, the
 
-PAIRS = [mixpanel_to_amplitude.PAIR, mixpanel_to_mixpanel.PAIR]
+PAIRS = [mixpanel_to_amplitude.PAIR, mixpanel_to_mixpanel.PAIR, mixpanel_to_posthog.PAIR]
 pairs = pytest.mark.parametrize("pair", PAIRS, ids=repr)
 data = st.data()
 
@@ -103,8 +103,9 @@ def keys_of(walk: Walk, row: dict[str, Any]) -> list[tuple[Any, ...]]:
         return []
     walk.known.learn(result.effects)
     bodies = [made.body for made in result.events if made.kind == "event"]
-    of = [body.get("properties", body) for body in bodies]
+    of = [{**body.get("properties", {}), **body} for body in bodies]
     names = ("insert_id", "$insert_id", "time", "$user_id", "$device_id", "distinct_id")
+    names += ("event", "uuid", "timestamp")
     return [tuple(each.get(name) for name in names) for each in of]
 
 
