@@ -8,6 +8,7 @@ the run (docs, "Backfill data"). It shows with the person's next event. Knows no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -78,8 +79,7 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
     @property
     def ids(self) -> tuple[str, ...]:
         """The user and the device, for Amplitude's limits of one id."""
-        ids = () if self.user is None else (user_key(self.user),)
-        return ids if self.device is None else (*ids, device_key(self.device))
+        return _ids(self.user, self.device)
 
     @property
     def delivery(self) -> Delivery | None:
@@ -93,6 +93,13 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
     def also_known(self) -> Delivery | None:
         """How the list knows the key of Amplitude's own deduplication."""
         return Delivery.of(self.dedup_key, self.at) if self.dedup_key else None
+
+
+@lru_cache(8192)
+def _ids(user: str | None, device: str | None) -> tuple[str, ...]:
+    """Return what is asked for every event of a request."""
+    ids = () if user is None else (user_key(user),)
+    return ids if device is None else (*ids, device_key(device))
 
 
 def closing_event(

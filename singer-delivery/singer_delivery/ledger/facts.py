@@ -157,6 +157,11 @@ class Facts:
                 saying = saying.before
             self._go_back(key)
 
+    def said(self, record: Record) -> list[Fact]:
+        """Return the facts that go when an event of the record is refused; it is not settled."""
+        said = self._by_block.get(record[0], ())
+        return [each.fact for each in said if each.record == record and not each.is_kept]
+
     def disown(self, facts: Iterable[Fact]) -> None:
         """Forget facts, on disk too, whose deferred update was refused.
 

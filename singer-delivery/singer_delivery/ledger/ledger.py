@@ -139,10 +139,11 @@ class Ledger:
         """Return which events wait on disk for their id."""
         return self._parked.waiting() if self._keep else []
 
-    def park(self, event: ParkedEvent) -> bool:
-        """Let an event wait behind all others; tell whether it did not wait already."""
+    def park(self, event: ParkedEvent, record: Record) -> bool:
+        """Let an event of a record wait behind all others; tell whether it did not wait already."""
         with self._lock:
-            number = self._parked.put(event)
+            facts = tuple(self._facts.said(record))
+            number = self._parked.put(event._replace(facts=facts))
             is_due = self._parked.to_save >= UPDATES_SAVE_AFTER
         if is_due:
             self.save()
@@ -161,6 +162,8 @@ class Ledger:
         """Say that an event waits no more; the next save deletes it."""
         with self._lock:
             self._parked.remove(event)
+            if not is_delivered:
+                self._facts.disown(event.facts)
             if is_delivered and self._deliveries is not None:
                 self._deliveries.add(event.deliveries)
             is_due = self._parked.to_save >= UPDATES_SAVE_AFTER

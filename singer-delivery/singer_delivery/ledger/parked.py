@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from singer_delivery.ledger import tables
 from singer_delivery.ledger.store import INSERTS, Store
-from singer_delivery.model import Delivery
+from singer_delivery.model import Delivery, Fact
 
 
 class ParkedEvent(NamedTuple):
@@ -30,6 +30,7 @@ class ParkedEvent(NamedTuple):
         message: the RECORD message it came from, `compression.shrunk`.
         records: 1 if its record counts as one that waits for it, else 0.
         deliveries: how the list of deliveries knows it, by one key or more.
+        facts: that its record said, and that are forgotten if it is refused.
     """
 
     number: int
@@ -43,6 +44,7 @@ class ParkedEvent(NamedTuple):
     message: bytes
     records: int = 1
     deliveries: tuple[Delivery, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 class Waiting(NamedTuple):
@@ -168,6 +170,7 @@ class ParkedEvents:
             "encoded": event.encoded,
             "message": event.message,
             "records": event.records,
+            "facts": orjson.dumps([[*each] for each in event.facts]).decode(),
             "deliveries": orjson.dumps([[*each] for each in event.deliveries]).decode(),
         }
 
@@ -180,6 +183,7 @@ def _event_of(*row: object) -> ParkedEvent:
     return event._replace(
         ids=tuple(orjson.loads(str(event.ids))),
         deliveries=tuple(Delivery(*each) for each in orjson.loads(str(event.deliveries))),
+        facts=tuple(Fact(*each) for each in orjson.loads(str(event.facts))),
     )
 
 

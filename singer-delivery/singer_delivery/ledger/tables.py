@@ -83,6 +83,7 @@ parked = Table(
     Column("message", LargeBinary, nullable=False),
     Column("records", Integer, nullable=False),
     Column("deliveries", Text, nullable=False),
+    Column("facts", Text, nullable=False),
     UniqueConstraint("scope", "digest"),
     Index("singer_delivery_parked_queue", "scope", "queue", "number"),
 )

@@ -138,8 +138,6 @@ class Observation(msgspec.Struct, gc=False):
         number: tells records of one moment apart, the later one by the greater number.
         event_ids: ids of the event, where decisions ask for them: the one it is sent under, then
             the source's own.
-        other_ids: more ids of its person, as they stand there: by these, too, a user may leave the
-            person out.
     """
 
     name: str
@@ -154,7 +152,6 @@ class Observation(msgspec.Struct, gc=False):
     refused: tuple[str, str] | None = None
     received: int = 0
     number: int = 0
-    other_ids: tuple[str, ...] = ()
     event_ids: tuple[str, ...] = ()
 
     @property

@@ -233,7 +233,7 @@ class Pair(Generic[D]):
     def ids_of(self, observation: Observation) -> tuple[str | int | None, ...]:
         """Return every id of a record's person, as the source has it."""
         of = observation
-        return (of.user, of.device, of.source_id, *of.other_ids)
+        return (of.user, of.device, of.source_id)
 
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> D:
         """Return the decision of a record, and fill in its effects.

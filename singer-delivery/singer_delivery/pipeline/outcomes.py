@@ -197,7 +197,7 @@ class Outcomes:
                 0, queue, ids, endpoint, single.kind, single.name, of.stream, single.encoded,
                 shrunk(block.message(record)), int(is_first), deliveries_of(decision),
             )  # fmt: skip
-            is_new = self._ledger.park(event)
+            is_new = self._ledger.park(event, (block.number, record))
             if is_first and is_new:
                 of.counts.waiting += 1
             elif is_first:

@@ -16,15 +16,23 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from singer_delivery.endpoint import Hold, Judgement, Verdict
 from singer_delivery.io.retry import Clock
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import Decision
 from singer_delivery.pipeline.id_pace import FEW, IdPace
-from singer_delivery.pipeline.pieces import EVENTS, Piece, Place, Single
+from singer_delivery.pipeline.ids_of_events import (
+    ORDER,
+    decisions_of,
+    decisions_of_singles,
+    ids_of,
+    ids_of_decision,
+    position_of,
+)
+from singer_delivery.pipeline.pieces import Piece, Place, Single
 from singer_delivery.pipeline.queues import (
     ALWAYS,
     SECOND,
@@ -34,9 +42,6 @@ from singer_delivery.pipeline.queues import (
 )
 
 logger = logging.getLogger(__name__)
-
-ORDER = "order:"
-"""Before the person whose order an event keeps, where ids of the service stand beside it."""
 
 MINUTE = 60.0
 
@@ -110,17 +115,15 @@ class Parking:
         """
         if not (self._queues or self._pace):
             return False
-        counts = Counter[str]()
-        for piece in pieces:
-            counts.update(_ids_in(piece))
         apart = [*singles, *(each.single for each in pieces if each.single is not None)]
-        for single in apart:
-            if not isinstance(single.origin, ParkedEvent):
-                counts.update(_ids_of(single))
+        decisions = [*decisions_of(pieces), *decisions_of_singles(apart)]
         with self._lock:
             if self._pace and is_first:
-                self._count(counts)
-            return any(map(self._queues.has, counts)) or any(map(self._is_held, apart))
+                self._count(Counter(chain.from_iterable([each.ids for each in decisions])))
+            if not self._queues:
+                return False
+            ids = chain.from_iterable(map(ids_of_decision, decisions))
+            return any(map(self._queues.has, ids)) or any(map(self._is_held, apart))
 
     def sift(self, endpoint: str, singles: Sequence[Single]) -> list[Single]:
         """Let the events wait that must; return the others, in their order."""
@@ -248,7 +251,7 @@ class Parking:
         """Count the events of a request for the pace of their ids."""
         now = self._clock.monotonic()
         for id_, count in counts.items():
-            is_limited = count > FEW and not id_.startswith(ORDER) and not self._queues.has(id_)
+            is_limited = count > FEW and not self._queues.has(id_)
             if is_limited and not self._pace.take(id_, count, now):
                 self._hold(id_, Hold.PACE, ALWAYS)
 
@@ -257,13 +260,13 @@ class Parking:
         holds: dict[str, Hold] = {}
         since: dict[str, Position] = {}
         for place, single in enumerate(singles):
-            ids, of = _ids_of(single), judgement.exceptions.get(place)
+            ids, of = ids_of(single), judgement.exceptions.get(place)
             named = {id_: judgement.parked[id_] for id_ in ids if id_ in judgement.parked}
             if not named and ids and of is not None and of.verdict is Verdict.PARKED:
                 named = {ids[-1]: of.hold}
             holds.update(named)
             for id_ in named:
-                since.setdefault(id_, _position(single))
+                since.setdefault(id_, position_of(single))
         return {self._hold(id_, hold, since[id_]).name for id_, hold in holds.items()}
 
     def _hold(self, id_: str, hold: Hold, since: Position) -> Queue:
@@ -291,7 +294,7 @@ class Parking:
         """Let an event wait if it must; tell whether it does."""
         if not isinstance(single.origin, Place):
             return False
-        ids, here = _ids_of(single), _position(single)
+        ids, here = ids_of(single), position_of(single)
         by = self._queues.blocking(ids, here)
         if not by:
             return False
@@ -319,34 +322,3 @@ WORDS = {
     Hold.THROTTLED: "The service takes no more events of some ids for now.",
     Hold.QUOTA: "The service takes no more events of some ids today.",
 }
-
-
-def _position(single: Single) -> Position:
-    """Return where an event stands in the input of this run; before all if it was parked."""
-    origin = single.origin
-    return (origin.block.number, origin.record) if isinstance(origin, Place) else ALWAYS
-
-
-def _ids_of(single: Single) -> tuple[str, ...]:
-    """Return the ids of an event; last stands whose order it keeps."""
-    origin = single.origin
-    if isinstance(origin, Place):
-        decision = origin.block.decisions[origin.record]
-        return _ids_of_decision(decision)
-    if isinstance(origin, ParkedEvent):
-        return origin.ids
-    return ()
-
-
-def _ids_in(piece: Piece) -> Iterable[str]:
-    """Yield the ids of the events of a piece."""
-    if piece.single is not None:  # it is looked at apart
-        return
-    assert piece.block is not None, "what is packed comes from a block"
-    decisions = piece.block.decisions
-    for place in piece.places:
-        yield from _ids_of_decision(decisions[place // EVENTS])
-
-
-def _ids_of_decision(decision: Decision) -> tuple[str, ...]:
-    return (*decision.ids, ORDER + decision.person) if decision.person else decision.ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from singer_delivery.endpoint import (
@@ -14,7 +14,6 @@ from singer_delivery.endpoint import (
     Endpoint,
     Judgement,
     Reply,
-    Request,
     Sender,
     Verdict,
 )
@@ -22,24 +21,21 @@ from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.parking import Parking
-from singer_delivery.pipeline.pieces import (
-    Piece,
-    Single,
-    body_of_pieces,
-    body_of_singles,
-    singles_of,
+from singer_delivery.pipeline.part import (
+    Part,
+    body_of,
+    first_retriable,
+    is_parked,
+    next_round,
+    singles_in,
 )
+from singer_delivery.pipeline.pieces import Piece, Single
 from singer_delivery.pipeline.verdicts import halves, sorted_out
 
 logger = logging.getLogger(__name__)
 
 SLICE = 0.25
 """Seconds between two looks at whether the run stops, while a pause lasts."""
-
-
-ROUNDS = 20
-"""Times that events are sent again at once, without those that a reply names. A service that names
-but the first at fault is then asked in halves."""
 
 
 NOBODY_NAMED = Again(after=60.0, is_counted=False, is_for_all=True)
@@ -69,29 +65,6 @@ class Listener(Protocol):
 
     def noted(self, name: str) -> None:
         """Count what a reply is noted for."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Events that travel in one request: pieces as they were packed, or single events.
-
-    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
-    them; `pause` is the wait in seconds before the next, and `rounds` counts those in which others
-    were taken out and the rest was sent again at once.
-    """
-
-    pieces: Sequence[Piece] = ()
-    singles: Sequence[Single] = ()
-    request: Request | None = None
-    attempts: int = 0
-    failures: int = 0
-    pause: float = 0.0
-    rounds: int = 0
-
-    @property
-    def count(self) -> int:
-        """How many events."""
-        return len(self.singles) + sum(piece.count for piece in self.pieces)
 
 
 class Requests:
@@ -163,12 +136,12 @@ class Requests:
 
     def _attempt(self, endpoint: Endpoint, part: Part) -> list[Part]:
         """Send a part once; return what must be sent again, the first of it at the end."""
-        request = part.request or endpoint.request(_body(endpoint, part))
+        request = part.request or endpoint.request(body_of(endpoint, part))
         reply = self._sender.send(request)
         if self.is_over:
             raise Stopped
         judgement = endpoint.judge(reply, part.count)
-        again = _first_retriable(judgement)
+        again = first_retriable(judgement)
         self._listener.attempted(endpoint.name, len(request.body), again.reason if again else "")
         part = replace(part, request=request, attempts=part.attempts + 1)
         if judgement.note:
@@ -184,7 +157,7 @@ class Requests:
 
     def _sifted(self, endpoint: Endpoint, part: Part) -> Part:
         """Return a part without the events that must wait in the ledger."""
-        singles = _singles(endpoint, part)
+        singles = singles_in(endpoint, part)
         others = self._parking.sift(endpoint.name, singles)
         if len(others) == len(singles):
             return part
@@ -211,9 +184,9 @@ class Requests:
         Raises:
             ServiceRefused: it is fatal for one of them; the others are noted first.
         """
-        singles = _singles(endpoint, part)
+        singles = singles_in(endpoint, part)
         sent = len(singles)
-        if judgement.parked or any(_is_parked(each) for each in judgement.exceptions.values()):
+        if judgement.parked or any(is_parked(each) for each in judgement.exceptions.values()):
             singles, judgement = self._without_parked(endpoint, singles, judgement)
         decided, open_still = sorted_out(singles, judgement)
         if decided:
@@ -225,14 +198,14 @@ class Requests:
         if judgement.verdict is Verdict.REJECTED and len(rest) > 1:
             left, right = halves(rest)
             return [Part((), each, attempts=part.attempts) for each in (right, left)]
-        again = _first_retriable(judgement)
+        again = first_retriable(judgement)
         if again is None or not rest:
             return []
         if again.again == AT_ONCE:
             # Where a reply names nobody of the request, its words fit no event: all wait.
             again = replace(again, again=NOBODY_NAMED)
             if len(rest) < sent:
-                return _next_round(part, rest)
+                return next_round(part, rest)
         part = Part(attempts=part.attempts) if decided else part
         return [self._again(replace(part, pieces=(), singles=rest), again, reply)]
 
@@ -244,7 +217,7 @@ class Requests:
         exceptions = {
             number: judgement.exceptions[place]
             for number, place in enumerate(others)
-            if place in judgement.exceptions and not _is_parked(judgement.exceptions[place])
+            if place in judgement.exceptions and not is_parked(judgement.exceptions[place])
         }
         return [*others.values()], replace(judgement, exceptions=exceptions, parked={})
 
@@ -295,35 +268,3 @@ class Requests:
             self._clock.sleep(nap)
             seconds -= nap
         raise Stopped
-
-
-def _is_parked(judgement: Judgement) -> bool:
-    return judgement.verdict is Verdict.PARKED
-
-
-def _singles(endpoint: Endpoint, part: Part) -> list[Single]:
-    """Return the events of a part one by one."""
-    of_pieces = (single for piece in part.pieces for single in singles_of(piece, endpoint))
-    return [*part.singles, *of_pieces]
-
-
-def _next_round(part: Part, rest: Sequence[Single]) -> list[Part]:
-    """Return what is sent at once of the events beside those that were named; the first at the end.
-
-    After too many rounds it goes in halves, so that each finds the next at fault.
-    """
-    if part.rounds < ROUNDS or len(rest) == 1:
-        return [Part((), rest, attempts=part.attempts, rounds=part.rounds + 1)]
-    left, right = halves(list(rest))
-    return [Part((), each, attempts=part.attempts) for each in (right, left)]
-
-
-def _body(endpoint: Endpoint, part: Part) -> bytes:
-    if part.pieces:
-        return body_of_pieces(endpoint, list(part.pieces))
-    return body_of_singles(endpoint, list(part.singles))
-
-
-def _first_retriable(judgement: Judgement) -> Judgement | None:
-    each = (judgement, *judgement.exceptions.values())
-    return next((one for one in each if one.verdict is Verdict.RETRIABLE), None)

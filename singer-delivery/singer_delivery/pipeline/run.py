@@ -16,7 +16,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 
 from singer_delivery.endpoint import Endpoint
@@ -26,12 +25,13 @@ from singer_delivery.io.transport import Transport
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
 from singer_delivery.model import Event, RecordMapping
-from singer_delivery.pipeline.blocks import MOST_BYTES, OVERHEAD, Input, State
+from singer_delivery.pipeline.blocks import Input, State
 from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.dead_letters import DeadLetters
 from singer_delivery.pipeline.decide import Decider
-from singer_delivery.pipeline.delivery import ROOM, Delivery
+from singer_delivery.pipeline.delivery import Delivery
 from singer_delivery.pipeline.dispatcher import Dispatcher
+from singer_delivery.pipeline.doubles import may_double
 from singer_delivery.pipeline.dry_run import DryRun
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.pace import Pace
@@ -50,20 +50,6 @@ STATE after every record, and a block costs as much as some records."""
 
 GRACE = 10.0
 """Seconds that requests in flight may take when a run is stopped: what a container is given."""
-
-
-FORGOTTEN_AFTER = 6 * 86_400
-"""Seconds after which a service may have forgotten what a run sent that was cut off; it is a day
-less than the shortest memory that we know of."""
-
-MOST_DOUBLES = (ROOM + MOST_BYTES) // OVERHEAD
-"""Records that a run has sent and not listed as delivered, at most, when it is killed."""
-
-DOUBLES = (
-    "The last run on this ledger was cut off at about %s, more than %d days ago. What it sent in "
-    "its last seconds is not in the list of deliveries, and the service has forgotten it by now: "
-    "these records, %d at most, may count twice. Look at what arrived at that time."
-)
 
 
 class Run:
@@ -259,12 +245,10 @@ class Run:
 
     def _warn_of_doubles(self) -> None:
         """Say what may count twice, where the run goes on long after one that was cut off."""
-        at = self.ledger.cut_off_at
-        if at is None or not self._settings.remember_deliveries or self._settings.dry_run:
-            return
-        if self._clock.now() - at > FORGOTTEN_AFTER:
-            when = datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-            logger.warning(DOUBLES, when, FORGOTTEN_AFTER // 86_400, MOST_DOUBLES)
+        if self._settings.remember_deliveries and not self._settings.dry_run:
+            warning = may_double(self.ledger.cut_off_at, self._clock.now())
+            if warning is not None:
+                logger.warning("%s", warning)
 
     def _close_unless_small(self) -> None:
         """Close the last block, so that what waits for its records waits for no others."""

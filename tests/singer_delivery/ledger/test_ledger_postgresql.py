@@ -191,10 +191,10 @@ def test_parked_events_wait_in_order_and_queues_become_one(server, scope):
 
     with closing(Ledger(server, scope)) as ledger:
         for number in range(6):
-            assert ledger.park(parked(number, "ab"[number % 2]))
+            assert ledger.park(parked(number, "ab"[number % 2]), (0, number))
         ledger.save()
     with closing(Ledger(server, scope)) as ledger:
-        assert not ledger.park(parked(3, "b"))
+        assert not ledger.park(parked(3, "b"), (0, 3))
         assert {each.queue: each.events for each in ledger.parked()} == {"a": 3, "b": 3}
         ledger.join_parked("b", "a")
         waiting = ledger.read_parked("a", 10)

@@ -168,3 +168,22 @@ def test_what_was_refused_from_the_ledger_is_not(scene, service):
     give(run, "ann", listed=0)
     finish(run)
     assert service.of("ann") == [0]
+
+
+@pytest.mark.parametrize("is_later", [False, True], ids=["in this run", "in the next"])
+def test_what_a_refused_parked_event_would_have_told_is_told_again(scene, service, is_later):
+    service.hot["ann"] = Heat(FOREVER if is_later else 1, Hold.QUOTA)
+    service.bad = frozenset({0})
+    run = scene.run(max_dead_letters="100%", max_wait_minutes=0 if is_later else 100)
+    give(run, "ann", said=["x"])
+    give(run, "bob", first=1)
+    give(run, "ann", first=2, said=["y"])
+    if is_later:
+        left_waiting(run)
+        assert scene.remembered("person", "y") is not None
+        service.hot.clear()
+        run = scene.run(max_dead_letters="100%")
+    finish(run)
+    assert service.of("ann") == [2]
+    assert scene.remembered("person", "y") is not None
+    assert scene.remembered("person", "x") is None
