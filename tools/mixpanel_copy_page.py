@@ -90,7 +90,7 @@ because a profile is read complete.
 `$ip: 0` and `$ignore_time: true` are on each: nobody is located, and nobody was seen just now.
 Into Simplified ID Merge, the profile of an id goes to the user of its cluster;
 of two profiles of one user, the one with the newer `$last_seen` wins key by key.
-The profile of a device goes to `$device:…`, and is deleted when the device gets an owner:
+The profile of a device goes to `$device:…` when the run ends and the device has no owner by then:
 Mixpanel carries nothing of it over.
 Profiles of groups go to the same group key, or to the one that `group_keys` names for it.
 Group keys must stand in the settings of the project before the first event.

@@ -9,7 +9,7 @@ from singer_delivery.mapping.records import put_aside
 from singer_delivery.model import Event, Fact
 
 from target_mixpanel.limits import fit_values
-from target_mixpanel.mixpanel import DEVICE, ENGAGE, GROUPS, GUARDED_PROFILE_KEYS
+from target_mixpanel.mixpanel import ENGAGE, GROUPS, GUARDED_PROFILE_KEYS
 
 _UNLOCATED = {"$ip": 0, "$ignore_time": True}
 """Neither to locate the machine that imports, nor to say that the person was seen just now."""
@@ -34,17 +34,6 @@ class Profile(NamedTuple):
 def person_profile(user: str) -> Profile:
     """Return the profile of a user."""
     return Profile(ENGAGE, "person", user, {"$distinct_id": user, **_UNLOCATED})
-
-
-def deletion(device: str, at: int) -> Event:
-    """Return the update that takes the profile of a device away, which has an owner now.
-
-    Mixpanel carries nothing of it over to the owner (Mixpanel docs, Identifying users), nor does
-    the alias of the device lead to the owner's profile (User Profiles, Delete Profile).
-    """
-    of = person_profile(f"{DEVICE}{device}")
-    body = {**of.head, "$ignore_alias": True, "$delete": ""}
-    return Event(of.endpoint, of.kind, "$delete", at, body, order=of.order)
 
 
 def group_profile(key: str, group: str) -> Profile:

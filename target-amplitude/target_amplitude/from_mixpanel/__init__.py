@@ -104,7 +104,10 @@ class FromMixpanel(MixpanelPair[AmplitudeDecision]):
             return AmplitudeDecision(skipped="hotshard_record", sends=False)
         assert isinstance(observation, Seen), "as the source makes them"
         remember_mode(observation, facts, effects)
-        return super().decide(observation, facts, effects)
+        it = super().decide(observation, facts, effects)
+        if it.sends_event:  # its device and user may be known better at the next reading
+            it.event_id = observation.uuid
+        return it
 
     def identity(self, whom: Whom, seen: Seen, facts: Facts, effects: Effects) -> Identity:
         """Return by which ids Amplitude gets a row: see `MixpanelPair`.

@@ -56,17 +56,28 @@ _PLACE = {"$country_code": "country", "$region": "region", "$city": "city"}
 """Properties of a profile, to the keys of an event that say where its person is."""
 
 
+class ProfileDecision(AmplitudeDecision, array_like=True, gc=False):
+    """What is decided of a profile.
+
+    Attributes:
+        payments: which payments are sent, by their number.
+    """
+
+    payments: tuple[int, ...] = ()
+
+
 class ProfilesFromMixpanel:
     """Makes what Amplitude gets of people of their profiles.
 
-    Facts: `person`, user -> a digest and the names that were told; `profile` and `created`, see
-    `people.Copies` and `people.Created`.
+    Facts: `person`, user -> a digest and the names that were told; `payment`, id -> "": it was
+    sent, which Amplitude forgets after seven days; `profile` and `created`, see `people.Copies` and
+    `people.Created`.
 
     Args:
         settings: of the target.
     """
 
-    decision_type: ClassVar[type[Decision]] = AmplitudeDecision
+    decision_type: ClassVar[type[Decision]] = ProfileDecision
 
     def __init__(self, settings: MappingSettings) -> None:
         self._settings, self._ids = settings, Ids(besides(IDS))
@@ -88,7 +99,7 @@ class ProfilesFromMixpanel:
         """Return the id of the person, with and without the prefix of devices."""
         return (profile.id, without_prefix(profile.id))
 
-    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> AmplitudeDecision:
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
 
         Raises:
@@ -98,12 +109,12 @@ class ProfilesFromMixpanel:
         what, whose = self._said(profile), user or device or ""
         new = news("person", whose, profile, what, facts, effects)
         if isinstance(new, str):
-            return AmplitudeDecision(skipped=new, sends=False)
+            return ProfileDecision(skipped=new, sends=False)
         copied = {**what.set_once, **what.set}
         self._copies.remember(whose, copied, new.fact.since, effects)
         if user is None and facts.recall("owner", whose) is not None:
-            return AmplitudeDecision(skipped="device has an owner", sends=False)
-        it = AmplitudeDecision(whose, user=user, device=device, whose=whose, at=profile.read_at)
+            return ProfileDecision(skipped="device has an owner", sends=False)
+        it = ProfileDecision(whose, user=user, device=device, whose=whose, at=profile.read_at)
         if self._settings.user_properties == "none":
             it.skipped = "user_properties: none"
         else:
@@ -116,15 +127,18 @@ class ProfilesFromMixpanel:
             self._created.decide(it, user, profile.created(), None, facts, effects)
         if profile.properties.get(TRANSACTIONS) and not self._settings.transaction_event:
             effects.notes.append(Note("transactions_dropped"))
-        it.sends = bool(it.state or it.created or (user and self._payments(profile)))
+        if user is not None:
+            it.payments = self._new_payments(user, profile, facts, effects)
+        it.sends = bool(it.state or it.created or it.payments)
         return it
 
-    def map(self, record: Mapping[str, Any], decision: AmplitudeDecision) -> Mapped:
+    def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
         """Return what a clean profile becomes. Pure."""
         it, profile, found = decision, profile_of(record), set[str]()
         user, made = it.user, list[Event]()
         if user is not None:
-            made += [self._payment(user, number, *of) for number, of in self._payments(profile)]
+            paid = {number: of for number, of in self._payments(profile) if number in it.payments}
+            made += [self._payment(user, number, *of) for number, of in paid.items()]
         if it.state:
             made.append(self._identify(it, profile, found))
         if user is not None:
@@ -192,9 +206,21 @@ class ProfilesFromMixpanel:
         read = [(number, _payment(of)) for number, of in found if isinstance(of, Mapping)]
         return [(number, of) for number, of in read if of is not None]
 
+    def _new_payments(
+        self, user: str, profile: Profile, facts: Facts, effects: Effects
+    ) -> tuple[int, ...]:
+        """Return which payments were not sent before, by their number."""
+        found = []
+        for number, (amount, at) in self._payments(profile):
+            id_ = _payment_id(user, number, amount, at)
+            if facts.recall("payment", id_) is None:
+                effects.facts.append(Fact("payment", id_, "", at))
+                found.append(number)
+        return tuple(found)
+
     def _payment(self, user: str, number: int, amount: float, at: int) -> Event:
         """Return the event of a payment."""
-        insert_id = stable_uuid("transaction", user, str(at), str(amount), str(number))
+        insert_id = _payment_id(user, number, amount, at)
         content = {**ids_of(user, None), "revenue": amount, SKIP_SYNC: True}
         return make_event("event", self._settings.transaction_event, at, insert_id, content)
 
@@ -264,6 +290,10 @@ def _of_group(profile: Profile) -> Said:
 def _texts(value: Any) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     return [str(each) for each in listed if isinstance(each, (str, int)) and str(each).strip()]
+
+
+def _payment_id(user: str, number: int, amount: float, at: int) -> str:
+    return stable_uuid("transaction", user, str(at), str(amount), str(number))
 
 
 def _payment(of: Mapping[str, Any]) -> tuple[int | float, int] | None:

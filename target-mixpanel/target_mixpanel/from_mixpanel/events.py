@@ -25,7 +25,6 @@ from target_mixpanel.from_mixpanel.whose import CopiedIds, Sent
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.links import count_ids, merge_event, simplified_ids
 from target_mixpanel.mixpanel import IMPORT, MAX_NAME_CHARACTERS, MAX_PROPERTIES, READER, SERVICE
-from target_mixpanel.profiles import deletion
 from target_mixpanel.settings import MappingSettings
 
 IDENTITY_VERB = "identity_verb"
@@ -45,7 +44,6 @@ class CopyDecision(Decision, array_like=True, gc=False):
         at: when it happened, in microseconds since 1970.
         as_it_is: whether it is an identity event that is sent as it is.
         links: device, user and time of each link that is sent before the event.
-        deleted: devices whose profiles are taken away, since they have an owner now.
     """
 
     sent_as: str = ""
@@ -56,7 +54,6 @@ class CopyDecision(Decision, array_like=True, gc=False):
     at: int = 0
     as_it_is: bool = False
     links: tuple[tuple[str, str, int], ...] = ()
-    deleted: tuple[str, ...] = ()
 
 
 class _Named(NamedTuple):
@@ -73,8 +70,7 @@ class FromMixpanel:
     Facts, beside those of `CopiedIds`:
 
     - `verb`, id of a row -> "": the identity event was sent as it is;
-    - `source_mode`, "mixpanel" -> how the source merges ids: a claim;
-    - `device_profile`, device -> "": its profile was sent. See `profiles`.
+    - `source_mode`, "mixpanel" -> how the source merges ids: a claim.
 
     Args:
         settings: of the target.
@@ -151,7 +147,6 @@ class FromMixpanel:
             made.append(self._event(row, it, notes))
             unknown = record.keys() - _COLUMNS
             notes += [Note("unknown_column", n) for n in sorted(unknown) if not is_bookkeeping(n)]
-        made += [deletion(device, it.at) for device in it.deleted]
         return Mapped(made, notes)
 
     def _look_at_name(self, name: str) -> _Named:
@@ -181,9 +176,9 @@ class FromMixpanel:
             return skipped
         self._check(row, effects.notes)
         _remember_mode(row, facts, effects)
-        sent = self._ids.joined(joined, row, facts, effects)
+        sent = self._ids.joined(*joined, row, facts, effects)
         if not self._is_simplified:
-            return self._decide_verb(row, joined[:2], facts, effects) or skipped
+            return self._decide_verb(row, joined[0], facts, effects) or skipped
         if sent is None or sent.due is None:
             return skipped
         it = _of(sent, row)
@@ -211,8 +206,6 @@ class FromMixpanel:
             _claim(due, effects)
             if not self._is_simplified:
                 count_ids(due, facts, effects)
-        profiles = [due.device for due in dues if facts.recall("device_profile", due.device)]
-        it.deleted = tuple(profiles)
 
     def _link_event(self, row: EventRow, device: str, user: str, at: int) -> Event:
         """Return the event that makes a device a user's."""

@@ -7,18 +7,30 @@ events. The facts keep a digest and names, and no values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
+from analytics_records.mixpanel.ids import DEVICE_PREFIX as PREFIXED
+from analytics_records.mixpanel.ids import looks_generated
 from analytics_records.mixpanel.row import properties_of
 from analytics_records.nobody import stands_for_nobody
 from singer_delivery.mapping.lines import read as read_line
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
 from singer_delivery.mapping.values import clean_id, digest, moment
-from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped, Note, Unmappable
+from singer_delivery.model import (
+    DEVICE,
+    Decision,
+    Effects,
+    Event,
+    Fact,
+    Facts,
+    Mapped,
+    Note,
+    Unmappable,
+)
 
-from target_mixpanel.from_mixpanel.clusters import DEVICE, Clusters, looks_made
+from target_mixpanel.from_mixpanel.clusters import Clusters
 from target_mixpanel.from_mixpanel.properties import PREFIX
 from target_mixpanel.from_mixpanel.table import PROFILE_DROPPED
 from target_mixpanel.from_mixpanel.whose import AS_DEVICE, AS_USER
@@ -54,19 +66,20 @@ class ProfileDecision(Decision, array_like=True, gc=False):
         id: whose it is in the destination.
         once: whether it sets only what is not set, since a newer profile of the person was sent.
         unset: names that are gone.
+        fact: of the profile of a device: that it was sent, if the device has no owner by then.
     """
 
     id: str = ""
     once: bool = False
     unset: tuple[str, ...] = ()
+    fact: tuple[str, str, str, int] | None = None
 
 
 class ProfilesFromMixpanel:
     """Makes updates for `/engage` of the profiles of another project.
 
     Facts: `profile`, id in the source -> digest and names that were sent; `profile_of`, user -> the
-    `$last_seen` and id of the newest profile that was sent of them; `device_profile`, device -> "":
-    its profile was sent, and is taken away once the device has an owner.
+    `$last_seen` and id of the newest profile that was sent of them.
 
     Args:
         settings: of the target.
@@ -88,7 +101,7 @@ class ProfilesFromMixpanel:
 
     def ids_of(self, row: ProfileRow) -> tuple[str, ...]:
         """Return the id of the person, with and without `$device:`."""
-        return (row.id, row.id.removeprefix(DEVICE))
+        return (row.id, row.id.removeprefix(PREFIXED))
 
     def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
@@ -100,13 +113,14 @@ class ProfilesFromMixpanel:
             return ProfileDecision(skipped="profiles: false", sends=False)
         _check_id(row.id, "distinct_id")
         id_ = self._whose(row.id, facts)
-        is_device = id_.startswith(DEVICE)
-        device = id_.removeprefix(DEVICE)
+        is_device = id_.startswith(PREFIXED)
+        device = id_.removeprefix(PREFIXED)
         if is_device and facts.recall("owner", device) is not None:
             return ProfileDecision(skipped="device has an owner", sends=False)
         it = _decided("profile", row.id, id_, row, facts, effects)
         if it.sends and is_device:
-            effects.claims.append(Fact("device_profile", device, "", row.at))
+            it.fact = effects.facts[-1][:4]
+            effects.kept.append(effects.facts.pop())
         if it.sends and not is_device:
             self._put_in_order(it, row, facts, effects)
         it.person = device if is_device else id_
@@ -115,15 +129,18 @@ class ProfilesFromMixpanel:
     def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
         """Return what a clean profile becomes. Pure."""
         row = _read(record, "distinct_id")
-        return _mapped(person_profile(decision.id), row, decision)
+        mapped = _mapped(person_profile(decision.id), row, decision)
+        if decision.fact is not None:
+            _wait(mapped.events, decision.person, Fact(*decision.fact))
+        return mapped
 
     def _whose(self, id_: str, facts: Facts) -> str:
         """Return whose profile it is in the destination: a user, or `$device:` and a device."""
-        bare = id_.removeprefix(DEVICE)
+        bare = id_.removeprefix(PREFIXED)
         if not self._is_simplified:
             return fitted_id(bare) if _mode(facts) == "simplified" else fitted_id(id_)
         if id_ != bare:
-            return f"{DEVICE}{fitted_id(bare)}"
+            return f"{PREFIXED}{fitted_id(bare)}"
         if _mode(facts) != "original":
             return fitted_id(id_)
         return self._of_original(id_, facts)
@@ -137,9 +154,9 @@ class ProfilesFromMixpanel:
         if user is not None:
             return fitted_id(user)
         bare = self._settings.bare_distinct_ids
-        by_form = bare == "device" or (bare == "auto" and looks_made(id_))
+        by_form = bare == "device" or (bare == "auto" and looks_generated(id_))
         is_device = by_form if claimed is None else claimed.value == AS_DEVICE
-        return f"{DEVICE}{fitted_id(id_)}" if is_device else fitted_id(id_)
+        return f"{PREFIXED}{fitted_id(id_)}" if is_device else fitted_id(id_)
 
     def _put_in_order(
         self, it: ProfileDecision, row: ProfileRow, facts: Facts, effects: Effects
@@ -227,7 +244,7 @@ def _read(record: Mapping[str, Any], column: str) -> ProfileRow:
 
 
 def _check_id(id_: str, column: str) -> None:
-    bare = id_.removeprefix(DEVICE)
+    bare = id_.removeprefix(PREFIXED)
     if not bare or is_illegal_id(bare) or stands_for_nobody(bare):
         reason = "no_identity"
         raise Unmappable(reason, f"`{column}` is missing or stands for nobody")
@@ -261,6 +278,13 @@ def _mapped(profile: Profile, row: ProfileRow, it: ProfileDecision) -> Mapped:
         operations["$unset"] = list(it.unset)
     made: list[Event] = updates(profile, operations, row.at or None, None)
     return Mapped(made, [Note(name) for name in sorted(found)])
+
+
+def _wait(events: Sequence[Event], device: str, fact: Fact) -> None:
+    """Let the update of a device wait for the end of the run: Mixpanel carries nothing over."""
+    update = events[0]
+    update.kind, update.order, update.deferred = DEVICE, device, True
+    update.facts = (fact,)
 
 
 def _mode(facts: Facts) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from analytics_records.mixpanel.ids import DEVICE_PREFIX as DEVICE
+from analytics_records.mixpanel.record import VERBS, joined_ids
 from analytics_records.mixpanel.row import BEFORE_IDENTITY, milliseconds, properties_of
 from singer_delivery.mapping.values import clean_id, moment
 from singer_delivery.model import Note
-
-from target_mixpanel.from_mixpanel.clusters import DEVICE, IDENTITY_EVENTS, Joined, joined
 
 HOT_SHARD = "$hotshard_events"
 """Name of the events of an id that has too many; name and id stand beside."""
@@ -73,12 +73,16 @@ class EventRow(msgspec.Struct, gc=False):
     @property
     def is_identity_event(self) -> bool:
         """Whether it says that two ids are one person."""
-        return self.name in IDENTITY_EVENTS
+        return self.name in VERBS
 
     @property
-    def joined(self) -> Joined | None:
-        """What it makes one person, if it does."""
-        return joined(self.name, self.properties)
+    def joined(self) -> tuple[tuple[str, str], str | None] | None:
+        """Two ids that it makes one person, and which of them it names as a user's."""
+        ids, identified = joined_ids(self.name, self.properties)
+        bare = [id_.strip().removeprefix(DEVICE) for id_ in ids]
+        if len(bare) != 2 or not all(bare) or bare[0] == bare[1]:
+            return None
+        return (bare[0], bare[1]), None if identified is None else bare[0]
 
     @property
     def came_as_device(self) -> bool:

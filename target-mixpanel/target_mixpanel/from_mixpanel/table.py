@@ -128,6 +128,9 @@ COUNTED = {
     "over_500_ids_of_one_user": (
         "under Original ID Merge a device beyond the 500 ids that a person can have"
     ),
+    "device_has_an_owner": (
+        "the profile of a device that became a user's in this run: Mixpanel carries nothing over"
+    ),
     "clock_fallback": "`time` was missing; when Mixpanel received it stands for it",
     "ahead_of_now": "up to an hour ahead of now; Mixpanel writes the time of arrival instead",
     "older_than_retention": (

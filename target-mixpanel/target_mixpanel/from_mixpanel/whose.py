@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analytics_records.mixpanel.ids import looks_generated
+from analytics_records.mixpanel.whose import BareIds
 from analytics_records.nobody import besides
 from singer_delivery.mapping.identity import Ids, Link, Who, Whose
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
 from singer_delivery.model import Effects, Fact, Facts, Note
 
-from target_mixpanel.from_mixpanel.clusters import BareIds, Clusters, Joined, looks_made
+from target_mixpanel.from_mixpanel.clusters import Clusters
 from target_mixpanel.from_mixpanel.rows import EventRow
 from target_mixpanel.mixpanel import IDS, fitted_id, is_illegal_id
 from target_mixpanel.settings import IdentityMerge
@@ -84,18 +86,25 @@ class CopiedIds:
                 effects.notes.append(OUT_OF_RANGE)
         return made
 
-    def joined(self, of: Joined, row: EventRow, facts: Facts, effects: Effects) -> Sent | None:
+    def joined(
+        self,
+        ids: tuple[str, str],
+        identified: str | None,
+        row: EventRow,
+        facts: Facts,
+        effects: Effects,
+    ) -> Sent | None:
         """Take note of what an identity event joins; return the link that it makes, if it does.
 
         Of two users nothing can be linked under Simplified ID Merge, and of two devices nothing is.
         """
         seen = observation(row)
         clusters = Clusters(seen, facts, effects)
-        clusters.join(of)
+        clusters.join(ids, identified)
         if not self._is_simplified:
             return None
-        user = clusters.user_of(of.first)
-        sent_as = {id_: self._sent_as(id_, clusters, facts) for id_ in of[:2]}
+        user = clusters.user_of(ids[0])
+        sent_as = {id_: self._sent_as(id_, clusters, facts) for id_ in ids}
         if user is None:
             user = next((id_ for id_, kind in sent_as.items() if kind != AS_DEVICE), None)
         devices = [id_ for id_, kind in sent_as.items() if kind == AS_DEVICE and id_ != user]
@@ -207,7 +216,7 @@ class CopiedIds:
             return AS_DEVICE
         if self._bare != "auto":
             return AS_DEVICE if self._bare == "device" else f"{AS_USER}{id_}"
-        return AS_DEVICE if looks_made(id_) else f"{AS_USER}{id_}"
+        return AS_DEVICE if looks_generated(id_) else f"{AS_USER}{id_}"
 
     def _owned(self, who: Who, seen: Observation, facts: Facts, effects: Effects) -> Sent:
         """Return the ids with the device where it is the user's, and the link that is due."""

@@ -197,6 +197,14 @@ def test_payments_are_events_of_revenue_where_a_setting_names_them() -> None:
     assert "transactions_dropped" in note_names(dropped)
 
 
+def test_a_payment_is_sent_once_for_good() -> None:
+    walk = People(transaction_event="Paid")
+    walk.reads_row(profile(Plan="x", **{"$transactions": PAYMENTS}))
+    more = [*PAYMENTS, {"$amount": 4, "$time": "2024-02-02T00:00:00"}]
+    changed = walk.reads_row(profile(day=3, Plan="y", **{"$transactions": more}))
+    assert sent(the("event", changed))["revenue"] == 4
+
+
 def test_set_once_never_overwrites() -> None:
     of = identify(People(user_properties="set_once").reads_row(profile(Plan="x")))
     assert of["user_properties"] == {"$setOnce": {"Plan": "x"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,16 @@ def test_everybody_is_whom_mixpanel_says_and_nothing_comes_twice(
         assert amplitude.groups() == {("company", "acme"): {"Size": 3}}
         assert amplitude.orders()[0]["event_type"] == "$groupidentify"
     assert not (tmp_path / "dead.singer").exists()
+
+
+def test_a_run_repeated_a_month_later_doubles_nothing(tmp_path: Path) -> None:
+    """Amplitude knows an event again for seven days; the ledger's list does for good."""
+    now = [datetime(2024, 4, 1, tzinfo=timezone.utc)]
+    with FakeAmplitudeBatch(now=lambda: now[0]) as amplitude:
+        for _ in range(2):
+            run(tmp_path, amplitude, messages("simplified"), transaction_event="Paid")
+            now[0] += timedelta(days=30)
+        assert len(amplitude.stored()) == (4 + 1) * PEOPLE  # and the creation events
+        assert len(amplitude.arrivals) == len(amplitude.stored()) + len(amplitude.orders())
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert "delivered_before" in json.dumps(report)

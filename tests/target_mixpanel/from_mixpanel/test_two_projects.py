@@ -60,6 +60,11 @@ def lives(mode: str) -> dict[str, list[dict[str, Any]]]:
     made["group_profiles"].append(
         {"group_key": "company", "group_id": "acme", "read_at": read_at, "properties": {"a": 1}}
     )
+    if mode == "simplified":
+        for device in (anon(3), "nobody"):
+            made["profiles"].append(
+                {"distinct_id": prefix + device, "read_at": read_at, "properties": {"of": device}}
+            )
     return made
 
 
@@ -106,7 +111,9 @@ def test_everything_arrives_once_and_is_of_the_right_person(
                   if each["insert_id"].startswith(f"i{number}-")}  # fmt: skip
             assert len(of) == 1
             assert of <= mine
-        assert len(mixpanel.profiles()) == PEOPLE
+        of_nobody = "$device:nobody" if destination == "simplified" else "nobody"
+        assert (of_nobody in mixpanel.profiles()) == (source == "simplified")
+        assert "$device:" + anon(3) not in mixpanel.profiles(), "it has an owner"
         assert mixpanel.profiles()["user3@example.com"] == {"$email": "user3@example.com", "n": 3}
         assert mixpanel.group_profiles() == {("company", "acme"): {"a": 1}}
         assert mixpanel.conflicts == []
