@@ -253,7 +253,7 @@ def _seen(name: str, own: Any, when: When, groups: Groups, mode: str | None, uui
     # By place: names would make it slower, and there is one for every record.
     return Seen(
         name, _text(own.user), _text(own.device), None, when.at, when.column, NOTHING, groups,
-        when.notes, when.refused, when.at, 0, (), (uuid,), _text(own.distinct), _text(before),
+        when.notes, when.refused, when.at, 0, (uuid,), _text(own.distinct), _text(before),
         mode == "simplified",
         (own.received or 0, own.processed or 0), uuid,
     )  # fmt: skip
