@@ -96,6 +96,7 @@ class Amplitude:
     people: Tables = field(default_factory=Tables)
     groups: Tables = field(default_factory=Tables)
     _taken: list[_Taken] = field(default_factory=list)
+    _insert_ids: dict[str, str] = field(default_factory=dict)
     _first: dict[int, _Taken] = field(default_factory=dict)
     _dead: dict[str, str] = field(default_factory=dict)
     _values: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -121,6 +122,7 @@ class Amplitude:
             **self._about_groups(call),
         }
         self.people.lose(amplitude_id, call.loses)
+        self._insert_ids[row["$insert_id"]] = uuid
         return json.dumps(row, ensure_ascii=False).encode()
 
     def _unreadable(self, call: Call, uuid: str, upload: Upload) -> bytes:
@@ -248,6 +250,7 @@ class Amplitude:
     def truth(self) -> Truth:
         """Return what must come of the rows so far."""
         truth = Truth(dead=dict(self._dead), names=self._names, known=self._known)
+        truth.insert_ids = dict(self._insert_ids)
         truth.owners = {device: next(iter(users)) for device, users in self.ids.all_users.items()}
         truth.shared = {device for device, users in self.ids.all_users.items() if len(users) > 1}
         for taken in self._taken:

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from tests.fakes.amplitude_batch import FakeAmplitudeBatch
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 from tests.people.amplitude import revenue_of
@@ -165,6 +166,45 @@ def at_mixpanel(fake: FakeMixpanel, truth: Truth) -> Held:
         unsets_groups=True,
         refused=len(fake.refused_merges) + len(fake.conflicts),
     )
+
+
+def at_amplitude(fake: FakeAmplitudeBatch, truth: Truth) -> Held:
+    """Read another project of Amplitude, whose people have one user each."""
+    people = {
+        each.amplitude_id: Person(
+            each.amplitude_id,
+            frozenset({each.user_id} - {None}),  # type: ignore[arg-type]
+            frozenset(each.device_ids),
+        )
+        for each in fake.people()
+    }
+
+    def state(who: Who) -> Properties | None:
+        found = fake.user(who.id) if who.kind == "user" else None
+        return found.properties if found else None
+
+    rows = [each for each in fake.rows() if each["insert_id"] in truth.insert_ids]
+    return Held(
+        events={
+            truth.insert_ids[each["insert_id"]]: Arrived(
+                people[each["canonical"]], _money(each), None
+            )
+            for each in rows
+        },
+        twice=_twice(each["insert_id"] for each in rows),
+        owner=lambda _device: None,
+        state=state,
+        groups=fake.groups(),
+        links_sessions=False,
+        unsets_groups=True,
+        refused=len(fake.violations),
+    )
+
+
+def _money(event: Properties) -> float | None:
+    """Return what an event brought: by the keys at its top, or in the form of Amplitude's SDKs."""
+    top = {f"${key}": event[key] for key in ("revenue", "price", "quantity") if key in event}
+    return revenue_of(top or event.get("event_properties", {}))
 
 
 def _cluster(ids: frozenset[str]) -> Person:

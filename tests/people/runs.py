@@ -12,10 +12,11 @@ import orjson
 import pytest
 
 from tests.destinations import MIXPANEL, POSTHOG, Destination
+from tests.destinations.amplitude import AMPLITUDE
 from tests.end_to_end.commands import Command
 from tests.end_to_end.pipe import Pipe, batches_in, make_pipe
 from tests.people.export import Export
-from tests.people.held import Held, at_mixpanel, at_posthog
+from tests.people.held import Held, at_amplitude, at_mixpanel, at_posthog
 from tests.people.judge import Counts, judge
 from tests.people.truth import Truth
 from tests.singer_delivery.toys import PlayedClock
@@ -54,6 +55,7 @@ PROJECTS = (
     Project("posthog", POSTHOG, at_posthog),
     Project("mixpanel simplified", MIXPANEL, at_mixpanel),
     Project("mixpanel original", MIXPANEL, at_mixpanel, ORIGINAL, ORIGINAL),
+    Project("amplitude", AMPLITUDE, at_amplitude),
 )
 
 

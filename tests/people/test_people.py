@@ -16,7 +16,7 @@ from tests.people.export import START, Export
 from tests.people.judge import assert_right
 from tests.people.runs import PROJECTS, Project, dead_letters, judged, piped
 
-POSTHOG, SIMPLIFIED, ORIGINAL = PROJECTS
+POSTHOG, SIMPLIFIED, ORIGINAL, COPY = PROJECTS
 
 
 class Way(NamedTuple):
@@ -36,6 +36,7 @@ WAYS = (
     Way(POSTHOG, batch=False, parts=8, processes=0),
     Way(SIMPLIFIED, batch=True, parts=3, processes=2),
     Way(ORIGINAL, batch=False, parts=8, processes=0),
+    Way(COPY, batch=True, parts=3, processes=2),
 )
 ALL_WAYS = tuple(
     Way(project, batch, parts, processes)
@@ -61,7 +62,8 @@ def test_everybody_is_who_amplitude_says(way, tmp_path):
     pipe = is_right(way, export, tmp_path)
     notes = pipe.report["notes"]
     assert notes["known_by_amplitude_id"] == export.truth.known
-    for name in ("identity_conflict", "illegal_user_id", "illegal_device_id"):
+    conflict = "shared_device" if way.project is COPY else "identity_conflict"
+    for name in (conflict, "illegal_user_id", "illegal_device_id"):
         assert notes[name] > 0, name
 
 

@@ -63,6 +63,7 @@ class Truth:
         cleared: of each group, properties that it once had and lost.
         known: how many rows are a user's by their Amplitude ID alone.
         names: of all properties that people ever had.
+        insert_ids: of rows, to their uuid.
         whose: a value that belongs to one person, such as an e-mail address -> who had it.
     """
 
@@ -76,6 +77,7 @@ class Truth:
     cleared: dict[Group, set[str]] = field(default_factory=dict)
     known: int = 0
     names: set[str] = field(default_factory=set)
+    insert_ids: dict[str, str] = field(default_factory=dict)
     whose: dict[str, set[Who]] = field(default_factory=lambda: defaultdict(set))
 
     @property
