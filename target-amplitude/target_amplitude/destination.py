@@ -142,11 +142,7 @@ class Amplitude:
             it.skipped, it.sends = WITHOUT_ID, False
             return
         whose = it.user
-        if self._by_device:
-            links.own_by_device(it, due, facts, effects)
-        elif not it.call:
-            named = self._ids.who(seen.user, seen.device, [])
-            links.as_sent_before(it, named, seen, self._source.name, facts, effects)
+        self._decide_whose(it, seen, due, facts, effects)
         it.person, it.sends_event = links.lane_of(it), not it.call
         if it.sends_event:
             self._insert_ids.decide(it, seen, facts, effects.notes)
@@ -160,7 +156,11 @@ class Amplitude:
             it.skipped = (no_person if it.call == PERSON else no_group) or None
         else:
             self._decide_event(it, seen, facts, effects)
-        it.sends = it.sends_event or bool(it.state or it.groups or it.groups_at_once)
+        it.sends = it.sends_event or bool(
+            it.state or it.inherited or it.groups or it.groups_at_once
+        )
+        if not it.sends:  # it claims no device either
+            effects.claims[:] = [each for each in effects.claims if each.kind != "owner"]
 
     def map(self, reading: Reading[AmplitudeDecision]) -> Mapped:
         """Return what a record becomes. Pure."""
@@ -179,6 +179,28 @@ class Amplitude:
         if it.created and it.user is not None:
             made += self._created.events(it, it.user)
         return Mapped(made, notes)
+
+    def _decide_whose(
+        self,
+        it: AmplitudeDecision,
+        seen: Observation,
+        due: Link | None,
+        facts: Facts,
+        effects: Effects,
+    ) -> None:
+        """Decide by which ids the record goes; a device's first user has what is known of it."""
+        user, is_first = it.user, due is not None and bool(due.claims)
+        if self._by_device:
+            links.own_by_device(it, due, facts, effects)
+        elif not it.call:
+            named = self._ids.who(seen.user, seen.device, [])
+            links.as_sent_before(it, named, seen, self._source.name, facts, effects)
+        if it.device is None or user is None:
+            return
+        if not self._by_device:
+            is_first = links.is_first_user(it.device, user, seen, facts, effects)
+        if is_first:
+            self._people.inherit(it, it.device, user, facts, effects)
 
     def _decide_groups(
         self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects

@@ -75,6 +75,16 @@ def as_sent_before(
     effects.facts.append(Fact("sent_with", device, user, *seen.since))
 
 
+def is_first_user(
+    device: str, user: str, seen: Observation, facts: Facts, effects: Effects
+) -> bool:
+    """Tell whether a device has no user yet, and claim it: what is known of it becomes theirs."""
+    if facts.recall("owner", device) is not None:
+        return False
+    effects.claims.append(Fact("owner", device, user, *seen.since))
+    return True
+
+
 def lane_of(it: AmplitudeDecision) -> str:
     """Return whose order a record keeps: its device's, else its user's."""
     return it.device or it.user or ""

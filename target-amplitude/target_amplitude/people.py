@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from singer_delivery.mapping import devices
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PERSON, PairDecision
 from singer_delivery.mapping.property_names import PropertyNames
 from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import CREATION, Delivery, Effects, Event, Fact, Facts, Note
+from singer_delivery.model import CREATION, DEVICE, Delivery, Effects, Event, Fact, Facts, Note
 
 from target_amplitude import closing, limits
 from target_amplitude.amplitude import (
@@ -51,6 +52,8 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
         insert_id: of the event, where it is not the record's own.
         event_id: by which the list of deliveries knows the event, whenever it is read.
         dedup_key: by which Amplitude knows it for seven days, where that is another one.
+        inherited: operations, as JSON, by which the user gets what is known of the device that is
+            theirs from now on; empty for none.
         whose: the person whose state is sent, as the source names them; empty for nobody.
         profile: what is copied on the event of its person, as JSON; empty for nothing.
         state: digest of the state of the person that is sent; empty when none is.
@@ -66,6 +69,7 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
     insert_id: str = ""
     event_id: str = ""
     dedup_key: str = ""
+    inherited: str = ""
     whose: str = ""
     profile: str = ""
     state: str = ""
@@ -109,19 +113,19 @@ def closing_event(
     mode: UserProperties,
     *,
     at: int | None,
-    fact: Fact,
+    fact: Fact | None,
     beside: Mapping[str, Any] | None = None,
 ) -> Event:
     """Return the `$identify` that says what is true of a person now, for the end of the run.
 
     Args:
         user: whose state it is.
-        device: the same, where nobody is known; never beside a user, since an event of both would
-            hand the device to the user.
+        device: the same, where nobody is known: it is sent unless the device has an owner by then.
+            Never beside a user, since an event of both would hand the device to the user.
         change: what is set, set once and taken away.
         mode: whether it wins over what Amplitude has.
         at: time of the source record, in microseconds.
-        fact: that it was sent; forgotten if it is refused.
+        fact: that it was sent; forgotten if it is refused. None for no such fact.
         beside: other keys of the event, such as a location or groups.
     """
     state = {**dict.fromkeys(change.unset), **change.set}
@@ -132,8 +136,9 @@ def closing_event(
         limits.fit(part, set(), flattens=False, level=IN_OPERATION)
     whose = ids_of(user, device if user is None else None)
     body = closing.waiting(closing.PERSON, whose, state, once, beside)
-    order = f"{user}" if user is not None else f"device\x1f{device}"
-    return Event(BATCH, "person", IDENTIFY, at, body, order, deferred=True, facts=(fact,))
+    kind, order = (DEVICE, device) if user is None else ("person", f"user\x1f{user}")
+    facts = () if fact is None else (fact,)
+    return Event(BATCH, kind, IDENTIFY, at, body, order, deferred=True, facts=facts)
 
 
 def identify_event(
@@ -145,12 +150,9 @@ def identify_event(
     beside: Mapping[str, Any] | None = None,
 ) -> Event:
     """Return the same for now, where events read what Amplitude knows of their person."""
-    waits = closing_event(user, device, change, mode, at=at, fact=NO_FACT, beside=beside)
+    waits = closing_event(user, device, change, mode, at=at, fact=None, beside=beside)
     body = closing.event_of(waits.body)
     return Event(BATCH, "person", IDENTIFY, at, body)
-
-
-NO_FACT = Fact("", "", "", 0)
 
 
 def creation_event(user: str, name: str, at: int, fact: Fact) -> Event:
@@ -280,9 +282,12 @@ class People:
         state = seen.person
         if self._mode == "none":
             return "user_properties: none"
-        if whose is None or not state.digest:
-            return NOTHING if whose is not None else "no user"
-        fact = self._newer.fact(facts, "person", whose, state.digest, seen, effects.renewed)
+        if whose is None:
+            self._decide_device(it, seen, facts, effects)
+            return "no user"
+        if not state.digest:
+            return NOTHING
+        fact = self._fact(it, whose, seen, facts, effects)
         if fact is None:
             return SUPERSEDED
         if state.clears:
@@ -308,16 +313,65 @@ class People:
         (effects.kept if self._is_deferred else effects.facts).append(fact)
         return ""
 
+    def inherit(
+        self, it: AmplitudeDecision, device: str, user: str, facts: Facts, effects: Effects
+    ) -> None:
+        """Let the first user of a device have what is known of it."""
+        if self._mode == "none":
+            return
+        found = devices.hand_over(device, user, facts, effects)
+        if found is not None:
+            it.inherited, it.since, it.whose = found.operations, found.since, user
+
+    def _fact(
+        self,
+        it: AmplitudeDecision,
+        whose: str,
+        seen: Observation,
+        facts: Facts,
+        effects: Effects,
+    ) -> Fact | None:
+        """Return the fact to remember if what is said of the person is newer, else None.
+
+        It lies over what the user inherits with this record, also where it was sent before.
+        """
+        digest = seen.person.digest
+        if not it.inherited:
+            return self._newer.fact(facts, "person", whose, digest, seen, effects.renewed)
+        is_old = self._newer.is_backfilled(seen) or seen.since < it.since
+        return None if is_old else Fact("person", whose, digest, *seen.since)
+
+    def _decide_device(
+        self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
+    ) -> None:
+        """Remember what a record says of a device that is nobody's, and send it for now."""
+        device, state = it.device, seen.person
+        if device is None or not state.digest or facts.recall("owner", device) is not None:
+            return
+        if devices.says_more(self._newer, device, seen, facts):
+            change = self._changes(orjson.loads(state.json), [])
+            devices.remember(self._newer, device, seen, change, facts, effects)
+            if change.set or change.set_once or change.unset:
+                it.state = state.digest
+
     def updates(self, it: AmplitudeDecision, record: Mapping[str, Any]) -> list[Event]:
         """Return the update that was decided."""
-        if not it.state:
+        if not (it.state or it.inherited):
             return []
-        whose = it.whose
-        change = self._changes(self._person_properties(record), [])
-        change.unset = [*dict.fromkeys((*it.cleared, *change.unset))]
+        whose, own = it.whose or None, Changes()
+        if it.state:
+            own = self._changes(self._person_properties(record), [])
+        theirs = orjson.loads(it.inherited or b"{}")
+        change = Changes(
+            {**theirs.get("$set", {}), **own.set},
+            {**theirs.get("$set_once", {}), **own.set_once},
+            [*dict.fromkeys((*it.cleared, *own.unset))],
+        )
+        if whose is None:
+            return [closing_event(None, it.device, change, self._mode, at=it.at, fact=None)]
         if not self._is_deferred:
             return [identify_event(whose, None, change, self._mode, it.at)]
-        fact = Fact("person", whose, it.state, *it.since)
+        fact = Fact("person", whose, it.state, *it.since) if it.state else None
         return [closing_event(whose, None, change, self._mode, at=it.at, fact=fact)]
 
 

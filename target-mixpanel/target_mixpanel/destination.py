@@ -14,13 +14,13 @@ age is treated alike, but that it updates profiles: they have no age.
 
 from __future__ import annotations
 
+from singer_delivery.mapping import devices
 from singer_delivery.mapping.identity import Ids, Link, Who
 from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PERSON, Reading
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
 
-from target_mixpanel import devices
 from target_mixpanel.events import Events, SourceTables, check_time, leaves_out
 from target_mixpanel.groups import GroupKeys, GroupProfiles
 from target_mixpanel.hot_ids import HotIds

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
+from singer_delivery.mapping import devices
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
@@ -21,7 +22,6 @@ from singer_delivery.mapping.table import Row, build
 from singer_delivery.mapping.values import digest
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
-from target_mixpanel import devices
 from target_mixpanel.profiles import Profile, harmless, person_profile, updates
 
 NOTHING, SUPERSEDED = "nothing to set", "superseded"

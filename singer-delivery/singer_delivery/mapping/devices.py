@@ -1,8 +1,8 @@
 """What is known of devices that are nobody's yet: it becomes their users' when they are linked.
 
-Mixpanel has no profiles of devices, and carries nothing of one over to a user (Mixpanel docs,
-Identifying users). So what records say of a device is remembered in the ledger, and is sent of the
-user once there is one, unless something newer is known of the user already.
+Where a destination carries nothing of a device over to its user, what records say of it is
+remembered in the ledger, and is sent of the user once there is one, unless something newer is known
+of the user already.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import orjson
+
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
