@@ -61,7 +61,7 @@ a key that is null, `$unset` or `$clearAll` is taken away, one that is missing s
 A row that came more than `backfill_days` late says nothing about now.
 The `$identify` carries the user alone, never a device, and shows with the person's next event.
 With `user_properties: set_once` it never overwrites what is there.
-What is known of a device becomes its first user's; of a device without one it is told of the device.
+What is known of a device becomes its first user's, and is told of the device where there is none.
 
 Properties of groups reach later events only:
 they are told on the first row of a UTC day on which they differ from what was told last,

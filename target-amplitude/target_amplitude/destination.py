@@ -27,11 +27,15 @@ from target_amplitude.amplitude import (
     harmless_name,
 )
 from target_amplitude.catalogue import EventTypes
-from target_amplitude.events import Events, SourceTables
+from target_amplitude.copies import Copies
+from target_amplitude.created import Created
+from target_amplitude.decision import AmplitudeDecision
+from target_amplitude.events import Events
 from target_amplitude.groups import GroupTypes, GroupUpdates
 from target_amplitude.insert_ids import InsertIds
-from target_amplitude.people import NOTHING, AmplitudeDecision, Copies, Created, People
+from target_amplitude.people import NOTHING, People
 from target_amplitude.settings import MappingSettings
+from target_amplitude.tables import SourceTables
 
 AHEAD = Note("ahead_of_now")
 BY_SOURCE_ID = Note("without_ids")

@@ -27,11 +27,12 @@ from singer_delivery.model import Decision, Effects, Facts, Mapped, RecordMappin
 
 from target_amplitude import limits
 from target_amplitude.amplitude import IDS, MAX_TEXT_CHARACTERS, READER
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.destination import Amplitude
-from target_amplitude.events import SourceTables
 from target_amplitude.groups import update_event
-from target_amplitude.people import AmplitudeDecision, closing_event
+from target_amplitude.people import closing_event
 from target_amplitude.settings import MappingSettings, check_event_name, check_group_type
+from target_amplitude.tables import SourceTables
 
 __all__ = ["EventsFromColumns", "Lent", "UpdatesFromColumns", "description", "from_columns"]
 

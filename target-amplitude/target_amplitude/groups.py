@@ -24,8 +24,9 @@ from target_amplitude.amplitude import (
     MAX_GROUPS,
     fitted_id,
 )
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.limits import IN_OPERATION
-from target_amplitude.people import NOTHING, SUPERSEDED, AmplitudeDecision
+from target_amplitude.people import NOTHING, SUPERSEDED
 from target_amplitude.settings import MappingSettings
 
 TOO_MANY_TYPES, TOO_MANY_GROUPS = "over_5_group_types", "over_10_groups"

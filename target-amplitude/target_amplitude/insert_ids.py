@@ -10,7 +10,7 @@ from __future__ import annotations
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.model import Facts, Note
 
-from target_amplitude.people import AmplitudeDecision
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.settings import ReusedInsertIds
 
 REUSED = "insert_id_reused"

@@ -18,7 +18,7 @@ from singer_delivery.mapping.values import stable_uuid
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
 from target_amplitude.amplitude import IDENTIFY, ids_of, make_event
-from target_amplitude.people import AmplitudeDecision
+from target_amplitude.decision import AmplitudeDecision
 
 KNOWN_BY_DEVICE = Note("known_by_device")
 SHARED = "shared_device"

@@ -8,7 +8,6 @@ the run (docs, "Backfill data"). It shows with the person's next event. Knows no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,94 +15,24 @@ from singer_delivery.mapping import devices
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
-from singer_delivery.mapping.pair import PERSON, PairDecision
+from singer_delivery.mapping.pair import PERSON
 from singer_delivery.mapping.property_names import PropertyNames
-from singer_delivery.mapping.values import stable_uuid
-from singer_delivery.model import CREATION, DEVICE, Delivery, Effects, Event, Fact, Facts, Note
+from singer_delivery.model import DEVICE, Effects, Event, Fact, Facts, Note
 
 from target_amplitude import closing, limits
 from target_amplitude.amplitude import (
     BATCH,
-    EARLIEST,
     IDENTIFY,
-    MAX_LIST,
-    MAX_TEXT_CHARACTERS,
     MOST_USER_PROPERTIES,
-    device_key,
     ids_of,
-    make_event,
-    user_key,
 )
 from target_amplitude.catalogue import PROPERTIES
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.limits import IN_OPERATION
 from target_amplitude.settings import MappingSettings, UserProperties
 
 NOTHING, SUPERSEDED = "nothing to set", "superseded"
 """Why a record that is about a person or a group alone updates none."""
-
-NO_DATE = Note("no_creation_date")
-
-
-class AmplitudeDecision(PairDecision, array_like=True, gc=False):
-    """What is decided of a record.
-
-    Attributes:
-        sends_event: whether an event is sent.
-        insert_id: of the event, where it is not the record's own.
-        event_id: by which the list of deliveries knows the event, whenever it is read.
-        dedup_key: by which Amplitude knows it for seven days, where that is another one.
-        inherited: operations, as JSON, by which the user gets what is known of the device that is
-            theirs from now on; empty for none.
-        whose: the person whose state is sent, as the source names them; empty for nobody.
-        profile: what is copied on the event of its person, as JSON; empty for nothing.
-        state: digest of the state of the person that is sent; empty when none is.
-        since: the order key of what is sent of the person, or of groups.
-        cleared: names of properties that are taken away because all are.
-        groups: which of the record's snapshots of groups are sent, by their number.
-        groups_at_once: which of them are sent before the event; the others when the run ends.
-        created: the time of the person's creation event, in microseconds; 0 for no event.
-        creation: the value of the fact that it was sent.
-    """
-
-    sends_event: bool = False
-    insert_id: str = ""
-    event_id: str = ""
-    dedup_key: str = ""
-    inherited: str = ""
-    whose: str = ""
-    profile: str = ""
-    state: str = ""
-    since: tuple[int, str] = (0, "")
-    cleared: tuple[str, ...] = ()
-    groups: tuple[int, ...] = ()
-    groups_at_once: tuple[int, ...] = ()
-    created: int = 0
-    creation: str = ""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The user and the device, for Amplitude's limits of one id."""
-        return _ids(self.user, self.device)
-
-    @property
-    def delivery(self) -> Delivery | None:
-        """How the list of deliveries knows the event."""
-        if not self.event_id:
-            return None
-        copy = f"#{self.copy}" if self.copy else ""
-        return Delivery.of(f"{self.event_id}{copy}", self.at)
-
-    @property
-    def also_known(self) -> Delivery | None:
-        """How the list knows the key of Amplitude's own deduplication."""
-        return Delivery.of(self.dedup_key, self.at) if self.dedup_key else None
-
-
-@lru_cache(8192)
-def _ids(user: str | None, device: str | None) -> tuple[str, ...]:
-    """Return what is asked for every event of a request."""
-    ids = () if user is None else (user_key(user),)
-    return ids if device is None else (*ids, device_key(device))
 
 
 def closing_event(
@@ -153,99 +82,6 @@ def identify_event(
     waits = closing_event(user, device, change, mode, at=at, fact=None, beside=beside)
     body = closing.event_of(waits.body)
     return Event(BATCH, "person", IDENTIFY, at, body)
-
-
-def creation_event(user: str, name: str, at: int, fact: Fact) -> Event:
-    """Return the event that says since when there is a user; it leaves last of all.
-
-    Neither skipped nor with properties: it makes visible what the `$identify` before it says.
-
-    Args:
-        user: who was created.
-        name: of the event.
-        at: when, in microseconds.
-        fact: that it was sent.
-    """
-    made = make_event(CREATION, name, at, stable_uuid("created", user), ids_of(user, None))
-    made.order, made.deferred, made.facts = f"created\x1f{user}", True, (fact,)
-    return made
-
-
-class Created:
-    """Decides when a user was created: once for each, by an event dated as early as is known.
-
-    Amplitude dates a person new by the earliest event. The fact `created`, user -> run and time of
-    the creation as the source has it, says that the event was decided; while that run lasts an
-    earlier event of the user may still move it.
-
-    Args:
-        settings: of the target.
-        default: name of the event where the settings have none.
-    """
-
-    def __init__(self, settings: MappingSettings, default: str = "") -> None:
-        chosen = settings.user_created_event
-        self.name = default if chosen is None else chosen.strip()
-        self._run = f"{settings.now:x}"
-
-    def decide(
-        self,
-        it: AmplitudeDecision,
-        user: str | None,
-        created: int | None,
-        at: int | None,
-        facts: Facts,
-        effects: Effects,
-    ) -> None:
-        """Decide whether a record sends the creation event of its user.
-
-        Args:
-            it: gets the time, and the value of the fact.
-            user: of the record.
-            created: when the source says that the user was created, in microseconds; None for
-                nothing.
-            at: when the event of the record happened, likewise.
-            facts: of the past.
-            effects: gets the fact and what is counted.
-        """
-        if not self.name or user is None:
-            return
-        last = facts.recall("created", user)
-        run, known = ("", None) if last is None else _read(last)
-        if last is not None and (run != self._run or (at is not None and at >= last.at)):
-            return
-        said = created if created is not None else known
-        first = min(
-            [time for time in (at, None if last is None else last.at) if time], default=None
-        )
-        when = _earliest(said, first)
-        if when is None:
-            effects.notes.append(NO_DATE)
-        elif last is None or when < last.at:
-            it.created = when
-            it.creation = f"{self._run}:{'' if said is None else said}"
-            effects.kept.append(self.fact(it, user))
-
-    def fact(self, it: AmplitudeDecision, user: str) -> Fact:
-        """Return the fact that the creation event was sent."""
-        return Fact("created", user, it.creation, it.created)
-
-    def events(self, it: AmplitudeDecision, user: str) -> list[Event]:
-        """Return the event that was decided."""
-        if not it.created:
-            return []
-        return [creation_event(user, self.name, it.created, self.fact(it, user))]
-
-
-def _read(fact: Fact) -> tuple[str, int | None]:
-    run, _, said = fact.value.partition(":")
-    return run, int(said) if said else None
-
-
-def _earliest(said: int | None, first: int | None) -> int | None:
-    if said is not None and said >= EARLIEST and (first is None or said <= first):
-        return said
-    return first
 
 
 class People:
@@ -373,45 +209,3 @@ class People:
             return [identify_event(whose, None, change, self._mode, it.at)]
         fact = Fact("person", whose, it.state, *it.since) if it.state else None
         return [closing_event(whose, None, change, self._mode, at=it.at, fact=fact)]
-
-
-class Copies:
-    """Copies what is known of a person on each event of theirs, where records do not have it.
-
-    The fact `profile`, person -> properties as JSON, is said by whatever describes people.
-    """
-
-    def __init__(self, *, is_on: bool) -> None:
-        self._is_on = is_on
-
-    def remember(
-        self, whose: str, properties: Mapping[str, Any], since: tuple[int, str], effects: Effects
-    ) -> None:
-        """Remember what is copied on the events of a person."""
-        if self._is_on:
-            content = orjson.dumps(fit_for_copy(properties)).decode()
-            effects.facts.append(Fact("profile", whose, content, *since))
-
-    def of(self, it: AmplitudeDecision, facts: Facts, notes: list[Note]) -> str:
-        """Return what is copied on the event of a record, as JSON; empty for nothing."""
-        whose = it.user or it.device
-        if not self._is_on or whose is None:
-            return ""
-        known = facts.recall("profile", whose)
-        if known is None:
-            notes.append(NO_PROFILE)
-            return ""
-        return known.value
-
-
-NO_PROFILE = Note("no_profile")
-
-
-def fit_for_copy(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return properties without the long texts and lists that are not copied on every event."""
-    return {
-        key: value
-        for key, value in properties.items()
-        if not (isinstance(value, str) and len(value) > MAX_TEXT_CHARACTERS)
-        and not (isinstance(value, list) and len(value) > MAX_LIST)
-    }

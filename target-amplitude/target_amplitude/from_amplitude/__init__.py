@@ -21,12 +21,12 @@ from singer_delivery.mapping.values import moment
 from singer_delivery.model import Decision
 
 from target_amplitude.amplitude import IDS, READER
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.destination import Amplitude
-from target_amplitude.events import SourceTables
 from target_amplitude.from_amplitude import table
 from target_amplitude.from_amplitude.conversions import FORMS, form_of_revenue
-from target_amplitude.people import AmplitudeDecision
 from target_amplitude.settings import MappingSettings
+from target_amplitude.tables import SourceTables
 
 CREATED = "user_creation_time"
 

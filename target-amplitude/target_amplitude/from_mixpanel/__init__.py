@@ -20,16 +20,16 @@ from singer_delivery.mapping.selection import Export
 from singer_delivery.model import Decision, Effects, Fact, Facts
 
 from target_amplitude.amplitude import IDS, READER
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.destination import Amplitude
-from target_amplitude.events import SourceTables
 from target_amplitude.from_mixpanel import table
 from target_amplitude.from_mixpanel.conversions import is_ios, is_web
 from target_amplitude.from_mixpanel.profiles import (
     GroupProfilesFromMixpanel,
     ProfilesFromMixpanel,
 )
-from target_amplitude.people import AmplitudeDecision
 from target_amplitude.settings import MappingSettings
+from target_amplitude.tables import SourceTables
 
 HOT_SHARD_COUNT = "$hotshard_record"
 """Name of the record that counts the events of an id with too many of them."""

@@ -40,15 +40,12 @@ from singer_delivery.model import (
 
 from target_amplitude import limits
 from target_amplitude.amplitude import IDS, READER, SKIP_SYNC, ids_of, make_event
+from target_amplitude.copies import Copies
+from target_amplitude.created import Created
+from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.from_mixpanel.table import CREATED_EVENT, PROFILE_NAMES
 from target_amplitude.groups import GroupTypes, update_event
-from target_amplitude.people import (
-    AmplitudeDecision,
-    Copies,
-    Created,
-    closing_event,
-    identify_event,
-)
+from target_amplitude.people import closing_event, identify_event
 from target_amplitude.settings import MappingSettings
 
 TRANSACTIONS = "$transactions"
