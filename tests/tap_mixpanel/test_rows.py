@@ -19,10 +19,15 @@ ROWS = st.fixed_dictionaries(
     {
         "event": st.sampled_from(["a", "b"]),
         "properties": st.fixed_dictionaries(
-            {"$insert_id": st.sampled_from(["1", "2"]), "distinct_id": st.sampled_from(["x", "y"])},
+            {
+                "$insert_id": st.sampled_from(["1", " 1 ", "2", " ", "", None, 3]),
+                "distinct_id": st.sampled_from(["x", " x ", "", None, 5]),
+            },
             optional={
                 "time": st.one_of(MOMENTS, st.sampled_from([1.7e9, "1704067200", None])),
                 "$user_id": st.sampled_from(["ann", "", None]),
+                "$distinct_id_before_identity": st.sampled_from(["b", " b ", "", None, 0, 7]),
+                "$preshuffle_distinct_id": st.sampled_from(["c", "", None, False]),
                 "$mp_api_timestamp_ms": MOMENTS,
                 "mp_processing_time_ms": MOMENTS,
             },

@@ -63,10 +63,22 @@ def row_uuid(row: Mapping[str, Any], copy: int = 0) -> str:
     properties = properties_of(row)
     known = (_text(properties.get("$insert_id")), _text(ingested_id(properties)))
     if known[0] and known[1] is not None:
-        seconds = _seconds(properties.get("time"))
-        return stable_uuid("mixpanel", _name(row), seconds, *map(str, known))
+        return event_uuid(_name(row), milliseconds(properties.get("time")), *map(str, known))
     more = (str(copy),) if copy else ()
     return stable_uuid("mixpanel row", content(row), *more)
+
+
+def event_uuid(name: str, at: int | None, insert_id: str, ingested: str) -> str:
+    """Return the id of a row that has one of its own.
+
+    Args:
+        name: of its event.
+        at: its `time` in milliseconds; None when it has none.
+        insert_id: its `$insert_id`, without spaces around it.
+        ingested: the id under which it came, likewise; may be empty.
+    """
+    seconds = "" if at is None else str(at // 1000)
+    return stable_uuid("mixpanel", name, seconds, insert_id, ingested)
 
 
 def lacks_id(row: Mapping[str, Any]) -> bool:
@@ -132,11 +144,6 @@ def properties_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the properties of a row; empty when they are no object."""
     properties = row.get("properties")
     return properties if isinstance(properties, Mapping) else {}
-
-
-def _seconds(value: Any) -> str:
-    at = milliseconds(value)
-    return "" if at is None else str(at // 1000)
 
 
 def _number(value: Any) -> float | None:
