@@ -18,6 +18,7 @@ from singer_delivery.model import Effects, Facts, Mapped, Note, Unmappable
 
 from analytics_records.mixpanel.ids import without_prefix
 from analytics_records.mixpanel.observation import Seen
+from analytics_records.mixpanel.row import uuid_of_content
 from analytics_records.mixpanel.source import COLUMNS, COPY, Mixpanel
 from analytics_records.mixpanel.whose import Persons, Whom
 
@@ -76,11 +77,16 @@ class MixpanelPair(Pair[D]):
         assert isinstance(observation, Seen), "as the source makes them"
         if observation.is_verb:
             return self._decide_verb(observation, facts, effects)
+        if not observation.content:  # nearly always
+            return super().decide(observation, facts, effects)
+        copy = 0 if self._number is None else self._number(observation.content)
+        if copy:
+            observation.uuid = uuid_of_content(observation.content, copy)
+            observation.event_ids = (observation.uuid,)
         it = super().decide(observation, facts, effects)
-        if observation.content and it.skipped is None:
+        it.copy = copy
+        if it.skipped is None:
             effects.notes.append(Note(WITHOUT_ID))
-            if self._number is not None:
-                it.copy = self._number(observation.content)
         return it
 
     def map(self, record: Mapping[str, Any], decision: D) -> Mapped:

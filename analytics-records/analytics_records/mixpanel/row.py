@@ -64,8 +64,12 @@ def row_uuid(row: Mapping[str, Any], copy: int = 0) -> str:
     known = (_text(properties.get("$insert_id")), _text(ingested_id(properties)))
     if known[0] and known[1] is not None:
         return event_uuid(_name(row), milliseconds(properties.get("time")), *map(str, known))
-    more = (str(copy),) if copy else ()
-    return stable_uuid("mixpanel row", content(row), *more)
+    return uuid_of_content(content(row), copy)
+
+
+def uuid_of_content(said: str, copy: int) -> str:
+    """Return the id of a row without `$insert_id`: of what `content` returns, and its number."""
+    return stable_uuid("mixpanel row", said, *([str(copy)] if copy else []))
 
 
 def event_uuid(name: str, at: int | None, insert_id: str, ingested: str) -> str:

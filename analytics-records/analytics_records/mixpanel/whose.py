@@ -117,9 +117,16 @@ class Persons:
             effects.notes.append(Note(SEVERAL, own))
             self._remember(own, seen.since, facts, effects)
         effects.facts += joined.facts
-        device = ids.device or next((o for o in ids.bare if not _is_named(o, seen, facts)), None)
+        device = ids.device or self._other_device(ids.bare, (own, user), seen, facts)
         device = None if device in (own, user) else device
         return Whom(user, own, device, ids.ingested, joined.ids, joined.others)
+
+    def _other_device(
+        self, bare: tuple[str, ...], users: tuple[str, ...], seen: Seen, facts: Facts
+    ) -> str | None:
+        """Return which bare id beside a `$user_id` is a device's: none that looks like a user's."""
+        found = (one for one in bare if one not in users and not _is_named(one, seen, facts))
+        return next((one for one in found if self._is_device(one) or cluster_of(one, facts)), None)
 
     def _in_cluster(self, own: str, ids: RowIds, seen: Seen, facts: Facts) -> tuple[str, Joined]:
         """Return the user of a row that names one, and what it comes to that it does."""

@@ -307,6 +307,7 @@ def test_equal_rows_without_an_id_are_numbered() -> None:
         it = mapping.decide(seen, Remembering(), effects)
         uuids.append(mapping.map(row, it).events[0].body["uuid"])
         assert [note.name for note in effects.notes][-1] == "without_insert_id"
+        assert seen.event_ids == (uuids[-1],), "decisions ask for the same id"
     assert uuids == [row_uuid(row, number) for number in range(3)]
 
 
