@@ -37,6 +37,8 @@ RIGHT: dict[Destination, list[Settings]] = {
         KEY,
         {**KEY, "host": "https://eu.i.posthog.com"},
         {**KEY, "group_types": list("abcde")},
+        {**KEY, "group_keys": {"company_id": "company"}, "revenue": {"revenue": "amount"}},
+        {**KEY, "exclude_properties": ["secret*"], "bare_distinct_ids": "device"},
         {**KEY, "streams": {"people": {"person": "id"}}},
         {**KEY, "streams": {"tracks": TRACKS}},
         {"dry_run": True},
@@ -83,6 +85,8 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
             {**KEY, "max_in_flite": 3},
             "There is no setting `max_in_flite`. Did you mean `max_in_flight`?",
         ),
+        ({**KEY, "revenue": {"price": "amount"}}, "(TARGET_POSTHOG_REVENUE) names `price`"),
+        ({**KEY, "bare_distinct_ids": "guess"}, "must be one of auto, user, device, not 'guess'."),
         (
             {**KEY, "group_types": list("abcdef")},
             "`group_types` (TARGET_POSTHOG_GROUP_TYPES) names 6 types",

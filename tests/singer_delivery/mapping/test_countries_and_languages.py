@@ -7,7 +7,12 @@ import sys
 
 import pytest
 from singer_delivery.mapping.countries import plain
-from singer_delivery.mapping.values import country_code, is_language_code, language_code
+from singer_delivery.mapping.values import (
+    country_code,
+    country_name,
+    is_language_code,
+    language_code,
+)
 
 from tests.singer_delivery.mapping.known_names import COUNTRIES, LANGUAGES
 from tools.connectors import plugins
@@ -71,3 +76,24 @@ def test_a_command_starts_without_reading_names(plugin):
     module = plugin.plugin.partition(":")[0]
     code = f"import sys, {module}; sys.exit('pycountry' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_code_has_a_name_that_leads_back_to_it():
+    codes = {code for _, code in pairs(COUNTRIES)}
+    names = {code: country_name(code) for code in codes}
+    assert {code: country_code(name or "") for code, name in names.items()} == {
+        code: code for code in codes
+    }
+    assert len({*names.values()}) == 249
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("US", "United States"), ("gb", "United Kingdom"), ("KR", "South Korea"), ("RU", "Russia"),
+        ("CI", "Ivory Coast"), ("TR", "Türkiye"), ("CZ", "Czechia"), (" de ", "Germany"),
+        ("VN", "Vietnam"), ("XK", "Kosovo"), ("ZZ", None), ("", None), ("Germany", None),
+    ],
+)  # fmt: skip
+def test_a_country_is_named_as_geoip_databases_name_it(code, name):
+    assert country_name(code) == name

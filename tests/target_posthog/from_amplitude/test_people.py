@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.pairs.walk import note_names
+from tests.pairs.walk import note_names, the
 from tests.target_posthog.from_amplitude.remembering import Importing
 
 T10, T11, T12 = (f"2024-03-01 {hour}:00:00.000000" for hour in (10, 11, 12))
@@ -267,3 +267,12 @@ def test_an_identify_record_follows_the_settings(settings: dict, skipped: str) -
 def test_an_identify_record_links_even_when_it_sets_nothing() -> None:
     mapped = identify(Importing(), device_id="d1")
     assert [event.kind for event in mapped.events] == ["link"]
+
+
+def test_properties_that_the_user_leaves_out_travel_neither_on_events_nor_on_people():
+    importing = Importing(exclude_properties=("secret*",))
+    own = {"secret_a": 1, "song": "x"}
+    mapped = importing.reads(event_properties=own, user_properties={"secret_b": 2, "plan": "pro"})
+    properties = the("event", mapped).body["properties"]
+    assert (properties["song"], properties["$set"]) == ("x", {"plan": "pro"})
+    assert "secret_a" not in properties
