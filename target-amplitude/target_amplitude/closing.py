@@ -41,7 +41,9 @@ def waiting(
         once: likewise, for properties that stay as they are where there is one already.
         beside: other keys of the event.
     """
-    return {CLOSING: kind, **whose, "state": {**state}, "once": {**once}, **(beside or {})}
+    # What is taken away is so for a `once` that waits already, and not for one that comes later.
+    gone = {key: None for key, value in state.items() if value is None}
+    return {CLOSING: kind, **whose, "state": {**state}, "once": {**gone, **once}, **(beside or {})}
 
 
 def as_sent(encoded: bytes) -> bytes:
@@ -60,10 +62,15 @@ def event_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def operations(state: Mapping[str, Any], once: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the operations that make a state, none of them empty, no name in two of them."""
+    """Return the operations that make a state, none of them empty, no name in two of them.
+
+    What is taken away and then set where there is none is set.
+    """
+    first = {key: value for key, value in once.items() if value is not None}
+    now = {key: first.get(key) if value is None else value for key, value in state.items()}
     named = {
-        "$unset": {key: TAKEN_AWAY for key, value in state.items() if value is None},
-        "$set": {key: value for key, value in state.items() if value is not None},
-        "$setOnce": {k: value for k, value in once.items() if k not in state and value is not None},
+        "$unset": {key: TAKEN_AWAY for key, value in now.items() if value is None},
+        "$set": {key: value for key, value in now.items() if value is not None},
+        "$setOnce": {key: value for key, value in first.items() if key not in now},
     }
     return {operation: of for operation, of in named.items() if of}
