@@ -16,7 +16,6 @@ from singer_delivery.mapping.table import (
     Row,
     Values,
     build,
-    first_value,
     is_absent,
     select,
 )
@@ -203,15 +202,22 @@ class Events:
         into: dict[str, Any],
         properties: dict[str, Any],
     ) -> None:
-        """Write what rows make of the event's own properties; those that move stay no longer."""
-        for row in rows:
-            made: dict[str, Any] = {}
-            build((row,), own, made)
-            if not made:
+        """Write what rows make of the event's own properties; those that move stay no longer.
+
+        It is `table.build`, which does not tell which of several columns had a value.
+        """
+        moving = self._tables.moving
+        for to, source, convert, _ in rows:
+            columns, value = _read(source, own)
+            if not value and value != 0:  # is_absent, written out: this runs for every row
                 continue
-            into.update(made)
-            for column in row.columns:
-                if column in self._tables.moving and _is_first(column, row, own):
+            if convert is not None:
+                value = convert(*value) if isinstance(source, Values) else convert(value)
+                if value is None:
+                    continue
+            into[to] = value
+            for column in columns:
+                if column in moving:
                     properties.pop(column, None)
 
     def _add_unknown(
@@ -277,14 +283,19 @@ class Events:
         return self._types.named(keys, found) if keys else {}
 
 
-def _is_first(column: str, row: Row, own: Mapping[str, Any]) -> bool:
-    """Tell whether a row read this column: of several, it reads the first that has a value."""
-    if isinstance(row.source, (Values, OfReading)):
-        return column == row.columns[0]
-    if isinstance(row.source, str):
-        return True
-    value = first_value(own, row.source)
-    return next((each for each in row.source if own.get(each) is value), None) == column
+def _read(source: Any, own: Mapping[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """Return the columns that a row reads, and what it makes its value of."""
+    if isinstance(source, str):
+        return (source,), own.get(source)
+    if isinstance(source, Values):
+        return source.columns, tuple(map(own.get, source.columns))
+    if isinstance(source, OfReading):
+        return source.columns, own
+    for column in source:
+        value = own.get(column)
+        if value or value == 0:
+            return (column,), value
+    return (), None
 
 
 def _text(value: Any) -> str | None:

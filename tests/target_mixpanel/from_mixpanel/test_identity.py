@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
+from singer_delivery.mapping.excluded import WithoutPeople
+from singer_delivery.model import Effects
+from target_mixpanel.from_mixpanel import FromMixpanel
 
-from tests.pairs.walk import AT_10, note_names, the
+from tests.pairs.walk import AT_10, Remembering, note_names, the
 from tests.target_mixpanel.from_mixpanel.copying import ANON, AT_MS, Copying, a_row, ids, links
-from tests.target_mixpanel.importing import assert_mixpanel_takes
+from tests.target_mixpanel.importing import assert_mixpanel_takes, settings
 
 BEFORE = "$distinct_id_before_identity"
 
@@ -281,3 +285,27 @@ def test_a_row_that_is_read_again_is_sent_as_before(merge: str, mode: str | None
     first = [sent for row in rows for sent in walk.reads_row(row).events if sent.kind == "event"]
     again = [sent for row in rows for sent in walk.reads_row(row).events]
     assert [sent.body for sent in again] == [sent.body for sent in first]
+
+
+EVERY_ID = {
+    "$user_id": "ann", "$device_id": "d1", "distinct_id": "$device:d1", BEFORE: "b1",
+    "$preshuffle_distinct_id": "p1", "$identified_id": "i1", "$anon_id": "a1", "alias": "l1",
+    "$distinct_ids": ["m1", 7], "mp_original_distinct_id": "o1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "id_", ["ann", "d1", "$device:d1", "b1", "p1", "i1", "a1", "l1", "m1", "7", "o1"]
+)
+def test_a_person_can_be_left_out_by_every_id_of_a_row(id_: str) -> None:
+    mapping = WithoutPeople(FromMixpanel(settings()), {id_})
+    line = orjson.dumps(a_row("$merge", "original", **EVERY_ID))
+    seen = mapping.observe(line, is_message=False)
+    decided = mapping.decide(seen, Remembering(), Effects())
+    assert (decided.skipped, decided.sends) == ("excluded_person", False)
+
+
+def test_nobody_else_is_left_out() -> None:
+    mapping = WithoutPeople(FromMixpanel(settings()), {"bob", "d"})
+    seen = mapping.observe(orjson.dumps(a_row(**EVERY_ID)), is_message=False)
+    assert mapping.decide(seen, Remembering(), Effects()).skipped is None
