@@ -1,7 +1,7 @@
 """What is known of a project before its first row leaves: the frame of its times, its ID merge.
 
-The settings say it, or the STATE of a run before, or live rows: those of the last 7 days, else of
-the last 90. Where neither says what times are the run stops, since a history that is imported some
+The settings say it, or the STATE of a run before, or live rows: those of the last 7 days that are
+read, else of the last 90, else of all. Where neither says what times are the run stops, since a history that is imported some
 hours off cannot be taken back.
 """
 
@@ -87,7 +87,7 @@ def opened(settings: Settings, bookmark: Mapping[str, Any], sample: Sample, toda
     kind = _told(settings.time_frame, bookmark.get("time_frame"), FRAMES)
     zone = settings.zone
     if kind is None:
-        kind = _found(_samples(sample, today, zone, merge), zone)
+        kind = _found(_samples(sample, _sampled_days(settings, today), merge), zone)
     if kind == PROJECT and zone is None:
         msg = (
             "The times of this project are the wall clock of its time zone, as STATE says: "
@@ -107,14 +107,26 @@ def _told(setting: str, known: Any, values: Sequence[str]) -> str | None:
     return known if known in values else None
 
 
+def _sampled_days(settings: Settings, today: date) -> list[tuple[date, date]]:
+    """Return the days whose rows are looked at, one range after the other until they tell.
+
+    They are those before the end of what is read, or those on which the zone is not at UTC.
+    """
+    last = min(today, settings.end - timedelta(days=1)) if settings.end else today
+    last = (days_that_tell(settings.zone, last) if settings.zone else None) or last
+    ranges = [(last - timedelta(days=days - 1), last) for days in (FEW_DAYS, MANY_DAYS)]
+    if settings.start is not None and settings.start < ranges[-1][0]:
+        ranges.append((settings.start, last))
+    return ranges
+
+
 def _samples(
-    sample: Sample, today: date, zone: ZoneInfo | None, merge: IdentityMerge
+    sample: Sample, ranges: Sequence[tuple[date, date]], merge: IdentityMerge
 ) -> list[Live]:
-    """Return live rows of the last days, or of those on which the zone is not at UTC."""
-    last = (days_that_tell(zone, today) if zone else None) or today
+    """Return live rows of the first range that has enough of them."""
     rows: list[Live] = []
-    for days in (FEW_DAYS, MANY_DAYS):
-        lines = sample(last - timedelta(days=days - 1), last)
+    for first, last in ranges:
+        lines = sample(first, last)
         merge.look_at(lines)
         rows = [row for row in map(live_row, lines) if row is not None]
         if len(rows) >= ENOUGH_ROWS:

@@ -224,9 +224,9 @@ def _midnight_after(zone: ZoneInfo, moment: int) -> int:
 def _undecided(count: int, steps: Counter[int]) -> str:
     shown = sum(steps.values())
     why = (
-        f"only {shown:,} of the {count:,} live rows of the last days show it"
+        f"only {shown:,} of {count:,} live rows show it"
         if shown < ENOUGH_ROWS
-        else f"the {count:,} live rows of the last days show several offsets"
+        else f"{count:,} live rows show several offsets"
     )
     return (
         "Whether the times of this project are UTC or the wall clock of its time zone cannot be "

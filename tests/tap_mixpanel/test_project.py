@@ -71,6 +71,16 @@ def test_where_the_last_days_do_not_tell_more_days_are_asked_for():
         open_with(Days(imported=True))
 
 
+def test_a_history_that_ended_long_ago_is_asked_about_its_last_days():
+    sample = Days(only=lambda day: day < date(2025, 3, 1))
+    config = {"start_date": "2024-06-01", "end_date": "2025-03-04"}
+    assert open_with(sample, **config).frame.kind == "utc"
+    assert sample.asked == [(date(2025, 2, 25), date(2025, 3, 3))]
+    sample = Days(only=lambda day: day < date(2024, 8, 1))
+    assert open_with(sample, start_date="2024-06-01").frame.kind == "utc"
+    assert sample.asked[-1] == (date(2024, 6, 1), TODAY)
+
+
 def test_a_zone_at_utc_is_asked_about_days_on_which_it_is_not():
     winter = date(2026, 1, 10)
     for zone, kind in ((None, "utc"), ("Europe/London", "project")):
