@@ -1,8 +1,8 @@
 """What is known of a project before its first row leaves: the frame of its times, its ID merge.
 
 The settings say it, or the STATE of a run before, or live rows: those of the last 7 days that are
-read, else of the last 90, else of all. Where neither says what times are the run stops, since a history that is imported some
-hours off cannot be taken back.
+read, else of the last 90, else of all. Where neither says what times are the run stops, since a
+history that is imported some hours off cannot be taken back.
 """
 
 from __future__ import annotations
