@@ -86,10 +86,21 @@ def source_of(export: Export, service, folder: Path, road: str) -> dict[str, Any
     return settings
 
 
-@pytest.mark.parametrize("project", PROJECTS, ids=str)
-@pytest.mark.parametrize("road", ROADS)
+FEW = [*zip(ROADS, PROJECTS, strict=True)]
+"""A road for each project; the others are slow."""
+
+EACH = [
+    pytest.param(road, project, marks=() if (road, project) in FEW else pytest.mark.slow)
+    for road in ROADS
+    for project in PROJECTS
+]
+
+
+@pytest.mark.parametrize(("road", "project"), EACH, ids=str)
 @pytest.mark.parametrize(
-    ("system", "zone"), [("simplified", None), ("original", "US/Pacific")], ids=str
+    ("system", "zone"),
+    [("original", "US/Pacific"), pytest.param("simplified", None, marks=pytest.mark.slow)],
+    ids=str,
 )
 def test_everybody_is_who_mixpanel_says(project, road, system, zone, tmp_path):
     export = Export(seed=4, users=40, system=system, zone=zone)
@@ -111,4 +122,7 @@ def test_a_second_run_sends_nothing_twice_and_what_came_late(project, tmp_path):
         shell = shell_of(project, fake, tmp_path, {**source, "lookback_days": 13}, "api")
         shell.migrate()
         shell.migrate()
-        assert_right(judge(project.held(fake, export.truth), export.truth))
+        counts = judge(project.held(fake, export.truth), export.truth)
+    # Whose a device is may change by what came late, at the target; see docs/people.md.
+    wrong = {name: counts[name].wrong for name in counts if name.startswith("events")}
+    assert not any(wrong.values()), wrong
