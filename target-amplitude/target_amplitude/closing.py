@@ -22,6 +22,7 @@ TAKEN_AWAY = "-"
 """What stands for a value in `$unset` (docs, "Identify API")."""
 
 PERSON, GROUP = "person", "group"
+_OF_WAITING = (CLOSING, "said_at", "state", "once")
 _EVENTS = {PERSON: (IDENTIFY, "user_properties"), GROUP: (GROUP_IDENTIFY, "group_properties")}
 
 
@@ -30,6 +31,7 @@ def waiting(
     whose: Mapping[str, Any],
     state: Mapping[str, Any],
     once: Mapping[str, Any],
+    at: int | None,
     beside: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the body of an update that waits.
@@ -39,11 +41,14 @@ def waiting(
         whose: the keys of the event that name the person or the group.
         state: to each property its value; None takes it away.
         once: likewise, for properties that stay as they are where there is one already.
+        at: time of the record that says so, in microseconds. It is part of the insert id: a state
+            that comes back within the days of deduplication is no duplicate.
         beside: other keys of the event.
     """
     # What is taken away is so for a `once` that waits already, and not for one that comes later.
     gone = {key: None for key, value in state.items() if value is None}
-    return {CLOSING: kind, **whose, "state": {**state}, "once": {**gone, **once}, **(beside or {})}
+    said = {"said_at": at, "state": {**state}, "once": {**gone, **once}}
+    return {CLOSING: kind, **whose, **said, **(beside or {})}
 
 
 def as_sent(encoded: bytes) -> bytes:
@@ -55,10 +60,11 @@ def as_sent(encoded: bytes) -> bytes:
 
 def event_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event that an update becomes."""
-    content = {key: value for key, value in body.items() if key not in (CLOSING, "state", "once")}
+    content = {key: value for key, value in body.items() if key not in _OF_WAITING}
     name, properties = _EVENTS[body[CLOSING]]
     content[properties] = operations(body["state"], body["once"])
-    return {"event_type": name, "insert_id": stable_uuid(name, digest(content)), **content}
+    insert_id = stable_uuid(name, str(body["said_at"]), digest(content))
+    return {"event_type": name, "insert_id": insert_id, **content}
 
 
 def operations(state: Mapping[str, Any], once: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -81,7 +81,7 @@ def update_event(
     state, once = {**dict.fromkeys(change.unset), **change.set}, dict(change.set_once)
     for part in (state, once):
         limits.fit(part, set(), flattens=False, level=IN_OPERATION)
-    body = closing.waiting(closing.GROUP, whose, state, once)
+    body = closing.waiting(closing.GROUP, whose, state, once, at)
     order = f"group:{group_type}:{key}"
     if fact is None:
         body = closing.event_of(body)
@@ -100,7 +100,8 @@ class GroupUpdates:
         changes: what properties of a group change, as the source says it.
         types: names group types.
         by_day: whether events say all the time what is true of their groups: an update then goes
-            once a day at most, and the last one when the run ends.
+            once a day at most, and the last one when the run ends. Where an older one may wait,
+            what goes at once takes its place as well.
     """
 
     def __init__(
@@ -132,12 +133,13 @@ class GroupUpdates:
                 reason = SUPERSEDED
             elif self._says_something(snapshot, effects.notes):
                 it.since = fact.since
-                if self._is_at_once(snapshot, it, facts, effects):
+                is_known = facts.recall("group", snapshot.name) is not None
+                leads = self._is_at_once(snapshot, it, facts, effects)
+                if leads:
                     at_once.append(number)
-                    effects.facts.append(fact)
-                else:
+                if not leads or (self._by_day and is_known):
                     sent.append(number)
-                    effects.kept.append(fact)
+                (effects.kept if number in sent else effects.facts).append(fact)
         it.groups, it.groups_at_once = tuple(sent), tuple(at_once)
         return "" if sent or at_once else reason
 

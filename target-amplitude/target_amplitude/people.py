@@ -64,7 +64,7 @@ def closing_event(
     for part in (state, once):
         limits.fit(part, set(), flattens=False, level=IN_OPERATION)
     whose = ids_of(user, device if user is None else None)
-    body = closing.waiting(closing.PERSON, whose, state, once, beside)
+    body = closing.waiting(closing.PERSON, whose, state, once, at, beside)
     kind, order = (DEVICE, device) if user is None else ("person", f"user\x1f{user}")
     facts = () if fact is None else (fact,)
     return Event(BATCH, kind, IDENTIFY, at, body, order, deferred=True, facts=facts)

@@ -6,10 +6,11 @@ A new destination is a module here, beside its fake in `tests/fakes`, and an ent
 
 from __future__ import annotations
 
+from tests.destinations.amplitude import AMPLITUDE
 from tests.destinations.destination import Destination, Sent
 from tests.destinations.mixpanel import MIXPANEL
 from tests.destinations.posthog import POSTHOG
 
-__all__ = ["DESTINATIONS", "MIXPANEL", "POSTHOG", "Destination", "Sent"]
+__all__ = ["AMPLITUDE", "DESTINATIONS", "MIXPANEL", "POSTHOG", "Destination", "Sent"]
 
-DESTINATIONS: tuple[Destination, ...] = (POSTHOG, MIXPANEL)
+DESTINATIONS: tuple[Destination, ...] = (POSTHOG, MIXPANEL, AMPLITUDE)

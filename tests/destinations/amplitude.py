@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from target_amplitude.target import TargetAmplitude
 
 from tests.destinations import amplitude_balance as balance
 from tests.destinations.destination import Destination, Sent
-from tests.fakes.amplitude_batch import FakeAmplitudeBatch
+from tests.fakes.amplitude_batch import FakeAmplitudeBatch, Person
+from tests.fakes.amplitude_batch.people import revenue_of
 from tests.fakes.http.exactly_once import assert_exactly_once
-from tests.fakes.http.exchanges import Reply
+from tests.fakes.http.exchanges import Exchange, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +23,44 @@ if TYPE_CHECKING:
     from tests.fakes.company.amplitude import AmplitudeTruth
 
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+OPENING_BYTES = 300
+"""More than a request without events has."""
+
+
+class Service(FakeAmplitudeBatch):
+    """A batch that answers requests without events by the way, as it would on a good day.
+
+    A target sends one before it reads anything. Acts do not apply to it, and the journal is without
+    it, so that requests have the numbers they have at other services.
+
+    Attributes:
+        openings: such requests.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.openings: list[Exchange] = []
+
+    def decide(self, exchange: Exchange, body: bytes) -> Reply | None:
+        """Process a request."""
+        if not is_opening(body):
+            return super().decide(exchange, body)
+        with self._changed:
+            self.journal.remove(exchange)
+            self.openings.append(exchange)
+        reply = self._safe_answer(exchange, body)
+        exchange.status = reply.status
+        return reply
+
+
+def is_opening(body: bytes) -> bool:
+    """Whether this is the body of a request without events."""
+    return len(body) <= OPENING_BYTES and b'"events":[]' in plain(body)
+
+
+def plain(body: bytes) -> bytes:
+    """Return a body without its compression."""
+    return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
 
 
 class Amplitude(Destination):
@@ -34,9 +74,11 @@ class Amplitude(Destination):
     unkeyed: ClassVar[Mapping[str, Any]] = {"api_key": ""}
     key = "api_key"
     wrong_key = "knows no project with this key (400). Check `api_key`"
-    openings = 1
     first_wait = 2.0
     bad_key: ClassVar[Mapping[int, str]] = {}
+    of_events: ClassVar[Mapping[int, str]] = {**Destination.of_events, 403: "forbidden"}
+    patient_with = frozenset({429})
+    remembers = True
     wrong_host = "check `region`"
     refusal = Reply(400, b'{"code":400,"error":"Invalid event JSON"}')
     rate_limited = Reply(429, headers={"Retry-After": "1"})
@@ -44,8 +86,8 @@ class Amplitude(Destination):
 
     def open(
         self, company: Company | None = None, group_keys: Sequence[str] = (), **options: Any
-    ) -> FakeAmplitudeBatch:
-        return FakeAmplitudeBatch(api_key=KEY, **options)
+    ) -> Service:
+        return Service(**{"api_key": KEY, **options})
 
     def settings(self, fake: FakeAmplitudeBatch) -> dict[str, Any]:
         return {"base_url": fake.url, "api_key": fake.api_key}
@@ -74,6 +116,24 @@ class Amplitude(Destination):
 
     def about_people(self, fake: FakeAmplitudeBatch) -> int:
         return len(fake.orders())
+
+    def revenue(self, sent: Sent) -> float | None:
+        """Return what is at the top of the event, or in it as Amplitude's SDKs send it."""
+        within = sent.properties.get("event_properties", {})
+        top = {name: value for name, value in sent.properties.items() if name not in within}
+        as_sdks = {name[1:]: value for name, value in within.items() if name.startswith("$")}
+        found = revenue_of(top)
+        return revenue_of(as_sdks) if found is None else found
+
+    def groups_of(self, sent: Sent) -> Mapping[str, Any]:
+        return {name: of[0] for name, of in sent.properties["groups"].items()}
+
+    def properties_of_users(self, fake: FakeAmplitudeBatch) -> dict[str, Mapping[str, Any]]:
+        people = fake.people()
+        return {each.user_id: each.properties for each in people if each.user_id is not None}
+
+    def ids(self, person: Person) -> set[str]:
+        return {*person.device_ids, *filter(None, (person.user_id,))}
 
     def kept(self, fake: FakeAmplitudeBatch) -> set[str]:
         return {each["insert_id"] for each in fake.stored()}

@@ -21,6 +21,7 @@ Fake = Any
 """A FakePostHog, a FakeMixpanel or a FakeAmplitudeBatch."""
 
 NOTHING: frozenset[str] = frozenset()
+NO_STATUS: frozenset[int] = frozenset()
 OF_ONE_RUN = frozenset({"records read", "dead letters", "identity conflicts"})
 """Checks that compare the report of a run with the export as a whole."""
 
@@ -48,9 +49,11 @@ class Destination(ABC):
         secrets: what no run may write anywhere, as `settings` gives it.
         unkeyed: settings that take the keys away.
         key: the setting that a wrong key is put into, and `wrong_key` what the target then says.
-        openings: requests that leave before anything is read.
         first_wait: seconds before the first retry.
         bad_key: {status: sentence} of the statuses that speak of keys.
+        of_events: statuses that speak of events, with the reason of an event that gets one alone.
+        remembers: whether the target lists what it delivered, and never sends it again.
+        patient_with: statuses that are asked again for as long as it takes.
         wrong_host: what a status that is no answer to events makes the target say.
         about_money: replies of a service that is not paid.
         refusal: reply that refuses the events of a request for what they are.
@@ -67,9 +70,11 @@ class Destination(ABC):
     unkeyed: ClassVar[Mapping[str, Any]]
     key: ClassVar[str]
     wrong_key: ClassVar[str]
-    openings: ClassVar[int] = 0
     first_wait: ClassVar[float]
     bad_key: ClassVar[Mapping[int, str]]
+    of_events: ClassVar[Mapping[int, str]] = {400: "refused", 413: "event_too_large"}
+    patient_with: ClassVar[frozenset[int]] = NO_STATUS
+    remembers: ClassVar[bool] = False
     wrong_host: ClassVar[str]
     about_money: ClassVar[Sequence[Reply]] = ()
     refusal: ClassVar[Reply]
@@ -133,6 +138,24 @@ class Destination(ABC):
     @abstractmethod
     def checks(self, fake: Fake, report: Mapping[str, Any], company: Company) -> Iterable[Check]:
         """Compare the fake, and the report of a single run, with what the generator knows."""
+
+    def revenue(self, sent: Sent) -> float | None:
+        """Return the revenue of an event, None where it has none."""
+        found: float | None = sent.properties.get("revenue")
+        return found
+
+    def groups_of(self, sent: Sent) -> Mapping[str, Any]:
+        """Return the first group of each type of an event."""
+        return {name: of[0] for name, of in sent.properties.items() if isinstance(of, list) and of}
+
+    def properties_of_users(self, fake: Fake) -> dict[str, Mapping[str, Any]]:
+        """Return what is known of each person, by each id."""
+        people = fake.people()
+        return {who: person.properties for person in people for who in person.distinct_ids}
+
+    def ids(self, person: Any) -> set[str]:
+        """Return the ids of a person of the fake, those of devices as they are."""
+        return set(person.distinct_ids)
 
     def people(self, fake: Fake) -> list[str]:
         """Return the sorted ids of the persons of all events."""

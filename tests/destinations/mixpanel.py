@@ -11,7 +11,7 @@ from demo.checks import behind
 from tests.destinations.destination import Destination, Sent
 from tests.fakes.http.exactly_once import assert_exactly_once
 from tests.fakes.http.exchanges import Reply
-from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
+from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel, Person
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -88,6 +88,12 @@ class Mixpanel(Destination):
 
     def about_people(self, fake: FakeMixpanel) -> int:
         return len(fake.updates)
+
+    def properties_of_users(self, fake: FakeMixpanel) -> dict[str, Mapping[str, Any]]:
+        return dict(fake.profiles())
+
+    def ids(self, person: Person) -> set[str]:
+        return {each.removeprefix(DEVICE) for each in person.ids}
 
     def kept(self, fake: FakeMixpanel) -> set[str]:
         return {each["insert_id"] for each in fake.stored()}

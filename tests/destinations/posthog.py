@@ -72,6 +72,10 @@ class PostHog(Destination):
     def about_people(self, fake: FakePostHog) -> int:
         return sum(each["event"] in balance.LINKS for each in fake.arrivals)
 
+    def groups_of(self, sent: Sent) -> Mapping[str, Any]:
+        groups: Mapping[str, Any] = sent.properties["$groups"]
+        return groups
+
     def kept(self, fake: FakePostHog) -> set[str]:
         return {each["uuid"] for each in fake.stored()}
 

@@ -14,13 +14,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from singer_delivery.model import Fact, RecordMapping, Unmappable
+from target_amplitude import closing
+from target_amplitude import from_amplitude as to_amplitude
+from target_amplitude.settings import MappingSettings as AmplitudeSettings
 from target_mixpanel import from_amplitude as to_mixpanel
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.settings import MappingSettings as MixpanelSettings
 from target_posthog import from_amplitude as to_posthog
 from target_posthog.settings import MappingSettings as PostHogSettings
 
-from tests.destinations import MIXPANEL, POSTHOG, Destination
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, Destination
+from tests.fakes.amplitude_batch.events import accepted as taken
+from tests.fakes.amplitude_batch.events import faults
+from tests.fakes.amplitude_batch.people import People as AmplitudePeople
+from tests.fakes.amplitude_batch.violations import violations
 from tests.fakes.mixpanel.events import Accepted, Rules, accepted
 from tests.fakes.mixpanel.identity import SimplifiedPeople
 from tests.fakes.mixpanel.profiles import (
@@ -99,6 +106,7 @@ MAPPINGS: dict[Destination, Callable[[int], RecordMapping]] = {
     MIXPANEL: lambda now: to_mixpanel.FromAmplitude(
         MixpanelSettings(now=now, version="1"), HotIds()
     ),
+    AMPLITUDE: lambda now: to_amplitude.FromAmplitude(AmplitudeSettings(now=now)),
 }
 
 
@@ -247,6 +255,61 @@ class AtMixpanel(Ingested):
         return profiles
 
 
+class AtAmplitude(Ingested):
+    """Amplitude's people, their tables and groups; an event that it refuses fails the test."""
+
+    def __init__(self, result: Walked, company: Company) -> None:
+        truth = company.amplitude_truth()
+        waiting = _laid_over_each_other(e for e in result.events if e.deferred)
+        bodies = [event.body for event in result.events if not event.deferred]
+        self.sent = [*bodies, *(closing.event_of(body) for body in waiting)]
+        assert [wrong for body in self.sent for wrong in faults(body, 1, "user_id")] == []
+        self.refused = [wrong for body in self.sent for wrong in violations(body)]
+        self.people = AmplitudePeople({})
+        self.numbers: dict[str, int] = {}
+        self.events = {event.body["insert_id"]: event.body for event in result.events
+                       if event.kind == "event"}  # fmt: skip
+        self.ids = [event.body["insert_id"] for event in result.events if event.kind == "event"]
+        for body in self.sent:
+            self._take(body)
+        self.links = Counter()
+        self.found = {person.name for person in self.people.persons() if person.events}
+        self.due = truth.people
+        self.newest = truth.profiles
+        self.groups, self.due_groups = self.people.groups, truth.groups
+
+    def _take(self, body: dict[str, Any]) -> None:
+        event = orjson.loads(taken(body, set()).data)
+        shown = self.people.apply(event, body.get("time", 0), 0)
+        if shown is not None:
+            self.numbers[body["insert_id"]] = shown.amplitude_id
+
+    def name(self, insert_id: str) -> str:
+        """Return whom an event counts for."""
+        person = self.people.by_id(self.numbers[insert_id])
+        assert person is not None
+        return person.name
+
+    def properties(self, user: str) -> Mapping[str, Any]:
+        person = self.people.by_id(self.people.identities.of_user(user))
+        assert person is not None
+        return person.properties
+
+    def owners(self) -> Mapping[str, str]:
+        """Nobody owns a device."""
+        return {}
+
+
+def _laid_over_each_other(events: Iterable[Sent]) -> Iterable[dict[str, Any]]:
+    """Return what each update has become at the end of a run, as the ledger keeps them."""
+    bodies: dict[str, dict[str, Any]] = {}
+    for event in events:
+        held = bodies.setdefault(event.person, {})
+        for key, value in event.body.items():
+            held[key] = {**held.get(key, {}), **value} if isinstance(value, dict) else value
+    return bodies.values()
+
+
 def _newest_of_each(events: Iterable[Sent]) -> dict[tuple[str, str], Sent]:
     """Return the newest update of each profile, as the ledger keeps it until the end of a run."""
     waiting: dict[tuple[str, str], Sent] = {}
@@ -276,4 +339,5 @@ def _in_order(events: list[Any], order: str) -> list[Any]:
 INGESTED: dict[Destination, Callable[[Walked, Company], Ingested]] = {
     POSTHOG: AtPostHog,
     MIXPANEL: AtMixpanel,
+    AMPLITUDE: AtAmplitude,
 }

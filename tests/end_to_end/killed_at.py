@@ -24,6 +24,9 @@ from singer_delivery.pipeline.dead_letters import DeadLetters
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.sdk.target import DeliveryTarget
 
+from tests.destinations.amplitude import is_opening
+from tools.connectors import targets
+
 ROOT = Path(__file__).resolve().parents[2]
 
 Matters = Callable[..., bool]
@@ -40,7 +43,7 @@ class Step:
 
 STEPS = {
     "claims": Step(Ledger, "save_claims", lambda ledger: bool(ledger._facts._claims)),
-    "request": Step(Transport, "send"),
+    "request": Step(Transport, "send", lambda _, request: not is_opening(request.body)),
     "reply": Step(Outcomes, "delivered"),
     "dead letters": Step(DeadLetters, "flush", lambda letters: letters._file is not None),
     "ledger": Step(Ledger, "save", lambda ledger: ledger._facts.to_save > 0),
@@ -68,13 +71,8 @@ def write_executable(path: Path, target: str, step: str, when: str, number: int)
 def run(target: str, step: str, when: str, number: int) -> None:
     """Be the target of that name, up to that moment."""
     _wrap(STEPS[step], when, number)
-    if target == "target-posthog":
-        from target_posthog.target import TargetPostHog as Target  # noqa: PLC0415 - one of the two
-    else:
-        from target_mixpanel.target import (  # type: ignore[assignment] # noqa: PLC0415
-            TargetMixpanel as Target,
-        )
-    Target.cli()
+    (plugin,) = (each for each in targets() if each.name == target)
+    plugin.plugin_class().cli()
 
 
 def _wrap(step: Step, when: str, number: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from tests.destinations.amplitude import Service, plain
 from tests.fakes.http.exchanges import Exchange, Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
@@ -72,6 +73,18 @@ class PickyMixpanel(Mood, FakeMixpanel):
         return reply or super().answer(exchange, gzip.compress(orjson.dumps(sent)))
 
 
+class PickyAmplitude(Mood, Service):
+    """Refuses a whole request for its bad events, which it names."""
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        document = orjson.loads(plain(body))
+        for event in document["events"]:
+            if event["insert_id"] in self.picks:
+                event["time"] = "bad"
+        reply = self.judged(exchange, [event["insert_id"] for event in document["events"]])
+        return reply or super().answer(exchange, gzip.compress(orjson.dumps(document)))
+
+
 @dataclass
 class Reading:
     """What the rules make of records in reading order.
@@ -79,6 +92,7 @@ class Reading:
     Attributes:
         owners: {device: the first user read with it}.
         orders: {person: uuids of their events}.
+        of_devices: {device: uuids of its events, and the user of each or None}.
         before_link: {device: uuids of its own events that were read before its link}.
         linking: {device: uuid of the record that links it}.
         newest: {person: the time of the newest record about them}. A link makes what its device was
@@ -88,6 +102,7 @@ class Reading:
 
     owners: dict[str, str] = field(default_factory=dict)
     orders: dict[str, list[str]] = field(default_factory=dict)
+    of_devices: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
     before_link: dict[str, list[str]] = field(default_factory=dict)
     linking: dict[str, str] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
@@ -95,6 +110,7 @@ class Reading:
 
     def read(self, record: Record) -> None:
         user, device, uuid = record["user_id"], record["device_id"], record["uuid"]
+        self.of_devices.setdefault(device, []).append((uuid, user))
         if user is not None and device not in self.owners:
             self.owners[device] = user
             self.linking[device] = uuid

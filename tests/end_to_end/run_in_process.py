@@ -15,6 +15,11 @@ from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.model import RecordMapping
 from singer_delivery.pipeline.run import Run
 from singer_delivery.pipeline.settings import RunSettings
+from target_amplitude import account as amplitude_account
+from target_amplitude import amplitude
+from target_amplitude import endpoint as amplitude_endpoint
+from target_amplitude import from_amplitude as to_amplitude
+from target_amplitude.settings import MappingSettings as AmplitudeSettings
 from target_mixpanel import account as mixpanel_account
 from target_mixpanel import endpoint as mixpanel_endpoint
 from target_mixpanel import from_amplitude as to_mixpanel
@@ -26,8 +31,9 @@ from target_posthog import from_amplitude as to_posthog
 from target_posthog import posthog
 from target_posthog.settings import MappingSettings as PostHogSettings
 
-from tests.destinations import MIXPANEL, POSTHOG, Destination
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, Destination
 from tests.end_to_end.moods import Record
+from tests.fakes.amplitude_batch import FakeAmplitudeBatch
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
 from tests.singer_delivery.toys import PlayedClock
@@ -55,9 +61,16 @@ def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMappi
     return whole, to_mixpanel.FromAmplitude(MixpanelSettings(now=NOW, version="1"), HotIds())
 
 
+def amplitude_parts(fake: FakeAmplitudeBatch) -> tuple[dict[str, Endpoint], RecordMapping]:
+    account = amplitude_account.Account(fake.url, fake.api_key)
+    endpoint = amplitude_endpoint.BatchEndpoint(account, Limits(3, 100_000))
+    return {amplitude.BATCH: endpoint}, to_amplitude.FromAmplitude(AmplitudeSettings(now=NOW))
+
+
 PARTS: dict[Destination, Callable[[Any], tuple[dict[str, Endpoint], RecordMapping]]] = {
     POSTHOG: posthog_parts,
     MIXPANEL: mixpanel_parts,
+    AMPLITUDE: amplitude_parts,
 }
 
 

@@ -167,7 +167,8 @@ def test_a_dry_run_writes_what_it_would_send_and_sends_nothing(
     assert ended.states == []
     assert service.journal == []
     (line,) = (tmp_path / "dry.jsonl").read_text().splitlines()
-    assert json.loads(line)["event"]["event"] == "Order Placed"
+    sent = json.loads(line)["event"]
+    assert "Order Placed" in (sent.get("event"), sent.get("event_type"))
     assert not (tmp_path / "ledger.sqlite3").exists()
 
 

@@ -193,7 +193,7 @@ def test_bytes_that_are_no_text_are_a_dead_letter_on_both_roads(tmp_path, pipe, 
     good = record_of(json.dumps(row(1)).encode())
     for road in (
         messages(SCHEMA) + good + record_of(no_text) + messages(STATE),
-        messages(SCHEMA, batch(gzipped(tmp_path / "1.gz", row(1), no_text)), STATE),
+        messages(SCHEMA, batch(gzipped(tmp_path / "1.gz", row(3), no_text)), STATE),
     ):
         ended = pipe.feed(road)
         assert ended.target_code == 0, ended.target_log

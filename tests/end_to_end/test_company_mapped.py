@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.destinations import MIXPANEL, POSTHOG
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG
 from tests.end_to_end.company_mapped import (
     INGESTED,
     TOO_LARGE,
@@ -21,6 +21,7 @@ SEEDS = (1, 2, 3)
 
 only_posthog = pytest.mark.parametrize("destination", [POSTHOG], ids=str, scope="module")
 only_mixpanel = pytest.mark.parametrize("destination", [MIXPANEL], ids=str, scope="module")
+only_amplitude = pytest.mark.parametrize("destination", [AMPLITUDE], ids=str, scope="module")
 
 
 @pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
@@ -65,7 +66,8 @@ def test_the_service_would_refuse_no_link(ingested):
 
 
 def test_each_conflict_is_noted(truth, result):
-    assert len(result.conflicts) == len(truth.conflicts) > 0
+    assert len(result.conflicts) == len(truth.conflicts)
+    assert bool(truth.conflicts) is bool(truth.owners)
 
 
 def test_nobody_is_missing_and_nobody_invented(ingested):
@@ -140,3 +142,31 @@ def test_a_second_run_says_nothing_new_of_people_and_links_nobody_again(
         if event.endpoint == "/import"
     }
     assert {uuid: found[uuid] for uuid in first} == first
+
+
+# Amplitude ----------------------------------------------------------------------------------
+
+
+@only_amplitude
+def test_each_event_of_a_copy_has_its_name_its_time_and_its_person(truth, ingested):
+    whose = truth.whose
+    assert {
+        insert_id: (body["event_type"], body["time"], ingested.name(insert_id))
+        for insert_id, body in ingested.events.items()
+    } == {key: (sent.name, sent.time, whose[key]) for key, sent in truth.events.items()}
+
+
+@only_amplitude
+def test_events_of_a_copy_leave_the_tables_alone(ingested):
+    assert all(body["$skip_user_properties_sync"] is True for body in ingested.events.values())
+    assert all(person.shown == {} for person in ingested.people.persons())
+
+
+@only_amplitude
+def test_a_second_copy_says_nothing_new_of_people(destination, company, result, ingested):
+    lines = [line for hour in company.hours().values() for line in hour]
+    again = walked(destination, lines, now_of(company), result)
+    assert [event.name for event in again.events if event.deferred] == []
+    assert {event.kind for event in again.events} == {"event"}
+    found = {event.body["insert_id"]: event.body for event in again.events}
+    assert found == ingested.events

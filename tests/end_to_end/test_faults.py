@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from singer_delivery.io import transport
 
-from tests.destinations import MIXPANEL, POSTHOG
+from tests.destinations import DESTINATIONS, MIXPANEL, POSTHOG
 from tests.end_to_end.commands import Command
 from tests.fakes.http.exchanges import (
     Act,
@@ -70,9 +70,10 @@ def everyone(count=COUNT):
 
 
 def events_of(exchange):
-    """The events of a request to either service."""
+    """The events of a request to any service."""
     sent = json.loads(gzip.decompress(exchange.body))
-    return sent["batch"] if isinstance(sent, dict) else sent
+    lists = (of for of in sent.values() if isinstance(of, list)) if isinstance(sent, dict) else ()
+    return next(iter(lists), sent)
 
 
 def holds_victim(exchange):
@@ -291,11 +292,19 @@ def test_a_service_that_is_up_and_down_at_random_gets_everything_once(
 # DEAD: one event of a thousand --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("status", "reason"), [(400, "refused"), (413, "event_too_large")])
+@pytest.mark.parametrize(
+    ("destination", "status", "reason"),
+    [
+        (destination, status, reason)
+        for destination in DESTINATIONS
+        for status, reason in destination.of_events.items()
+    ],
+    ids=str,
+)
 def test_one_of_a_thousand_that_is_refused_costs_only_itself(
     destination, service, command, status, reason
 ):
-    reply = destination.refusal if status == 400 else Reply(413)
+    reply = destination.refusal if status == 400 else Reply(status)
     service.misbehave_always(reply, when=holds_victim)
 
     ended = command.run(export(1_000, 1_000), max_batch_events=1_000)
@@ -328,7 +337,16 @@ def trouble(service, act):
     service.misbehave_always(act, when=lambda exchange: exchange.number >= TROUBLE_FROM)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 410, 418])
+@pytest.mark.parametrize(
+    ("destination", "status"),
+    [
+        (destination, status)
+        for destination in DESTINATIONS
+        for status in (401, 403, 404, 405, 410, 418)
+        if status not in destination.of_events
+    ],
+    ids=str,
+)
 def test_a_status_that_is_no_answer_to_events_stops_the_run(destination, service, command, status):
     trouble(service, Reply(status, HTML))
 
@@ -368,7 +386,16 @@ def test_a_redirect_stops_the_run_and_the_key_goes_nowhere(destination, service,
     assert_the_same_run_again_brings_all(destination, service, command)
 
 
-@pytest.mark.parametrize("act", [Reply(500), Reply(429), DropConnection(), Reply(200, HTML)])
+@pytest.mark.parametrize(
+    ("destination", "act"),
+    [
+        (destination, act)
+        for destination in DESTINATIONS
+        for act in (Reply(500), Reply(429), DropConnection(), Reply(200, HTML))
+        if getattr(act, "status", 0) not in destination.patient_with
+    ],
+    ids=str,
+)
 def test_what_does_not_pass_within_the_retries_stops_the_run(destination, service, command, act):
     trouble(service, act)
 

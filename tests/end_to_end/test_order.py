@@ -15,8 +15,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.destinations import MIXPANEL, POSTHOG, Destination
-from tests.end_to_end.moods import TOO_LARGE, PickyMixpanel, PickyPostHog, Reading, Record
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, Destination
+from tests.end_to_end.moods import (
+    TOO_LARGE,
+    PickyAmplitude,
+    PickyMixpanel,
+    PickyPostHog,
+    Reading,
+    Record,
+)
 from tests.end_to_end.run_in_process import run_into
 from tests.fakes.http.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
 from tests.singer_delivery.toys import restless_threads, within
@@ -94,13 +101,15 @@ def first_arrivals(ids: Sequence[str]) -> dict[str, int]:
     return {each: place for place, each in reversed(list(enumerate(ids)))}
 
 
-def check_order(reading: Reading, places: Mapping[str, int], bad: frozenset[str]) -> None:
-    """Each person's events arrived once or more, first in the order read, and no bad one did."""
-    whole = {uuid for of in reading.orders.values() for uuid in of}
+def check_order(
+    orders: Mapping[str, Sequence[str]], places: Mapping[str, int], bad: frozenset[str]
+) -> None:
+    """Events arrived once or more, those of one order first as they were read, and no bad one."""
+    whole = {uuid for of in orders.values() for uuid in of}
     assert whole & places.keys() == whole - bad
-    for person, uuids in reading.orders.items():
+    for whose, uuids in orders.items():
         found = [places[uuid] for uuid in uuids if uuid not in bad]
-        assert found == sorted(found), f"{person}: {found}"
+        assert found == sorted(found), f"{whose}: {found}"
 
 
 def check_newest(
@@ -163,19 +172,56 @@ def check_at_mixpanel(
     return {user: of.get("second") for user, of in fake.profiles().items()}
 
 
+def check_at_amplitude(
+    fake: PickyAmplitude, reading: Reading, places: Mapping[str, int], bad: frozenset[str]
+) -> Mapping[str, int | None]:
+    """Check whom each event counts for; return the newest second that each user keeps."""
+    expected: dict[str, str] = {}
+    for device, events in reading.of_devices.items():
+        users = [user for uuid, user in events if uuid not in bad]
+        whose = next((user for user in users if user is not None), device)
+        for uuid, user in events:
+            whose = whose if user is None or uuid in bad else user
+            expected[uuid] = whose
+    names = fake.names()
+    assert names == {uuid: who for uuid, who in expected.items() if uuid not in bad}
+    assert fake.violations == []
+    users = {each.user_id: each for each in fake.people() if each.user_id is not None}
+    return {user: each.properties.get("second") for user, each in users.items()}
+
+
 class Picky(NamedTuple):
-    """A service in its moods, the id of what arrives there, its own checks, who is newest."""
+    """A service in its moods, and what is asked of it.
+
+    Attributes:
+        id: the name of the id of what arrives.
+        check: its own checks.
+        newest: whose state is newest, by its rules.
+        orders: the events that must keep their order, by whose it is.
+    """
 
     open: Callable[[frozenset[str], frozenset[str]], Any]
     id: str
     check: Callable[..., Mapping[str, int | None]]
     newest: Callable[[Reading], Mapping[str, int]]
+    orders: Callable[[Reading], Mapping[str, Sequence[str]]] = lambda reading: reading.orders
+
+
+def orders_of_devices(reading: Reading) -> Mapping[str, Sequence[str]]:
+    return {device: [uuid for uuid, _ in events] for device, events in reading.of_devices.items()}
 
 
 PICKY = {
     POSTHOG: Picky(PickyPostHog, "uuid", check_at_posthog, lambda reading: reading.newest),
     MIXPANEL: Picky(
         PickyMixpanel, "insert_id", check_at_mixpanel, lambda reading: reading.profiles
+    ),
+    AMPLITUDE: Picky(
+        PickyAmplitude,
+        "insert_id",
+        check_at_amplitude,
+        lambda reading: reading.profiles,
+        orders_of_devices,
     ),
 }
 
@@ -189,7 +235,7 @@ def test_each_person_is_received_in_the_order_read(destination, play, script):
         import_all(destination, fake, records, script)
 
         places = first_arrivals([each[picky.id] for each in fake.arrivals])
-        check_order(reading, places, bad)
+        check_order(picky.orders(reading), places, bad)
         found = picky.check(fake, reading, places, bad)
         check_newest(reading, found, picky.newest(reading), bad)
 

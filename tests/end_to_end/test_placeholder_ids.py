@@ -18,19 +18,13 @@ ROWS = [
 ]
 
 
-def ids_of(person):
-    """Return the ids of a person of either fake."""
-    ids = person.ids if hasattr(person, "ids") else person.distinct_ids
-    return {each.removeprefix("$device:") for each in ids}
-
-
 @pytest.mark.parametrize("road", ROADS, ids=str)
 def test_nobody_owns_a_device_and_no_device_joins_people(tmp_path, monkeypatch, destination, road):
     with destination.open() as service:
         config = destination.settings(service)
         command = Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
         ended = road.send(command, ROWS)
-        people = [ids_of(person) for person in service.people()]
+        people = [destination.ids(person) for person in service.people()]
 
     assert ended.code == 0, ended.log
     notes = command.report["notes"]

@@ -23,13 +23,13 @@ def test_an_event_has_its_revenue_whatever_it_is_called(tmp_path, monkeypatch, d
         config = destination.settings(service)
         command = Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
         ended = road.send(command, ROWS)
-        events = {event.name: event.properties for event in destination.events(service)}
+        events = {event.name: event for event in destination.events(service)}
 
     assert ended.code == 0, ended.log
-    assert {name: of.get("revenue") for name, of in events.items()} == {
+    assert {name: destination.revenue(event) for name, event in events.items()} == {
         "Purchase Completed": 30.0,
         "revenue_amount": 20.0,
         "unverified_revenue": 20.0,
         "Played": None,
     }
-    assert events["Purchase Completed"]["currency"] == "EUR"
+    assert events["Purchase Completed"].properties["currency"] == "EUR"

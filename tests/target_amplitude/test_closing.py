@@ -16,7 +16,7 @@ def sent(*said: Said) -> dict[str, Any]:
     """Return what is sent of a person of whom this was said, one after the other."""
     last: Update | None = None
     for state, once in said:
-        body = closing.waiting(closing.PERSON, {"user_id": "u"}, state, once)
+        body = closing.waiting(closing.PERSON, {"user_id": "u"}, state, once, 0)
         encoded = orjson.dumps(body)
         last = Update("/batch", "u", 0, "", "", "", encoded, b"", "").over(last)
     assert last is not None
@@ -52,3 +52,13 @@ def test_the_id_is_made_of_whom_and_what() -> None:
 def test_any_other_event_is_sent_as_it_is() -> None:
     encoded = b'{"event_type":"Played","event_properties":{"$closing":"person"}}'
     assert closing.as_sent(encoded) is encoded
+
+
+def test_a_state_that_comes_back_is_another_event() -> None:
+    """Within seven days Amplitude would take it for the first one, and keep what was in between."""
+    said = [
+        closing.event_of(closing.waiting(closing.PERSON, {"user_id": "u"}, {"a": value}, {}, at))
+        for value, at in ((1, 10), (2, 20), (1, 30), (1, 30))
+    ]
+    assert len({each["insert_id"] for each in said}) == 3
+    assert said[0]["user_properties"] == said[2]["user_properties"]

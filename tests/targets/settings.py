@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.destinations import MIXPANEL, POSTHOG, Destination
-from tests.destinations.amplitude import AMPLITUDE
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, Destination
 
 Settings = dict[str, Any]
 

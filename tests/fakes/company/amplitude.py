@@ -49,12 +49,15 @@ class AmplitudeTruth:
         events: every event that must arrive, by its insert id.
         dead: uuid of each line that can only be a dead letter, with the reason.
         users: every user met.
+        owners: nobody owns a device for good, and no second user is a `conflict`.
     """
 
     lines: int = 0
     events: dict[str, Sent] = field(default_factory=dict)
     dead: dict[str, str] = field(default_factory=dict)
     users: set[str] = field(default_factory=set)
+    owners: dict[str, str] = field(default_factory=dict)
+    conflicts: set[tuple[str, str]] = field(default_factory=set)
     _known: KnownUsers = field(default_factory=KnownUsers)
     _last_users: dict[str, str] = field(default_factory=dict)
     _first_users: dict[str, str] = field(default_factory=dict)

@@ -40,9 +40,17 @@ def test_later_changes_of_the_day_wait_for_the_end_and_the_next_day_tells_again(
     later = walk.reads(**firm(seats=6), event_time=T12)
     assert the("group", later).deferred
     assert_amplitude_takes(the("group", later))
-    tomorrow = walk.reads(**firm(seats=7), **NEXT_DAY)
-    assert the("group", tomorrow).leads
-    assert the("group", tomorrow).order == the("group", later).order
+    told = [each for each in walk.reads(**firm(seats=7), **NEXT_DAY).events if each.kind == "group"]
+    assert [(each.leads, each.deferred) for each in told] == [(True, False), (False, True)]
+    assert {each.order for each in told} == {the("group", later).order}, "in the place of the older"
+
+
+def test_a_state_that_comes_back_is_no_duplicate() -> None:
+    walk, ids = Copying(), set()
+    for seats, at in ((5, T10), (6, T11), (5, T12)):
+        walked = walk.reads(**firm(seats=seats), event_time=at)
+        ids.add(as_sent(the("group", walked))["insert_id"])
+    assert len(ids) == 3
 
 
 def test_each_group_has_a_device_of_its_own() -> None:
