@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from tests.fakes.mixpanel_export import FakeMixpanelExport, Profile
 from tests.mixpanel_people.export import DATA_GROUPS, Export
@@ -77,19 +74,9 @@ def tap(folder: Path, config: Mapping[str, Any], state: Any = None) -> Tapped:
         kind = message["type"]
         if kind == "RECORD":
             records.setdefault(message["stream"], []).append(message["record"])
-        elif kind == "BATCH":
-            records.setdefault(message["stream"], []).extend(_batched(message))
         elif kind == "STATE":
             states.append(message["value"])
     return Tapped(run.returncode, records, states, run.stderr.decode())
-
-
-def _batched(message: Mapping[str, Any]) -> Iterator[Record]:
-    for address in message["manifest"]:
-        path = Path(url2pathname(urlsplit(address).path))
-        for line in gzip.decompress(path.read_bytes()).split(b"\n"):
-            if line:
-                yield json.loads(line)
 
 
 def _written(folder: Path, name: str, content: Any) -> str:
