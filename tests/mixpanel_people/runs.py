@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -197,5 +199,45 @@ def served(export: Export, **options: Any) -> FakeMixpanelExport:
         profiles=export.profiles,
         group_profiles=export.group_profiles,
         project_timezone=export.timezone,
+        project_id=1_113,
         **{"limits": UNLIMITED, **options},
     )
+
+
+# As a shell does --------------------------------------------------------------------------------
+
+BIN = Path(sys.executable).parent
+TIMEOUT = 120.0
+
+
+def piped(folder: Path, tap: dict[str, Any], project: Project, fake: Any, processes: int) -> str:
+    """Run `tap-mixpanel | target-…` once, to a good end; return what both logged."""
+    target = {
+        **project.destination.settings(fake),
+        **project.settings,
+        "processes": processes,
+        "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
+        "dead_letter_path": str(folder / "dead.singer"),
+        "report_path": str(folder / "report.json"),
+    }
+    configs = {"tap": {"spool_dir": str(folder / "spool"), **tap}, "target": target}
+    for name, config in configs.items():
+        (folder / f"{name}.json").write_text(json.dumps(config))
+    with (folder / "log").open("wb") as log:
+        reading = subprocess.Popen(
+            [str(BIN / "tap-mixpanel"), "--config", str(folder / "tap.json")],
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        writing = subprocess.Popen(
+            [str(BIN / project.destination.target), "--config", str(folder / "target.json")],
+            stdin=reading.stdout,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        assert reading.stdout is not None
+        reading.stdout.close()  # so that the tap learns when the target has ended
+        codes = (writing.wait(TIMEOUT), reading.wait(TIMEOUT))
+    said = (folder / "log").read_text()
+    assert codes == (0, 0), said
+    return said
