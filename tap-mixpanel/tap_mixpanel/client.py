@@ -202,11 +202,13 @@ def _as_it_comes(response: requests.Response) -> Iterator[bytes]:
         TooSlow: It falls silent.
     """
     raw = response.raw
-    chunks = raw.stream(CHUNK_BYTES, decode_content=False)
     try:
-        for chunk in chunks:
+        # The first byte alone, since only the wait for it may be long.
+        chunk = raw.read(1, decode_content=False)
+        _expect_bytes_soon(raw)
+        while chunk:
             yield chunk
-            _expect_bytes_soon(raw)
+            chunk = raw.read(CHUNK_BYTES, decode_content=False)
     except urllib3.exceptions.ReadTimeoutError as error:
         msg = "the download fell silent"
         raise TooSlow(msg) from error

@@ -95,7 +95,9 @@ class Reader:
         is_whole = False
         try:
             size = self.client.fetch(asked, path)
-            if size is not None:
+            if size is None:
+                logger.info("%s: Mixpanel answered 404, which says that it has no rows.", window)
+            else:
                 deal(path, dealer)
             is_whole = True
         finally:

@@ -103,6 +103,12 @@ class Run:
             check = self._check(client, folder)
             project = opened(self.settings, bookmark, check.sample, self.today(None))
             check.make_sure_of_an_answer(self.today(None))
+        if project.frame.kind == PROJECT:
+            logger.info(
+                "Times are read as the wall clock of %s. Rows that were imported, or stored before "
+                "that zone was set, may be of another; nothing in them says so.",
+                project.frame.zone,
+            )
         return project
 
     def _check(self, client: ExportClient, folder: Path) -> OpeningCheck:
