@@ -20,6 +20,8 @@ from typing import Any, ClassVar
 
 import orjson
 import requests
+import target_amplitude.from_amplitude
+import target_amplitude.settings
 import target_mixpanel.from_amplitude
 import target_mixpanel.settings
 import target_posthog.from_amplitude
@@ -59,6 +61,14 @@ def mixpanel_mapping() -> RecordMapping:
     now = int(time.time() * 1_000_000)
     return target_mixpanel.from_amplitude.FromAmplitude(
         target_mixpanel.settings.MappingSettings(now=now)
+    )
+
+
+def amplitude_mapping() -> RecordMapping:
+    """Return the mapping of target-amplitude with its defaults."""
+    now = int(time.time() * 1_000_000)
+    return target_amplitude.from_amplitude.FromAmplitude(
+        target_amplitude.settings.MappingSettings(now=now)
     )
 
 
@@ -132,6 +142,8 @@ class DefaultSink(BatchSink):
 def _content(endpoint: str, bodies: list[dict[str, Any]]) -> str:
     if endpoint == "/batch/":
         return serialize_json({"api_key": KEY, "historical_migration": True, "batch": bodies})
+    if endpoint == "/batch":
+        return serialize_json({"api_key": KEY, "events": bodies})
     if endpoint == "/import":
         return serialize_json(bodies)
     return serialize_json([{"$token": KEY, **body} for body in bodies])
@@ -140,6 +152,7 @@ def _content(endpoint: str, bodies: list[dict[str, Any]]) -> str:
 MAPPINGS: dict[str, tuple[Callable[[], RecordMapping], int]] = {
     "PostHog": (posthog_mapping, 1_000),
     "Mixpanel": (mixpanel_mapping, 2_000),
+    "Amplitude": (amplitude_mapping, 1_000),
 }
 
 
