@@ -51,7 +51,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         "base_url",
     ),
     "target-amplitude": (
-        {"api_key": "0123456789abcdef0123456789abcdef", "max_events_per_second_per_id": 1_000_000},
+        {"api_key": "0123456789abcdef0123456789abcdef", "max_events_per_second_per_id": 1_000},
         "base_url",
     ),
 }

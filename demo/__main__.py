@@ -15,9 +15,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from demo import pipeline, summary
+from demo.amplitude import Amplitude
 from demo.mixpanel import Mixpanel
 from demo.posthog import PostHog
-from demo.sources import AmplitudeExport
+from demo.sources import AmplitudeExport, MixpanelExport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ FILES = pipeline.ROOT / ".demo"
 JOURNEYS: Sequence[tuple[type[Source], type[Destination]]] = (
     (AmplitudeExport, PostHog),
     (AmplitudeExport, Mixpanel),
+    (MixpanelExport, Amplitude),
 )
 
 

@@ -27,10 +27,12 @@ class Amplitude:
         self.stand_in = FakeAmplitudeBatch()
 
     def settings(self) -> dict[str, str]:
-        """Return where the stand-in is, its key, and the group key."""
+        """Return where the stand-in is, its key, and what holds groups and revenue."""
         return {
             "TARGET_AMPLITUDE_BASE_URL": self.stand_in.url,
             "TARGET_AMPLITUDE_API_KEY": self.stand_in.api_key,
+            "TARGET_AMPLITUDE_GROUP_KEYS": '{"company": "company"}',
+            "TARGET_AMPLITUDE_REVENUE": '{"revenue": "amount"}',
         }
 
     def outcome(self, report: Mapping[str, Any]) -> Outcome:
