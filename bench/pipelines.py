@@ -22,6 +22,12 @@ from bench.running_sink import RunningSink
 from bench.services import Service
 from bench.sink import Counts
 
+TAP_SETTINGS: dict[str, dict[str, Any]] = {
+    "tap-amplitude": {},
+    "tap-mixpanel": {"time_frame": "utc", "identity_merge": "simplified"},
+}
+"""What a tap is told beside where its export is: generated rows are of no living project."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -105,36 +111,39 @@ class Floor:
 
 @dataclass(frozen=True)
 class Ours:
-    """`tap-amplitude | target-…`, as a shell runs it.
+    """`tap-… | target-…`, as a shell runs it.
 
     Args:
         service: where to.
         batch: whether the tap hands over files.
         processes: how many processes map; None: the target's default.
+        tap: reads the export.
     """
 
     service: Service
     batch: bool = False
     processes: int | None = None
     note: str = ""
+    tap: str = "tap-amplitude"
 
     @property
     def name(self) -> str:
         """For people."""
         messages = "BATCH" if self.batch else "RECORD"
         mapping = "" if self.processes is None else f", processes: {self.processes}"
-        return f"tap-amplitude | {self.service.target}, {messages}{mapping}"
+        return f"{self.tap} | {self.service.target}, {messages}{mapping}"
 
     def start(self, export: Export, work: Path, url: str) -> Pipe:
         """Start both."""
-        tap = _written(work / "tap.json", tap_config(export, work, batch=self.batch))
+        settings = {**tap_config(export, work, batch=self.batch), **TAP_SETTINGS[self.tap]}
+        tap = _written(work / "tap.json", settings)
         config = self.service.config(url, work)
         if self.processes is not None:
             config["processes"] = self.processes
         target = _written(work / "target.json", config)
         return Pipe(
             [
-                [str(BIN / "tap-amplitude"), "--config", tap],
+                [str(BIN / self.tap), "--config", tap],
                 [str(BIN / self.service.target), "--config", target],
             ],
             work,
@@ -230,11 +239,11 @@ def checked(report_path: Path, lines: int, counts: Counts) -> int:
     report = json.loads(report_path.read_text())
     delivered: int = sum(each["delivered"] for each in report["endpoints"].values())
     arrived = counts.events + counts.updates
-    for stream in report["streams"].values():
-        lost = stream["read"] - sum(_decided(stream))
-        if lost or stream["read"] != lines:
-            msg = f"{stream['read']:,} of {lines:,} lines read, {lost:,} of them not decided."
-            raise RunFailed(msg)
+    read = sum(stream["read"] for stream in report["streams"].values())
+    lost = read - sum(sum(_decided(stream)) for stream in report["streams"].values())
+    if lost or read != lines:
+        msg = f"{read:,} of {lines:,} lines read, {lost:,} of them not decided."
+        raise RunFailed(msg)
     if arrived != delivered:
         msg = f"The report says {delivered:,} delivered, the sink counted {arrived:,}."
         raise RunFailed(msg)

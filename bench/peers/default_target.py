@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import orjson
 import requests
 import target_amplitude.from_amplitude
+import target_amplitude.from_mixpanel
 import target_amplitude.settings
 import target_mixpanel.from_amplitude
 import target_mixpanel.settings
@@ -72,6 +73,13 @@ def amplitude_mapping() -> RecordMapping:
     )
 
 
+def from_mixpanel_to_amplitude() -> RecordMapping:
+    """Return the mapping of target-amplitude with its defaults, for a Mixpanel export."""
+    now = int(time.time() * 1_000_000)
+    settings = target_amplitude.settings.MappingSettings(now=now)
+    return target_amplitude.from_mixpanel.FromMixpanel(settings)
+
+
 class DefaultSink(BatchSink):
     """Collects a batch, maps it, sends it."""
 
@@ -83,7 +91,7 @@ class DefaultSink(BatchSink):
         key_properties: Sequence[str] | None,
     ) -> None:
         super().__init__(target, stream_name, schema, key_properties)
-        mapping, self._size = MAPPINGS[self.config["service"]]
+        mapping, self._size = MAPPINGS[self.config["pair"]]
         self._mapping = mapping()
         self._known = Memory()
         self._session = requests.Session()
@@ -150,19 +158,20 @@ def _content(endpoint: str, bodies: list[dict[str, Any]]) -> str:
 
 
 MAPPINGS: dict[str, tuple[Callable[[], RecordMapping], int]] = {
-    "PostHog": (posthog_mapping, 1_000),
-    "Mixpanel": (mixpanel_mapping, 2_000),
-    "Amplitude": (amplitude_mapping, 1_000),
+    "Amplitude to PostHog": (posthog_mapping, 1_000),
+    "Amplitude to Mixpanel": (mixpanel_mapping, 2_000),
+    "Amplitude to Amplitude": (amplitude_mapping, 1_000),
+    "Mixpanel to Amplitude": (from_mixpanel_to_amplitude, 1_000),
 }
 
 
 class DefaultTarget(Target):
-    """Sends Amplitude's events to an address that answers as PostHog or Mixpanel does."""
+    """Sends what an export holds to an address that answers as the destination does."""
 
     name = "default-target"
     default_sink_class = DefaultSink
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
-        th.Property("service", th.StringType, required=True, allowed_values=list(MAPPINGS)),
+        th.Property("pair", th.StringType, required=True, allowed_values=list(MAPPINGS)),
         th.Property("url", th.StringType, required=True),
         th.Property("report_path", th.StringType, required=True),
     ).to_dict()

@@ -24,6 +24,7 @@ class SdkDefaults:
     """A tap and a target with the defaults of the Singer SDK, and our mapping."""
 
     service: Service
+    source: str = "Amplitude"
     note: str = (
         "reader, writer, conformance, validation and `BatchSink` as they come, batches sent by "
         "`requests` one after the other; no compression, retries, ledger or dead letters."
@@ -37,9 +38,9 @@ class SdkDefaults:
     def start(self, export: Export, work: Path, url: str) -> Pipe:
         """Start both."""
         configs = {
-            "tap": {"archive_path": str(export.folder)},
+            "tap": {"archive_path": str(export.folder), "source": self.source},
             "target": {
-                "service": self.service.name,
+                "pair": f"{self.source} to {self.service.name}",
                 "url": url,
                 "report_path": str(work / "report.json"),
             },
@@ -111,6 +112,47 @@ class MixpanelImport:
         """Return how many events it says it sent."""
         counted: dict[str, int] = json.loads(output.splitlines()[-1])
         return counted["sent"]
+
+
+@dataclass(frozen=True)
+class MixpanelExport:
+    """npm's mixpanel-import as an exporter: from Mixpanel's raw export into a file.
+
+    Args:
+        server: serves the export.
+    """
+
+    server: str
+    note: str = "its module writes each row anew; one request for the complete range."
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"npm mixpanel-import {node_versions()['mixpanel-import']}, export to a file"
+
+    def start(self, export: Export, work: Path, url: str) -> Pipe:  # noqa: ARG002 - it sends nothing
+        """Start it."""
+        days = [file.path.name.split(".")[0] for file in export.files]
+        script, out = str(HERE / "mixpanel_export.js"), str(work / "rows.jsonl")
+        node = ["node", script, str(NODE_MODULES), out, self.server, days[0], days[-1]]
+        return Pipe([node], work)
+
+    def sent(self, export: Export, work: Path, counts: Counts, output: bytes) -> int:  # noqa: ARG002
+        """Check that every row came."""
+        with (work / "rows.jsonl").open("rb") as rows:
+            check_rows(sum(1 for _ in rows), export)
+        return 0
+
+
+def check_rows(found: int, export: Export) -> None:
+    """Check how many rows were read.
+
+    Raises:
+        RunFailed: they are not those of the export.
+    """
+    if found != export.lines:
+        msg = f"{found:,} of {export.lines:,} rows were read."
+        raise RunFailed(msg)
 
 
 def guide_version() -> str:
