@@ -18,6 +18,8 @@ from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from tests.fakes.http.server import Delay, Exchange, FakeServer, Hold, Reply, Stall
 from tests.fakes.mixpanel_export.access import Access, Region, for_query_host
 from tests.fakes.mixpanel_export.engage import (
@@ -138,7 +140,7 @@ class FakeMixpanelExport(FakeServer):
     def publish_lines(self, day: date, lines: Sequence[bytes]) -> None:
         """Set what a day holds beside its rows: lines with `time` in milliseconds first.
 
-        They are found whatever a request's `event` or `where` says, and cost no memory of their
+        They are found whatever a request's `where` says, and cost no memory of their
         own: for exports of millions of rows.
         """
         with self._changed:
@@ -239,7 +241,8 @@ class FakeMixpanelExport(FakeServer):
                 reading = self._reading(day, asked, is_whole=is_whole)
                 rows = list(self._days.get(day, ()))
                 given = self._lines.get(day, ())
-            lines += given if asked.in_ms else map(in_seconds, given)
+            named = [line for line in given if _is_named(line, asked)]
+            lines += named if asked.in_ms else map(in_seconds, named)
             lines += (
                 row.line(reading, in_ms=asked.in_ms)
                 for row in rows
@@ -260,6 +263,11 @@ def _is_export(exchange: Exchange) -> bool:
 def _is_whole(exchange: Exchange) -> bool:
     """Whether the client gets all of the answer."""
     return isinstance(exchange.act, (Delay, Hold, Stall, type(None)))
+
+
+def _is_named(line: bytes, asked: Asked) -> bool:
+    """Tell whether a line is of an event that is asked for."""
+    return asked.events is None or orjson.loads(line)["event"] in asked.events
 
 
 def _is_found(row: Row, reading: int, asked: Asked) -> bool:
