@@ -9,7 +9,7 @@ from analytics_records.mixpanel import columns
 from analytics_records.mixpanel.observation import Seen
 from analytics_records.mixpanel.pair import MixpanelPair
 from analytics_records.mixpanel.record import TIME
-from analytics_records.mixpanel.source import MODE, PREFIX, SESSION, UUID, Mixpanel
+from analytics_records.mixpanel.source import MODE, NAME, OWN, PREFIX, SESSION, UUID, Mixpanel
 from analytics_records.mixpanel.whose import Persons, Whom
 from analytics_records.nobody import besides
 from singer_delivery.mapping.choice import Choice
@@ -38,7 +38,7 @@ OF_PEOPLE = besides(IDS)
 """What Amplitude makes of ids of people."""
 
 _READ = frozenset({UUID, TIME, SESSION, MODE})
-_KNOWN = _READ | {"event", "properties"}
+_KNOWN = _READ | {NAME, OWN}
 _BEGINNINGS = tuple(name[:-1] for name in table.DROPPED if name.endswith("*"))
 _LEAVING = frozenset(table.DROPPED) | table.READ
 

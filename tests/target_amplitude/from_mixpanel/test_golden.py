@@ -29,6 +29,12 @@ def cases(rows: list[tuple]) -> list:
     return [pytest.param(*rest, id=first) for first, *rest in rows]
 
 
+def test_an_event_carries_the_properties_of_its_row_and_nothing_of_the_row_itself() -> None:
+    walked = Importing().reads("Played", **ANN, level=7)
+    assert body(walked)["event_properties"] == {"level": 7, "mixpanel_insert_id": "i1"}
+    assert "unknown_column" not in note_names(walked)
+
+
 NAMES = [
     ("a page view", "$mp_web_page_view", "[Amplitude] Page Viewed"),
     ("first open", "$ae_first_open", "[Amplitude] Application Installed"),
