@@ -19,7 +19,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench bench-growth bench-order soak audit lint types imports format docs lock clean
+.PHONY: help demo test test-slow bench bench-mixpanel bench-growth bench-order soak audit lint types imports format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-slow: .venv/.installed $(MELTANO) .tools/warehouse/.installed ## Run the he
 
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m bench $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-mixpanel: .venv/.installed .tools/bench-node/.installed ## Measure reading a Mixpanel project and bringing it to Amplitude (N=, ROUNDS=)
+	$(BIN)/python -m bench.from_mixpanel $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-growth: .venv/.installed ## Measure what an event costs among five million and as many people as come with them (N=, ONLY=)
 	$(BIN)/python -m bench.growth $(if $(N),--events $(N)) $(if $(ONLY),--only '$(ONLY)')

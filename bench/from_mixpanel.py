@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from bench.export import Export
@@ -59,6 +60,7 @@ class Reading:
 
     def start(self, export: Export, work: Path, url: str) -> Pipe:  # noqa: ARG002 - it sends nothing
         """Start it."""
+        first, last = (export.files[place].path.name.split(".")[0] for place in (0, -1))
         config = {
             **TAP_SETTINGS[TAP],
             "base_url": self.server,
@@ -66,7 +68,8 @@ class Reading:
             "project_id": "2718281",
             "service_account_username": "bench.0123ab.mp-service-account",
             "service_account_secret": "0123456789abcdefghijklmnopqrstuv",
-            "start_date": export.files[0].path.name.split(".")[0],
+            "start_date": first,
+            "end_date": f"{date.fromisoformat(last) + timedelta(days=1)}",
             "spool_dir": str(work / "spool"),
         }
         path = work / "tap.json"

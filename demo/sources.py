@@ -87,5 +87,4 @@ class MixpanelExport:
             "TAP_MIXPANEL_END_DATE": f"{max(self._days) + timedelta(days=1)}",
             "TAP_MIXPANEL_DATA_GROUP_IDS": json.dumps(DATA_GROUPS),
             "TAP_MIXPANEL_SPOOL_DIR": str(files / "spool"),
-            "TAP_MIXPANEL_TIME_FRAME": "utc",
         }

@@ -10,7 +10,7 @@ import pytest
 from bench.services import SERVICES
 from bench.soak import STAND_INS
 from demo.__main__ import JOURNEYS
-from tools.connectors import (
+from tools.connectors import (, taps
     LIST,
     MELTANO_TYPES,
     ROOT,
@@ -23,8 +23,6 @@ from tools.connectors import (
 
 PROJECTS = {each.name: each for each in projects()}
 FOLDERS = {each.distribution: each.name for each in projects()}
-UNSHOWN = {"target-amplitude"}
-"""Targets that bench and demo do not have yet."""
 
 each_project = pytest.mark.parametrize("project", projects(), ids=lambda project: project.name)
 
@@ -102,7 +100,8 @@ def test_bench_and_demo_know_every_target():
     assert [service.target for service in SERVICES] == listed
     assert STAND_INS.keys() == set(listed)
     shown = {destination.target for _, destination in JOURNEYS}
-    assert shown == set(listed) - UNSHOWN
+    assert shown == set(listed)
+    assert {source.tap for source, _ in JOURNEYS} == {each.name for each in taps()}
 
 
 def test_make_reads_the_list_as_python_does(tmp_path):
