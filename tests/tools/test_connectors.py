@@ -10,13 +10,14 @@ import pytest
 from bench.services import SERVICES
 from bench.soak import STAND_INS
 from demo.__main__ import JOURNEYS
-from tools.connectors import (, taps
+from tools.connectors import (
     LIST,
     MELTANO_TYPES,
     ROOT,
     plugins,
     projects,
     read,
+    taps,
     targets,
     tomllib,
 )
