@@ -124,7 +124,6 @@ class MixpanelPair(Pair[D]):
         named = Named(skipped=VERB_ROW)
         it, due = self._placed(seen, named, facts, effects)
         self.destination.leave_out(it, due, facts, effects)
-        it.sends = it.sends or bool(it.links)
         return it
 
     def _placed(

@@ -42,8 +42,9 @@ class Reading:
         line = orjson.dumps(tapped(event, mode, **properties))
         seen, effects = self.source.observe(line, is_message=False), Effects()
         whom = self.persons.of(seen, self.known, effects)
-        if whom.own is not None and self.known.recall("user", whom.own) is None:
-            effects.claims.append(Fact("user", whom.own, "", *seen.since))  # as `Whose` does
+        is_new = whom.own is not None and self.known.recall("user", whom.own) is None
+        if is_new and not seen.is_verb:
+            effects.claims.append(Fact("user", str(whom.own), "", *seen.since))  # as `Whose` does
         return whom, effects
 
 
@@ -143,6 +144,15 @@ def test_several_users_of_one_cluster_are_the_first() -> None:
     whom = reading.reads(mode="original", __user_id="bob")
     assert (whom.user, whom.own, whom.ingested) == ("ann", "bob", "bob")
     assert reading.notes == ["several_user_ids"]
+
+
+def test_a_user_whom_a_later_login_names_is_no_device_of_an_earlier_row() -> None:
+    reading = Reading()
+    reading.reads("$identify", "original", __identified_id="ann", __anon_id="a1")
+    reading.reads("$identify", "original", __identified_id="bob", __anon_id="a1")
+    early = {"distinct_id": "ann", BEFORE: "bob", "at": "2024-01-01T09:00:00.000Z"}
+    whom = reading.reads(mode="original", **early)
+    assert (whom.user, whom.device, whom.ingested) == ("ann", None, "bob")
 
 
 def test_a_chain_of_aliases_gets_its_user_from_a_row() -> None:
