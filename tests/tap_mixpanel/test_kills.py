@@ -1,0 +1,129 @@
+"""`tap-mixpanel | target-…`, killed at seeded instants: nothing is lost, and nothing doubled.
+
+An instant is the n-th request of a start and a delay of milliseconds. `make test-slow` kills each
+pair's migrations 200 times.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from tests.end_to_end.pipe import BIN, TIMEOUT
+from tests.mixpanel_people.export import Export
+from tests.mixpanel_people.judge import assert_right, judge
+from tests.mixpanel_people.runs import PROJECTS, TO_AMPLITUDE, served
+from tests.tap_mixpanel.test_into_targets import TODAY, Shell, shell_of, source_of
+
+A_FEW = 3
+MIGRATIONS = 20
+KILLS_EACH = 10
+AT_ONCE = 4
+VICTIMS = (("tap",), ("target",), ("target",), ("tap", "target"))
+SMALL = {"max_batch_events": 10, "max_in_flight": 4}
+"""Settings of a target by which there are many requests to strike at."""
+
+
+class Killer:
+    """Kills the runs of one migration.
+
+    Attributes:
+        kills: how often it struck.
+    """
+
+    def __init__(self, shell: Shell, fake, seed: int) -> None:
+        self.kills = 0
+        self._shell, self._fake, self._chance = shell, fake, random.Random(seed)
+
+    def kill(self, times: int) -> None:
+        """Start, kill and start again until so many kills have struck."""
+        while self.kills < times:
+            self._run(self._chance.choice(VICTIMS), self._chance.randint(1, 25))
+
+    def _run(self, victims: tuple[str, ...], number: int) -> None:
+        before = len(self._fake.journal)
+        processes = self._start()
+        while len(self._fake.journal) - before < number and _is_running(processes, "target"):
+            time.sleep(0.002)
+        time.sleep(0.03 * self._chance.random())
+        alive = [name for name in victims if _is_running(processes, name)]
+        for name in alive:
+            processes[name].send_signal(signal.SIGKILL)
+        codes = [process.wait(TIMEOUT) for process in processes.values()]
+        self._fake._wait_for(lambda: self._fake.in_flight == 0, "the last request")
+        self.kills += bool(alive)
+        self._keep_state(is_over=codes == [0, 0])
+
+    def _start(self) -> dict[str, subprocess.Popen[bytes]]:
+        shell = self._shell
+        options = ["--state", shell.file("state", shell.state)] if shell.state else []
+        commands = {
+            "tap": [str(BIN / "tap-mixpanel"), "--config", shell.file("tap", shell.tap), *options],
+            "target": [str(BIN / shell.target), "--config", shell.file("target", shell.loader)],
+        }
+        logs = {name: (shell.folder / f"{name}.log").open("wb") for name in commands}
+        with (shell.folder / "states").open("wb") as states, logs["tap"], logs["target"]:
+            tap = subprocess.Popen(commands["tap"], stdout=subprocess.PIPE, stderr=logs["tap"])
+            target = subprocess.Popen(
+                commands["target"], stdin=tap.stdout, stdout=states, stderr=logs["target"]
+            )
+        assert tap.stdout is not None
+        tap.stdout.close()
+        return {"tap": tap, "target": target}
+
+    def _keep_state(self, *, is_over: bool) -> None:
+        """Keep what a shell would have; a run that came to its end begins anew without it."""
+        for line in (self._shell.folder / "states").read_bytes().splitlines():
+            with suppress(json.JSONDecodeError):  # the last may be cut off
+                self._shell.state = json.loads(line)
+        if is_over:
+            self._shell.state = None
+
+
+def _is_running(processes: dict[str, subprocess.Popen[bytes]], name: str) -> bool:
+    return processes[name].poll() is None
+
+
+def survive(folder, project, seed: int, times: int) -> int:
+    """Kill a migration so often, finish it and judge what arrived; return the kills."""
+    export = Export(seed=seed, users=25, system="original")
+    with served(export, **TODAY) as service, project.open() as fake:
+        shell = shell_of(project, fake, folder, source_of(export, service, folder, "api"), "api")
+        shell.loader |= SMALL
+        killer = Killer(shell, fake, seed)
+        killer.kill(times)
+        shell.migrate()
+        assert_right(judge(project.held(fake, export.truth), export.truth), project, seed)
+    return killer.kills
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        pytest.param(each, marks=() if each is TO_AMPLITUDE else pytest.mark.slow)
+        for each in PROJECTS
+    ],
+    ids=str,
+)
+def test_a_few_kills_lose_and_double_nothing(tmp_path, project):
+    assert survive(tmp_path, project, 1, A_FEW) >= A_FEW
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", PROJECTS, ids=str)
+def test_two_hundred_kills_lose_and_double_nothing(tmp_path, project):
+    def survives(seed: int) -> int:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        return survive(folder, project, seed, KILLS_EACH)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        kills = sum(pool.map(survives, range(100, 100 + MIGRATIONS)))
+    assert kills >= MIGRATIONS * KILLS_EACH
