@@ -92,8 +92,9 @@ def test_a_plugin_has_its_class_command_hub_file_and_settings_in_the_readme(plug
     assert plugin.plugin_class().name == plugin.name
     assert plugin.name in described(plugin)["project"]["scripts"]
     assert plugin.hub_file.exists()
-    for page in (ROOT / "README.md", plugin.folder / "README.md"):
-        assert f"<!-- settings: {plugin.name} -->" in page.read_text("utf-8")
+    page = plugin.folder / "README.md"
+    assert f"<!-- settings: {plugin.name} -->" in page.read_text("utf-8")
+    assert f"]({plugin.name}/README.md)" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_bench_and_demo_know_every_target():
