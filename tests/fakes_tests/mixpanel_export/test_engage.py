@@ -272,7 +272,7 @@ def test_later_pages_count_or_not(pages_count, statuses):
         second = engage(mixpanel, session_id=first.json()["session_id"], page=1)
         third = engage(mixpanel)
     assert [first.status_code, second.status_code] == statuses
-    assert third.status_code == 429
+    assert (third.status_code, third.headers["Retry-After"]) == (429, "3601")
     assert third.json()["error"] == (
         "Query rate limit exceeded for project_id: 2195193. 1/5 queries running concurrently and "
         "2/60 queries running in the last hour."

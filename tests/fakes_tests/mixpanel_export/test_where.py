@@ -34,6 +34,7 @@ ROW = {
         'properties["$time"] == datetime("2024-03-01T09:00:00")',
         'properties["$time"]>=datetime(1709283600) and properties["$time"]<datetime(1709283601)',
         'properties["n"] > -7.5',
+        'properties["n"] <= 7',
     ],
 )
 def test_conditions_find_the_row(text):
