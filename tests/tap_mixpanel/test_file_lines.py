@@ -48,8 +48,8 @@ def test_a_flat_row_without_properties_has_those_at_its_top(properties):
 
 
 def test_what_stands_in_both_places_is_taken_from_within():
-    flat = b'{"event_name":"Play","insert_id":"out","properties":{"$insert_id":"in"}}'
-    assert json.loads(shaped(flat).row)["properties"] == {"$insert_id": "in"}
+    flat = b'{"event_name":"Play","insert_id":"out","n":1,"properties":{"$insert_id":"in","n":2}}'
+    assert shaped(flat).row == b'{"event":"Play","properties":{"$insert_id":"in","n":2}}'
 
 
 def test_profiles_and_lines_of_nothing_are_told_by_their_keys():
