@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench import mixpanel_rows
 from bench.export import SEED, Export, crowd, crowd_lines
 from bench.pipelines import Ours
 from bench.proc import memory_mb, tree
@@ -46,23 +47,34 @@ def main() -> None:
     options = _options()
     service, stand_in = TARGETS[options.target]
     with tempfile.TemporaryDirectory() as name, stand_in(options.seed, options.faults) as running:
-        folder, work = Path(name) / "export", Path(name) / "work"
-        lines = crowd_lines(options.events)
-        export, people = crowd(folder, lines, round(options.events / lines), options.seed)
-        print(f"{export.lines:,} events of {people.users:,} people written", flush=True)
+        work = Path(name) / "work"
+        export = written(Path(name) / "export", options)
         work.mkdir()
+        ours = Ours(service, options.batch, tap=f"tap-{options.source}")
         try:
-            measured = watched(
-                Ours(service, options.batch).start(export, work, running.url), running
-            )
+            measured = watched(ours.start(export, work, running.url), running)
         except RunFailed as error:
             sys.exit(str(error))
         show(export, json.loads((work / "report.json").read_text()), running, measured)
 
 
+def written(folder: Path, options: argparse.Namespace) -> Export:
+    """Write the export."""
+    lines = crowd_lines(options.events)
+    copies = round(options.events / lines)
+    if options.source == "mixpanel":
+        export = mixpanel_rows.crowd(folder, lines, copies, options.seed)
+        print(f"{export.lines:,} events written", flush=True)
+        return export
+    export, people = crowd(folder, lines, copies, options.seed)
+    print(f"{export.lines:,} events of {people.users:,} people written", flush=True)
+    return export
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.soak")
     parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--source", choices=["amplitude", "mixpanel"], default="amplitude")
     parser.add_argument("--target", choices=list(TARGETS), default="posthog")
     parser.add_argument("--batch", action="store_true", help="let the tap hand over files")
     parser.add_argument("--faults", type=float, default=FAULTS, help="share of requests that fail")
@@ -98,7 +110,8 @@ def show(
     counts = report["streams"]["events"]
     delivered, dead = counts["delivered"], sum(counts["dead"].values())
     skipped = sum(counts["skipped"].values())
-    sent, kept = report["sent"]["event"], len(set(running.seen))
+    sent = sum(report["sent"].get(kind, 0) for kind in ("event", "creation"))
+    kept = len(set(running.seen))
     lost, doubled = max(sent - kept, 0), max(kept - sent, 0)
     peaks = zip(NAMES, measured.usages, strict=True)
     seconds = measured.seconds
