@@ -24,6 +24,9 @@ MARKERS = (b"terminated early", b"export terminated early")
 FEW_BROKEN, MOST_PER_THOUSAND = 10, 1
 """So many broken lines may be chance; from `FEW_BROKEN` on, their share tells."""
 
+MANY_BROKEN, GIVEN_UP_PER_THOUSAND = 1_000, 100
+"""From this share on, of what is read so far, the rest is not read: broken lines wait in memory."""
+
 
 class PageOfHtml(WindowFailed):
     """Something that is no Mixpanel answers, or a page to log in at."""
@@ -66,6 +69,8 @@ def _deal(blocks: Iterable[list[bytes]], dealer: Dealer) -> None:
         known = len(dealer.broken)
         dealer.add(lines)
         _look_at(dealer.broken[known:])
+        if len(dealer.broken) > MANY_BROKEN:
+            _judge_share(dealer, GIVEN_UP_PER_THOUSAND)
 
 
 def _refuse_a_page(lines: list[bytes]) -> None:
@@ -86,11 +91,16 @@ def _look_at(broken: list[Broken]) -> None:
 
 
 def _judge(dealer: Dealer) -> None:
-    count = len(dealer.broken)
     if dealer.ends_broken:
         msg = "the last line of the answer is cut"
         raise WindowFailed(msg)
-    if count >= FEW_BROKEN and count * 1_000 > dealer.read * MOST_PER_THOUSAND:
+    if len(dealer.broken) >= FEW_BROKEN:
+        _judge_share(dealer, MOST_PER_THOUSAND)
+
+
+def _judge_share(dealer: Dealer, most_per_thousand: int) -> None:
+    count = len(dealer.broken)
+    if count * 1_000 > dealer.read * most_per_thousand:
         msg = f"{count:,} of {dealer.read:,} lines of the answer are no rows"
         raise TooManyLinesBroken(msg)
 

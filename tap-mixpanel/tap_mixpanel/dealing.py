@@ -96,6 +96,7 @@ class Dealer:
         project: what is known of the project; it learns from the rows.
         heads: puts their heads before them.
         spool_dir: where rows go that do not fit into memory.
+        run_bytes: bytes of them that do.
         broken: the lines that are no rows.
         read: how many lines with text there were.
         ends_broken: whether the last line with text is no row.
@@ -104,12 +105,13 @@ class Dealer:
     project: Project
     heads: Heads
     spool_dir: Path
+    run_bytes: int = RUN_BYTES
     broken: list[Broken] = field(default_factory=list)
     read: int = 0
     ends_broken: bool = False
 
     def __post_init__(self) -> None:
-        self.sorter = Sorter(keys_of, self.spool_dir, RUN_BYTES)
+        self.sorter = Sorter(keys_of, self.spool_dir, self.run_bytes)
         self._number = 0
         self._live: Counter[int] = Counter()
 

@@ -19,11 +19,11 @@ from singer_delivery.tap.errors import (
 
 from tap_mixpanel.body import deal
 from tap_mixpanel.client import Asked, ExportClient
-from tap_mixpanel.dealing import Dealer, Dealt
+from tap_mixpanel.dealing import RUN_BYTES, Dealer, Dealt
 from tap_mixpanel.errors import FutureDay, Throttled, TooManyLinesBroken, WindowFailed
 from tap_mixpanel.project import Project
 from tap_mixpanel.rows import Heads
-from tap_mixpanel.windows import DAY, Part, Walk, Window
+from tap_mixpanel.windows import DAY, MOST_PARTS, Part, Walk, Window
 
 logger = logging.getLogger("tap-mixpanel.export")
 
@@ -89,7 +89,8 @@ class Reader:
         """
         days = (window.first, window.last)
         heads = Heads(self.project.frame, days, self.session_property)
-        dealer = Dealer(self.project, heads, self.spool_dir)
+        run_bytes = RUN_BYTES // MOST_PARTS if part else RUN_BYTES
+        dealer = Dealer(self.project, heads, self.spool_dir, run_bytes)
         asked = Asked(*days, events=self.events, where=part.where if part else None)
         path = self.folder / f"{window.first}.jsonl"
         is_whole = False

@@ -56,14 +56,14 @@ class OpeningCheck:
             AccessRefused: Login, project, region or address are wrong.
             ServiceUnavailable: Mixpanel fails after all retries.
         """
-        attempt = 0
+        attempt, until = 0, last
         while True:
             try:
-                rows = self._asked(Asked(first, last, limit=limit))
+                rows = self._asked(Asked(first, until, limit=limit))
             except FutureDay as error:  # noqa: PERF203 - a request dwarfs it
-                if first == last or attempt:
+                if first == last or until < last:
                     raise RequestRefused(not_begun(error)) from error
-                attempt, last = 1, last - timedelta(days=1)
+                until -= timedelta(days=1)
             except AnswerNotUsable as error:
                 attempt += 1
                 self._wait_or_give_up(attempt, error)

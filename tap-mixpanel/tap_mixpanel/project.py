@@ -71,7 +71,13 @@ class Project:
         return {"time_frame": self.frame.kind, "identity_merge": self.merge.mode}
 
 
-def opened(settings: Settings, bookmark: Mapping[str, Any], sample: Sample, today: date) -> Project:
+def opened(
+    settings: Settings,
+    bookmark: Mapping[str, Any],
+    sample: Sample,
+    today: date,
+    first: date | None = None,
+) -> Project:
     """Find out what is known of a project.
 
     Args:
@@ -79,6 +85,7 @@ def opened(settings: Settings, bookmark: Mapping[str, Any], sample: Sample, toda
         bookmark: of the stream `events`.
         sample: asks for some rows; not called where nothing is open.
         today: the last day that may be asked for.
+        first: the first day with rows, where that is known; else it is `start_date`.
 
     Raises:
         FrameUnknown: What times are cannot be told.
@@ -87,7 +94,7 @@ def opened(settings: Settings, bookmark: Mapping[str, Any], sample: Sample, toda
     kind = _told(settings.time_frame, bookmark.get("time_frame"), FRAMES)
     zone = settings.zone
     if kind is None:
-        kind = _found(_samples(sample, _sampled_days(settings, today), merge), zone)
+        kind = _found(_samples(sample, _sampled_days(settings, today, first), merge), zone)
     if kind == PROJECT and zone is None:
         msg = (
             "The times of this project are the wall clock of its time zone, as STATE says: "
@@ -107,16 +114,22 @@ def _told(setting: str, known: Any, values: Sequence[str]) -> str | None:
     return known if known in values else None
 
 
-def _sampled_days(settings: Settings, today: date) -> list[tuple[date, date]]:
+def _sampled_days(
+    settings: Settings, today: date, first: date | None
+) -> list[tuple[date, date]]:
     """Return the days whose rows are looked at, one range after the other until they tell.
 
     They are those before the end of what is read, or those on which the zone is not at UTC.
     """
     last = min(today, settings.end - timedelta(days=1)) if settings.end else today
     last = (days_that_tell(settings.zone, last) if settings.zone else None) or last
-    ranges = [(last - timedelta(days=days - 1), last) for days in (FEW_DAYS, MANY_DAYS)]
-    if settings.start is not None and settings.start < ranges[-1][0]:
-        ranges.append((settings.start, last))
+    number = last.toordinal()
+    ranges = [
+        (date.fromordinal(max(1, number - days + 1)), last) for days in (FEW_DAYS, MANY_DAYS)
+    ]
+    start = settings.start or first
+    if start is not None and start < ranges[-1][0]:
+        ranges.append((start, last))
     return ranges
 
 

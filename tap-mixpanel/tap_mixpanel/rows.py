@@ -36,8 +36,9 @@ from tap_mixpanel.time_frame import TimeFrame
 
 DAY_MS = 86_400_000
 EPOCH_DAY = date(1970, 1, 1).toordinal()
+LAST_DAY = date.max.toordinal()
 UNDATED = 9_999_999
-"""In place of a day, after all of them."""
+"""In place of a day, after all of them: of a row without a time, or with one that no year has."""
 
 PLAIN_FROM, PLAIN_TO = 10**12, 10**13
 """Milliseconds of the years 2001 to 2286."""
@@ -145,9 +146,10 @@ class Heads:
     def day_of(self, exported: int | None, otherwise: int) -> int:
         """Return the number of the day of a row: that of its time, as exported."""
         moment = exported if exported is not None else otherwise
-        if exported is None and not otherwise:
+        day = moment // DAY_MS + EPOCH_DAY
+        if day > LAST_DAY or (exported is None and not otherwise):
             return self._last
-        return min(max(moment // DAY_MS + EPOCH_DAY, self._first), self._last)
+        return min(max(day, self._first), self._last)
 
     def _time(self, row: Row, exported: int | None, received: int, processed: int) -> int:
         if exported is None:

@@ -170,7 +170,7 @@ def days_that_tell(zone: ZoneInfo, today: date) -> date | None:
 
     On such days the two frames differ, as in London in summer.
     """
-    for days in range(366):
+    for days in range(min(366, today.toordinal())):
         day = today - timedelta(days=days)
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=zone)
         if noon.utcoffset():

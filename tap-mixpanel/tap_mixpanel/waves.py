@@ -43,13 +43,14 @@ def opened_archive(settings: Settings, bookmark: Mapping[str, Any], scan: Scan) 
         FrameUnknown: What times are cannot be told.
     """
     days = sorted(day for day in scan.live if day != UNDATED)
-    last = date.fromisoformat(days[-1]) if days else date.min.replace(year=2000)
+    # A single clock may be years off, so the first and the last of them are no more than hints.
+    first, last = map(date.fromisoformat, (days[0], days[-1]) if days else ("2000-01-01",) * 2)
 
-    def sample(first: date, until: date) -> list[bytes]:
-        wanted = [day for day in days if first.isoformat() <= day <= until.isoformat()]
+    def sample(since: date, until: date) -> list[bytes]:
+        wanted = [day for day in days if since.isoformat() <= day <= until.isoformat()]
         return [LIVE_ROW % row for day in wanted for row in scan.live[day]]
 
-    project = opened(settings, bookmark, sample, last)
+    project = opened(settings, bookmark, sample, last, first)
     project.merge.has_devices |= scan.merge.has_devices
     project.merge.has_verbs |= scan.merge.has_verbs
     return project

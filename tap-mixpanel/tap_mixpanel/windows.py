@@ -16,6 +16,7 @@ SMALL_BYTES = 256 * 1024 * 1024
 """As they come, gzipped. Below it the next window has twice the days."""
 
 LEAST_PART = timedelta(hours=1)
+MOST_PARTS = DAY // LEAST_PART
 WHERE = 'properties["$time"]>=datetime("{}") and properties["$time"]<datetime("{}")'
 """Times of `where` are those of the project's frame (Mixpanel docs, Segmentation Expressions;
 Airbyte, source-mixpanel, cuts days by it)."""

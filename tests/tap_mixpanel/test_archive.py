@@ -10,6 +10,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from singer_delivery.tap.errors import StateUnreadable, TooManyBroken
+from tap_mixpanel.project import FrameUnknown
 
 from tests.tap_amplitude.taking import batch_config
 from tests.tap_mixpanel.running import at, days_of_rows, row
@@ -166,3 +167,28 @@ def test_a_state_of_something_else_is_a_sentence_or_read_anew(sandbox, archive, 
     else:
         assert isinstance(error, StateUnreadable)
         assert not output.events
+
+
+@pytest.mark.parametrize("moment", [253_402_300_800_000, 5 * 10**14, 10**15, -(10**14)])
+def test_a_time_that_no_calendar_has_ends_no_run(sandbox, archive, moment):
+    told = {"time": moment, "distinct_id": "x", "$insert_id": "far"}
+    (archive / "far.json").write_text(json.dumps({"event": "Far", "properties": told}))
+    output = sandbox.run(archive_path=str(archive))
+    assert len(output.events) == len(ROWS) + 1
+    assert sandbox.run(archive_path=str(archive), state=output.states[-1]).events == []
+
+
+@pytest.mark.parametrize("days", [400, -(2024 * 365)])
+def test_one_clock_that_is_far_off_hides_no_frame(sandbox, archive, days):
+    received = {"$mp_api_timestamp_ms": at(5)}
+    told = {"time": at(5) + days * 86_400_000, "distinct_id": "x", **received}
+    (archive / "off.json").write_text(json.dumps({"event": "Off", "properties": told}))
+    output = sandbox.run(archive_path=str(archive), time_frame="auto")
+    assert output.states[-1]["bookmarks"]["events"]["time_frame"] == "utc"
+
+
+def test_rows_of_wrong_clocks_alone_are_a_question_and_no_crash(sandbox, tmp_path):
+    told = {"time": -(10**14), "distinct_id": "x", "$mp_api_timestamp_ms": at(5)}
+    (tmp_path / "off.json").write_text(json.dumps({"event": "Off", "properties": told}))
+    with pytest.raises(FrameUnknown, match="time_frame"):
+        sandbox.run(archive_path=str(tmp_path / "off.json"), time_frame="auto")

@@ -9,10 +9,22 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from contextlib import closing
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import pytest
 from singer_delivery.tap.errors import AccessRefused, ServiceUnavailable, TooManyBroken
 from tap_mixpanel import client as client_module
+from tap_mixpanel.body import deal
+from tap_mixpanel.dealing import RUN_BYTES, Dealer, Dealt
+from tap_mixpanel.downloads import Reader
+from tap_mixpanel.errors import TooManyLinesBroken
+from tap_mixpanel.identity_merge import IdentityMerge
+from tap_mixpanel.project import Project, Watch
+from tap_mixpanel.rows import Heads
+from tap_mixpanel.time_frame import UTC, TimeFrame
+from tap_mixpanel.windows import Part, Window
 
 from tests.fakes.http.listener import _Handler
 from tests.fakes.http.server import DropConnection, Hold, Reply, TruncateBody
@@ -30,6 +42,7 @@ from tests.tap_mixpanel.running import Sandbox, at, days, days_of_rows, fake, ro
 
 ROWS = days_of_rows(30, 40, 35, 50, 45)
 NUMBERS = [each.properties["n"] for each in ROWS]
+FRAME = TimeFrame(UTC, ZoneInfo("UTC"))
 SOON = 0.5
 """Seconds of silence until a test's request is given up."""
 
@@ -255,6 +268,36 @@ def test_a_day_whose_lines_stay_broken_stops_the_run_by_its_name(mixpanel, sandb
     assert output.days[-1] == "2024-01-01"
 
 
+def test_lines_that_are_no_rows_are_given_up_before_they_fill_memory(tmp_path):
+    bad, line = tmp_path / "bad.jsonl", b'{"properties":[]}\n'
+    bad.write_bytes(line * 200_000)
+    project = Project(FRAME, IdentityMerge(), Watch(FRAME))
+    dealer = Dealer(project, Heads(FRAME), tmp_path)
+    with pytest.raises(TooManyLinesBroken):
+        deal(bad, dealer)
+    assert len(dealer.broken) < 20_000
+
+
+def test_a_day_in_24_parts_takes_no_more_memory_than_a_window(tmp_path):
+    lines = [row(at(1) + n, n).line(1, in_ms=True) for n in range(9_000)]
+    project = Project(FRAME, IdentityMerge(), Watch(FRAME))
+
+    class Client:
+        def fetch(self, asked, path):
+            path.write_bytes(b"\n".join(lines))
+            return path.stat().st_size
+
+    reader = Reader(Client(), project, (), tmp_path, tmp_path / "spool")
+    day = Window(date(2024, 1, 1), date(2024, 1, 1))
+    dealers = [reader.read(day, part)[0] for part in Part.whole(day.first).smaller() * 3]
+    in_memory = sum(
+        len(line) for dealer in dealers for rows in dealer.sorter._kept for line in rows.lines
+    )
+    assert in_memory < RUN_BYTES / 24 * len(dealers)
+    with closing(Dealt(dealers)) as dealt:
+        assert sum(len(rows) for day in dealt.days() for rows in day.blocks) == 6 * 9_000
+
+
 def test_odd_text_is_mended_and_digits_stay(tmp_path):
     odd = [
         Row("Odd", at(1), {"$insert_id": "1", "text": "a\u2028b\u0085c\x0bd"}),
@@ -335,6 +378,14 @@ def test_a_day_that_has_not_begun_there_is_left_to_the_next_run(mixpanel, sandbo
     output = sandbox.run()
     assert output.days[-1] == "2024-01-04"
     assert output.numbers == [each.properties["n"] for each in ROWS if each.at < at(5)]
+
+
+def test_the_opening_check_steps_back_a_day_after_a_passing_fault_too(mixpanel, sandbox):
+    def reaches_today(each):
+        return each.query["to_date"] == "2024-01-20"
+
+    mixpanel.misbehave(Reply(500), FUTURE, when=reaches_today)
+    assert sandbox.run(max_retries=1).numbers == NUMBERS
 
 
 def test_a_redirect_leads_nowhere_and_the_login_stays_here(mixpanel, sandbox):
