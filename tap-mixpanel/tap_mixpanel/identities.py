@@ -11,8 +11,8 @@ from datetime import date
 
 from tap_mixpanel.identity_merge import SIMPLIFIED, VERBS
 from tap_mixpanel.project import Project
+from tap_mixpanel.row_streams import RowsStream
 from tap_mixpanel.sources import DaySource, Progress, first_day
-from tap_mixpanel.streams import RowsStream
 from tap_mixpanel.windows import DAY, Walk
 
 WINDOW_DAYS = 92

@@ -13,20 +13,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain
 from typing import Any, NamedTuple
 
 from analytics_records.mixpanel import columns
 from singer_delivery.io.line_files import open_blocks
-from singer_delivery.sdk.messages import reader_is_gone
 from singer_delivery.tap.bad_lines import BadLines
-from singer_delivery.tap.handover import handing_over
 from singer_delivery.tap.spool import run_folder
 
 from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.engage import Profile, group, person
 from tap_mixpanel.readings import ProfileReader, Spooled, written
-from tap_mixpanel.streams import FILE_BYTES, OWN_FOLDER, MixpanelStream
+from tap_mixpanel.streams import MixpanelStream, Part
 
 WHOLE_EVERY = 10
 """With `incremental_profiles` every tenth reading is whole: the others miss removed profiles."""
@@ -59,8 +56,12 @@ class WholeStream(MixpanelStream):
         self.logger.info("The %d files of an archive hold none of these.", len(exported.files))
         return iter(())
 
-    def blocks(self) -> Generator[list[bytes], None, None]:
-        """Yield the records of all profiles, query by query."""
+    def parts(self) -> Generator[Part, None, None]:
+        """Yield the records of all profiles, query by query, as one part."""
+        with closing(self._profiles()) as profiles:
+            yield Part(self.name, profiles)
+
+    def _profiles(self) -> Generator[list[bytes], None, None]:
         exported = self.run.exported
         with closing(BadLines(self.settings.spool_dir, self.logger)) as bad_lines:
             self.note_the_time()
@@ -94,31 +95,6 @@ class WholeStream(MixpanelStream):
                     f"{spooled.count:,}",
                     bad_lines.count,
                 )
-
-    def hand_files_over(self) -> None:
-        """Write BATCH messages of files with the same records."""
-        batches = self.settings.batches
-        assert batches is not None
-        with (
-            self.get_batch_counter() as counter,
-            self.get_sync_timer(),
-            handing_over(
-                batches.root / OWN_FOLDER, batches.prefix, self.clock, reader_is_gone
-            ) as handover,
-            closing(self.blocks()) as blocks,
-        ):
-            for lines in blocks:
-                rest = chain([lines], blocks)
-                if handover.wait_for_room(FILE_BYTES, self._write_state_message):
-                    self.write_batch(handover.put_lines(f"{self.name}.jsonl", rest, FILE_BYTES))
-                    counter.increment()
-                else:
-                    self._write_rest(rest)
-            self._write_state_message()
-
-    def _write_rest(self, blocks: Iterator[list[bytes]]) -> None:
-        for lines in blocks:
-            self.write_lines(lines)
 
 
 class GroupProfilesStream(WholeStream):

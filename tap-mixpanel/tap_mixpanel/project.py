@@ -114,9 +114,7 @@ def _told(setting: str, known: Any, values: Sequence[str]) -> str | None:
     return known if known in values else None
 
 
-def _sampled_days(
-    settings: Settings, today: date, first: date | None
-) -> list[tuple[date, date]]:
+def _sampled_days(settings: Settings, today: date, first: date | None) -> list[tuple[date, date]]:
     """Return the days whose rows are looked at, one range after the other until they tell.
 
     They are those before the end of what is read, or those on which the zone is not at UTC.
@@ -124,9 +122,7 @@ def _sampled_days(
     last = min(today, settings.end - timedelta(days=1)) if settings.end else today
     last = (days_that_tell(settings.zone, last) if settings.zone else None) or last
     number = last.toordinal()
-    ranges = [
-        (date.fromordinal(max(1, number - days + 1)), last) for days in (FEW_DAYS, MANY_DAYS)
-    ]
+    ranges = [(date.fromordinal(max(1, number - days + 1)), last) for days in (FEW_DAYS, MANY_DAYS)]
     start = settings.start or first
     if start is not None and start < ranges[-1][0]:
         ranges.append((start, last))

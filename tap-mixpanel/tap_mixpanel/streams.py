@@ -1,48 +1,22 @@
-"""The streams of rows: as Mixpanel exported them, behind the columns that the tap adds.
-
-On every way the rows of a day leave in the order of `rows`. STATE covers only days that are written
-or handed over completely; today is read and never bookmarked.
-"""
+"""What the streams of a Mixpanel project have in common, and how they hand files over."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable
 from contextlib import closing
-from datetime import date, datetime, timezone
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from analytics_records.mixpanel import columns
 from singer_delivery.sdk.messages import reader_is_gone
 from singer_delivery.sdk.raw_stream import RawStream
 from singer_delivery.sdk.tap import CheckedTap
-from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.handover import handing_over
-from singer_delivery.tap.spool import run_folder
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
-from tap_mixpanel.copies import Copies
-from tap_mixpanel.downloads import Downloader, Reader
-from tap_mixpanel.identity_merge import SIMPLIFIED, VERBS
-from tap_mixpanel.project import Project
-from tap_mixpanel.records import Records
+from tap_mixpanel.config import SPOOL_DIR
 from tap_mixpanel.run import Run
-from tap_mixpanel.sessions import Sessions
-from tap_mixpanel.settings import SPOOL_DIR, Settings
-from tap_mixpanel.sources import (
-    REPLICATION_KEY,
-    DaySource,
-    Portion,
-    Progress,
-    began_at,
-    done_until,
-    first_day,
-    from_api,
-)
-from tap_mixpanel.time_frame import UTC, TimeFrame
-from tap_mixpanel.waves import Waves
-from tap_mixpanel.windows import DAY, Walk
+from tap_mixpanel.settings import Settings
 
 VENDOR = "mixpanel"
 OWN_FOLDER = SPOOL_DIR
@@ -50,7 +24,14 @@ OWN_FOLDER = SPOOL_DIR
 an archive around it does not include its files."""
 
 FILE_BYTES = 32 * 1024 * 1024
-"""About how large a file of rows is that is handed over."""
+"""About how large a file is that is handed over."""
+
+
+class Part(NamedTuple):
+    """Records that leave together: the name of their files, and themselves, some at a time."""
+
+    name: str
+    blocks: Generator[list[bytes], None, None]
 
 
 class MixpanelStream(RawStream):
@@ -70,100 +51,18 @@ class MixpanelStream(RawStream):
         """What the streams of this run share."""
         return cast("Run", self._tap.run)  # type: ignore[attr-defined]
 
-
-class Day(NamedTuple):
-    """A day whose records leave: its name, and its records, some at a time."""
-
-    name: str
-    records: Iterator[list[bytes]]
-
-
-class RowsStream(MixpanelStream):
-    """A stream of rows of the export, by the day of the project.
-
-    Attributes:
-        verbs_alone: whether it has the verb rows alone.
-    """
-
-    primary_keys = ("uuid",)
-    replication_key = REPLICATION_KEY
-    verbs_alone = False
-
-    def __init__(self, tap: CheckedTap) -> None:
-        super().__init__(tap)
-        self._bad_lines_before = 0
-        self._count = self._bad_lines_at_log = 0
-
     @abstractmethod
-    def from_api(self, project: Project, progress: Progress) -> DaySource:
-        """Yield the rows to emit, from Mixpanel."""
-
-    def is_only_carried(self, day: str | None) -> bool:
-        """Tell whether a day is read for its last sessions alone, which go on in the next."""
-        del day
-        return False
-
-    def bookmark_of_events(self) -> Mapping[str, Any]:
-        """Return what STATE says of the stream `events`, and with it of the project."""
-        bookmarks = self.tap_state.get("bookmarks") or {}
-        return cast("Mapping[str, Any]", bookmarks.get("events") or {})
-
-    def bookmark(self) -> Mapping[str, Any]:
-        """Return what STATE says of this stream; nothing where all is to be read anew."""
-        # Not `replication_method`: a catalog without that key must not cause a full reload.
-        is_full_reload = self.forced_replication_method == REPLICATION_FULL_TABLE
-        return {} if is_full_reload else self.stream_state
-
-    def progress(self, project: Project) -> Progress:
-        """Return which days are done."""
-        bookmark = self.bookmark()
-        return Progress(done_until(bookmark), self.run.today(project.frame), began_at(bookmark))
-
-    def finish(self, changes: Mapping[str, Any]) -> None:
-        """Move the bookmark."""
-        started = datetime.fromtimestamp(self.run.started_at, timezone.utc)
-        self.stream_state.update({**changes, "started_at": started.isoformat()})
-        self.state_manager.is_flushed = False
-        self._write_state_message()
-
-    def portions(self, project: Project, progress: Progress, bad_lines: BadLines) -> DaySource:
-        """Return the rows to emit, from Mixpanel or from an archive."""
-        exported = self.run.exported
-        if exported is None:
-            return self.from_api(project, progress)
-        waves = Waves(exported, project, self.settings, bad_lines, verbs_alone=self.verbs_alone)
-        return waves.from_archive(self.bookmark())
-
-    def windows(
-        self, project: Project, progress: Progress, walk: Walk, events: tuple[str, ...]
-    ) -> DaySource:
-        """Yield the windows of a walk; of all events where none is named."""
-        settings = self.settings
-        if walk.window is None:
-            self.logger.info("Nothing new: every day before %s is done.", walk.position)
-            return
-        with run_folder(settings.spool_dir) as folder:
-            reader = Reader(
-                self.run.client(),
-                project,
-                events,
-                folder,
-                settings.spool_dir,
-                settings.session_property,
-            )
-            yield from from_api(
-                Downloader(reader, walk, settings.max_retries, self.clock), progress
-            )
+    def parts(self) -> Generator[Part, None, None]:
+        """Yield the records; each part must be written before the next is asked for."""
 
     def blocks(self) -> Generator[list[bytes], None, None]:
-        """Yield the records of all days, and move the bookmark between days."""
-        with closing(self._days()) as days:
-            for day in days:
-                self.note_the_time()
-                yield from self._counted(day.records)
+        """Yield the records, and move the bookmark between parts."""
+        with closing(self.parts()) as parts:
+            for part in parts:
+                yield from part.blocks
 
     def hand_files_over(self) -> None:
-        """Write BATCH messages of files of each day."""
+        """Write BATCH messages of files with the same records."""
         batches = self.settings.batches
         assert batches is not None
         root = batches.root / OWN_FOLDER
@@ -171,132 +70,20 @@ class RowsStream(MixpanelStream):
             self.get_batch_counter() as counter,
             self.get_sync_timer(),
             handing_over(root, batches.prefix, self.clock, reader_is_gone) as handover,
-            closing(self._days()) as days,
+            closing(self.parts()) as parts,
         ):
-            for day in days:
-                for lines in day.records:
-                    rest = self._counted(chain([lines], day.records))
+            for part in parts:
+                for lines in part.blocks:
+                    rest = chain([lines], part.blocks)
                     # A STATE, even an unchanged one, may make the target decide what it has read.
                     if handover.wait_for_room(FILE_BYTES, self._write_state_message):
-                        name = f"{self.name}-{day.name}.jsonl"
+                        name = f"{part.name}.jsonl"
                         self.write_batch(handover.put_lines(name, rest, FILE_BYTES))
                         counter.increment()
                     else:
-                        self._write_rest(rest)
+                        self._write(rest)
+            self._write_state_message()
 
-    def _write_rest(self, blocks: Iterable[list[bytes]]) -> None:
-        self.note_the_time()
+    def _write(self, blocks: Iterable[list[bytes]]) -> None:
         for lines in blocks:
             self.write_lines(lines)
-
-    def _counted(self, blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-        for lines in blocks:
-            self._count += len(lines)
-            yield lines
-
-    def _days(self) -> Generator[Day, None, None]:
-        """Yield days; each must be written before the next is asked for."""
-        settings = self.settings
-        project = self.run.project(self.bookmark_of_events())
-        progress = self.progress(project)
-        copies = Copies(settings.spool_dir)
-        records = Records(copies, self._sessions(project), progress.is_done, progress.done_at)
-        self._bad_lines_before = self.stream_state.get("bad_lines", 0)
-        with (
-            closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
-            closing(self.portions(project, progress, bad_lines)) as portions,
-        ):
-            for portion in portions:
-                with closing(portion.dealt):
-                    self._keep_broken(portion, bad_lines)
-                    for day in portion.dealt.days():
-                        if day.day is not None:
-                            project.watch.check(day.day)
-                        if self.is_only_carried(day.day):
-                            records.pass_over(day)
-                            continue
-                        made = records.of(day, portion.dealt.identity_merge)
-                        yield Day(day.day or "undated", made)
-                        self._finish(portion.finish_day(day), project)
-                self._finish(portion.finish(), project)
-                self._log(portion.name, bad_lines.count)
-        self._tell(copies, records)
-
-    def _sessions(self, project: Project) -> Sessions:
-        return Sessions(
-            self.settings.session_timeout_minutes,
-            project.frame.midnight_after,
-            by_value=self.settings.session_property is not None,
-        )
-
-    def _keep_broken(self, portion: Portion, bad_lines: BadLines) -> None:
-        for broken in portion.dealt.broken:
-            bad_lines.add(portion.name, *broken)
-        bad_lines.to_disk()
-        if bad_lines.count:
-            self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
-
-    def _finish(self, changes: Mapping[str, Any], project: Project) -> None:
-        if changes:
-            known = {name: said for name, said in project.as_bookmark.items() if said is not None}
-            self.finish({**changes, **known})
-
-    def _log(self, name: str, bad_lines: int) -> None:
-        self.logger.info(
-            "%s: %d rows, %d broken lines.", name, self._count, bad_lines - self._bad_lines_at_log
-        )
-        self._count, self._bad_lines_at_log = 0, bad_lines
-
-    def _tell(self, copies: Copies, records: Records) -> None:
-        if copies.duplicates:
-            self.logger.info(
-                "%s rows were duplicates: of each event the row that Mixpanel processed last is "
-                "left, as in its reports.",
-                f"{copies.duplicates:,}",
-            )
-        if copies.alike:
-            self.logger.info(
-                "%s rows without $insert_id are alike to another one, and were numbered.",
-                f"{copies.alike:,}",
-            )
-        if records.late:
-            self.logger.info(
-                "%s rows came late to %d days that were done.",
-                f"{sum(records.late.values()):,}",
-                len(records.late),
-            )
-
-
-class EventsStream(RowsStream):
-    """All rows of the export."""
-
-    name = "events"
-    _first = ""
-
-    def from_api(self, project: Project, progress: Progress) -> DaySource:
-        """Yield the windows of the export."""
-        settings = self.settings
-        assert settings.start is not None
-        end = min(settings.end or date.max, progress.today + DAY)
-        first = first_day(settings.start, progress.done, settings.lookback_days)
-        self._first = first.isoformat()
-        if first > settings.start and first < end and self._sessions_cross(first, project.frame):
-            first -= DAY
-        walk = Walk.over(first, end, settings.window_days)
-        yield from self.windows(project, progress, walk, self._names(project))
-
-    def is_only_carried(self, day: str | None) -> bool:
-        """Tell whether a day comes before the first that leaves."""
-        return day is not None and day < self._first
-
-    def _sessions_cross(self, midnight: date, frame: TimeFrame) -> bool:
-        """Tell whether a session may go on at the midnight that begins a day of the export."""
-        is_off = self.settings.session_timeout_minutes == 0
-        return not is_off and frame.kind == UTC and not frame.has_midnight_of(midnight)
-
-    def _names(self, project: Project) -> tuple[str, ...]:
-        """Return the names to ask for, with those of verbs: they say whose the others are."""
-        names = self.settings.event_names
-        if not names or project.merge.mode == SIMPLIFIED:
-            return names
-        return (*names, *(verb for verb in VERBS if verb not in names))

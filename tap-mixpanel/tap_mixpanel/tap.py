@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.sdk.tap import CheckedTap
 
+from tap_mixpanel.config import CONFIG_SCHEMA
 from tap_mixpanel.identities import IdentitiesStream
 from tap_mixpanel.profile_streams import GroupProfilesStream, ProfilesStream
+from tap_mixpanel.row_streams import EventsStream
 from tap_mixpanel.run import Run
-from tap_mixpanel.settings import CONFIG_SCHEMA, Settings, problems
-from tap_mixpanel.streams import EventsStream
+from tap_mixpanel.settings import Settings, problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
