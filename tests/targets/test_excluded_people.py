@@ -129,6 +129,83 @@ def test_nothing_of_them_leaves(command, service, stream, out, road, processes):
     assert "ann" in sent
 
 
+ROWS_OUT = [
+    {"$user_id": "gone-user", "$device_id": "device-of-gone-user"},
+    {"$user_id": "someone", "$device_id": "gone-device"},
+    {"distinct_id": "$device:gone-device", "$device_id": "gone-device"},
+    {"distinct_id": "$device:gone-device"},
+    {"distinct_id": "someone", "$distinct_id_before_identity": "$device:gone-device"},
+    {"distinct_id": "someone", "$distinct_id_before_identity": " gone-user "},
+    {"distinct_id": "someone", "$preshuffle_distinct_id": "gone-user"},
+    {"distinct_id": 990011},
+]
+ROWS_IN = [{"$user_id": "ann", "$device_id": "device-of-ann"}, {"$user_id": "Gone-User"}]
+JOINS_OUT = [
+    ("$identify", {"$identified_id": "gone-user", "$anon_id": "device-of-gone-user"}),
+    ("$identify", {"$identified_id": "someone", "$anon_id": "gone-device"}),
+    ("$identify", {"distinct_id": "gone-user", "$failure_reason": "too many ids"}),
+    ("$create_alias", {"distinct_id": "someone", "alias": "gone-user"}),
+    ("$merge", {"$distinct_ids": ["someone", "someone-else", "gone-user"]}),
+]
+
+
+def exported(number: int, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """A row of a Mixpanel export."""
+    moment = 1_772_359_200_000 + number
+    known = {"time": moment, "$insert_id": f"insert-{number}", "$mp_api_timestamp_ms": moment + 5}
+    return {
+        "uuid": f"00000000-0000-4000-8000-{number:012}",
+        "time": "2026-03-01T10:00:00.000Z",
+        "day": "2026-03-01",
+        "session_start": None,
+        "identity_merge": "original" if name.startswith("$") else None,
+        "event": name,
+        "properties": {**known, **properties},
+    }
+
+
+def profile(id_: str | int) -> dict[str, Any]:
+    return {
+        "distinct_id": str(id_),
+        "read_at": "2026-03-02T10:00:00.000Z",
+        "properties": {"plan": "pro"},
+    }
+
+
+OF_MIXPANEL = {
+    "events": (
+        [
+            *(exported(number, "Played", of) for number, of in enumerate(ROWS_OUT)),
+            *(exported(50 + number, *of) for number, of in enumerate(JOINS_OUT)),
+        ],
+        [exported(90 + number, "Played", of) for number, of in enumerate(ROWS_IN)],
+    ),
+    "profiles": (
+        [profile(one) for one in ("gone-user", "$device:gone-device", "gone-device", 990011)],
+        [profile("ann"), profile("Gone-User")],
+    ),
+}
+
+
+@pytest.mark.parametrize("stream", [*OF_MIXPANEL])
+def test_nothing_of_them_leaves_of_an_export_of_mixpanel(command, service, stream):
+    out, stays = OF_MIXPANEL[stream]
+    schema = {"properties": {name: {} for name in stays[0]}}
+    first = {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []}
+    rest = [{"type": "RECORD", "stream": stream, "record": each} for each in (*out, *stays)]
+
+    ended = command.run(b"".join(json.dumps(each).encode() + b"\n" for each in (first, *rest)))
+
+    assert ended.code == 0, ended.log
+    counts = command.report["streams"][stream]
+    assert counts["skipped"].pop("excluded_person") == len(out)
+    assert counts["dead"] == {}
+    sent = "".join(text(exchange.body) for exchange in service.journal)
+    written = sent + ended.log + json.dumps(command.report)
+    assert not [one for one in ("gone-user", "gone-device", "990011") if one in written]
+    assert "ann" in sent
+
+
 def test_they_are_asked_for_before_a_record_can_be_a_dead_letter(command):
     nameless = {"id": 1, "customer": "gone-user", "device": None, "at": "never"}
     lines = messages("orders", "RECORD", command)
