@@ -48,8 +48,8 @@ class Amplitude:
     Facts, beside those of `Pair`:
 
     - `sent_with`, device -> the user with whom an event of it was sent last, see `links`;
-    - `profile`, person -> what is copied on events, see `people.Copies`;
-    - `created`, user -> that the creation event was sent, see `people.Created`;
+    - `profile`, person -> what is copied on events, see `copies.Copies`;
+    - `created`, user -> that the creation event was sent, see `created.Created`;
     - `event_type` and `event_types`, see `catalogue.EventTypes`: claims;
     - `group_day`, group -> the day of its last update, see `groups.GroupUpdates`;
     - `property_names`, "person" -> the names of all properties of people that were sent: a claim.
@@ -153,6 +153,7 @@ class Amplitude:
             if it.skipped is not None:
                 it.sends = it.sends_event = False
                 effects.facts.clear()
+                _claim_no_device(effects)
                 return
         no_person = self._people.decide(it, whose, seen, facts, effects)
         no_group = self._decide_groups(it, seen, facts, effects)
@@ -163,8 +164,8 @@ class Amplitude:
         it.sends = it.sends_event or bool(
             it.state or it.inherited or it.groups or it.groups_at_once
         )
-        if not it.sends:  # it claims no device either
-            effects.claims[:] = [each for each in effects.claims if each.kind != "owner"]
+        if not it.sends:
+            _claim_no_device(effects)
 
     def map(self, reading: Reading[AmplitudeDecision]) -> Mapped:
         """Return what a record becomes. Pure."""
@@ -248,3 +249,8 @@ class Amplitude:
             return ""
         reason, detail = "no_identity", "it has no id of a user or a device"
         raise Unmappable(reason, detail)
+
+
+def _claim_no_device(effects: Effects) -> None:
+    """Leave a device to the first record of its user that is sent: it brings what is inherited."""
+    effects.claims[:] = [each for each in effects.claims if each.kind != "owner"]

@@ -25,7 +25,6 @@ from analytics_records.nobody import besides
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.countries import country_name
-from singer_delivery.mapping.values import moment, stable_uuid
 from singer_delivery.model import (
     DEVICE,
     Decision,
@@ -39,16 +38,16 @@ from singer_delivery.model import (
 )
 
 from target_amplitude import limits
-from target_amplitude.amplitude import IDS, READER, SKIP_SYNC, ids_of, make_event
+from target_amplitude.amplitude import IDS, READER
 from target_amplitude.copies import Copies
 from target_amplitude.created import Created
 from target_amplitude.decision import AmplitudeDecision
+from target_amplitude.from_mixpanel.payments import Payments
 from target_amplitude.from_mixpanel.table import CREATED_EVENT, PROFILE_NAMES
 from target_amplitude.groups import GroupTypes, update_event
 from target_amplitude.people import closing_event, identify_event
 from target_amplitude.settings import MappingSettings
 
-TRANSACTIONS = "$transactions"
 _PLACE = {"$country_code": "country", "$region": "region", "$city": "city"}
 """Properties of a profile, to the keys of an event that say where its person is."""
 
@@ -66,9 +65,8 @@ class ProfileDecision(AmplitudeDecision, array_like=True, gc=False):
 class ProfilesFromMixpanel:
     """Makes what Amplitude gets of people of their profiles.
 
-    Facts: `person`, user -> a digest and the names that were told; `payment`, id -> "": it was
-    sent, which Amplitude forgets after seven days; `profile` and `created`, see `people.Copies` and
-    `people.Created`.
+    Facts: `person`, user -> a digest and the names that were told; `profile`, `created` and
+    `payment`, see `Copies`, `Created` and `Payments`.
 
     Args:
         settings: of the target.
@@ -79,6 +77,7 @@ class ProfilesFromMixpanel:
     def __init__(self, settings: MappingSettings) -> None:
         self._settings, self._ids = settings, Ids(besides(IDS))
         self._created = Created(settings, CREATED_EVENT)
+        self._payments = Payments(settings.transaction_event)
         self._types = GroupTypes(settings.group_keys)
         self._excluded = Choice((), settings.exclude_properties)
         is_on = settings.user_properties_on_events and settings.skip_user_properties_sync
@@ -106,7 +105,7 @@ class ProfilesFromMixpanel:
         what, whose = self._said(profile), user or device or ""
         new = news("person", whose, profile, what, facts, effects)
         if isinstance(new, str):
-            return ProfileDecision(skipped=new, sends=False)
+            return self._paid_alone(new, user, profile, facts, effects)
         copied = {**what.set_once, **what.set}
         self._copies.remember(whose, copied, new.fact.since, effects)
         if user is None and facts.recall("owner", whose) is not None:
@@ -118,14 +117,12 @@ class ProfilesFromMixpanel:
             it.state, it.since, it.cleared = new.fact.value, new.fact.since, new.gone
             deferred = self._settings.skip_user_properties_sync or user is None
             (effects.kept if deferred else effects.facts).append(new.fact)
-        if (
-            user is not None and profile.created() is not None
-        ):  # else the first event says since when
+        if user is not None and profile.created() is not None:  # else the first event says it
             self._created.decide(it, user, profile.created(), None, facts, effects)
-        if profile.properties.get(TRANSACTIONS) and not self._settings.transaction_event:
+        if self._payments.drops(profile):
             effects.notes.append(Note("transactions_dropped"))
         if user is not None:
-            it.payments = self._new_payments(user, profile, facts, effects)
+            it.payments = self._payments.new(user, profile, facts, effects)
         it.sends = bool(it.state or it.created or it.payments)
         return it
 
@@ -134,13 +131,21 @@ class ProfilesFromMixpanel:
         it, profile, found = decision, profile_of(record), set[str]()
         user, made = it.user, list[Event]()
         if user is not None:
-            paid = {number: of for number, of in self._payments(profile) if number in it.payments}
-            made += [self._payment(user, number, *of) for number, of in paid.items()]
+            made += self._payments.events(user, profile, it.payments)
         if it.state:
             made.append(self._identify(it, profile, found))
         if user is not None:
             made += self._created.events(it, user)
         return Mapped(made, limits.notes_of(found))
+
+    def _paid_alone(
+        self, reason: str, user: str | None, profile: Profile, facts: Facts, effects: Effects
+    ) -> ProfileDecision:
+        """Return the decision of a profile that says nothing new, unless there are payments."""
+        paid = () if user is None else self._payments.new(user, profile, facts, effects)
+        if not paid:
+            return ProfileDecision(skipped=reason, sends=False)
+        return ProfileDecision(user or "", user=user, at=profile.read_at, payments=paid)
 
     def _whose(self, profile: Profile, facts: Facts) -> tuple[str | None, str | None]:
         """Return the user or the device of a profile: a device is the error that can be mended."""
@@ -193,33 +198,6 @@ class ProfilesFromMixpanel:
         if keys:
             made["groups"] = self._types.named(keys, found)
         return made
-
-    def _payments(self, profile: Profile) -> list[tuple[int, tuple[int | float, int]]]:
-        """Return amount and time of each payment, with its place in the list."""
-        if not self._settings.transaction_event:
-            return []
-        listed = profile.properties.get(TRANSACTIONS)
-        found = enumerate(listed if isinstance(listed, list) else [])
-        read = [(number, _payment(of)) for number, of in found if isinstance(of, Mapping)]
-        return [(number, of) for number, of in read if of is not None]
-
-    def _new_payments(
-        self, user: str, profile: Profile, facts: Facts, effects: Effects
-    ) -> tuple[int, ...]:
-        """Return which payments were not sent before, by their number."""
-        found = []
-        for number, (amount, at) in self._payments(profile):
-            id_ = _payment_id(user, number, amount, at)
-            if facts.recall("payment", id_) is None:
-                effects.facts.append(Fact("payment", id_, "", at))
-                found.append(number)
-        return tuple(found)
-
-    def _payment(self, user: str, number: int, amount: float, at: int) -> Event:
-        """Return the event of a payment."""
-        insert_id = _payment_id(user, number, amount, at)
-        content = {**ids_of(user, None), "revenue": amount, SKIP_SYNC: True}
-        return make_event("event", self._settings.transaction_event, at, insert_id, content)
 
 
 class GroupProfilesFromMixpanel:
@@ -287,13 +265,3 @@ def _of_group(profile: Profile) -> Said:
 def _texts(value: Any) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     return [str(each) for each in listed if isinstance(each, (str, int)) and str(each).strip()]
-
-
-def _payment_id(user: str, number: int, amount: float, at: int) -> str:
-    return stable_uuid("transaction", user, str(at), str(amount), str(number))
-
-
-def _payment(of: Mapping[str, Any]) -> tuple[int | float, int] | None:
-    """Return amount and time of a payment, in microseconds; None where it has not both."""
-    amount, when = limits.number(of.get("$amount")), moment(of.get("$time"))
-    return None if amount is None or when is None or when.at < 0 else (amount, when.at)

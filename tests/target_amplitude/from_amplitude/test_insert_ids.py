@@ -35,6 +35,16 @@ def test_it_is_left_out_where_the_copy_cleans_up() -> None:
     assert walk.reads(**row(OTHER)).skipped == "insert_id_reused"
 
 
+def test_what_is_known_of_a_device_waits_for_a_row_of_its_user_that_is_sent() -> None:
+    walk = Copying(reused_insert_ids="skip")
+    walk.reads(**row(ONE, user_id=None, user_properties={"plan": "x"}))
+    assert walk.reads(**row(OTHER, user_id="ann")).skipped == "insert_id_reused"
+    third = "33333333-3333-4333-8333-333333333333"
+    walked = walk.reads(**row(third, user_id="ann", **{"$insert_id": "i3"}))
+    (update,) = [event for event in walked.events if event.kind == "person"]
+    assert update.body["state"] == {"plan": "x"}
+
+
 def test_another_device_may_use_the_same_insert_id() -> None:
     walk = Copying()
     walk.reads(**row(ONE))

@@ -205,6 +205,24 @@ def test_a_payment_is_sent_once_for_good() -> None:
     assert sent(the("event", changed))["revenue"] == 4
 
 
+def test_a_payment_is_news_of_a_profile_that_says_nothing_else_new() -> None:
+    walk = People(transaction_event="Paid")
+    walk.reads_row(profile(Plan="x", **{"$transactions": PAYMENTS}))
+    more = [*PAYMENTS, {"$amount": 4, "$time": "2024-02-02T00:00:00"}]
+    paid = walk.reads_row(profile(day=3, Plan="x", **{"$transactions": more}))
+    assert [sent(event)["revenue"] for event in paid.events] == [4]
+    assert not walk.reads_row(profile(day=4, Plan="x", **{"$transactions": more})).events
+
+
+def test_a_payment_that_moves_in_the_list_is_no_other() -> None:
+    walk = People(transaction_event="Paid")
+    twice = [{"$amount": 1, "$time": "2024-01-01T00:00:00"}, *[PAYMENTS[0]] * 2]
+    first = walk.reads_row(profile(Plan="x", **{"$transactions": twice}))
+    assert len({event.body["insert_id"] for event in first.events if event.kind == "event"}) == 3
+    moved = walk.reads_row(profile(day=3, Plan="y", **{"$transactions": twice[1:]}))
+    assert [event.kind for event in moved.events if event.kind == "event"] == []
+
+
 def test_set_once_never_overwrites() -> None:
     of = identify(People(user_properties="set_once").reads_row(profile(Plan="x")))
     assert of["user_properties"] == {"$setOnce": {"Plan": "x"}}
