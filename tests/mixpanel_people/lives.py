@@ -32,6 +32,7 @@ class Device:
         is_shared: whether several people use it, one after the other.
         user: who is logged in.
         last: when its newest event happened.
+        is_late: whether the first reading of a day does not show what it sends.
     """
 
     dice: Dice
@@ -42,6 +43,7 @@ class Device:
     library: str
     user: str | None = None
     last: int = 0
+    is_late: bool = False
     waiting: list[Call] = field(default_factory=list)
     people: dict[str, Properties] = field(default_factory=dict)
     groups: dict[Group, Properties] = field(default_factory=dict)
@@ -79,9 +81,14 @@ class Device:
             self.id = self.dice.uuid()
 
     def send(self, received: int, *, late: bool = False) -> Iterator[Upload]:
-        """Send what waits, in the order of its events."""
+        """Send what waits, in the order of its events.
+
+        Mixpanel took what comes late after all that a first reading shows, so what the device
+        sends after it comes late, too: else a reading would show a second login without the first.
+        """
+        self.is_late |= late
         for call in self.waiting:
-            call.late = late
+            call.late = self.is_late
         if self.waiting:
             yield Upload(received, self.waiting, self.people, self.groups)
             self.waiting, self.people, self.groups = [], {}, {}

@@ -9,7 +9,7 @@ person at once or for each.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -56,6 +56,7 @@ class Mixpanel:
         self._profiles: defaultdict[str, Properties] = defaultdict(dict)
         self._groups: defaultdict[Group, Properties] = defaultdict(dict)
         self._seen: dict[str, int] = {}
+        self._joined_late: set[str] = set()
 
     def knows_user(self, user: str) -> None:
         """Note that an id is a user's: only people themselves know that in Original projects."""
@@ -78,6 +79,8 @@ class Mixpanel:
         if call.name in VERBS:
             assert isinstance(self.people, Original)
             failure = self.people.link(call.name, properties)
+            if call.late and self.readings:
+                self._joined_late.add(properties["$anon_id"])
             properties |= {} if failure is None else {"$failure_reason": failure}
         elif not call.dead:
             self.people.take(ids)
@@ -151,20 +154,23 @@ class Mixpanel:
             changes |= {"$is_reshuffled": True, "$user_id": canonical}
         return changes
 
-    def _canonical(self, who: Who) -> str:
+    def _canonical(self, who: Who, but: Collection[str] = ()) -> str:
         """The id that Mixpanel prefers; in an Original project it may be an anonymous one."""
         if isinstance(self.people, Simplified):
             return who.id
-        cluster = self.people.cluster(who.id)
+        cluster = [each for each in self.people.cluster(who.id) if each not in but]
         return cluster[len(cluster) * 7 // 11]
 
     def profiles(self) -> list[Profile]:
-        """The profiles of users, and of devices, as engage gives them out."""
+        """The profiles of users, and of devices, as engage gives them out at a first reading.
+
+        It names nobody by an id that a verb joins later.
+        """
         told: dict[str, Properties] = {}
         for distinct_id, properties in self._profiles.items():
             name = distinct_id
             if isinstance(self.people, Original):
-                name = self._canonical(self._owner(distinct_id))
+                name = self._canonical(self._owner(distinct_id), self._joined_late)
             told.setdefault(name, {}).update(properties)
             told[name]["$last_seen"] = _seen_text(self._seen[distinct_id])
         return [Profile(distinct_id, properties) for distinct_id, properties in told.items()]

@@ -50,7 +50,8 @@ def test_a_scene_ends_as_mixpanel_knows(project, scene, system, is_right):
 
 @each_project
 @each_system
-def test_a_second_reading_changes_nobody(project, system, is_right):
-    """Late rows appear, and ids are those after merges."""
-    export = Export(seed=2, users=40, system=system, readings=True)
+@pytest.mark.parametrize("seed", [2, 6])
+def test_a_second_reading_changes_nobody(project, system, seed, is_right):
+    """Late rows appear, on shared devices too, and ids are those after merges."""
+    export = Export(seed=seed, users=30, system=system, readings=True)
     is_right(project, export, [messages(export, reading) for reading in (1, 2)])

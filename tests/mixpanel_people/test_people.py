@@ -185,6 +185,20 @@ def test_another_reading_changes_nobody(system):
     assert faults(judge(read.held(export.truth), export.truth)) == {}
 
 
+@each_system
+def test_a_first_reading_shows_all_that_was_taken_before(system):
+    """Else it would show the second login of a device without the first."""
+    export = Export(seed=6, users=30, system=system, readings=True)
+    taken = sorted(export.rows, key=lambda row: row.properties["$mp_api_timestamp_ms"])
+    late: set[str] = set()
+    for row in taken:
+        device = row.properties.get("$device_id")
+        assert row.appears == 2 or device not in late
+        late |= {device} if row.appears == 2 else set()
+    assert len(late) > 2
+    assert not late & {profile.distinct_id for profile in export.profiles}
+
+
 def test_it_has_rows_of_every_kind(export, rows):
     names = Counter(row["event"] for row in rows)
     for name in ("$mp_web_page_view", "$mp_click", "$ae_first_open", "$hotshard_events"):
