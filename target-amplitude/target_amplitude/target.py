@@ -66,7 +66,7 @@ class TargetAmplitude(DeliveryTarget):
     alarms: ClassVar[Mapping[str, str]] = ALARMS
 
     def open_run(self) -> Run:
-        """Ask Amplitude whether it takes the key, and open the ledger and the lanes."""
+        """Open the ledger and the lanes, and ask Amplitude whether it takes the key."""
         user_agent = f"{self.name}/{self.plugin_version}"
         settings = run_settings(
             self.config,
@@ -75,10 +75,15 @@ class TargetAmplitude(DeliveryTarget):
             first_wait=FIRST_WAIT,
         )
         batch = self._endpoint()
+        run = self.run_with(settings, {BATCH: batch}, self._scope)
         if not settings.dry_run:
-            with closing(Transport(user_agent)) as transport:
-                batch.check(transport)
-        return self.run_with(settings, {BATCH: batch}, self._scope)
+            try:
+                with closing(Transport(user_agent)) as transport:
+                    batch.check(transport)
+            except BaseException as error:
+                run.abandon(error)
+                raise
+        return run
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]

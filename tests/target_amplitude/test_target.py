@@ -46,6 +46,22 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
     return a_record(uuid=uuid, device_id=f"d{number % 7}", **fields)
 
 
+def test_a_ledger_that_cannot_be_used_costs_no_request(service, command, tmp_path) -> None:
+    (tmp_path / "taken").mkdir()
+    ended = command.run(feed(row(1)), ledger_url=f"sqlite:///{tmp_path / 'taken'}")
+    assert ended.code == 1
+    assert "The ledger cannot be used" in ended.log
+    assert service.openings == []
+
+
+def test_a_refused_key_ends_the_run_in_order(service, command) -> None:
+    ended = command.run(feed(row(1)), api_key="f" * 32)
+    assert ended.code == 1
+    assert "Check `api_key`" in command.report["outcome"]
+    assert len(service.openings) == 1
+    assert command.run(feed(row(1))).code == 0
+
+
 def test_what_is_true_now_comes_after_all_events_and_the_creation_last(service, command) -> None:
     rows = [row(n, user_id=f"u{n % 3}", user_properties={"n": n}) for n in range(40)]
     assert command.run(feed(*rows), user_created_event="User Created").code == 0
