@@ -60,6 +60,7 @@ else its first `$user_id`. Other user ids of the cluster go under that one.
 A device belongs to the first user seen with it, as at Mixpanel: what happens there without a user
 is the owner's, where Amplitude would take the last. A second user keeps user and device.
 A row that Mixpanel has given to a user since is that user's, whoever owns the device.
+What a later run reads changes no owner: see [people](../people.md#mixpanel-as-a-source).
 """
 
 _PROFILES = """\
@@ -83,6 +84,8 @@ Push tokens, `$campaigns` and `$geo_source` do not travel.
 `$transactions` become events of revenue where `transaction_event` names them.
 The profile of a device goes to the device, when the run ends and it has no owner by then:
 an `$identify` of a device reaches whoever logs in there last.
+So where a run ends before the device's first login, what only the device had becomes the user's,
+which Mixpanel does not do.
 """
 
 _REVENUE = """\

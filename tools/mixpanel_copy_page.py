@@ -91,7 +91,7 @@ because a profile is read complete.
 Into Simplified ID Merge, the profile of an id goes to the user of its cluster;
 of two profiles of one user, the one with the newer `$last_seen` wins key by key.
 The profile of a device goes to `$device:…` when the run ends and the device has no owner by then:
-Mixpanel carries nothing of it over.
+Mixpanel carries nothing of it over, also where the device logs in later.
 Profiles of groups go to the same group key, or to the one that `group_keys` names for it.
 Group keys must stand in the settings of the project before the first event.
 """

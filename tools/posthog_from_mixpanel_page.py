@@ -64,6 +64,8 @@ count as a live event.
 Names lose their `$`; where the name is there without it too, they become `mixpanel_<name>`.
 The profile of a device waits for the end of the run, and is not sent once the device has an owner:
 Mixpanel does not carry it over to the user either.
+If a run ends before the device's first login, the profile is the device's at PostHog,
+and what only the device had becomes the user's with the link.
 Profiles of groups become `$groupidentify` of the type that `group_keys` names, dated before all
 events.
 PostHog knows these properties of a person by another name:
