@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.endpoint import Limits
@@ -24,7 +25,7 @@ from singer_delivery.sdk.source_project import comes_from
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
-from target_amplitude import endpoint, from_amplitude, from_columns, from_mixpanel
+from target_amplitude import dry_run, endpoint, from_amplitude, from_columns, from_mixpanel
 from target_amplitude.account import Account, base_address
 from target_amplitude.amplitude import BATCH, SERVICE
 from target_amplitude.catalogue import ALARMS
@@ -47,6 +48,10 @@ UNTOLD_PROJECT = (
     "Nothing says whether the rows come from the very Amplitude project that the target writes to: "
     "an archive does not tell. Look before you go on: a copy of a project into itself cannot be "
     "taken back."
+)
+ACCOUNTS = (
+    "Properties of groups were sent. Amplitude takes them from every project and shows them with "
+    "the Accounts add-on alone; `groups: false` leaves them out."
 )
 
 
@@ -118,10 +123,13 @@ class TargetAmplitude(DeliveryTarget):
         return export._replace(make=make)
 
     def last_warnings(self) -> Iterable[str]:
-        """Return a sentence for each pattern of events that matched none, and on the volume."""
+        """Return a sentence for each pattern that matched no event, on groups, and of a dry run."""
         yield from self._choice.warnings()
+        if self.run.report.as_dict()["sent"].get("group"):
+            yield ACCOUNTS
         if self.config["dry_run"]:
             yield self._volume()
+            yield from dry_run.told(Path(self.config["output_path"]))
 
     def _volume(self) -> str:
         """Say how many events of a dry run would count, for good."""

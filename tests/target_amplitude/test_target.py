@@ -108,6 +108,34 @@ def test_where_nothing_tells_the_project_a_warning_says_so(command) -> None:
     assert "Nothing says whether" not in command.run(feed(row(2))).log
 
 
+def test_a_dry_run_says_whose_events_are_and_what_they_earn(command, tmp_path) -> None:
+    paid = {"$revenue": 2.5}
+    rows = [
+        *(
+            row(n, user_id="secret-ann", event_type="Order", event_properties=paid)
+            for n in range(3)
+        ),
+        *(row(n, user_id=None) for n in range(3, 5)),
+    ]
+    ended = command.run(feed(*rows), dry_run=True, output_path=str(tmp_path / "out"))
+    assert ended.code == 0, ended.log
+    assert (
+        "Events by their ids: 2 with a device alone, 3 with a user and a device; in all 1 users "
+        "and 5 devices."
+    ) in ended.log
+    assert "The busiest id has 3 events of one day." in ended.log
+    assert "Revenue, whatever its currency: 7.50 of `Order`." in ended.log
+    assert "secret-ann" not in ended.log
+
+
+def test_that_groups_need_the_add_on_is_said_once(command) -> None:
+    of = {"groups": {"company": ["Acme"]}, "group_properties": {"company": {"Acme": {"size": 5}}}}
+    ended = command.run(feed(row(1, user_id="u", **of), row(2, user_id="u", **of)))
+    assert ended.code == 0, ended.log
+    assert ended.log.count("the Accounts add-on alone") == 1
+    assert "Accounts" not in command.run(feed(row(3, user_id="u"))).log
+
+
 def test_a_dry_run_says_what_counts_to_the_volume(service, command, tmp_path) -> None:
     rows = [row(n, user_id="u1", user_properties={"n": n}) for n in range(5)]
     output = tmp_path / "dry.jsonl"
