@@ -24,8 +24,15 @@ _LONGEST = 128
 """Characters of an id that is looked at: none of the list has as many, blanks and all."""
 
 
+_FIRST = frozenset(id_[:1] for id_ in NOBODY).union("'\"")
+"""What such an id begins with, in lower case. Most ids do not, and are not looked at further."""
+
+
 def stands_for_nobody(text: str) -> bool:
     """Tell whether an id stands for nobody; case, blanks and quotes around it do not matter."""
+    first = text[:1].lower()
+    if first not in _FIRST and not first.isspace():
+        return False
     return len(text) <= _LONGEST and "".join(text.split()).strip("'\"").lower() in NOBODY
 
 

@@ -133,8 +133,9 @@ def device_key(device: str) -> str:
 
 def ids_of(user: str | None, device: str | None) -> dict[str, Any]:
     """Return the keys that say whose an event is; what is unknown is left out, never empty."""
-    named = (("user_id", user), ("device_id", device))
-    return {key: id_ for key, id_ in named if id_ is not None}
+    if user is None:
+        return {} if device is None else {"device_id": device}
+    return {"user_id": user} if device is None else {"user_id": user, "device_id": device}
 
 
 def make_event(

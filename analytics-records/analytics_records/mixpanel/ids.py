@@ -94,17 +94,20 @@ class Ids:
         if of_device is None:
             prefixed = next((one for one in (before, distinct) if is_device(one)), None)
             of_device = known_id(without_prefix(prefixed), "device_id", notes, self._rules)
-        bare = self._bare((distinct, before), of_device, notes)
+        bare = self._bare((distinct, before), own, of_device, notes)
         ingested = of_device or (bare[-1] if bare else "")
         if own is not None and not is_device(before):
             ingested = own
         return RowIds(own, of_device, bare, ingested), tuple(dict.fromkeys(notes))
 
     def _bare(
-        self, ids: tuple[str | None, ...], device: str | None, notes: list[Note]
+        self, ids: tuple[str | None, ...], user: str | None, device: str | None, notes: list[Note]
     ) -> tuple[str, ...]:
-        named = [None if is_device(one) else one for one in ids]
-        known = [known_id(one, "distinct_id", notes, self._rules) for one in named]
+        named = [one for one in ids if one is not None and not is_device(one)]
+        known = [
+            one if one == user else known_id(one, "distinct_id", notes, self._rules)
+            for one in named
+        ]
         return tuple(dict.fromkeys(one for one in known if one is not None and one != device))
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 import orjson
 from singer_delivery.mapping.changes import Changes, EmptyWord
-from singer_delivery.mapping.json_lines import exact
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups
 from singer_delivery.mapping.properties import Layout
 from singer_delivery.mapping.records import is_bookkeeping
-from singer_delivery.mapping.table import is_absent
-from singer_delivery.mapping.values import as_text, as_uuid, stable_uuid
+from singer_delivery.mapping.values import as_uuid, stable_uuid
 from singer_delivery.model import Note
 
 from analytics_records.mixpanel.columns import EVENTS, FIRST_ATTRIBUTION
 from analytics_records.mixpanel.decoding import decoders, read_completely
+from analytics_records.mixpanel.groups import groups_of
 from analytics_records.mixpanel.observation import Seen
 from analytics_records.mixpanel.outcomes import DROPPED_PREFIXES
 from analytics_records.mixpanel.record import (
@@ -143,20 +142,27 @@ class Mixpanel:
         left_out = self._without(tuple(properties))
         if left_out:
             properties = {k: v for k, v in properties.items() if k not in left_out}
-        shaped, own, named = self._columns.copy(), dict[str, Any](), self._named
+        shaped, own = self._divided(properties)
+        for theirs, column in self._added.items():
+            shaped[column] = record.get(theirs)
+        shaped[NAME], shaped[OWN] = name, own
+        shaped[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
+        if not record.keys() <= COLUMNS:
+            shaped[OWN] = _with_others(own, record)
+        return shaped
+
+    def _divided(self, properties: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        """Return the columns that the table names, and the event's own properties."""
+        shaped, named = self._columns.copy(), self._named
+        if not named:
+            return shaped, properties
+        own: dict[str, Any] = {}
         for key, value in properties.items():
             if key in named:
                 shaped[key] = value
             else:
                 own[key] = value
-        for theirs, column in self._added.items():
-            shaped[column] = record.get(theirs)
-        shaped[NAME], shaped[OWN] = name, own
-        shaped[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
-        for key in record.keys() - COLUMNS:
-            if not is_bookkeeping(key):
-                own.setdefault(f"{PREFIX}{key}", record[key])
-        return shaped
+        return shaped, own
 
     def event_name(self, record: Mapping[str, Any]) -> str:
         """As it is, or under another name (see Event names); of a hot shard, the original one."""
@@ -243,7 +249,7 @@ class Mixpanel:
 
     def _groups_in(self, said: bytes) -> Groups:
         found = self._groups.get(said)
-        return found or self._groups.keep(said, _groups(said, [*self._group_keys.values()]))
+        return found or self._groups.keep(said, groups_of(said, [*self._group_keys.values()]))
 
 
 def _seen(name: str, own: Any, when: When, groups: Groups, mode: str | None, uuid: str) -> Seen:
@@ -257,6 +263,15 @@ def _seen(name: str, own: Any, when: When, groups: Groups, mode: str | None, uui
         mode == "simplified",
         (own.received or 0, own.processed or 0), uuid,
     )  # fmt: skip
+
+
+def _with_others(own: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Add columns beside the tap's, behind the prefix."""
+    found = {**own}
+    for key in record.keys() - COLUMNS:
+        if not is_bookkeeping(key):
+            found.setdefault(f"{PREFIX}{key}", record[key])
+    return found
 
 
 def _nothing(_name: str) -> bool:
@@ -274,25 +289,3 @@ def _unusual_time(time: Any, own: Any) -> When:
 def _values(properties: Mapping[str, Any], keys: Iterable[str]) -> bytes:
     """Return what properties hold as JSON, with commas between."""
     return b",".join(orjson.dumps(properties.get(key)) for key in keys)
-
-
-def _groups(said: bytes, types: Sequence[str]) -> Groups:
-    """Return the groups that the values of group keys name, of these types in their order.
-
-    One is a text or a number, or a list of them (Mixpanel docs, Group Analytics).
-    """
-    keys: dict[str, list[str]] = {}
-    for group_type, value in zip(types, orjson.loads(exact(b"[%b]" % said)), strict=True):
-        for one in value if isinstance(value, list) else [value]:
-            key = group_id(one)
-            if key is not None and key not in keys.setdefault(group_type, []):
-                keys[group_type].append(key)
-    found = {group_type: of for group_type, of in keys.items() if of}
-    return Groups(said, found, (), tuple(found)) if found else NO_GROUPS
-
-
-def group_id(value: Any) -> str | None:
-    """Return the id of a group as text; None for what names none."""
-    if is_absent(value) or isinstance(value, (dict, list)):
-        return None
-    return value.strip() or None if isinstance(value, str) else as_text(value)

@@ -30,8 +30,8 @@ def known_id(value: Any, column: str, notes: list[Note], rules: IdRules) -> str 
         notes: what happened to it is added.
         rules: what the destination makes of ids.
     """
-    found = clean_id(value)
-    if found is None:
+    found = value.strip() if type(value) is str else clean_id(value)
+    if not found:
         return None
     if rules.is_illegal(found):
         notes.append(Note(f"illegal_{column}", found))

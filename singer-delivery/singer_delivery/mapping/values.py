@@ -59,6 +59,8 @@ class Moment:
 
 _EXPORTED = ("-- ::.", "--T::.")
 """What stands between the digits of `2024-03-01 10:11:12.123456`, at every third place."""
+_OF_TAP = "--T::."
+"""Likewise of `2024-03-01T10:11:12.123Z`, in milliseconds, as taps write times."""
 _ANY_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)"
     r"(?:[ Tt](\d\d:\d\d)(:\d\d)?(?:[.,](\d+))?"
@@ -101,9 +103,17 @@ def moment(value: Any) -> Moment | None:
     offset. A time without an offset is UTC. Microseconds are kept, finer digits are cut.
     """
     try:
+        if _is_of_tap(value):
+            return exported_moment(exported_time(f"{value[:-1]}000"), f"{value[:-1]}000")
         return exported_moment(exported_time(value), value)
     except ValueError:
         return _read_any_time(value.strip()) if isinstance(value, str) else None
+
+
+def _is_of_tap(value: Any) -> bool:
+    """Tell whether a text looks like a time as taps write it."""
+    is_as_long = type(value) is str and len(value) == 24 and value[23] == "Z"
+    return is_as_long and value[4:20:3] == _OF_TAP
 
 
 def _read_any_time(text: str) -> Moment | None:

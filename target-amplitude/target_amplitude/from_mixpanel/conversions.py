@@ -132,6 +132,8 @@ def _are_numbers(*values: Any) -> bool:
 
 
 def _other(value: Any, *sent: str | None) -> Any:
+    if value is None or (value in sent and value[:1] != "$"):  # nearly always
+        return None
     found = value if isinstance(value, str) else clean_id(value)
     if found is None or not found.strip() or found.strip().removeprefix(_DEVICE) in sent:
         return None
