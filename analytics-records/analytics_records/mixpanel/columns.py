@@ -6,8 +6,14 @@ property is typed: one name may hold another type in the next row.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
+
+from singer_delivery.mapping.selection import Export
+from singer_delivery.model import RecordMapping
+
+Make = Callable[[Mapping[str, Any]], RecordMapping]
+"""Makes the mapping of records with a schema."""
 
 
 class Column(NamedTuple):
@@ -91,6 +97,15 @@ def lacks_of_profiles(columns: Collection[str]) -> tuple[str, ...] | None:
 def lacks_of_group_profiles(columns: Collection[str]) -> tuple[str, ...] | None:
     """Return what a table of these columns lacks to be group profiles; None where it is none."""
     return _lacks(columns, ("group_key", "group_id", "read_at", "properties"), "group_key")
+
+
+def exports(of_events: Make, of_group_profiles: Make, of_profiles: Make) -> list[Export]:
+    """Return how the streams of an export are known, with what a target makes of each."""
+    return [
+        Export("Mixpanel export", lacks_of_events, of_events),
+        Export("Mixpanel group profile", lacks_of_group_profiles, of_group_profiles),
+        Export("Mixpanel profile", lacks_of_profiles, of_profiles),
+    ]
 
 
 def _lacks(columns: Collection[str], needed: tuple[str, ...], key: str) -> tuple[str, ...] | None:

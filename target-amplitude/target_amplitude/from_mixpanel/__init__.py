@@ -168,20 +168,8 @@ def exports(
     settings: MappingSettings, choice: Choice, number: Callable[[str], int] | None = None
 ) -> list[Export]:
     """Return how the streams of an export are known, and what makes the mapping of each."""
-    return [
-        Export(
-            "Mixpanel export",
-            columns.lacks_of_events,
-            lambda _schema: FromMixpanel(settings, choice, number),
-        ),
-        Export(
-            "Mixpanel group profile",
-            columns.lacks_of_group_profiles,
-            lambda _schema: GroupProfilesFromMixpanel(settings),
-        ),
-        Export(
-            "Mixpanel profile",
-            columns.lacks_of_profiles,
-            lambda _schema: ProfilesFromMixpanel(settings),
-        ),
-    ]
+    return columns.exports(
+        lambda _schema: FromMixpanel(settings, choice, number),
+        lambda _schema: GroupProfilesFromMixpanel(settings),
+        lambda _schema: ProfilesFromMixpanel(settings),
+    )

@@ -42,20 +42,8 @@ def exports(
 
         return of
 
-    return [
-        Export(
-            "Mixpanel export",
-            columns.lacks_of_events,
-            made(lambda: FromMixpanel(settings, hot_ids, choice)),
-        ),
-        Export(
-            "Mixpanel group profile",
-            columns.lacks_of_group_profiles,
-            made(lambda: GroupProfilesFromMixpanel(settings)),
-        ),
-        Export(
-            "Mixpanel profile",
-            columns.lacks_of_profiles,
-            made(lambda: ProfilesFromMixpanel(settings)),
-        ),
-    ]
+    return columns.exports(
+        made(lambda: FromMixpanel(settings, hot_ids, choice)),
+        made(lambda: GroupProfilesFromMixpanel(settings)),
+        made(lambda: ProfilesFromMixpanel(settings)),
+    )

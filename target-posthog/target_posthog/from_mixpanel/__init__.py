@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from analytics_records.mixpanel import columns, fields
@@ -16,7 +15,7 @@ from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.properties import PropertyTable
 from singer_delivery.mapping.selection import Export
 from singer_delivery.mapping.table import Row, select
-from singer_delivery.model import Decision, Effects, Fact, Facts, Note, RecordMapping
+from singer_delivery.model import Decision, Effects, Fact, Facts, Note
 
 from target_posthog.events import PostHog, base_of
 from target_posthog.from_mixpanel.conversions import IDS, NOBODY
@@ -179,24 +178,8 @@ def exports(
     settings: MappingSettings, choice: Choice, number: Number | None = None
 ) -> list[Export]:
     """Return how the streams of an export are known, and what makes the mapping of each."""
-
-    def always(make: Callable[[], RecordMapping]) -> Callable[[Any], RecordMapping]:
-        return lambda _schema: make()
-
-    return [
-        Export(
-            "Mixpanel export",
-            columns.lacks_of_events,
-            always(lambda: FromMixpanel(settings, choice, number)),
-        ),
-        Export(
-            "Mixpanel group profile",
-            columns.lacks_of_group_profiles,
-            always(lambda: GroupProfilesFromMixpanel(settings)),
-        ),
-        Export(
-            "Mixpanel profile",
-            columns.lacks_of_profiles,
-            always(lambda: ProfilesFromMixpanel(settings)),
-        ),
-    ]
+    return columns.exports(
+        lambda _schema: FromMixpanel(settings, choice, number),
+        lambda _schema: GroupProfilesFromMixpanel(settings),
+        lambda _schema: ProfilesFromMixpanel(settings),
+    )
