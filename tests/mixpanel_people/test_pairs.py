@@ -43,6 +43,13 @@ SCENE_OF = [(scene, system) for scene in SCENES for system in scene.systems]
 
 
 @each_project
+@each_system
+def test_all_scenes_end_as_mixpanel_knows(project, system, is_right):
+    is_right(project, Export(seed=9, users=0, times=3, system=system))
+
+
+@pytest.mark.slow
+@each_project
 @pytest.mark.parametrize(("scene", "system"), SCENE_OF, ids=str)
 def test_a_scene_ends_as_mixpanel_knows(project, scene, system, is_right):
     is_right(project, Export(seed=9, users=0, scenes=(scene,), times=3, system=system))
