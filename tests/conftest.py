@@ -1,4 +1,7 @@
-"""What holds for every test: no network, and no settings of the machine it runs on."""
+"""What holds for every test: no network, and no settings of the machine it runs on.
+
+Below the results it prints what runs of the kill matrix survived.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from tests.destinations import DESTINATIONS, Destination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from _pytest.terminal import TerminalReporter
 
 # Several tests run at once on one machine: how long an example takes says nothing of the code.
 hypothesis.settings.register_profile(
@@ -97,3 +102,10 @@ def destination(request: pytest.FixtureRequest) -> Destination:
     """Each destination in turn; a test of some only parametrizes `destination` itself."""
     chosen: Destination = request.param
     return chosen
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "kills survived" and report.when == "call":
+                terminalreporter.write_line(f"Kills survived: {value}.")

@@ -40,18 +40,19 @@ def test_a_few_kills_lose_and_double_nothing(tmp_path, destination, in_batches):
 def test_two_hundred_kills_lose_and_double_nothing(
     tmp_path, destination, in_batches, record_property
 ):
-    def survive(seed: int) -> int:
+    def survive(seed: int) -> tuple[int, int]:
         folder = tmp_path / str(seed)
         folder.mkdir()
         with migration(folder, destination, seed, in_batches=in_batches) as begun:
             begun.kill(KILLS_EACH)
             begun.finish()
-            return begun.kills
+            return begun.kills, len(destination.truth(begun.outcome.company).events)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        kills = sum(pool.map(survive, range(100, 100 + MIGRATIONS)))
+        survived = list(pool.map(survive, range(100, 100 + MIGRATIONS)))
 
-    record_property("kills survived", f"{kills} of tap, {destination} target or both")
+    kills, events = (sum(figures) for figures in zip(*survived, strict=True))
+    record_property("kills survived", f"{kills} from Amplitude to {destination}, {events:,} events")
     assert kills >= MIGRATIONS * KILLS_EACH
 
 

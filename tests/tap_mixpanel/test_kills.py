@@ -13,6 +13,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import NamedTuple
 
 import pytest
 
@@ -91,8 +92,15 @@ def _is_running(processes: dict[str, subprocess.Popen[bytes]], name: str) -> boo
     return processes[name].poll() is None
 
 
-def survive(folder, project, seed: int, times: int) -> int:
-    """Kill a migration so often, finish it and judge what arrived; return the kills."""
+class Survived(NamedTuple):
+    """How often a migration was killed, and how many events it had; all of them are right."""
+
+    kills: int
+    events: int
+
+
+def survive(folder, project, seed: int, times: int) -> Survived:
+    """Kill a migration so often, finish it and judge what arrived."""
     export = Export(seed=seed, users=25, system="original")
     with served(export, **TODAY) as service, project.open() as fake:
         shell = shell_of(project, fake, folder, source_of(export, service, folder, "api"), "api")
@@ -100,8 +108,9 @@ def survive(folder, project, seed: int, times: int) -> int:
         killer = Killer(shell, fake, seed)
         killer.kill(times)
         shell.migrate()
-        assert_right(judge(project.held(fake, export.truth), export.truth), project, seed)
-    return killer.kills
+        counts = judge(project.held(fake, export.truth), export.truth)
+        assert_right(counts, project, seed)
+    return Survived(killer.kills, counts["events lost"].of)
 
 
 @pytest.mark.parametrize(
@@ -113,17 +122,20 @@ def survive(folder, project, seed: int, times: int) -> int:
     ids=str,
 )
 def test_a_few_kills_lose_and_double_nothing(tmp_path, project):
-    assert survive(tmp_path, project, 1, A_FEW) >= A_FEW
+    assert survive(tmp_path, project, 1, A_FEW).kills >= A_FEW
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", PROJECTS, ids=str)
-def test_two_hundred_kills_lose_and_double_nothing(tmp_path, project):
-    def survives(seed: int) -> int:
+def test_two_hundred_kills_lose_and_double_nothing(tmp_path, project, record_property):
+    def survives(seed: int) -> Survived:
         folder = tmp_path / str(seed)
         folder.mkdir()
         return survive(folder, project, seed, KILLS_EACH)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        kills = sum(pool.map(survives, range(100, 100 + MIGRATIONS)))
+        survived = list(pool.map(survives, range(100, 100 + MIGRATIONS)))
+
+    kills, events = (sum(figures) for figures in zip(*survived, strict=True))
+    record_property("kills survived", f"{kills} from Mixpanel to {project}, {events:,} events")
     assert kills >= MIGRATIONS * KILLS_EACH
