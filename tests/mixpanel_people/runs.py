@@ -199,8 +199,7 @@ def served(export: Export, **options: Any) -> FakeMixpanelExport:
         profiles=export.profiles,
         group_profiles=export.group_profiles,
         project_timezone=export.timezone,
-        project_id=1_113,
-        **{"limits": UNLIMITED, **options},
+        **{"project_id": 1_113, "limits": UNLIMITED, **options},
     )
 
 
