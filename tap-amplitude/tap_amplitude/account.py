@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from singer_delivery.io.secrets import blotted
+from singer_delivery.io.secrets import blotted, login_of
 
 HOSTS = {"us": "https://amplitude.com", "eu": "https://analytics.eu.amplitude.com"}
 """Amplitude docs, Export API. `analytics.amplitude.com` is the web app and has no such API."""
@@ -24,4 +24,5 @@ class Account:
 
     def without_keys(self, text: str) -> str:
         """Return `text` with `…` for both keys: a service may quote them."""
-        return blotted(text, (self.secret_key, self.api_key))
+        login = login_of(self.api_key, self.secret_key)
+        return blotted(text, (login, self.secret_key, self.api_key))

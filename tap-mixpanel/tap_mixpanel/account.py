@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from singer_delivery.io.secrets import blotted
+from singer_delivery.io.secrets import blotted, login_of
 
 
 class Hosts(NamedTuple):
@@ -67,4 +67,5 @@ class Account:
 
     def without_secrets(self, text: str) -> str:
         """Return `text` with `…` for each secret: a service may quote them."""
-        return blotted(text, (self.secret, self.project_secret))
+        name, password = (each.decode() for each in self.login)
+        return blotted(text, (login_of(name, password), self.secret, self.project_secret))

@@ -6,7 +6,6 @@ Unauthorized", as of August 2026.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.addresses import host_of, http_address
+from singer_delivery.io.secrets import login_of
 
 HOSTS = {
     "us": "https://api.mixpanel.com",
@@ -65,13 +65,17 @@ class Account:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never stand in a message or a file."""
-        return tuple(each for each in (self.token, self.secret) if each)
+        return tuple(each for each in (self._login, self.token, self.secret) if each)
 
     @property
     def authorization(self) -> str:
         """The header of HTTP Basic authentication."""
-        pair = f"{self.username}:{self.secret}" if self.username else f"{self.token}:"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
+        return f"Basic {self._login}"
+
+    @property
+    def _login(self) -> str:
+        name, password = (self.username, self.secret) if self.username else (self.token, "")
+        return login_of(name, password)
 
     @property
     def what_to_check(self) -> str:

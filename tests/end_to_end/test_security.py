@@ -195,8 +195,10 @@ class Seen:
 def seen(destination, tmp_path_factory) -> Iterator[Seen]:
     folder = tmp_path_factory.mktemp(destination.name)
     with stage(folder, destination) as here, watched():
-        here.amplitude.misbehave(quoting(500, API_KEY, SECRET_KEY))
-        here.service.misbehave(quoting_people(503, *OF_DESTINATIONS), DropConnection(), Hold())
+        here.amplitude.misbehave(quoting(500, API_KEY, SECRET_KEY, LOGINS[0]))
+        here.service.misbehave(
+            quoting_people(503, *OF_DESTINATIONS, *LOGINS), DropConnection(), Hold()
+        )
         tap, target = here.pipe.start()
         here.service.wait_until_held()
         lines = [Path(f"/proc/{each.pid}/cmdline").read_bytes() for each in (tap, target)]

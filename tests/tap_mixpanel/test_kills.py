@@ -33,22 +33,23 @@ SMALL = {"max_batch_events": 10, "max_in_flight": 4}
 
 
 class Killer:
-    """Kills the runs of one migration.
+    """Kills the runs of one migration, or stops them by another signal.
 
     Attributes:
         kills: how often it struck.
     """
 
-    def __init__(self, shell: Shell, fake, seed: int) -> None:
-        self.kills = 0
+    def __init__(self, shell: Shell, fake, seed: int, number: int = signal.SIGKILL) -> None:
+        self.kills, self._number = 0, number
         self._shell, self._fake, self._chance = shell, fake, random.Random(seed)
 
     def kill(self, times: int) -> None:
         """Start, kill and start again until so many kills have struck."""
         while self.kills < times:
-            self._run(self._chance.choice(VICTIMS), self._chance.randint(1, 25))
+            self.strike(self._chance.choice(VICTIMS), self._chance.randint(1, 25))
 
-    def _run(self, victims: tuple[str, ...], number: int) -> None:
+    def strike(self, victims: tuple[str, ...], number: int) -> dict[str, int]:
+        """Start, and strike at a request of this number; return the exit codes."""
         before = len(self._fake.journal)
         processes = self._start()
         while len(self._fake.journal) - before < number and _is_running(processes, "target"):
@@ -56,11 +57,12 @@ class Killer:
         time.sleep(0.03 * self._chance.random())
         alive = [name for name in victims if _is_running(processes, name)]
         for name in alive:
-            processes[name].send_signal(signal.SIGKILL)
-        codes = [process.wait(TIMEOUT) for process in processes.values()]
+            processes[name].send_signal(self._number)
+        codes = {name: process.wait(TIMEOUT) for name, process in processes.items()}
         self._fake._wait_for(lambda: self._fake.in_flight == 0, "the last request")
         self.kills += bool(alive)
-        self._keep_state(is_over=codes == [0, 0])
+        self._keep_state(is_over=not any(codes.values()))
+        return codes
 
     def _start(self) -> dict[str, subprocess.Popen[bytes]]:
         shell = self._shell

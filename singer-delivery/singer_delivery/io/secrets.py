@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 
@@ -21,3 +22,8 @@ def blotted(text: str, secrets: Iterable[str]) -> str:
             written = rf"(?<![A-Za-z0-9]){written}(?![A-Za-z0-9])"
         text = re.sub(written, "…", text)
     return text
+
+
+def login_of(name: str, password: str) -> str:
+    """Return a login as the header of HTTP Basic authentication has it; it is a secret, too."""
+    return base64.b64encode(f"{name}:{password}".encode()).decode("ascii")

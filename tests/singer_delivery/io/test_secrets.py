@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from singer_delivery.io.secrets import blotted
+from singer_delivery.io.secrets import blotted, login_of
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,10 @@ from singer_delivery.io.secrets import blotted
 )
 def test_a_secret_is_blotted_out_and_words_that_hold_a_short_one_stay(text, secrets, shown):
     assert blotted(text, secrets) == shown
+
+
+def test_a_login_is_blotted_out_as_its_header_has_it():
+    assert login_of("Aladdin", "open sesame") == "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="  # RFC 7617
+    assert blotted("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==.", [login_of("Aladdin", "open sesame")]) == (
+        "Basic …."
+    )
