@@ -6,7 +6,7 @@ events that came earlier are not found by it (Mixpanel docs, Group Analytics).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from singer_delivery.mapping.changes import Changes
@@ -20,6 +20,9 @@ from target_mixpanel.limits import fit_as_they_are
 from target_mixpanel.mixpanel import fitted_id
 from target_mixpanel.people import NOTHING, SUPERSEDED, MixpanelDecision
 from target_mixpanel.profiles import group_profile, harmless, updates
+
+Warn = Callable[[str], None]
+"""Logs a sentence as a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,25 @@ class GroupProfiles:
         fact = Fact("group", snapshot.name, snapshot.digest, *it.since)
         is_deferred = not (snapshot.is_partial or change.unset)
         return updates(profile, change.as_properties(), it.at, fact if is_deferred else None)
+
+
+class NamedKeys:
+    """Names each group key once, when its first group is read: nobody can ask which there are.
+
+    Args:
+        warn: gets the sentence.
+    """
+
+    def __init__(self, warn: Warn | None) -> None:
+        self._warn, self._named = warn, set[str]()
+
+    def name(self, key: str) -> None:
+        """Name a group key, unless it was named before."""
+        if self._warn is None or key in self._named:
+            return
+        self._named.add(key)
+        self._warn(
+            f"Groups of `{key}` are sent: is that group key in the settings of the Mixpanel "
+            "project (Settings > Project > Group Keys)? Events that arrive before it is there "
+            "never count for a group."
+        )

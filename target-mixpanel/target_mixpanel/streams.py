@@ -150,7 +150,7 @@ class Streams:
 
         exports = [
             from_amplitude.export(settings, hot_ids, self._choice),
-            *from_mixpanel.exports(settings, hot_ids, self._choice, self._check_source),
+            *from_mixpanel.exports(settings, hot_ids, self._choice, self._check_source, self._warn),
         ]
         return mapping_for(stream, schema, self._named, exports, described)
 

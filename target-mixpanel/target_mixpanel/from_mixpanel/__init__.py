@@ -24,7 +24,11 @@ Check = Callable[[Mapping[str, Any]], None]
 
 
 def exports(
-    settings: MappingSettings, hot_ids: HotIds, choice: Choice, check: Check
+    settings: MappingSettings,
+    hot_ids: HotIds,
+    choice: Choice,
+    check: Check,
+    warn: Callable[[str], None] | None = None,
 ) -> list[Export]:
     """Return how the streams of an export are known, and what makes the mapping of each.
 
@@ -33,6 +37,7 @@ def exports(
         hot_ids: counts the events of each person and day.
         choice: of the events that travel.
         check: raises where a schema is of the very project that is written to.
+        warn: logs a sentence.
     """
 
     def made(make: Callable[[], RecordMapping]) -> Callable[[Mapping[str, Any]], RecordMapping]:
@@ -44,6 +49,6 @@ def exports(
 
     return columns.exports(
         made(lambda: FromMixpanel(settings, hot_ids, choice)),
-        made(lambda: GroupProfilesFromMixpanel(settings)),
+        made(lambda: GroupProfilesFromMixpanel(settings, warn)),
         made(lambda: ProfilesFromMixpanel(settings)),
     )

@@ -34,6 +34,7 @@ from target_mixpanel.from_mixpanel.clusters import Clusters
 from target_mixpanel.from_mixpanel.properties import PREFIX
 from target_mixpanel.from_mixpanel.table import PROFILE_DROPPED
 from target_mixpanel.from_mixpanel.whose import AS_DEVICE, AS_USER
+from target_mixpanel.groups import NamedKeys, Warn
 from target_mixpanel.mixpanel import READER, fitted_id, is_illegal_id
 from target_mixpanel.profiles import Profile, group_profile, harmless, person_profile, updates
 from target_mixpanel.settings import MappingSettings
@@ -179,12 +180,13 @@ class GroupProfilesFromMixpanel:
 
     Args:
         settings: of the target.
+        warn: gets a sentence for each group key, when the first of its groups is read.
     """
 
     decision_type: ClassVar[type[Decision]] = ProfileDecision
 
-    def __init__(self, settings: MappingSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: MappingSettings, warn: Warn | None = None) -> None:
+        self._settings, self._keys = settings, NamedKeys(warn)
 
     def __reduce__(self) -> tuple[Any, tuple[MappingSettings]]:
         """Let another process make the same."""
@@ -213,13 +215,17 @@ class GroupProfilesFromMixpanel:
         name = f"{row.key}\x1f{row.id}"
         it = _decided("group_profile", name, fitted_id(row.id), row, facts, effects)
         it.person = f"group:{name}"
+        if it.sends:
+            self._keys.name(self._key_of(row))
         return it
 
     def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
         """Return what a clean profile becomes. Pure."""
         row = _read(record, "group_id")
-        key = self._settings.group_keys.get(row.key, row.key)
-        return _mapped(group_profile(key, decision.id), row, decision)
+        return _mapped(group_profile(self._key_of(row), decision.id), row, decision)
+
+    def _key_of(self, row: ProfileRow) -> str:
+        return self._settings.group_keys.get(row.key, row.key)
 
 
 _UNSEEN = Observation("", None, None, None, 0, "", NOTHING, NO_GROUPS)

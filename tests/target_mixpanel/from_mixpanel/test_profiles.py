@@ -176,6 +176,15 @@ def test_a_group_is_set_as_it_is_and_what_is_gone_is_taken_away() -> None:
     assert updates(changed) == [("$set", {"Plan": "pro"}), ("$unset", ["Size"])]
 
 
+def test_each_group_key_is_named_once_before_the_first_event() -> None:
+    said: list[str] = []
+    chosen = settings(group_keys={"firm": "company"})
+    walk = Walk(lambda: GroupProfilesFromMixpanel(chosen, said.append))
+    for row in (group(a=1), group(a=2, day=3), group(key="firm", a=1), group(key="team", a=1)):
+        walk.reads_row(row)
+    assert ["`company`" in said[0], "`team`" in said[1], len(said)] == [True, True, 2]
+
+
 def test_groups_of_two_keys_are_two() -> None:
     walk = groups(group_keys={"firm": "company"})
     walk.reads_row(group(a=1))

@@ -155,3 +155,13 @@ def test_a_project_is_not_copied_into_itself(tmp_path: Any, caplog: Any) -> None
         assert "Nothing says whether" not in caplog.text
         run(tmp_path, config, *schemas())
         assert caplog.text.count("Nothing says whether") == 1
+
+
+def test_group_keys_are_named_before_the_first_event(tmp_path: Any, caplog: Any) -> None:
+    with FakeMixpanel(group_keys=["company"]) as mixpanel:
+        config = {**by_account(mixpanel), "retention_years": 20}
+        config["project_token"] = mixpanel.credentials.token
+        run(tmp_path, config, *messages("simplified"))
+    said = [record.getMessage() for record in caplog.records if "Groups of" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("Groups of `company` are sent")
