@@ -33,13 +33,8 @@ from singer_delivery.pipeline.ids_of_events import (
     position_of,
 )
 from singer_delivery.pipeline.pieces import Piece, Place, Single
-from singer_delivery.pipeline.queues import (
-    ALWAYS,
-    SECOND,
-    Position,
-    Queue,
-    Queues,
-)
+from singer_delivery.pipeline.queues import ALWAYS, Position, Queue, Queues
+from singer_delivery.pipeline.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +69,12 @@ class Parking:
         per_second: float = 0,
         minutes: float = 0,
     ) -> None:
-        self._ledger, self._park, self._clock = ledger, park, clock
+        self._park, self._clock = park, clock
         self._longest = minutes * MINUTE
         self._pace = IdPace(per_second)
         self._lock = threading.RLock()
         self._queues = Queues(ledger)
+        self._turns = Turns(ledger, self._queues, self._pace)
         self._said_at = -MINUTE
         self._said: set[Hold] = set()
         self.updates = 0
@@ -176,14 +172,10 @@ class Parking:
 
     def due(self) -> list[ParkedEvent]:
         """Return the events whose turn it is, in order; they are under way from now on."""
-        found: list[ParkedEvent] = []
-        if self._queues:
-            now = self._clock.monotonic()
-            with self._lock:
-                ready = [q for q in self._queues if not q.under_way and q.due <= now]
-                for queue in ready:
-                    found += self._next_of(queue, now)
-        return found
+        if not self._queues:  # mostly
+            return []
+        with self._lock:
+            return self._turns.due(self._clock.monotonic())
 
     def until(self, seconds: float | None = None) -> float:
         """Return when a wait ends that begins now; by default the longest there is."""
@@ -219,33 +211,6 @@ class Parking:
         self._said_at = now
         holds = ", ".join(f"{hold.value} {count:,}" for hold, count in self.holds().items())
         logger.warning("Waiting for %d events of %d ids (%s).", self.events, self.ids, holds)
-
-    def _next_of(self, queue: Queue, now: float) -> list[ParkedEvent]:
-        events = self._ledger.read_parked(queue.name, queue.at_once)
-        if not events:  # those that were counted waited already
-            self._queues.close(queue)
-            return []
-        if self._pace:
-            events = events[: self._allowed(events, now)]
-            if not events:
-                queue.hold, queue.due = Hold.PACE, now + SECOND
-        queue.leave(len(events))
-        return events
-
-    def _allowed(self, events: Sequence[ParkedEvent], now: float) -> int:
-        """Return how many of the first events their pace allows now, and count them."""
-        room, counts = dict[str, int](), Counter[str]()
-        allowed = 0
-        for event in events:
-            ids = [id_ for id_ in event.ids if not id_.startswith(ORDER)]
-            room.update((id_, self._pace.room(id_, now)) for id_ in ids if id_ not in room)
-            if any(counts[id_] >= room[id_] for id_ in ids):
-                break
-            counts.update(ids)
-            allowed += 1
-        for id_, count in counts.items():
-            self._pace.take(id_, count, now)
-        return allowed
 
     def _count(self, counts: Mapping[str, int]) -> None:
         """Count the events of a request for the pace of their ids."""
