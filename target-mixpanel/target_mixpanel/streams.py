@@ -15,6 +15,7 @@ from singer_delivery.sdk.source_project import comes_from
 
 from target_mixpanel import from_amplitude, from_columns, from_mixpanel
 from target_mixpanel.from_columns import Lent
+from target_mixpanel.from_mixpanel.whose import OUT_OF_RANGE, Recalls, Unlinked
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.lookup_tables import LookupTable
 from target_mixpanel.mixpanel import SERVICE
@@ -103,7 +104,7 @@ class Streams:
     ) -> None:
         self._named, self._number, self._warn = named, number, warn
         self._settings, self._project_id = settings, project_id or ""
-        self._hot_ids = HotIds()
+        self._hot_ids, self._unlinked = HotIds(), Unlinked()
         self._choice = settings.choice()
         self._tables: dict[str, LookupTable] = {}
         self._table_ids = table_ids(named)
@@ -150,13 +151,19 @@ class Streams:
 
         exports = [
             from_amplitude.export(settings, hot_ids, self._choice),
-            *from_mixpanel.exports(settings, hot_ids, self._choice, self._check_source, self._warn),
+            *from_mixpanel.exports(
+                settings, hot_ids, self._choice, self._check_source, self._warn, self._unlinked
+            ),
         ]
         return mapping_for(stream, schema, self._named, exports, described)
 
     def warnings(self) -> list[str]:
         """Return what is to be said when the run is complete."""
         return self._choice.warnings()
+
+    def last_notes(self, facts: Recalls) -> dict[str, int]:
+        """Return what is counted when all is read, and how often."""
+        return {OUT_OF_RANGE: self._unlinked.count(facts)}
 
     def last_events(self) -> Iterator[tuple[str, Event]]:
         """Return the lookup tables that got rows, each written when it is asked for.

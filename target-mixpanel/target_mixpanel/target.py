@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
-from singer_delivery.model import Event, RecordMapping
+from singer_delivery.model import Event, Note, RecordMapping
 from singer_delivery.sdk.settings import (
     chosen_events,
     named_streams,
@@ -68,7 +68,10 @@ class TargetMixpanel(DeliveryTarget):
         return self._streams.mapping_for(stream, schema, key_properties, bookmarks)
 
     def last_events(self) -> Iterable[tuple[str, Event]]:
-        """Return the lookup tables that got rows, each with its stream."""
+        """Return the lookup tables that got rows, each with its stream; count what stays open."""
+        for name, count in self._streams.last_notes(self.run.ledger).items():
+            if count:
+                self.run.report.note(Note(name), count)
         return self._streams.last_events()
 
     def last_warnings(self) -> Iterable[str]:

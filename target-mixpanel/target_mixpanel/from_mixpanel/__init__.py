@@ -15,6 +15,7 @@ from target_mixpanel.from_mixpanel.profiles import (
     GroupProfilesFromMixpanel,
     ProfilesFromMixpanel,
 )
+from target_mixpanel.from_mixpanel.whose import Unlinked
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.settings import MappingSettings
 
@@ -29,6 +30,7 @@ def exports(
     choice: Choice,
     check: Check,
     warn: Callable[[str], None] | None = None,
+    unlinked: Unlinked | None = None,
 ) -> list[Export]:
     """Return how the streams of an export are known, and what makes the mapping of each.
 
@@ -38,6 +40,7 @@ def exports(
         choice: of the events that travel.
         check: raises where a schema is of the very project that is written to.
         warn: logs a sentence.
+        unlinked: counts devices without their link.
     """
 
     def made(make: Callable[[], RecordMapping]) -> Callable[[Mapping[str, Any]], RecordMapping]:
@@ -48,7 +51,7 @@ def exports(
         return of
 
     return columns.exports(
-        made(lambda: FromMixpanel(settings, hot_ids, choice)),
+        made(lambda: FromMixpanel(settings, hot_ids, choice, unlinked)),
         made(lambda: GroupProfilesFromMixpanel(settings, warn)),
         made(lambda: ProfilesFromMixpanel(settings)),
     )

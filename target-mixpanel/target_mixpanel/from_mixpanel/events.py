@@ -21,7 +21,7 @@ from target_mixpanel.from_mixpanel import conversions
 from target_mixpanel.from_mixpanel.properties import ENVELOPE, PREFIX, is_dropped, kept
 from target_mixpanel.from_mixpanel.rows import EventRow, read
 from target_mixpanel.from_mixpanel.table import COLUMNS_DROPPED, HOT_SHARD_COUNT
-from target_mixpanel.from_mixpanel.whose import CopiedIds, Sent
+from target_mixpanel.from_mixpanel.whose import CopiedIds, Sent, Unlinked
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.links import count_ids, merge_event, simplified_ids
 from target_mixpanel.mixpanel import IMPORT, MAX_NAME_CHARACTERS, MAX_PROPERTIES, READER, SERVICE
@@ -76,6 +76,7 @@ class FromMixpanel:
         settings: of the target.
         hot_ids: counts the events of each person and day, where records are decided.
         choice: of the events that travel; by default the one of the settings.
+        unlinked: counts devices without their link, where records are decided.
     """
 
     decision_type: ClassVar[type[Decision]] = CopyDecision
@@ -85,11 +86,12 @@ class FromMixpanel:
         settings: MappingSettings,
         hot_ids: HotIds | None = None,
         choice: Choice | None = None,
+        unlinked: Unlinked | None = None,
     ) -> None:
         self._settings, self._hot_ids = settings, hot_ids or HotIds()
         self._choice = choice or settings.choice()
         self._is_simplified = settings.identity_merge == "simplified"
-        self._ids = CopiedIds(settings.identity_merge, settings.bare_distinct_ids)
+        self._ids = CopiedIds(settings.identity_merge, settings.bare_distinct_ids, unlinked)
         self._names = EventNames(
             settings.rename_events, {}, lambda name: name, MAX_NAME_CHARACTERS, SERVICE
         )

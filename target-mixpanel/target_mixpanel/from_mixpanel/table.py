@@ -122,8 +122,8 @@ COUNTED = {
     "bare_id_as_device": "an id that nothing tells, sent as a device's for its form",
     "sent_apart": ("an identity event joins two ids that were sent as two users: they stay two"),
     "link_out_of_range": (
-        "a row that Mixpanel has given to a user since, while no row links the device to that "
-        "user yet; if none in the range does, the person stays apart"
+        "a device whose rows Mixpanel has given to a user since, while no row that was read links "
+        "the two: it stays apart; counted when the run ends"
     ),
     "over_500_ids_of_one_user": (
         "under Original ID Merge a device beyond the 500 ids that a person can have"

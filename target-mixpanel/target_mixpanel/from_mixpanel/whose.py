@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from analytics_records.mixpanel.ids import looks_generated
 from analytics_records.mixpanel.whose import BareIds
@@ -25,7 +26,17 @@ from target_mixpanel.settings import IdentityMerge
 AS_DEVICE, AS_USER = "device", "user:"
 """What an id was sent as: a device, or the user behind the colon."""
 
-OUT_OF_RANGE = Note("link_out_of_range")
+OUT_OF_RANGE = "link_out_of_range"
+
+MOST_MISSED = 200_000
+"""Devices without a link that are counted; about 40 MB."""
+
+
+class Recalls(Protocol):
+    """The facts of the past, such as the ledger."""
+
+    def recall(self, kind: str, name: str) -> Fact | None:
+        """Return what is known; else None."""
 
 
 @dataclass(slots=True)
@@ -51,6 +62,23 @@ class Sent:
     earlier: Link | None = None
 
 
+class Unlinked:
+    """Counts devices that Mixpanel has given to a user whom no row links them to."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+
+    def miss(self, device: str, owner: str) -> None:
+        """Note a device whose link no row has shown so far."""
+        if len(self._owners) < MOST_MISSED:
+            self._owners[device] = owner
+
+    def count(self, facts: Recalls) -> int:
+        """Return how many are still without it, now that all rows are read."""
+        known = ((facts.recall("owner", each), owner) for each, owner in self._owners.items())
+        return sum(1 for fact, owner in known if fact is None or fact.value != owner)
+
+
 class CopiedIds:
     """Decides the ids of rows, and remembers by claims what ids were sent as.
 
@@ -60,9 +88,13 @@ class CopiedIds:
     Args:
         merge: how the destination merges ids.
         bare: what an id is that nothing tells.
+        unlinked: counts devices without their link.
     """
 
-    def __init__(self, merge: IdentityMerge, bare: BareIds) -> None:
+    def __init__(
+        self, merge: IdentityMerge, bare: BareIds, unlinked: Unlinked | None = None
+    ) -> None:
+        self._unlinked = unlinked or Unlinked()
         self._is_simplified, self._bare = merge == "simplified", bare
         self._ids = Ids(besides(IDS))
         self._whose = Whose("mixpanel", links=True, apart=self._is_simplified)
@@ -83,7 +115,7 @@ class CopiedIds:
         if owner is not None and who.device is not None and self._is_simplified:
             known = facts.recall("owner", who.device)
             if known is None or known.value != owner:
-                effects.notes.append(OUT_OF_RANGE)
+                self._unlinked.miss(who.device, owner)
         return made
 
     def joined(

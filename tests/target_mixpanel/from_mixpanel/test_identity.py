@@ -12,8 +12,9 @@ import pytest
 from singer_delivery.mapping.excluded import WithoutPeople
 from singer_delivery.model import Effects
 from target_mixpanel.from_mixpanel import FromMixpanel
+from target_mixpanel.from_mixpanel.whose import Unlinked
 
-from tests.pairs.walk import AT_10, Remembering, note_names, the
+from tests.pairs.walk import AT_10, Remembering, Walk, note_names, the
 from tests.target_mixpanel.from_mixpanel.copying import ANON, AT_MS, Copying, a_row, ids, links
 from tests.target_mixpanel.importing import assert_mixpanel_takes, settings
 
@@ -258,12 +259,15 @@ def test_a_row_that_is_left_out_still_merges_and_still_links_nothing() -> None:
     assert walk.known.of("owner") == {}
 
 
-def test_a_restamped_person_whom_no_row_links_is_counted() -> None:
-    restamped = {"distinct_id": "ann", BEFORE: "$device:d1", "$device_id": "d1"}
-    walk = Copying()
-    assert "link_out_of_range" in note_names(walk.reads(**restamped))
-    walk.reads(**{"$user_id": "ann", "$device_id": "d1"})
-    assert "link_out_of_range" not in note_names(walk.reads(**restamped))
+def test_a_restamped_device_whom_no_row_links_is_counted_at_the_end() -> None:
+    unlinked = Unlinked()
+    walk = Walk(lambda: FromMixpanel(settings(), unlinked=unlinked))
+    for device in ("d1", "d2"):
+        of = {"distinct_id": "ann", BEFORE: f"$device:{device}", "$device_id": device}
+        walk.reads_row(a_row("Played", "simplified", **of))
+    assert unlinked.count(walk.known) == 2
+    walk.reads_row(a_row("Played", "simplified", **{"$user_id": "ann", "$device_id": "d1"}))
+    assert unlinked.count(walk.known) == 1
 
 
 @pytest.mark.parametrize("merge", ["simplified", "original"])

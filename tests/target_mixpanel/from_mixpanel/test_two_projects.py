@@ -165,3 +165,21 @@ def test_group_keys_are_named_before_the_first_event(tmp_path: Any, caplog: Any)
     said = [record.getMessage() for record in caplog.records if "Groups of" in record.getMessage()]
     assert len(said) == 1
     assert said[0].startswith("Groups of `company` are sent")
+
+
+def test_devices_without_their_link_are_counted_when_the_run_ends(tmp_path: Any) -> None:
+    rows = messages("simplified")
+    with FakeMixpanel(group_keys=["company"]) as mixpanel:
+        config = {**by_account(mixpanel), "retention_years": 20}
+        config["project_token"] = mixpanel.credentials.token
+        whole = run(tmp_path, config, *rows).run.report
+        assert whole.notes["link_out_of_range"] == 0
+    with FakeMixpanel(group_keys=["company"]) as mixpanel:
+        config = {**by_account(mixpanel), "retention_years": 20}
+        config["project_token"] = mixpanel.credentials.token
+        (tmp_path / "cut").mkdir()
+        anonymous = [
+            each for each in rows if "$user_id" not in each.get("record", {}).get("properties", {})
+        ]
+        cut = run(tmp_path / "cut", config, *anonymous).run.report
+        assert cut.notes["link_out_of_range"] == PEOPLE / 3
