@@ -18,13 +18,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from singer_delivery.endpoint import Request
 from singer_delivery.io.transport import Transport
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.pipeline.dead_letters import DeadLetters
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.sdk.target import DeliveryTarget
 
-from tests.destinations.amplitude import is_opening
+from tests.destinations.amplitude import is_opening, plain
 from tools.connectors import targets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +51,16 @@ STEPS = {
     "state": Step(DeliveryTarget, "give_back"),
     # Of updates that wait for the end of the run:
     "kept": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._waiting)),
-    "sent": Step(Transport, "send", lambda _, request: "/engage" in request.url),
+    "sent": Step(Transport, "send", lambda _, request: _is_of_updates(request)),
     "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._gone)),
+    # Of events that wait for their id:
+    "parked": Step(Ledger, "save", lambda ledger: bool(ledger._parked._unsaved)),
+    "unparked": Step(Ledger, "save", lambda ledger: bool(ledger._parked._gone)),
 }
+
+
+def _is_of_updates(request: Request) -> bool:
+    return "/engage" in request.url or b'"event_type":"$identify"' in plain(request.body)
 
 
 def write_executable(path: Path, target: str, step: str, when: str, number: int) -> str:
