@@ -102,7 +102,7 @@ def content(row: Mapping[str, Any]) -> str:
     }
     at = milliseconds(kept.get("time"))
     if at is not None:  # an export in seconds says the same
-        kept["time"] = at
+        kept["time"] = at // 1000
     return digest({"event": row.get("event"), "id": ingested, "properties": kept})
 
 

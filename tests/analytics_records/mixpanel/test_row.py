@@ -137,3 +137,10 @@ def test_rows_are_ordered_by_time_then_anonymous_ones_first_then_by_receipt() ->
     keys = sorted((order_key(of, "x"), number) for number, of in enumerate(rows))
     assert [number for _, number in keys] == [4, 5, 3, 2, 1, 0]
     assert order_key(rows[0], "x", 7).time == 7
+
+
+def test_a_row_without_an_id_is_the_same_when_it_is_exported_in_seconds():
+    of = {"distinct_id": "ann", "level": 7}
+    in_ms = {"event": "Played", "properties": {"time": 1_709_287_200_345, **of}}
+    in_seconds = {"event": "Played", "properties": {"time": 1_709_287_200, **of}}
+    assert row_uuid(in_ms) == row_uuid(in_seconds)
