@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tests.destinations import MIXPANEL, POSTHOG
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG
 from tests.end_to_end.commands import Command
 from tests.end_to_end.roads import ROADS, row
 from tests.singer_delivery.toys import PlayedClock
@@ -39,3 +39,20 @@ def test_the_first_event_that_is_paid_for_in_vain_is_a_warning(
     assert len(said) == 1, "once, however many there are"
     at_the_end = ended.log.splitlines().index(f"Counted 3 x {note}.")
     assert said[0] < at_the_end
+
+
+@pytest.mark.parametrize("road", ROADS, ids=str)
+def test_the_first_type_of_event_that_amplitude_never_shows_is_a_warning(
+    tmp_path, monkeypatch, road
+):
+    """It shows 2,000 (Amplitude docs, "Limits"); those of the rows before count, too."""
+    rows = [row(n, event_type=f"Type {n % 2_002}", device_id="d-1") for n in range(2_003)]
+    with AMPLITUDE.open() as service:
+        config = AMPLITUDE.settings(service)
+        command = Command(AMPLITUDE.plugin, tmp_path, config, monkeypatch, PlayedClock())
+        ended = road.send(command, rows)
+
+    assert ended.code == 0, ended.log
+    said = [line for line in ended.log.splitlines() if "types of events were sent" in line]
+    assert len(said) == 1, "once, however many there are"
+    assert "Counted 2 x event_type_over_2000." in ended.log
