@@ -27,6 +27,8 @@ A_FEW = 3
 MIGRATIONS = 20
 KILLS_EACH = 10
 AT_ONCE = 4
+A_WHILE = 2.0
+"""Seconds within which a run is killed that has no requests to strike at."""
 VICTIMS = (("tap",), ("target",), ("target",), ("tap", "target"))
 SMALL = {"max_batch_events": 10, "max_in_flight": 4}
 """Settings of a target by which there are many requests to strike at."""
@@ -40,13 +42,15 @@ class Killer:
     """
 
     def __init__(self, shell: Shell, fake, seed: int, number: int = signal.SIGKILL) -> None:
-        self.kills, self._number = 0, number
+        self.kills, self._number, self._is_through = 0, number, False
         self._shell, self._fake, self._chance = shell, fake, random.Random(seed)
 
     def kill(self, times: int) -> None:
         """Start, kill and start again until so many kills have struck."""
         while self.kills < times:
-            self.strike(self._chance.choice(VICTIMS), self._chance.randint(1, 25))
+            # A target that remembers what it delivered sends no more requests to strike at.
+            number = 0 if self._is_through else self._chance.randint(1, 25)
+            self.strike(self._chance.choice(VICTIMS), number)
 
     def strike(self, victims: tuple[str, ...], number: int) -> dict[str, int]:
         """Start, and strike at a request of this number; return the exit codes."""
@@ -54,13 +58,14 @@ class Killer:
         processes = self._start()
         while len(self._fake.journal) - before < number and _is_running(processes, "target"):
             time.sleep(0.002)
-        time.sleep(0.03 * self._chance.random())
+        time.sleep((0.03 if number else A_WHILE) * self._chance.random())
         alive = [name for name in victims if _is_running(processes, name)]
         for name in alive:
             processes[name].send_signal(self._number)
         codes = {name: process.wait(TIMEOUT) for name, process in processes.items()}
         self._fake._wait_for(lambda: self._fake.in_flight == 0, "the last request")
         self.kills += bool(alive)
+        self._is_through |= not any(codes.values())
         self._keep_state(is_over=not any(codes.values()))
         return codes
 
