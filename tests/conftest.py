@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from tests.destinations import DESTINATIONS, Destination
+from tests.destinations.amplitude import AMPLITUDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,32 @@ hypothesis.settings.load_profile("several at once")
 
 GZIP_MAGIC = b"\x1f\x8b"
 OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "MIXPANEL", "AMPLITUDE")
+
+OF_THE_LIBRARY = {
+    "test_bad_input",
+    "test_batches",
+    "test_big_numbers",
+    "test_chosen_events",
+    "test_company_mapped",
+    "test_faults",
+    "test_odd_text",
+    "test_pipe",
+    "test_placeholder_ids",
+    "test_shards",
+    "test_stopped",
+}
+"""Sweeps over what the library does for every destination: the usual tests run them at two of them,
+the slow ones at Amplitude too."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let sweeps at a third destination be slow."""
+    for item in items:
+        params = getattr(item, "callspec", None)
+        values = params.params.values() if params is not None else ()
+        if item.path.stem in OF_THE_LIBRARY and any(each is AMPLITUDE for each in values):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -249,7 +249,7 @@ class Requests:
 
     def _patience(self, judgement: Judgement, asked: float | None) -> float:
         """Return the pause after a reply that no number of retries ends; perhaps all have it."""
-        pause = max(judgement.again.after or 0.0, asked or 0.0)
+        pause = asked if asked is not None else judgement.again.after or 0.0
         if judgement.again.is_for_all:
             self._resumes = self._clock.monotonic() + pause
         logger.warning("%s Trying again in %.1f s.", judgement.detail, pause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
@@ -28,6 +29,9 @@ BEGINNING = re.compile(
     re.VERBOSE,
 )
 """How a RECORD message begins, in either order of its first keys; the groups are its stream."""
+
+LONG_NUMBER = re.compile(rb"\d{16}")
+"""Digits of which a double may keep only the first."""
 
 
 class LineReader(GenericSingerReader[bytes]):
@@ -124,6 +128,23 @@ class LineReader(GenericSingerReader[bytes]):
     def invalid(self, what: str) -> InvalidInputLine:
         """Return the error of the line that is processed; `what` goes on after its number."""
         return InvalidInputLine(f"Line {self._number} of the input {what}. {KEEPS_GOING}")
+
+    def state(self, value: Any) -> dict[str, Any] | None:
+        """Return the value of the STATE message that is processed, every digit kept.
+
+        Args:
+            value: of the message, as it was read.
+
+        Raises:
+            InvalidInputLine: it is neither an object nor null.
+        """
+        if value is not None and not isinstance(value, dict):
+            what = "is a STATE message whose value is no object"
+            raise self.invalid(what)
+        if value is None or LONG_NUMBER.search(self.line) is None:
+            return value
+        exact: dict[str, Any] = json.loads(self.line)["value"]  # orjson keeps a double of it
+        return exact
 
     def _process(self, line: bytes, callbacks: dict[str, Callable[[dict[str, Any]], None]]) -> str:
         if self._taker is not None and line.startswith(self._head) and type(line) is bytes:

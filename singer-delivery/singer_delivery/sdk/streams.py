@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import orjson
 from singer_sdk.exceptions import MapExpressionError, RecordsWithoutSchemaException
-from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, StreamMap
+from singer_sdk.mapper import (
+    PluginMapper,
+    RemoveRecordTransform,
+    SameRecordTransform,
+    StreamMap,
+)
 
 from singer_delivery.mapping.cleaning import readable
 from singer_delivery.mapping.json_lines import exact
@@ -194,6 +199,12 @@ def removing_rule(mapper: PluginMapper, stream: str) -> str:
 def is_removed(stream_map: StreamMap) -> bool:
     """Tell whether a stream map removes all records."""
     return isinstance(stream_map, RemoveRecordTransform)
+
+
+def passes_unchanged(maps: Sequence[StreamMap]) -> bool:
+    """Tell whether neither stream maps nor flattening change the records of a stream."""
+    is_same = len(maps) == 1 and type(maps[0]) is SameRecordTransform
+    return is_same and not maps[0].flattening_enabled
 
 
 def _why(alias: str, error: Exception) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.mapper import SameRecordTransform, StreamMap
+from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.target_base import Target
 
@@ -54,6 +53,7 @@ from singer_delivery.sdk.streams import (
     Unchanged,
     is_removed,
     left_out,
+    passes_unchanged,
     removing_rule,
     without_schema,
     wrong_in_schema,
@@ -61,10 +61,6 @@ from singer_delivery.sdk.streams import (
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
-
-
-LONG_NUMBER = re.compile(rb"\d{16}")
-"""Digits of which a double may keep only the first."""
 
 LAST_LOOK = 10.0
 """Seconds for which the input is read on when a run fails, so that its sentence is the last one."""
@@ -242,7 +238,7 @@ class DeliveryTarget(CheckedPlugin, Target):
         if len(maps) == 1 and is_removed(maps[0]):
             removed = left_out(self.run, stream, removing_rule(self.mapper, stream))
             return Unchanged(self.run, removed, removed)
-        if self._passes_unchanged(maps):
+        if passes_unchanged(maps):
             sink = self._sink_of(maps[0])
             return Unchanged(self.run, sink.messages, sink.rows)
         routes = [self._route(stream, each) for each in maps]
@@ -254,11 +250,6 @@ class DeliveryTarget(CheckedPlugin, Target):
             return Route(stream_map, None, left_out(self.run, stream, rule))
         sink = self._sink_of(stream_map)
         return Route(stream_map, sink.rows, left_out(self.run, sink.stream_name, FILTERED))
-
-    def _passes_unchanged(self, maps: Sequence[StreamMap]) -> bool:
-        """Tell whether neither stream maps nor flattening change the records of a stream."""
-        is_same = len(maps) == 1 and type(maps[0]) is SameRecordTransform
-        return is_same and not maps[0].flattening_enabled
 
     def _sink_of(self, stream_map: StreamMap) -> DeliverySink:
         """Return the sink of what a map makes, a new one where its schema changed."""
@@ -293,15 +284,9 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"value"})
-        value = message_dict["value"]
-        if value is None:
-            return
-        if not isinstance(value, dict):
-            what = "is a STATE message whose value is no object"
-            raise self.message_reader.invalid(what)
-        if LONG_NUMBER.search(self.message_reader.line):  # of which orjson keeps a double alone
-            value = json.loads(self.message_reader.line)["value"]
-        self.run.checkpoint(value)
+        value = self.message_reader.state(message_dict["value"])
+        if value is not None:
+            self.run.checkpoint(value)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Pass over it: history is only ever added to."""
