@@ -97,7 +97,11 @@ MAPS = {
 WRITTEN: dict[str, dict[str, Any]] = {
     "tap-amplitude": {"archive_path": "somewhere"},
     "tap-mixpanel": {"archive_path": "somewhere", "data_group_ids": {"org.unit": "7", "b": "8"}},
-    "target-posthog": {"rename_events": TEXTS},
+    "target-posthog": {
+        "rename_events": TEXTS,
+        "group_keys": {"org.unit": "unit", "b": "b"},
+        "revenue": {"revenue": "order.total", "currency": "c"},
+    },
     "target-mixpanel": {"rename_events": TEXTS, "group_keys": {"org.unit": "unit", "b": "b"}},
     "target-amplitude": {
         "rename_events": TEXTS,
