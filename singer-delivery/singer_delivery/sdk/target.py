@@ -13,7 +13,6 @@ Where it differs from the SDK's own target, and why:
 from __future__ import annotations
 
 import copy
-import json
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,6 @@ from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import orjson
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.mapper import StreamMap
@@ -36,7 +34,7 @@ from singer_delivery.io.copies import Copies
 from singer_delivery.io.heaps import share_heaps
 from singer_delivery.io.id_files import read_ids
 from singer_delivery.io.stdin import read_to_the_end
-from singer_delivery.io.stdout import write_to_stdout
+from singer_delivery.io.stdout import write_json_line
 from singer_delivery.model import Event, RecordMapping
 from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
@@ -169,11 +167,7 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
-        try:
-            line = orjson.dumps(state)
-        except TypeError:  # an integer of more than 64 bits
-            line = json.dumps(state, separators=(",", ":")).encode()
-        write_to_stdout(line + b"\n")
+        write_json_line(state)
 
     @classmethod
     def invoke(cls, **options: Any) -> None:

@@ -58,7 +58,7 @@ def chunks_of(response: requests.Response) -> Iterator[bytes]:
 def unanswered(error: requests.RequestException, base_url: str) -> TapError | TryAgain:
     """Return what to raise when a request got no answer."""
     if isinstance(error, ValueError):  # requests raises one for a text that is no address
-        return AccessRefused(f"{base_url} is no address to ask. Check base_url.")
+        return AccessRefused(f"{base_url} is no address to ask. Check the setting that names it.")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return AccessRefused(
             f"The TLS certificate of {base_url} could not be verified. Behind a proxy that "
