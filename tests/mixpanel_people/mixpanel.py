@@ -252,7 +252,7 @@ class Mixpanel:
     def _tell_people(self, truth: Truth) -> None:
         for distinct_id, properties in self._profiles.items():
             self._tell_profile(distinct_id, properties, truth)
-        known = {due.who for due in truth.events.values()} | truth.states.keys()
+        known = dict.fromkeys([*(due.who for due in truth.events.values()), *truth.states])
         truth.ids = {who.id: {who.id} for who in known if who.kind == "user"}
         if isinstance(self.people, Original):
             for user in truth.ids:
