@@ -96,7 +96,9 @@ def _of_library(connectors: Collection[str]) -> Iterator[Contract]:
         "type": "layers",
         "containers": [LIBRARY],
         "layers": [
+            "(cli)",
             "sdk",
+            "(proof)",
             "pipeline | (tap)",
             "ledger",
             "mapping | io",

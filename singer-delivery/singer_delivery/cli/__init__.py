@@ -1,0 +1,1 @@
+"""The command `singer-delivery`: what people ask beside a run."""
