@@ -7,7 +7,7 @@ the same decision make the same events, in this process or in another, now or la
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -220,6 +220,19 @@ class RecordMapping(Protocol):
 
         Raises:
             Unmappable: one cannot be read.
+        """
+
+    def people_of(self, observation: Any) -> Collection[str] | None:
+        """Return the id by which the source knows the person of a record, for samples of people.
+
+        It is the same for all records of a person, whatever the destination and the ledger. A
+        record that joins ids has several, all of one person; one that names nobody has none.
+
+        Returns:
+            None for a record that is about no person, such as a group's.
+
+        Raises:
+            Unmappable: it cannot be read.
         """
 
     def decide(self, observation: Any, facts: Facts, effects: Effects) -> Any:

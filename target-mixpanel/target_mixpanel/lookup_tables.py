@@ -123,6 +123,9 @@ class LookupTable:
         """Return no id: a table is about no person."""
         return ()
 
+    def people_of(self, observation: Row) -> None:
+        """Return that it is about no person."""
+
     def decide(self, observation: Row, facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - no fact is asked for
         """Keep a row; it is delivered with its table.
 

@@ -37,6 +37,7 @@ HUB_CAPABILITIES = {
 KINDS = {
     "string": {"string", "options", "date_iso8601"},
     "integer": {"integer"},
+    "number": {"string"},
     "boolean": {"boolean"},
     "array": {"array"},
     "object": {"object"},

@@ -188,6 +188,9 @@ class ToyMapping:
     def ids_of(self, record: Any) -> tuple[str, ...]:
         return (_person(record),)
 
+    def people_of(self, record: Any) -> tuple[str, ...]:
+        return (_person(record),)
+
     def decide(self, record: Any, facts: Facts, effects: Effects) -> ToyDecision:
         effects.notes += [Note("odd", example) for example in record.get("odd", ())]
         person = _person(record)

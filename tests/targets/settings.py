@@ -229,7 +229,7 @@ DEFAULTS: dict[Destination, Settings] = {
 OF_ALL = frozenset(
     {"streams", "max_in_flight", "max_batch_events", "max_batch_bytes", "max_retries",
      "ledger_url", "dead_letter_path", "report_path", "dry_run", "output_path",
-     "include_events", "exclude_events", "rename_events", "exclude_people_path"}
+     "include_events", "exclude_events", "rename_events", "exclude_people_path", "sample_users"}
 )  # fmt: skip
 DOCUMENTED: dict[Destination, set[str]] = {
     POSTHOG: {"api_key", "host", "link_identities", "group_types"},

@@ -44,6 +44,7 @@ from analytics_records.amplitude.record import (
 )
 from analytics_records.amplitude.shapes import Shape
 from analytics_records.json_text import unpacked
+from analytics_records.person import person_of
 
 NULL = msgspec.Raw(b"null")
 OF_NO_GROUP = Note("group_properties_of_no_group")
@@ -127,6 +128,11 @@ class Amplitude:
                 pass
         record = read(line, is_message=is_message, service=self.service)
         return self._observed_of(self.shaped(record))
+
+    def people_of(self, seen: Observation) -> tuple[str, ...] | None:
+        """Return its `amplitude_id`, else the user, else the device; None for a call of a group."""
+        found = person_of(seen.source_id, seen.user, seen.device)
+        return None if not found and self.calls.get(seen.name) == GROUP else found
 
     def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the column of that name, empty when it is no object."""

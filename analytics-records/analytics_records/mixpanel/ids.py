@@ -9,12 +9,16 @@ came beside it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from singer_delivery.mapping.ids import IdRules, known_id
 from singer_delivery.mapping.values import clean_id
 from singer_delivery.model import Note
+
+from analytics_records.person import person_of
 
 DEVICE_PREFIX = "$device:"
 
@@ -109,6 +113,26 @@ class Ids:
             for one in named
         ]
         return tuple(dict.fromkeys(one for one in known if one is not None and one != device))
+
+
+def people_of(
+    user: str | None, distinct: str | None, device: str | None, joins: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return by which id Mixpanel knows the person of a row, without the prefix of devices.
+
+    It is the user; else `distinct_id` as exported, where Mixpanel writes the user on what came
+    before a login, if it knows by then ("Identifying Users"); else the device. A row that joins ids
+    has those.
+
+    Args:
+        user: its `$user_id`.
+        distinct: its `distinct_id`.
+        device: its `$device_id`.
+        joins: ids that it joins.
+    """
+    joined = chain.from_iterable(person_of(without_prefix(each)) for each in joins)
+    found = tuple(dict.fromkeys(joined))
+    return found or person_of(*map(without_prefix, (user, distinct, device)))
 
 
 def is_device(text: str | None) -> bool:

@@ -20,6 +20,7 @@ from singer_delivery.model import Note
 from analytics_records.mixpanel.columns import EVENTS, FIRST_ATTRIBUTION
 from analytics_records.mixpanel.decoding import decoders, read_completely
 from analytics_records.mixpanel.groups import groups_of
+from analytics_records.mixpanel.ids import people_of
 from analytics_records.mixpanel.observation import Seen
 from analytics_records.mixpanel.outcomes import DROPPED_PREFIXES
 from analytics_records.mixpanel.record import (
@@ -134,6 +135,10 @@ class Mixpanel:
             if seen is not None:
                 return seen
         return self._observed_of(read(line, is_message=is_message, service=self._service))
+
+    def people_of(self, seen: Seen) -> tuple[str, ...]:
+        """Return the user, else the `distinct_id`; or the ids that it joins."""
+        return people_of(seen.user, seen.distinct, seen.device, seen.joins)
 
     def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the columns that the table names, the name of the event and its own properties."""

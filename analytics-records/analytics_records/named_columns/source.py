@@ -20,6 +20,7 @@ from singer_delivery.mapping.values import clean_id, digest, stable_uuid
 from singer_delivery.model import Note, Unmappable
 
 from analytics_records.named_columns.rows import Record, Rows
+from analytics_records.person import person_of
 
 _NO_COLUMN = "\0"
 """Stands for a column whose text is not how times are exported."""
@@ -87,6 +88,10 @@ class NamedColumns:
             event_ids=(rows.uuid(record),) if self._knows_ids else (),
             content=rows.content(record) if rows.lacks_id(record) else "",
         )
+
+    def people_of(self, seen: Observation) -> tuple[str, ...]:
+        """Return the user, else the device."""
+        return person_of(seen.user, seen.device)
 
     def shaped(self, record: Record) -> Record:
         """Return the record: its columns are read as they are."""

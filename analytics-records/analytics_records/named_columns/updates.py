@@ -14,6 +14,7 @@ from singer_delivery.model import Decision, Effects, Fact, Facts
 
 from analytics_records.named_columns.description import PERSON
 from analytics_records.named_columns.rows import Record, Rows
+from analytics_records.person import person_of
 
 NOTHING = "nothing to set"
 NO_USER = "no user"
@@ -82,6 +83,17 @@ class UpdateRows(ABC):
         if it.form != PERSON:
             return ()
         return (clean_id(observation.get(it.id)), device_of(self._rows, observation))
+
+    def people_of(self, observation: Record) -> tuple[str, ...] | None:
+        """Return the person, else the device beside it; None for a group.
+
+        Raises:
+            Unmappable: one is a number whose digits are lost.
+        """
+        it = self._rows.description
+        if it.form != PERSON:
+            return None
+        return person_of(observation.get(it.id), device_of(self._rows, observation))
 
     def decide(self, observation: Record, facts: Facts, effects: Effects) -> PairDecision:
         """Return the decision of a record, and fill in its effects.

@@ -30,7 +30,7 @@ class WithoutPeople:
     def __init__(self, mapping: RecordMapping, people: Collection[str]) -> None:
         self._mapping, self._people = mapping, frozenset(people)
         self.observe, self.ids_of = mapping.observe, mapping.ids_of
-        self._decide = mapping.decide
+        self.people_of, self._decide = mapping.people_of, mapping.decide
 
     def __reduce__(self) -> tuple[Any, tuple[RecordMapping]]:
         """Let another process map: what is left out never comes to it, nor do these ids."""

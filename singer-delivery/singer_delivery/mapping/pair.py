@@ -108,6 +108,9 @@ class Source(Protocol):
             Unmappable: the line is no record, or an unreadable one.
         """
 
+    def people_of(self, seen: Any) -> Collection[str] | None:
+        """Return by which id it knows the person of a record: see `RecordMapping`."""
+
     def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a clean record as the vendor has it, whatever it went through on the way.
 
@@ -222,7 +225,7 @@ class Pair(Generic[D]):
 
     def __init__(self, source: Source, destination: Destination[D], choice: Choice) -> None:
         self.source, self.destination = source, destination
-        self.observe = source.observe
+        self.observe, self.people_of = source.observe, source.people_of
         self._choice = choice
         self._named = lru_cache(1024)(self._look_at_name)
         self._new: Callable[..., D] = destination.decision_type

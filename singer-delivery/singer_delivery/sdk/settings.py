@@ -14,8 +14,7 @@ from singer_sdk import typing as th
 
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.settings import RunSettings
-
-EXCLUDE_PEOPLE = "exclude_people_path"
+from singer_delivery.sdk.people import people_settings
 
 
 class ChosenEvents(TypedDict):
@@ -104,23 +103,11 @@ def request_settings(
 def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:
     """Return the settings of delivery for the target `name`, with its defaults."""
     return [
-        _excluded_people_setting(),
+        *people_settings(),
         *_sending_settings(max_in_flight, max_retries),
         *_keeping_settings(name),
         *_output_settings(name),
     ]
-
-
-def _excluded_people_setting() -> th.Property[Any]:
-    return th.Property(
-        EXCLUDE_PEOPLE,
-        th.StringType,
-        title="Excluded people",
-        description=(
-            "File of ids, one a line, of people to leave out: records with one of them, as user, "
-            "device or any other id the source has, are not sent, only counted (excluded_person)."
-        ),
-    )
 
 
 def _sending_settings(max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:

@@ -10,7 +10,7 @@ from singer_sdk.sinks import RecordSink
 from singer_sdk.target_base import Target
 
 from singer_delivery.mapping.cleaning import readable
-from singer_delivery.mapping.excluded import WithoutPeople
+from singer_delivery.sdk.people import of_chosen_people, sample_warning
 
 if TYPE_CHECKING:
     from singer_delivery.sdk.target import DeliveryTarget
@@ -23,7 +23,7 @@ class DeliverySink(RecordSink):
     mapping reads every value it uses with care, and one bad date must not end a run.
 
     Attributes:
-        mapping: says what the stream's records become; people whom the user excludes are left out.
+        mapping: says what the records become of those people whom the user chooses.
         messages: the stream's records as RECORD messages.
         rows: the stream's records as lines by themselves.
     """
@@ -40,8 +40,11 @@ class DeliverySink(RecordSink):
         self._service = delivery_target.name
         run = self._run = delivery_target.run
         mapping = delivery_target.mapping_for(stream_name, schema, key_properties or ())
-        people = delivery_target.excluded_people
-        self.mapping = WithoutPeople(mapping, people) if people else mapping
+        config, excluded = delivery_target.config, delivery_target.excluded_people
+        self.mapping = of_chosen_people(mapping, config, excluded)
+        warning = sample_warning(config)
+        if warning is not None:
+            delivery_target.warn_once(warning)
         self.messages = run.input(stream_name, self.mapping, are_messages=True)
         self.rows = run.input(stream_name, self.mapping, are_messages=False)
 

@@ -160,6 +160,10 @@ class LeftOut:
         """Return no id: the record is not read."""
         return ()
 
+    def people_of(self, observation: None) -> tuple[()]:  # noqa: ARG002 - of the protocol
+        """Return nobody: the record is not read."""
+        return ()
+
     def decide(self, observation: None, facts: Facts, effects: Effects) -> Decision:  # noqa: ARG002 - of the protocol
         """Return the decision that leaves a record out."""
         return self._decision

@@ -39,9 +39,9 @@ from singer_delivery.model import Event, RecordMapping
 from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.sdk.batches import files_of, lines_of
+from singer_delivery.sdk.people import EXCLUDE_PEOPLE, share_of
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence, naming_stream_maps
 from singer_delivery.sdk.reader import LineReader
-from singer_delivery.sdk.settings import EXCLUDE_PEOPLE
 from singer_delivery.sdk.sink import DeliverySink
 from singer_delivery.sdk.streams import (
     FILTERED,
@@ -147,9 +147,9 @@ class DeliveryTarget(CheckedPlugin, Target):
         return frozenset() if path is None else read_ids(path, EXCLUDE_PEOPLE)
 
     def shared_config_errors(self) -> list[str]:
-        """Return a sentence if the file of excluded people cannot be read."""
+        """Return a sentence if nothing says whose records are loaded."""
         try:
-            _ = self.excluded_people
+            _ = self.excluded_people, share_of(self.config)
         except SettingsError as error:
             return [str(error)]
         return []

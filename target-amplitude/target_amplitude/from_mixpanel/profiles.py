@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from analytics_records.mixpanel.ids import Ids, looks_generated, without_prefix
+from analytics_records.mixpanel.ids import Ids, looks_generated, people_of, without_prefix
 from analytics_records.mixpanel.profiles import (
     Profile,
     Said,
@@ -94,6 +94,10 @@ class ProfilesFromMixpanel:
     def ids_of(self, profile: Profile) -> tuple[str | None, ...]:
         """Return the id of the person, with and without the prefix of devices."""
         return (profile.id, without_prefix(profile.id))
+
+    def people_of(self, profile: Profile) -> tuple[str, ...]:
+        """Return the id of the person, without the prefix of devices."""
+        return people_of(profile.id, None, None)
 
     def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
@@ -225,6 +229,9 @@ class GroupProfilesFromMixpanel:
     def ids_of(self, profile: Profile) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
         """Return none: it is about a group."""
         return ()
+
+    def people_of(self, profile: Profile) -> None:
+        """Return that it is about no person."""
 
     def decide(self, profile: Profile, facts: Facts, effects: Effects) -> AmplitudeDecision:
         """Return the decision of a profile, and fill in its effects.

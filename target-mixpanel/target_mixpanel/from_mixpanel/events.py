@@ -110,6 +110,10 @@ class FromMixpanel:
         """Return every id of a person in a row."""
         return row.ids
 
+    def people_of(self, row: EventRow) -> tuple[str, ...]:
+        """Return the user, else the `distinct_id`, or the ids that the row joins."""
+        return row.people
+
     def decide(self, row: EventRow, facts: Facts, effects: Effects) -> CopyDecision:
         """Return the decision of a row, and fill in its effects.
 

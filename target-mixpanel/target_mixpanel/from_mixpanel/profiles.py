@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from analytics_records.mixpanel.ids import DEVICE_PREFIX as PREFIXED
-from analytics_records.mixpanel.ids import looks_generated
+from analytics_records.mixpanel.ids import looks_generated, people_of
 from analytics_records.mixpanel.row import properties_of
 from analytics_records.nobody import stands_for_nobody
 from singer_delivery.mapping.lines import read as read_line
@@ -103,6 +103,10 @@ class ProfilesFromMixpanel:
     def ids_of(self, row: ProfileRow) -> tuple[str, ...]:
         """Return the id of the person, with and without `$device:`."""
         return (row.id, row.id.removeprefix(PREFIXED))
+
+    def people_of(self, row: ProfileRow) -> tuple[str, ...]:
+        """Return the id of the person, without `$device:`."""
+        return people_of(row.id, None, None)
 
     def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
@@ -199,6 +203,9 @@ class GroupProfilesFromMixpanel:
     def ids_of(self, row: ProfileRow) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
         """Return none: it is about a group."""
         return ()
+
+    def people_of(self, row: ProfileRow) -> None:
+        """Return that it is about no person."""
 
     def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from analytics_records.mixpanel.ids import DEVICE_PREFIX as DEVICE
+from analytics_records.mixpanel.ids import people_of
 from analytics_records.mixpanel.record import VERBS, joined_ids
 from analytics_records.mixpanel.row import BEFORE_IDENTITY, milliseconds, properties_of
 from singer_delivery.mapping.values import clean_id, moment
@@ -69,6 +70,15 @@ class EventRow(msgspec.Struct, gc=False):
         found = [clean_id(each) for each in (*values, *(listed if type(listed) is list else ()))]
         known = [each for each in found if each is not None]
         return [*known, *(each.removeprefix(DEVICE) for each in known if each.startswith(DEVICE))]
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """By which ids Mixpanel knows its people: see `ids.people_of`."""
+        get = self.properties.get
+        put_aside = get("mp_original_distinct_id") if self.exported_name == HOT_SHARD else None
+        distinct = clean_id(put_aside) or clean_id(get("distinct_id"))
+        joins = joined_ids(self.name, self.properties)[0] if self.is_identity_event else ()
+        return people_of(clean_id(get("$user_id")), distinct, clean_id(get("$device_id")), joins)
 
     @property
     def is_identity_event(self) -> bool:

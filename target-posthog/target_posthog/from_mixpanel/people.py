@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from analytics_records.mixpanel import profiles
 from analytics_records.mixpanel.columns import FIRST_ATTRIBUTION
-from analytics_records.mixpanel.ids import Ids, without_prefix
+from analytics_records.mixpanel.ids import Ids, people_of, without_prefix
 from analytics_records.mixpanel.pair import goes_by
 from analytics_records.mixpanel.profiles import Profile, Said, profile_of, read_profile
 from singer_delivery.mapping.pair import PairDecision
@@ -123,6 +123,10 @@ class ProfilesFromMixpanel(_Profiles):
         """Return the id of the profile, with and without the prefix of devices."""
         return observation.id, without_prefix(observation.id)
 
+    def people_of(self, observation: Profile) -> tuple[str, ...]:
+        """Return the id of the person, without the prefix of devices."""
+        return people_of(observation.id, None, None)
+
     def decide(self, observation: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
 
@@ -214,6 +218,9 @@ class GroupProfilesFromMixpanel(_Profiles):
     def ids_of(self, observation: Profile) -> tuple[str | None, ...]:  # noqa: ARG002
         """Return no id: a group is no person."""
         return ()
+
+    def people_of(self, observation: Profile) -> None:
+        """Return that it is about no person."""
 
     def decide(self, observation: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a group's profile, and fill in its effects.

@@ -32,6 +32,9 @@ class Source:
     def observe(self, line: bytes, *, is_message: bool) -> Observation:
         raise NotImplementedError
 
+    def people_of(self, seen: Observation) -> tuple[str, ...]:
+        return tuple(one for one in (seen.user or seen.device,) if one)
+
     def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         return record.get("within", record)  # type: ignore[no-any-return]
 
