@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from pathlib import Path
+from shlex import quote
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
 from singer_delivery.errors import StorageError
-from singer_delivery.io.files import append_private
+from singer_delivery.io.sharing import append_shared
 
 COLUMN = "_dead_letter"
 
@@ -46,11 +49,15 @@ class DeadLetters:
     """Appends dead letters to one file, which is made when the first is written.
 
     A letter is in the hands of the operating system when `add` returns, and on the disk when
-    `flush` returns.
+    `flush` returns. Until it is closed the file is shared: nobody replaces it.
+
+    Args:
+        path: of the file.
+        now: returns the time, in seconds since 1970.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self._path, self._now = path, now
         self._reasons: Counter[str] = Counter()
         self._example = ""
         self._file: BinaryIO | None = None
@@ -74,10 +81,10 @@ class DeadLetters:
         Raises:
             StorageError: the file cannot be written.
         """
-        stream, line = _marked(letter)
+        stream, line = _marked(letter, self._now())
         with self._lock, self._naming_the_file():
             if self._file is None:
-                self._file = append_private(self._path)
+                self._file = append_shared(self._path)
             if stream in self._schemas and stream not in self._written_schemas:
                 self._file.write(self._schemas[stream])
                 self._written_schemas.add(stream)
@@ -108,7 +115,8 @@ class DeadLetters:
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in self._reasons.most_common(5))
         return (
             f"Dead letters: {self._reasons.total():,} in {self._path} ({reasons}). For example "
-            f"{self._example} Mend them and pipe the file back into the same command."
+            f"{self._example} `singer-delivery dead-letters summary {quote(str(self._path))}` says "
+            "what to do for each reason; `dead-letters retry` sends them again."
         )
 
     def close(self) -> None:
@@ -143,7 +151,7 @@ def _example(letter: DeadLetter) -> str:
     return f"a record of stream '{letter.stream}' ({letter.reason}): {letter.detail.rstrip('.')}."
 
 
-def _marked(letter: DeadLetter) -> tuple[str, bytes]:
+def _marked(letter: DeadLetter, now: float) -> tuple[str, bytes]:
     """Return the stream of a letter's message, and its line with the reason in it.
 
     The message is of another stream than the letter where the Singer SDK renamed that one.
@@ -153,6 +161,7 @@ def _marked(letter: DeadLetter) -> tuple[str, bytes]:
         "detail": letter.detail,
         "attempts": letter.attempts,
         "endpoint": letter.endpoint,
+        "at": datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="seconds"),
     }
     with suppress(*_NO_MESSAGE):
         return _marked_to_the_byte(letter.message, why)

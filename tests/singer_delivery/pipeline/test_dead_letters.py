@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def letters(path: Path) -> DeadLetters:
-    return DeadLetters(path)
+    return DeadLetters(path, now=lambda: 1_800_000_000.0)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -70,6 +70,7 @@ def test_a_letter_is_the_record_with_its_reason(letters, path):
             "detail": "it names nobody",
             "attempts": 3,
             "endpoint": "/batch/",
+            "at": "2027-01-15T08:00:00+00:00",
         },
     }
 
@@ -248,7 +249,8 @@ def test_the_warning_names_the_file_the_reasons_and_an_example(letters, path):
     letters.close()
     assert letters.warning() == (
         f"Dead letters: 3 in {path} (no_identity 2, no_time 1). For example a record of stream "
-        "'events' (no_identity): number 0. Mend them and pipe the file back into the same command."
+        f"'events' (no_identity): number 0. `singer-delivery dead-letters summary {path}` says "
+        "what to do for each reason; `dead-letters retry` sends them again."
     )
 
 
