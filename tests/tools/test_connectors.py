@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+from importlib import import_module
 
 import pytest
+from singer_delivery.cli.plugins import GROUP
 
 from bench.services import SERVICES
 from bench.soak import STAND_INS
@@ -95,6 +97,22 @@ def test_a_plugin_has_its_class_command_hub_file_and_settings_in_the_readme(plug
     page = plugin.folder / "README.md"
     assert f"<!-- settings: {plugin.name} -->" in page.read_text("utf-8")
     assert f"]({plugin.name}/README.md)" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("plugin", plugins(), ids=lambda plugin: plugin.name)
+def test_a_plugin_makes_itself_known_to_the_command_of_all(plugin):
+    found = described(plugin)["project"]
+    module, _, name = found["entry-points"][GROUP][plugin.name].partition(":")
+    assert found["entry-points"][GROUP].keys() == {plugin.name}
+    assert getattr(import_module(module), name) is plugin.plugin_class()
+
+
+def test_a_library_is_no_plugin():
+    libraries = [each for each in projects() if each.kind == "library"]
+    assert libraries
+    assert all(
+        GROUP not in described(each)["project"].get("entry-points", {}) for each in libraries
+    )
 
 
 def test_bench_and_demo_know_every_target():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import json
+import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -38,7 +39,7 @@ def plugin_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., An
         name = click.option(
             f"--{kind}",
             metavar="NAME",
-            help=f"Which {kind}, such as {kind}-amplitude; needless where only one is installed.",
+            help=f"Name of the {kind}; needless where only one is installed.",
         )
         return name(config(command))
 
@@ -57,18 +58,52 @@ def plugin_of(kind: str, name: str | None, config: Sequence[str]) -> Any:
         SettingsError: it is not installed, or a setting is missing or wrong.
     """
     cls = _named(kind, name).load()
-    paths = [Path(each) for each in config if each != ENV]
-    missing = [str(path) for path in paths if not os.access(path, os.R_OK)]
-    if missing:
-        msg = f"{missing[0]} cannot be read: name the {kind}'s file of settings in --config."
-        raise SettingsError(msg)
+    settings: dict[str, Any] = {}
+    for each in config:
+        if each != ENV:
+            settings |= _settings(Path(each), kind)
     try:
-        return cls(config=paths or None, parse_env_config=ENV in config, validate_config=True)
+        return cls(config=settings, parse_env_config=ENV in config, validate_config=True)
     except Exception as error:
         sentences = getattr(error, "errors", None)  # the SDK's ConfigValidationError
         if not sentences:
             raise
         raise SettingsError(" ".join(sentences)) from error
+
+
+def _settings(path: Path, kind: str) -> dict[str, Any]:
+    """Return the settings in a file.
+
+    Raises:
+        SettingsError: it cannot be read, or holds none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}): name the {kind}'s settings in --config."
+        raise SettingsError(msg) from error
+    except ValueError as error:  # nothing of it is quoted: it holds keys
+        msg = f"{path} is no JSON: the {kind}'s settings are a JSON object."
+        raise SettingsError(msg) from error
+    if not isinstance(found, dict):
+        msg = f"{path} holds no JSON object: the {kind}'s settings are one."
+        raise SettingsError(msg)
+    return found
+
+
+def command_of(name: str) -> list[str]:
+    """Return the command that runs an installed plugin as a process of its own.
+
+    It is the plugin's own command, in the environment of this one, wherever that lies.
+
+    Raises:
+        SettingsError: the plugin has no command.
+    """
+    for each in entry_points(group="console_scripts", name=name):
+        code = f"import sys; from {each.module} import {each.attr} as main; sys.exit(main())"
+        return [sys.executable, "-c", code]
+    msg = f"{name} has no command of its own: install it anew."
+    raise SettingsError(msg)
 
 
 def _named(kind: str, name: str | None) -> EntryPoint:
