@@ -10,7 +10,9 @@ import click
 
 from singer_delivery.errors import DeliveryError
 
-COMMANDS: Mapping[str, tuple[str, str]] = {}
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "dead-letters": ("dead_letters", "Look at dead letters, part them, and send them again."),
+}
 """Name -> the module in this package whose function `command` it is, and what it does in a line."""
 
 
