@@ -6,7 +6,8 @@ properties of users. Properties of events are not counted: decisions do not read
 
 from __future__ import annotations
 
-from singer_delivery.model import Effects, Fact, Facts, Note
+from singer_delivery.model import CREATION, Effects, Fact, Facts, Note
+from singer_delivery.pipeline.settings import Billing
 
 from target_amplitude.amplitude import MOST_EVENT_TYPES, MOST_USER_PROPERTIES
 
@@ -23,6 +24,14 @@ ALARMS = {
     ),
 }
 """A sentence for each, said at the first."""
+
+BILLING = Billing(
+    frozenset({"event", CREATION}),
+    "Amplitude counts events of the past to the volume of the month in which they arrive; updates "
+    "of people and groups are free. A plan by tracked users counts each user who arrives in a "
+    "month: see its contract. Nothing can be taken back.",
+)
+"""Source: Amplitude docs, "Data Backfill Guide" and "Monthly Tracked Users"."""
 
 
 class EventTypes:

@@ -28,7 +28,7 @@ from singer_sdk import typing as th
 from target_amplitude import dry_run, endpoint, from_amplitude, from_columns, from_mixpanel
 from target_amplitude.account import Account, base_address
 from target_amplitude.amplitude import BATCH, SERVICE
-from target_amplitude.catalogue import ALARMS
+from target_amplitude.catalogue import ALARMS, BILLING
 from target_amplitude.config import SETTINGS
 from target_amplitude.from_columns import Lent
 from target_amplitude.settings import MappingSettings
@@ -78,6 +78,7 @@ class TargetAmplitude(DeliveryTarget):
             user_agent=user_agent,
             max_events_per_second=self.config["max_events_per_second"],
             first_wait=FIRST_WAIT,
+            billing=BILLING,
         )
         batch = self._endpoint()
         run = self.run_with(settings, {BATCH: batch}, self._scope)

@@ -14,6 +14,7 @@ from singer_delivery.mapping.pair import Reading, Source
 from singer_delivery.mapping.properties import Aside, Layout, PropertyTable
 from singer_delivery.mapping.table import Row
 from singer_delivery.model import Event, Note, Unmappable
+from singer_delivery.pipeline.settings import Billing
 
 from target_mixpanel import limits
 from target_mixpanel.groups import NamedGroups
@@ -37,6 +38,14 @@ OLDER_SENTENCE = (
     f"out. The report counts them as `{OLDER.name}`."
 )
 """Said at the first of them."""
+
+BILLING = Billing(
+    frozenset({"event", "link"}),
+    "Mixpanel bills events in the month in which they arrive, however old they are; updates of "
+    "profiles and groups do not count. Contracts of old may count by the time of the event.",
+    {OLDER.name: "Older than `retention_years`: Mixpanel bills these and deletes them soon after."},
+)
+"""Source: Mixpanel docs, "Pricing" and "Data Retention"."""
 
 OF_THE_USER = "user."
 """Before what was true of the person at the time."""

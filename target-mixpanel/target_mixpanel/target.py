@@ -22,7 +22,7 @@ from singer_sdk import typing as th
 from target_mixpanel import endpoint
 from target_mixpanel.account import Account, base_address
 from target_mixpanel.config import SETTINGS
-from target_mixpanel.events import OLDER, OLDER_SENTENCE
+from target_mixpanel.events import BILLING, OLDER, OLDER_SENTENCE
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, IMPORT
 from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
@@ -57,6 +57,7 @@ class TargetMixpanel(DeliveryTarget):
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self.config["max_events_per_second"],
             first_wait=self.first_wait,
+            billing=BILLING,
         )
         return self.run_with(settings, self._endpoints(), self._scope)
 

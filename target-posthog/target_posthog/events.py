@@ -18,6 +18,7 @@ from singer_delivery.mapping.observation import Groups, Observation
 from singer_delivery.mapping.pair import GROUP, PERSON, Reading, Source
 from singer_delivery.mapping.properties import PropertyTable
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
+from singer_delivery.pipeline.settings import Billing
 
 from target_posthog import groups, links, nesting, people
 from target_posthog.people import PostHogDecision
@@ -33,6 +34,16 @@ YOUNG_SENTENCE = (
     f"let live tracking cover the rest. The report counts them as `{YOUNG.name}`."
 )
 """Said at the first of them."""
+
+BILLING = Billing(
+    sentence=(
+        "PostHog counts every event that it captures, updates of people and groups and links among "
+        'them. Its docs say that imports by the lane for history are free ("Migrate to PostHog"), '
+        "on a paid plan: ask before you rely on it."
+    ),
+    notes={YOUNG.name: f"Younger than {LIVE_HOURS} hours: PostHog bills these as live events."},
+)
+"""Source: PostHog docs, "Migrate to PostHog"."""
 
 
 class PostHog:

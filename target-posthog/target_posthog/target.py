@@ -27,7 +27,7 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_posthog import endpoint, from_amplitude, from_columns, from_mixpanel
-from target_posthog.events import YOUNG, YOUNG_SENTENCE
+from target_posthog.events import BILLING, YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
 from target_posthog.settings import LIVE_HOURS, MappingSettings
@@ -182,6 +182,7 @@ class TargetPostHog(DeliveryTarget):
             self.config,
             user_agent=f"{self.name}/{self.plugin_version}",
             max_events_per_second=self._events_per_second,
+            billing=BILLING,
         )
         return self.run_with(settings, {BATCH: self._endpoint()}, self._scope)
 

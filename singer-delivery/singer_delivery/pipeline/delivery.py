@@ -235,13 +235,15 @@ class Delivery:
         if event.deferred:
             self._outcomes.keep(block, event)
             return
-        if self._ledger.may_keep(event.endpoint):
+        # A dry run packs nothing; there it must not be otherwise for what a run would pack.
+        is_apart = event.leads or not self._endpoints[event.endpoint].is_packed
+        if is_apart and self._ledger.may_keep(event.endpoint):
             # A change is about to be laid over the update that waits: the last to arrive wins.
             update = self._ledger.take_update(event.endpoint, event.order)
             if update is not None:
                 yield _piece_of_update(update, 1 << event.lane)
         origin = Place(block, *divmod(event.place, EVENTS))
-        single = Single(event.kind, event.name, event.encoded, origin)
+        single = Single(event.kind, event.name, event.encoded, origin, event.at)
         piece = Piece.of_single(event.endpoint, single, 1 << event.lane, block)
         piece.needs = _needs(block, {event.lane})
         yield piece

@@ -49,12 +49,14 @@ class Single:
         name: the event's name, for the report.
         encoded: its JSON.
         origin: what it was made of.
+        at: when it happened, in microseconds since 1970; None where nobody knows, or asks.
     """
 
     kind: str
     name: str
     encoded: bytes
     origin: Place | Update | Gathered | ParkedEvent
+    at: int | None = None
 
     @property
     def size(self) -> int:

@@ -85,6 +85,7 @@ class RunReport:
         self.notes: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
         self.endpoints: dict[str, EndpointCounts] = {}
+        self.plan: Mapping[str, Any] | None = None  # of a dry run, when it is over
 
     def stream(self, name: str) -> StreamCounts:
         """Return the counts of a stream, new ones on first sight."""
@@ -139,6 +140,7 @@ class RunReport:
             "events": dict(self.names.most_common()),
             "notes": dict(self.notes.most_common()),
             "examples": self.examples,
+            **({"plan": self.plan} if self.plan is not None else {}),
         }
 
     def write(self, path: Path) -> None:

@@ -37,6 +37,7 @@ from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.packing import Tasks
 from singer_delivery.pipeline.parking import Parking
+from singer_delivery.pipeline.plan import Plan
 from singer_delivery.pipeline.report import RunReport
 from singer_delivery.pipeline.requests import Requests
 from singer_delivery.pipeline.settings import RunSettings
@@ -208,7 +209,7 @@ class Run:
             settings.max_events_per_second_per_id,
             settings.max_wait_minutes,
         )
-        self._dispatch = self._dry_run() if is_dry else self._dispatcher(endpoints, opened)
+        self._dispatch = self._dry_run(endpoints) if is_dry else self._dispatcher(endpoints, opened)
         tasks = Tasks(endpoints, packs=not is_dry)
         self.workers = opened.enter_context(closing(Workers(settings.processes, tasks)))
         self._delivery = Delivery(
@@ -224,8 +225,9 @@ class Run:
             self.ledger, self._checkpoints, self._outcomes, self._delivery, tasks
         )
 
-    def _dry_run(self) -> DryRun:
-        return DryRun(self._settings.output_path, self._outcomes, self._checkpoints)
+    def _dry_run(self, endpoints: Mapping[str, Endpoint]) -> DryRun:
+        plan = Plan(endpoints, self._settings)
+        return DryRun(plan, self._outcomes, self._checkpoints, self.report, self._clock)
 
     def _dispatcher(self, endpoints: Mapping[str, Endpoint], opened: ExitStack) -> Dispatcher:
         settings, clock = self._settings, self._clock

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
+
+
+@dataclass(frozen=True)
+class Billing:
+    """What a destination bills of what it gets.
+
+    Attributes:
+        kinds: of events that count, see `Event.kind`; empty: all of them.
+        sentence: how it counts, for people.
+        notes: that the run report counts -> what that means for the bill, for people.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    sentence: str = "What the destination bills is not known here: see its contract."
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -18,7 +34,8 @@ class RunSettings:
     processes map beside this one; None: cores less one, once a run proves long.
     `max_events_per_second_per_id` is a mean of 30 seconds, 0 for none. `max_wait_minutes` is how
     long a run waits at its end for ids whose daily quota is used up. `remember_deliveries` is for
-    services that forget which events they have.
+    services that forget which events they have. `sample` is the share of people that is loaded,
+    and `billing` what the destination counts.
     """
 
     user_agent: str
@@ -37,3 +54,5 @@ class RunSettings:
     remember_deliveries: bool = False
     max_events_per_second_per_id: int = 0
     max_wait_minutes: float = 60
+    sample: float = 1.0
+    billing: Billing = Billing()

@@ -13,8 +13,8 @@ from typing import Any, TypedDict
 from singer_sdk import typing as th
 
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
-from singer_delivery.pipeline.settings import RunSettings
-from singer_delivery.sdk.people import people_settings
+from singer_delivery.pipeline.settings import Billing, RunSettings
+from singer_delivery.sdk.people import people_settings, share_of
 
 
 class ChosenEvents(TypedDict):
@@ -216,6 +216,7 @@ def run_settings(
     user_agent: str,
     max_events_per_second: int,
     first_wait: float = 1.0,
+    billing: Billing | None = None,
 ) -> RunSettings:
     """Read the settings of delivery; `user_agent` is the target's name, a slash and its version."""
     return RunSettings(
@@ -235,6 +236,8 @@ def run_settings(
         remember_deliveries=config.get("remember_deliveries", False),
         max_events_per_second_per_id=config.get("max_events_per_second_per_id", 0),
         max_wait_minutes=config.get("max_wait_minutes", 0),
+        sample=share_of(config),
+        billing=billing or Billing(),
     )
 
 
