@@ -17,6 +17,9 @@ import msgspec
 DAY = 86_400_000_000
 """Microseconds."""
 
+EVENTS_A_RECORD = 1 << 16
+"""More events than any record makes: a record and the number of its event are one number."""
+
 
 class Fact(NamedTuple):
     """One thing to remember about a person, a device or a group.
@@ -146,6 +149,9 @@ class Effects:
     is_gathered: bool = False
 
 
+EVENT = "event"
+"""Kind of the events that say what somebody did; the books count them."""
+
 CREATION = "creation"
 """Kind of the events that say when somebody was created."""
 
@@ -171,6 +177,11 @@ class Event:
         facts: of a deferred event, the facts that are forgotten if it is refused.
         leads: whether it is delivered before any other event of its block leaves, and of all that
             follow: a destination may read it only when an event arrives.
+        id: by which the destination knows it when it comes again; the books count events of kind
+            "event" by it.
+        source_name: its name in the source, for the books.
+        source_hour: of the source that its record came in, since 1970-01-01 UTC; 0 where nobody
+            knows.
     """
 
     endpoint: str
@@ -182,6 +193,9 @@ class Event:
     deferred: bool = False
     facts: tuple[Fact, ...] = ()
     leads: bool = False
+    id: str = ""
+    source_name: str = ""
+    source_hour: int = 0
 
 
 class Mapped(NamedTuple):

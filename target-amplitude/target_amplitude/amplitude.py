@@ -161,4 +161,4 @@ def make_event(
     if at is not None:
         body["time"] = at // 1000
     body.update(content)
-    return Event(BATCH, kind, name, at, body, order)
+    return Event(BATCH, kind, name, at, body, order, id=insert_id)

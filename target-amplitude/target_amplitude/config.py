@@ -224,16 +224,6 @@ SETTINGS = [
             "today; what still waits then goes with the next run."
         ),
     ),
-    th.Property(
-        "remember_deliveries",
-        th.BooleanType,
-        default=True,
-        title="Remember deliveries",
-        description=(
-            "Whether the ledger lists what was delivered, 8 bytes an event: Amplitude forgets "
-            "after 7 days which events it has, and would count them again."
-        ),
-    ),
     *request_settings(
         endpoint.MAX_EVENTS,
         endpoint.MAX_BYTES,
@@ -241,5 +231,13 @@ SETTINGS = [
         most_events=EVENTS_A_REQUEST,
         most_bytes=BYTES_A_REQUEST,
     ),
-    *delivery_settings("target-amplitude", max_in_flight=16, max_retries=60),
+    *delivery_settings(
+        "target-amplitude",
+        max_in_flight=16,
+        max_retries=60,
+        also_remembered=(
+            " Amplitude forgets after 7 days which events it has, and would count them again: what "
+            "is listed is not sent again."
+        ),
+    ),
 ]

@@ -79,9 +79,10 @@ class TargetAmplitude(DeliveryTarget):
             max_events_per_second=self.config["max_events_per_second"],
             first_wait=FIRST_WAIT,
             billing=BILLING,
+            forgets=True,
         )
         batch = self._endpoint()
-        run = self.run_with(settings, {BATCH: batch}, self._scope)
+        run = self.run_with(settings, {BATCH: batch})
         if not settings.dry_run:
             try:
                 with closing(Transport(user_agent)) as transport:
@@ -196,7 +197,7 @@ class TargetAmplitude(DeliveryTarget):
         )
 
     @property
-    def _scope(self) -> str:
+    def scope(self) -> str:
         """Names the project in the ledger without its key: another project starts anew."""
         account = self._account
         return scope(account.base_url, account.api_key)

@@ -85,9 +85,10 @@ def import_event(name: str, at: int, properties: dict[str, Any]) -> Event:
     Args:
         name: of the event.
         at: when it happened, in microseconds since 1970.
-        properties: of the event, its ids and time among them.
+        properties: of the event, its ids, time and `$insert_id` among them.
     """
-    return Event(IMPORT, "event", name, at, {"event": name, "properties": properties})
+    body = {"event": name, "properties": properties}
+    return Event(IMPORT, "event", name, at, body, id=properties["$insert_id"])
 
 
 @dataclass(frozen=True)

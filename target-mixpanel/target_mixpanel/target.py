@@ -59,7 +59,7 @@ class TargetMixpanel(DeliveryTarget):
             first_wait=self.first_wait,
             billing=BILLING,
         )
-        return self.run_with(settings, self._endpoints(), self._scope)
+        return self.run_with(settings, self._endpoints())
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
@@ -159,7 +159,7 @@ class TargetMixpanel(DeliveryTarget):
         )
 
     @property
-    def _scope(self) -> str:
+    def scope(self) -> str:
         """Names the project in the ledger without its token: another project has facts of its own.
 
         The token goes before the id, so that a service account may be set later.

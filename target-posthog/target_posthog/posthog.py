@@ -133,4 +133,4 @@ def make_event(
     if when is not None:
         at, body["timestamp"] = when.at, when.text
     body["properties"] = properties
-    return Event(BATCH, kind, name, at, body, order)
+    return Event(BATCH, kind, name, at, body, order, id=uuid)

@@ -184,7 +184,7 @@ class TargetPostHog(DeliveryTarget):
             max_events_per_second=self._events_per_second,
             billing=BILLING,
         )
-        return self.run_with(settings, {BATCH: self._endpoint()}, self._scope)
+        return self.run_with(settings, {BATCH: self._endpoint()})
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
@@ -272,7 +272,7 @@ class TargetPostHog(DeliveryTarget):
         )
 
     @property
-    def _scope(self) -> str:
+    def scope(self) -> str:
         """Names the project in the ledger without its key: another project starts anew."""
         return scope(endpoint.ingestion_host(self.config["host"]), str(self.config.get("api_key")))
 

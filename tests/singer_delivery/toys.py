@@ -174,9 +174,10 @@ class ToyMapping:
     `endpoint` and `order` are the event's; `value` is said of the person `at` its time, if it is
     newer than what was sent; `said` are names of persons of whom a fact is said; `claims` are names
     of devices; `odd` and `strange` are examples of notes, of the decision and of the mapping;
-    `listed` is its number in the list of deliveries, `ids` those by which a service counts it;
-    `unmappable`, `late` and `unsayable` say where nothing can be made of it; `deferred` and
-    `gathered` do what they say, and what is deferred is sent only if it is newer.
+    `listed` is its number in the list of deliveries, `hour` that of its source, `ids` those by
+    which a service counts it; `unmappable`, `late` and `unsayable` say where nothing can be made
+    of it; `deferred` and `gathered` do what they say, and what is deferred is sent only if it is
+    newer.
     """
 
     decision_type: ClassVar[type[Decision]] = ToyDecision
@@ -246,6 +247,9 @@ class ToyMapping:
             record.get("order"),
             deferred,
             facts,
+            id=f"id {number}",
+            source_name=f"raw {number}",
+            source_hour=record.get("hour", 0),
         )
 
 

@@ -91,6 +91,21 @@ def when_received(record: Mapping[str, Any]) -> int | None:
     return None
 
 
+def hour(record: Mapping[str, Any]) -> int:
+    """Return the hour of the export that a record is in, since 1970 (UTC); 0 for unknown."""
+    text = record.get("server_upload_time")
+    if type(text) is str and len(text) == 26 and text[19] == ".":  # mostly
+        return _hour_of(text[:13])
+    received = when_received(record)
+    return 0 if received is None else received // _HOUR
+
+
+@lru_cache(1024)
+def _hour_of(text: str) -> int:
+    found = moment(f"{text}:00:00")
+    return 0 if found is None else found.at // _HOUR
+
+
 def _believable(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]:
     latest = _latest_believable(record)
     reason, detail = "no_time", f"none of {', '.join(TIME_COLUMNS)} is a date and time"

@@ -36,6 +36,7 @@ from analytics_records.amplitude.record import (
     TIME_COLUMNS,
     event_name,
     event_uuid,
+    hour,
     is_web,
     link_uuid,
     usual_times,
@@ -133,6 +134,10 @@ class Amplitude:
         """Return its `amplitude_id`, else the user, else the device; None for a call of a group."""
         found = person_of(seen.source_id, seen.user, seen.device)
         return None if not found and self.calls.get(seen.name) == GROUP else found
+
+    def hour(self, record: Mapping[str, Any], shaped: Mapping[str, Any]) -> int:  # noqa: ARG002
+        """Return the hour of the export that a record was in: see `Source`."""
+        return hour(shaped)
 
     def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the column of that name, empty when it is no object."""

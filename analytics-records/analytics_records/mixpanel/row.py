@@ -9,6 +9,8 @@ So the id of a row is made of what no second reading changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from singer_delivery.mapping.json_lines import EXACT
@@ -89,6 +91,23 @@ def lacks_id(row: Mapping[str, Any]) -> bool:
     """Tell whether nothing but its content tells a row from others, so that copies are counted."""
     properties = properties_of(row)
     return not _text(properties.get("$insert_id")) or _text(ingested_id(properties)) is None
+
+
+def hour(row: Mapping[str, Any]) -> int:
+    """Return the first hour, since 1970, of the day of the export that the tap says a row is in.
+
+    Days are the project's, and this is the hour that is called so there. 0 for unknown.
+    """
+    day = row.get("day")
+    return _hour_of(day) if isinstance(day, str) else 0
+
+
+@lru_cache(1024)
+def _hour_of(day: str) -> int:
+    try:
+        return (date.fromisoformat(day[:10]) - date(1970, 1, 1)).days * 24
+    except ValueError:
+        return 0
 
 
 def content(row: Mapping[str, Any]) -> str:

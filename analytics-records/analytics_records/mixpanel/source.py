@@ -36,6 +36,7 @@ from analytics_records.mixpanel.record import (
 )
 from analytics_records.mixpanel.row import (
     content,
+    hour,
     lacks_id,
     row_uuid,
 )
@@ -208,6 +209,10 @@ class Mixpanel:
         """`uuid` of the tap; else made of event, second, `$insert_id` and the id as ingested."""
         uuid: str = record[UUID]
         return uuid
+
+    def hour(self, record: Mapping[str, Any], shaped: Mapping[str, Any]) -> int:  # noqa: ARG002
+        """Return the first hour of the day of the export that a row was in: see `Source`."""
+        return hour(record)
 
     def link_uuid(self, record: Mapping[str, Any], user: str, device: str) -> str:  # noqa: ARG002
         """Return the id of the link between a user and another id."""

@@ -33,6 +33,30 @@ def opened(url: str, *, keep: bool) -> Engine:
     return _engine(_readable(url), keep=keep)
 
 
+def opened_to_read(url: str) -> Engine:
+    """Return the engine of an address from which is read alone, beside whoever writes.
+
+    Raises:
+        SettingsError: it is no address, its driver is not installed, or there is no such file.
+    """
+    parsed = _readable(url)
+    if parsed.get_backend_name() != "sqlite":
+        return _server_engine(parsed).execution_options(postgresql_readonly=True)
+    path = Path(parsed.database or "")
+    if not path.is_file():
+        msg = f"There is no ledger at {path}. A target writes it when it runs: check ledger_url."
+        raise SettingsError(msg)
+    # Not `?mode=ro`, which cannot read beside a run that was killed: the log of what it wrote last
+    # is taken in by whoever opens the file next.
+    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY})
+
+    @event.listens_for(engine, "connect")
+    def _only_reads(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA query_only=ON")
+
+    return engine
+
+
 @contextmanager
 def as_storage_error() -> Iterator[None]:
     """Turn what a database raises into one sentence, without the values of a statement."""

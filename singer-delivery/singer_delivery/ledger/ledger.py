@@ -1,22 +1,30 @@
 """The ledger: what must be remembered between runs, per person, device and group.
 
-It holds facts (`facts`) and the updates that wait for the end of a run (`outbox`); and, for
-destinations that forget which events they have, the list of `deliveries`. One save writes all of it
-in one transaction, so that a run that is cut off leaves either all of it or none.
+It holds facts (`facts`) and the updates that wait for the end of a run (`outbox`); the list of
+`deliveries` and the books that count by it; and what of the source is covered. One save writes all
+of it in one transaction, so that a run that is cut off leaves either all of it or none.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from singer_delivery.ledger.deliveries import Deliveries, LastRun
+from singer_delivery.ledger.accepted import Accepted
+from singer_delivery.ledger.books_writing import Coverage
+from singer_delivery.ledger.coverage import Range, Ranges
+from singer_delivery.ledger.deliveries import NO_KEYS, Deliveries, LastRun, UnsavedKeys
 from singer_delivery.ledger.facts import Facts, Record
 from singer_delivery.ledger.outbox import Outbox, Unsaved
-from singer_delivery.ledger.parked import NOTHING_UNSAVED, ParkedEvent, ParkedEvents, Waiting
+from singer_delivery.ledger.parked import (
+    NOTHING_UNSAVED,
+    ParkedEvent,
+    ParkedEvents,
+    UnsavedParked,
+    Waiting,
+)
 from singer_delivery.ledger.store import Store, Write
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Delivery, Fact
@@ -44,10 +52,11 @@ class Ledger:
         keep: whether anything is written.
         before_save: called before anything but claims is written: the dead letters must be on disk
             before the ledger says that what they hold is done.
-        now: returns seconds since 1970, where deliveries are remembered; None where they are not.
+        lists: whether deliveries are listed, and books kept; they are wherever there is `now`.
+        now: returns seconds since 1970, where the service forgets which events it has; else None.
 
     Attributes:
-        cut_off_at: when a run that remembered deliveries saved last before it was cut off, in
+        cut_off_at: where the service forgets, when a run saved last before it was cut off, in
             seconds since 1970; None if none was.
 
     Raises:
@@ -62,6 +71,7 @@ class Ledger:
         *,
         keep: bool = True,
         before_save: Callable[[], None] = lambda: None,
+        lists: bool = False,
         now: Callable[[], float] | None = None,
     ) -> None:
         self._before_save = before_save
@@ -72,7 +82,8 @@ class Ledger:
         self._facts = Facts(self._store, self._lock, keep=keep)
         self._outbox = Outbox(self._store, keep=keep)
         self._now = now
-        self._deliveries = Deliveries(self._store) if now is not None else None
+        self._deliveries = Deliveries(self._store) if lists or now is not None else None
+        self._coverage = Coverage(self._store)
         self._parked = ParkedEvents(self._store)
         self._last_run = LastRun(self._store)
         self.cut_off_at = self._last_run.cut_off_at
@@ -108,7 +119,12 @@ class Ledger:
 
     @property
     def remembers(self) -> bool:
-        """Whether it lists what is delivered."""
+        """Whether it knows what the service has forgotten: it is not sent again."""
+        return self._now is not None
+
+    @property
+    def lists(self) -> bool:
+        """Whether it lists what is delivered, and keeps books."""
         return self._deliveries is not None
 
     def was_delivered(self, of: Delivery) -> bool:
@@ -118,15 +134,20 @@ class Ledger:
         with self._lock:
             return self._deliveries.has(of)
 
-    def delivered(self, of: Iterable[Delivery]) -> None:
-        """List events as delivered; the next save writes it."""
+    def delivered(self, accepted: Iterable[Accepted]) -> None:
+        """List events as delivered, and count them; the next save writes it."""
         if self._deliveries is None:
             return
         with self._lock:
-            self._deliveries.add(of)
+            self._deliveries.add(accepted)
             is_due = self._deliveries.to_save >= DELIVERIES_SAVE_AFTER
         if is_due:
             self.save()
+
+    def cover(self, source: str, ranges: Iterable[Range]) -> None:
+        """Say that ranges of a source are covered: all of them is decided."""
+        with self._lock:
+            self._coverage.add(source, ranges)
 
     def end_well(self) -> None:
         """Say that all that the run sent is on disk: the next one has nothing to send twice."""
@@ -165,7 +186,7 @@ class Ledger:
             if not is_delivered:
                 self._facts.disown(event.facts)
             if is_delivered and self._deliveries is not None:
-                self._deliveries.add(event.deliveries)
+                self._deliveries.add(map(Accepted.of, event.deliveries))
             is_due = self._parked.to_save >= UPDATES_SAVE_AFTER
         if is_due:
             self.save()
@@ -230,28 +251,36 @@ class Ledger:
             with self._lock:
                 sayings, disowned = self._facts.unsaved(claims_only=claims_only)
                 updates = Unsaved({}, {}) if claims_only else self._outbox.unsaved()
-                chunks = {} if claims_only or not self._deliveries else self._deliveries.unsaved()
+                keys = (
+                    NO_KEYS if claims_only or not self._deliveries else self._deliveries.unsaved()
+                )
+                covered = {} if claims_only else self._coverage.unsaved()
                 parked = NOTHING_UNSAVED if claims_only else self._parked.unsaved()
             if not claims_only:
                 self._before_save()
-            if self._keep and (sayings or disowned or any(updates) or chunks or any(parked)):
+            if self._keep and (
+                sayings or disowned or any(updates) or keys.days or covered or any(parked)
+            ):
                 facts = [saying.fact for saying in sayings.values()]
-                also: list[Write] = [*self._also(chunks), partial(self._parked.write, parked)]
+                also = self._also(keys, covered, parked)
                 self._store.write(facts, disowned.values(), updates.kept(), updates.gone, also)
             with self._lock:
                 self._facts.saved(sayings, disowned)
+                if self._deliveries is not None:
+                    self._deliveries.saved(keys)
                 if self._keep:
                     self._outbox.saved(updates)
                     self._parked.saved(parked)
-                if self._deliveries is not None:
-                    self._deliveries.saved(chunks)
+                    self._coverage.saved(covered)
 
-    def _also(self, chunks: Mapping[int, array[int]]) -> list[Write]:
-        """Return what writes the list of deliveries, and that the run goes on."""
-        if self._deliveries is None or self._now is None:
-            return []
-        now = int(self._now())
-        return [
-            lambda connection: self._last_run.goes_on(connection, now),
-            partial(self._deliveries.write, chunks),
+    def _also(self, keys: UnsavedKeys, covered: Ranges, parked: UnsavedParked) -> list[Write]:
+        """Return what writes the list and the books, and that the run goes on."""
+        also: list[Write] = [
+            partial(self._coverage.write, covered),
+            partial(self._parked.write, parked),
         ]
+        if self._deliveries is not None and keys.days:
+            also.insert(0, partial(self._deliveries.write, keys))
+        if self._now is not None:
+            also.insert(0, partial(self._last_run.goes_on, now=int(self._now())))
+        return also

@@ -14,8 +14,9 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from singer_delivery.ledger import tables
+from singer_delivery.ledger.accepted import AcceptedEvent
 from singer_delivery.ledger.store import INSERTS, Store
-from singer_delivery.model import Delivery, Fact
+from singer_delivery.model import Fact
 
 
 class ParkedEvent(NamedTuple):
@@ -29,7 +30,7 @@ class ParkedEvent(NamedTuple):
         stream: of its record.
         message: the RECORD message it came from, `compression.shrunk`.
         records: 1 if its record counts as one that waits for it, else 0.
-        deliveries: how the list of deliveries knows it, by one key or more.
+        deliveries: what is listed and counted once it is delivered, by one key or more.
         facts: that its record said, and that are forgotten if it is refused.
     """
 
@@ -43,7 +44,7 @@ class ParkedEvent(NamedTuple):
     encoded: bytes
     message: bytes
     records: int = 1
-    deliveries: tuple[Delivery, ...] = ()
+    deliveries: tuple[AcceptedEvent, ...] = ()
     facts: tuple[Fact, ...] = ()
 
 
@@ -55,7 +56,7 @@ class Waiting(NamedTuple):
     events: int
 
 
-class Unsaved(NamedTuple):
+class UnsavedParked(NamedTuple):
     """What the disk does not have: events, numbers of those that left, queues that became one."""
 
     events: Mapping[int, ParkedEvent]
@@ -63,7 +64,7 @@ class Unsaved(NamedTuple):
     moved: tuple[tuple[str, str], ...]
 
 
-NOTHING_UNSAVED = Unsaved({}, frozenset(), ())
+NOTHING_UNSAVED = UnsavedParked({}, frozenset(), ())
 
 
 class ParkedEvents:
@@ -126,11 +127,11 @@ class ParkedEvents:
                 self._unsaved[number] = event._replace(queue=into)
         self._moved.append((queue, into))
 
-    def unsaved(self) -> Unsaved:
+    def unsaved(self) -> UnsavedParked:
         """Return what is to be written now."""
-        return Unsaved(dict(self._unsaved), frozenset(self._gone), tuple(self._moved))
+        return UnsavedParked(dict(self._unsaved), frozenset(self._gone), tuple(self._moved))
 
-    def write(self, of: Unsaved, connection: Connection) -> None:
+    def write(self, of: UnsavedParked, connection: Connection) -> None:
         """Write it."""
         table, scope = tables.parked, self._store.scope
         for queue, into in of.moved:
@@ -146,7 +147,7 @@ class ParkedEvents:
             rows = [self._row(event) for event in of.events.values()]
             connection.execute(insert.on_conflict_do_nothing(), rows)
 
-    def saved(self, of: Unsaved) -> None:
+    def saved(self, of: UnsavedParked) -> None:
         """Take note that it is on disk."""
         for number, event in of.events.items():
             now = self._unsaved.pop(number)
@@ -182,7 +183,7 @@ def _event_of(*row: object) -> ParkedEvent:
     event = ParkedEvent(*row)  # type: ignore[arg-type]
     return event._replace(
         ids=tuple(orjson.loads(str(event.ids))),
-        deliveries=tuple(Delivery(*each) for each in orjson.loads(str(event.deliveries))),
+        deliveries=tuple(AcceptedEvent(*each) for each in orjson.loads(str(event.deliveries))),
         facts=tuple(Fact(*each) for each in orjson.loads(str(event.facts))),
     )
 

@@ -18,9 +18,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    inspect,
     select,
 )
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from singer_delivery.errors import SettingsError
 
@@ -60,6 +61,29 @@ deliveries = Table(
     Column("day", Integer, primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("content", LargeBinary, nullable=False),
+    Column("cells", LargeBinary),  # None where they were listed before there were books
+)
+names = Table(
+    "singer_delivery_names",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("source_name", Text, nullable=False),
+)
+books = Table(
+    "singer_delivery_books",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("counts", Text, nullable=False),
+)
+covered = Table(
+    "singer_delivery_covered",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("source", String(255), primary_key=True),
+    Column("ranges", Text, nullable=False),
 )
 runs = Table(
     "singer_delivery_runs",
@@ -109,9 +133,21 @@ def deliveries_and_parked_events(connection: Connection) -> None:
         connection.execute(CreateIndex(index, if_not_exists=True))
 
 
+def books_and_coverage(connection: Connection) -> None:
+    """Make the tables of the books, and let the list of deliveries say what it has of each key."""
+    for table in (names, books, covered):
+        connection.execute(CreateTable(table, if_not_exists=True))
+    # Where the second migration ran just now, it made this column too.
+    there = {column["name"] for column in inspect(connection).get_columns(deliveries.name)}
+    if deliveries.c.cells.name not in there:
+        column = CreateColumn(deliveries.c.cells).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {deliveries.name} ADD COLUMN {column}")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     facts_and_updates,
     deliveries_and_parked_events,
+    books_and_coverage,
 )
 """Each is applied once, in this order, and recorded. Append; never change one that was released."""
 

@@ -21,7 +21,7 @@ from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.identity import Link, Who, Whose
 from singer_delivery.mapping.observation import Groups, Observation
 from singer_delivery.mapping.values import Moment, moment_text
-from singer_delivery.model import Decision, Effects, Facts, Mapped, Note, Unmappable
+from singer_delivery.model import EVENT, Decision, Effects, Facts, Mapped, Note, Unmappable
 
 PERSON, GROUP = "person", "group"
 """Calls: what records are about that are no events."""
@@ -61,7 +61,6 @@ class PairDecision(Decision, array_like=True, gc=False):
 
 
 D = TypeVar("D", bound=PairDecision)
-D_contra = TypeVar("D_contra", bound=PairDecision, contravariant=True)
 
 
 @dataclass(slots=True)
@@ -140,6 +139,12 @@ class Source(Protocol):
 
     def event_uuid(self, record: Mapping[str, Any]) -> str:
         """Return the id of the event."""
+
+    def hour(self, record: Mapping[str, Any], shaped: Mapping[str, Any]) -> int:
+        """Return the hour of the export that a record was in, since 1970; 0 for unknown.
+
+        `record` is as it came, `shaped` the same as `shaped` returns it.
+        """
 
     def link_uuid(self, record: Mapping[str, Any], user: str, device: str) -> str:
         """Return the id of the link between a user and a device."""
@@ -235,8 +240,7 @@ class Pair(Generic[D]):
 
     def ids_of(self, observation: Observation) -> tuple[str | int | None, ...]:
         """Return every id of a record's person, as the source has it."""
-        of = observation
-        return (of.user, of.device, of.source_id)
+        return (observation.user, observation.device, observation.source_id)
 
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> D:
         """Return the decision of a record, and fill in its effects.
@@ -256,9 +260,13 @@ class Pair(Generic[D]):
     def map(self, record: Mapping[str, Any], decision: D) -> Mapped:
         """Return what a clean record becomes. Pure."""
         source = self.source
-        record = source.shaped(record)
-        own = source.event_properties(record)
-        return self.destination.map(Reading(record, source.event_name(record), decision, own))
+        shaped = source.shaped(record)
+        name, own = source.event_name(shaped), source.event_properties(shaped)
+        mapped = self.destination.map(Reading(shaped, name, decision, own))
+        for event in mapped.events:
+            if event.kind == EVENT:
+                event.source_name, event.source_hour = name, source.hour(record, shaped)
+        return mapped
 
     def _look_at_name(self, name: str) -> Named:
         if not name.strip():

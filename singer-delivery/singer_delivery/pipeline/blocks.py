@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from singer_delivery.model import Decision, Delivery, RecordMapping
+from singer_delivery.ledger.accepted import NOTHING_ACCEPTED, Accepted
+from singer_delivery.model import Decision, RecordMapping
 from singer_delivery.pipeline.report import StreamCounts
 
 MOST_RECORDS = 1_000
@@ -66,6 +67,9 @@ class Undecided(Protocol):
     def records(self) -> Iterable[int]:
         """Return the places of the records that its events come from."""
 
+    def event_places(self) -> Iterable[int]:
+        """Return where its events come from, see `pieces.place_of`."""
+
 
 class Section(NamedTuple):
     """Records of a block that came one after the other in one stream."""
@@ -94,6 +98,8 @@ class Block:
         undecided: pieces that are neither delivered nor dead; None until it is mapped.
         dead: places of records of which an event was refused.
         parked: places of records of which an event waits in the ledger; they are counted there.
+        accepted: its events that are listed and counted when they are delivered.
+        left: where events come from that are refused, or wait in the ledger.
     """
 
     number: int
@@ -113,6 +119,8 @@ class Block:
     undecided: set[Undecided] | None = None
     dead: set[int] = field(default_factory=set)
     parked: set[int] = field(default_factory=set)
+    accepted: Accepted = NOTHING_ACCEPTED
+    left: set[int] = field(default_factory=set)
     begun: float = field(default_factory=time.monotonic)
 
     def add(
@@ -173,12 +181,10 @@ class Block:
                 counts[of, decision.skipped] += 1
         return counts
 
-    def deliveries(self, undecided: Iterable[int] = ()) -> Iterator[Delivery]:
-        """Yield how the list of deliveries knows its events that are delivered."""
-        left_out = self.dead.union(self.parked, undecided)
-        for place, decision in enumerate(self.decisions):
-            if decision.skipped is None and place not in left_out:
-                yield from deliveries_of(decision)
+    def delivered(self) -> Accepted:
+        """Return its events that are delivered, for the list of deliveries and the books."""
+        left = self.left.union(*[piece.event_places() for piece in self.undecided or ()])
+        return self.accepted.without(left) if left else self.accepted
 
     def undecided_records(self) -> set[int]:
         """Return the places of records that have an event which is not decided."""
@@ -190,9 +196,4 @@ class Block:
         """Let go of its records: nobody asks for them any more."""
         self.lines, self.decisions, self.inputs = [], [], []
         self.originals.clear()
-
-
-def deliveries_of(decision: Decision) -> tuple[Delivery, ...]:
-    """Return how the list of deliveries knows the event of a record."""
-    known = (decision.delivery, decision.also_known)
-    return tuple([each for each in known if each is not None])
+        self.accepted = NOTHING_ACCEPTED

@@ -29,6 +29,7 @@ class Checkpoints:
         settle: lets the facts and counts of a block last; called for each block, in order.
         save: puts on disk what has settled.
         emit: receives each STATE value that may be given back, in order.
+        cover: takes note of each of them before the save.
 
     Attributes:
         lock: guards what becomes of blocks.
@@ -42,13 +43,14 @@ class Checkpoints:
         settle: Callable[[Block], None],
         save: Callable[[], None],
         emit: Callable[[State], None],
+        cover: Callable[[State], None] = lambda _state: None,
     ) -> None:
         self.lock = threading.RLock()
         self.last = Block(0)
         self.settled = -1
         self.size = 0
         self._unsettled = deque([self.last])
-        self._settle, self._save, self._emit = settle, save, emit
+        self._settle, self._save, self._emit, self._cover = settle, save, emit, cover
         self._states: deque[State] = deque()
         self._files: deque[Path] = deque()
         self._is_holding = False
@@ -110,6 +112,8 @@ class Checkpoints:
     def _give_back(self) -> None:
         if self._is_holding or not (self._states or self._files):
             return
+        for state in self._states:
+            self._cover(state)
         self._save()  # first: where it fails, these states stay the next to be given back
         while self._states:
             self._emit(self._states[0])

@@ -224,6 +224,7 @@ class Delivery:
         for record, reason, detail in result.dead:
             self._outcomes.unmappable_after_all(block, record, reason, detail)
         with self._checkpoints.lock:  # from now on another thread may settle the block
+            block.accepted = result.accepted
             block.undecided = {each for each in leading + pieces if each.block is not None}
         if leading:
             self._dispatch.submit(leading)

@@ -12,11 +12,12 @@ import orjson
 from singer_delivery.endpoint import Judgement, Verdict
 from singer_delivery.errors import ServiceRefused
 from singer_delivery.io.compression import grown, shrunk
+from singer_delivery.ledger.coverage import ranges_in
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.model import Note
-from singer_delivery.pipeline.blocks import Block, Input, deliveries_of
+from singer_delivery.pipeline.blocks import Block, Input, State
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.pipeline.packing import Apart
@@ -104,10 +105,14 @@ class Outcomes:
         self.remember(block)
         self._ledger.settle(block.number)
 
-    def remember(self, block: Block, undecided: Iterable[int] = ()) -> None:
-        """List the events of a block that are delivered, where the ledger remembers them."""
-        if self._ledger.remembers:
-            self._ledger.delivered(block.deliveries(undecided))
+    def remember(self, block: Block) -> None:
+        """List and count the events of a block that are delivered."""
+        self._ledger.delivered([block.delivered()])
+
+    def cover(self, state: State) -> None:
+        """Take note of what a STATE value that is about to be given back says is covered."""
+        for source, ranges in ranges_in(state).items():
+            self._ledger.cover(source, ranges)
 
     def count(self, block: Block, undecided: Iterable[int] = ()) -> None:
         """Count the records of a block that are decided."""
@@ -190,12 +195,13 @@ class Outcomes:
         origin = single.origin
         assert isinstance(origin, Place), "nothing else is parked"
         block, record, _ = origin
-        of, decision = block.inputs[record], block.decisions[record]
+        of = block.inputs[record]
         with self._lock:
+            listed = tuple(block.accepted.at(origin.number))
             is_first = record not in block.parked and record not in block.dead
             event = ParkedEvent(
                 0, queue, ids, endpoint, single.kind, single.name, of.stream, single.encoded,
-                shrunk(block.message(record)), int(is_first), deliveries_of(decision),
+                shrunk(block.message(record)), int(is_first), listed,
             )  # fmt: skip
             is_new = self._ledger.park(event, (block.number, record))
             if is_first and is_new:
@@ -203,6 +209,7 @@ class Outcomes:
             elif is_first:
                 of.counts.skipped[PARKED_BEFORE] += 1
             block.parked.add(record)
+            block.left.add(origin.number)
         return is_new
 
     def keep(self, block: Block, event: Apart) -> None:
@@ -243,6 +250,7 @@ class Outcomes:
             self._parked_refused(single.origin, why)
         elif isinstance(single.origin, Place):
             block, record, _ = single.origin
+            block.left.add(single.origin.number)
             self._ledger.forget((block.number, record), kept=False)
             self._refuse(block, record, why)
         else:  # of many records: all of them would be lost

@@ -12,8 +12,9 @@ from zlib import crc32
 
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.io.compression import Deflated, deflated
+from singer_delivery.ledger.accepted import NOTHING_ACCEPTED, Accepted, Gathering, Like
 from singer_delivery.mapping.lines import read
-from singer_delivery.model import Decision, Event, RecordMapping, Unmappable
+from singer_delivery.model import EVENT, Decision, Delivery, Event, RecordMapping, Unmappable
 from singer_delivery.pipeline.blocks import Input
 from singer_delivery.pipeline.pieces import Tallies, place_of
 
@@ -39,6 +40,7 @@ class Task:
         service: what cannot read a record that is not clean, for people.
         are_messages: whether lines are RECORD messages, or records themselves.
         packs: whether events may be packed at all; a dry run writes each by itself.
+        lists: whether events are listed and counted when they are delivered.
     """
 
     mapping: RecordMapping
@@ -46,6 +48,7 @@ class Task:
     service: str
     are_messages: bool
     packs: bool
+    lists: bool = False
 
 
 class Tasks:
@@ -54,11 +57,14 @@ class Tasks:
     Args:
         endpoints: of the destination, by name.
         packs: whether events may be packed.
+        lists: whether they are listed and counted.
     """
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], *, packs: bool) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], *, packs: bool, lists: bool = False
+    ) -> None:
         self._endpoints = endpoints
-        self._packs = packs
+        self._packs, self._lists = packs, lists
         self._tasks: dict[Input, Task] = {}
         self._pickled: dict[Input, bytes] = {}
 
@@ -66,8 +72,9 @@ class Tasks:
         """Return what is to be done with the records of an input."""
         task = self._tasks.get(of)
         if task is None:
-            task = Task(of.mapping, self._endpoints, of.service, of.are_messages, self._packs)
-            self._tasks[of] = task
+            task = self._tasks[of] = Task(
+                of.mapping, self._endpoints, of.service, of.are_messages, self._packs, self._lists
+            )
         return task
 
     def pickled(self, of: Input) -> bytes:
@@ -112,12 +119,14 @@ class Result(NamedTuple):
         apart: events by themselves, in the order of their records.
         notes: how often each note is due.
         dead: place, reason and detail of records of which nothing can be made after all.
+        accepted: what is listed and counted once it is delivered.
     """
 
     packed: list[Packed]
     apart: list[Apart]
     notes: dict[tuple[str, str | None], int]
     dead: list[tuple[int, str, str]]
+    accepted: Accepted = NOTHING_ACCEPTED
 
 
 def mapped_and_encoded(
@@ -145,6 +154,7 @@ class Packer:
         self._place = 0
         self._open: dict[tuple[str, int], _OpenPiece] = {}
         self._result = Result([], [], Counter(), [])
+        self._listed = Gathering()
 
     def add_all(
         self, task: Task, lines: Sequence[bytes], decisions: Sequence[Decision], lanes: bytes
@@ -165,6 +175,8 @@ class Packer:
         for number, (event, content) in enumerate(zip(events, encoded, strict=True)):
             endpoint = task.endpoints[event.endpoint]
             of = place_of(self._place, number)
+            if event.kind == EVENT and task.lists and decision.skipped is None:
+                self._list(event, decision, of)
             its_lane = lane if event.order is None else lane_of(event.order)
             if task.packs and endpoint.is_packed and not (event.deferred or event.leads):
                 self._pack(endpoint, its_lane % self._spread, event, content, of)
@@ -176,7 +188,19 @@ class Packer:
         for (endpoint, group), piece in self._open.items():
             self._close(endpoint, group, piece)
         self._open.clear()
-        return self._result
+        return self._result._replace(accepted=self._listed.accepted())
+
+    def _list(self, event: Event, decision: Decision, of: int) -> None:
+        """Let an event be listed and counted once it is delivered."""
+        # Where what is listed is not sent again, decisions say by which key it is asked for.
+        own, also = decision.delivery, decision.also_known
+        if own is None and not (event.id and event.at is not None):
+            return
+        day, key = own or Delivery.of(event.id, event.at or 0)
+        hour, of_record = event.source_hour, own is not None
+        self._listed.add(Like(day, hour, event.name, event.source_name, of_record), key, of)
+        if also is not None:
+            self._listed.add(Like(also.day, hour, of_record=True), also.key, of)
 
     def _pack(self, endpoint: Endpoint, group: int, event: Event, content: bytes, of: int) -> None:
         key = (endpoint.name, group)

@@ -11,11 +11,10 @@ from singer_delivery.io.compression import Deflated, deflated, gzipped
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
 from singer_delivery.mapping.lines import read
-from singer_delivery.model import Event
+from singer_delivery.model import EVENTS_A_RECORD, Event
 from singer_delivery.pipeline.blocks import Block
 
-EVENTS = 1 << 16
-"""More events than any record makes: see `place_of`."""
+EVENTS = EVENTS_A_RECORD
 
 Tallies = dict[tuple[str, str], int]
 """How many events there are of each kind and name."""
@@ -32,6 +31,11 @@ class Place(NamedTuple):
     block: Block
     record: int
     event: int
+
+    @property
+    def number(self) -> int:
+        """It as one number, see `place_of`."""
+        return place_of(self.record, self.event)
 
 
 class Gathered(NamedTuple):
@@ -96,10 +100,14 @@ class Piece:
 
     def records(self) -> Iterator[int]:
         """Yield the places of the records that its events come from."""
-        if self.single is not None and isinstance(self.single.origin, Place):
-            yield self.single.origin.record
-        for place in self.places:
+        for place in self.event_places():
             yield place // EVENTS
+
+    def event_places(self) -> Iterator[int]:
+        """Yield where its events come from, see `place_of`."""
+        if self.single is not None and isinstance(self.single.origin, Place):
+            yield self.single.origin.number
+        yield from self.places
 
     @classmethod
     def of_single(

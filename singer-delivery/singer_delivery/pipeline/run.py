@@ -170,7 +170,7 @@ class Run:
             self._checkpoints.rest()
         for block, undecided in self._checkpoints.unsettled():
             self._outcomes.count(block, undecided)
-            self._outcomes.remember(block, undecided)
+            self._outcomes.remember(block)
         with _logged():
             self._outcomes.save()
             if self._dispatch.is_idle:
@@ -192,15 +192,24 @@ class Run:
         letters = self.dead_letters = DeadLetters(_dead_letter_path(settings))
         opened.enter_context(closing(letters))
         now = self._clock.now if settings.remember_deliveries else None
+        lists = settings.keep_books and not is_dry
         ledger = Ledger(
-            settings.ledger_url, scope, keep=not is_dry, before_save=letters.flush, now=now
+            settings.ledger_url,
+            scope,
+            keep=not is_dry,
+            before_save=letters.flush,
+            lists=lists,
+            now=now,
         )
         self.ledger = opened.enter_context(closing(ledger))
         self._warn_of_doubles()
         most = None if is_dry else settings.max_dead_letters
         self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most, self._alarms)
         self._checkpoints = Checkpoints(
-            self._outcomes.settle, self._outcomes.save, _keep_back if is_dry else emit_state
+            self._outcomes.settle,
+            self._outcomes.save,
+            _keep_back if is_dry else emit_state,
+            self._outcomes.cover,
         )
         self._parking = Parking(
             self.ledger,
@@ -210,7 +219,7 @@ class Run:
             settings.max_wait_minutes,
         )
         self._dispatch = self._dry_run(endpoints) if is_dry else self._dispatcher(endpoints, opened)
-        tasks = Tasks(endpoints, packs=not is_dry)
+        tasks = Tasks(endpoints, packs=not is_dry, lists=self.ledger.lists and not is_dry)
         self.workers = opened.enter_context(closing(Workers(settings.processes, tasks)))
         self._delivery = Delivery(
             endpoints,

@@ -33,9 +33,10 @@ class RunSettings:
     is what cannot read a record that is not clean, for people. `processes` is how many
     processes map beside this one; None: cores less one, once a run proves long.
     `max_events_per_second_per_id` is a mean of 30 seconds, 0 for none. `max_wait_minutes` is how
-    long a run waits at its end for ids whose daily quota is used up. `remember_deliveries` is for
-    services that forget which events they have. `sample` is the share of people that is loaded,
-    and `billing` what the destination counts.
+    long a run waits at its end for ids whose daily quota is used up. `keep_books` lists what
+    is delivered and counts it by day and name; `remember_deliveries` does so for services that
+    forget which events they have, and leaves out what is listed. `sample` is the share of people
+    that is loaded, and `billing` what the destination counts.
     """
 
     user_agent: str
@@ -51,6 +52,7 @@ class RunSettings:
     processes: int | None = 0
     first_wait: float = 1.0
     max_dead_letters: DeadLetterLimit | None = None
+    keep_books: bool = False
     remember_deliveries: bool = False
     max_events_per_second_per_id: int = 0
     max_wait_minutes: float = 60

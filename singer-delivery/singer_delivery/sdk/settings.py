@@ -100,12 +100,23 @@ def request_settings(
     ]
 
 
-def delivery_settings(name: str, *, max_in_flight: int, max_retries: int) -> list[th.Property[Any]]:
-    """Return the settings of delivery for the target `name`, with its defaults."""
+_REMEMBERING = (
+    "Whether the ledger lists what was delivered, about 10 bytes an event, and keeps books by day "
+    "and name: `singer-delivery verify` and `report` compare by them."
+)
+
+
+def delivery_settings(
+    name: str, *, max_in_flight: int, max_retries: int, also_remembered: str = ""
+) -> list[th.Property[Any]]:
+    """Return the settings of delivery for the target `name`, with its defaults.
+
+    `also_remembered` is a sentence on what else the target does with the list of deliveries.
+    """
     return [
         *people_settings(),
         *_sending_settings(max_in_flight, max_retries),
-        *_keeping_settings(name),
+        *_keeping_settings(name, _REMEMBERING + also_remembered),
         *_output_settings(name),
     ]
 
@@ -142,8 +153,8 @@ def _sending_settings(max_in_flight: int, max_retries: int) -> list[th.Property[
     ]
 
 
-def _keeping_settings(name: str) -> list[th.Property[Any]]:
-    """Return the settings of what is kept: the ledger, the dead letters."""
+def _keeping_settings(name: str, remembering: str) -> list[th.Property[Any]]:
+    """Return the settings of what is kept: the ledger and its books, the dead letters."""
     return [
         th.Property(
             "ledger_url",
@@ -155,6 +166,13 @@ def _keeping_settings(name: str) -> list[th.Property[Any]]:
                 "Where identity links and the newest state of people and groups are remembered "
                 "between runs: a SQLite file by default, or a PostgreSQL address."
             ),
+        ),
+        th.Property(
+            "remember_deliveries",
+            th.BooleanType,
+            default=True,
+            title="Remember deliveries",
+            description=remembering,
         ),
         th.Property(
             "dead_letter_path",
@@ -217,8 +235,13 @@ def run_settings(
     max_events_per_second: int,
     first_wait: float = 1.0,
     billing: Billing | None = None,
+    forgets: bool = False,
 ) -> RunSettings:
-    """Read the settings of delivery; `user_agent` is the target's name, a slash and its version."""
+    """Read the settings of delivery.
+
+    `user_agent` is the target's name, a slash and its version; `forgets` tells whether the service
+    forgets after a while which events it has.
+    """
     return RunSettings(
         user_agent=user_agent,
         max_in_flight=config["max_in_flight"],
@@ -233,7 +256,8 @@ def run_settings(
         processes=config.get("processes"),
         first_wait=first_wait,
         max_dead_letters=DeadLetterLimit.read(str(config["max_dead_letters"])),
-        remember_deliveries=config.get("remember_deliveries", False),
+        keep_books=config["remember_deliveries"],
+        remember_deliveries=forgets and config["remember_deliveries"],
         max_events_per_second_per_id=config.get("max_events_per_second_per_id", 0),
         max_wait_minutes=config.get("max_wait_minutes", 0),
         sample=share_of(config),

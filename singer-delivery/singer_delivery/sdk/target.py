@@ -108,12 +108,17 @@ class DeliveryTarget(CheckedPlugin, Target):
             DeliveryError: it cannot be opened.
         """
 
-    def run_with(self, settings: RunSettings, endpoints: Mapping[str, Endpoint], scope: str) -> Run:
+    def run_with(self, settings: RunSettings, endpoints: Mapping[str, Endpoint]) -> Run:
         """Open a run that gives its STATE values back here; see `Run`."""
         # Not before there is a run: SQLAlchemy takes as long to import as all else of ours.
         from singer_delivery.pipeline.run import Run  # noqa: PLC0415
 
-        return Run(settings, endpoints, scope, self.give_back, alarms=self.alarms)
+        return Run(settings, endpoints, self.scope, self.give_back, alarms=self.alarms)
+
+    @property
+    @abstractmethod
+    def scope(self) -> str:
+        """The project's name in the ledger: no key can be read from it."""
 
     @abstractmethod
     def mapping_for(

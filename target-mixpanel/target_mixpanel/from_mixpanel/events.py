@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from analytics_records.mixpanel.columns import EVENTS
+from analytics_records.mixpanel.row import hour
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.identity import Link
 from singer_delivery.mapping.lines import read as read_line
@@ -150,7 +151,9 @@ class FromMixpanel:
         if it.as_it_is:
             made.append(_as_it_is(row, it))
         elif it.sent_as:
-            made.append(self._event(row, it, notes))
+            event = self._event(row, it, notes)
+            event.source_name, event.source_hour = row.name, hour(record)
+            made.append(event)
             unknown = record.keys() - _COLUMNS
             notes += [Note("unknown_column", n) for n in sorted(unknown) if not is_bookkeeping(n)]
         return Mapped(made, notes)

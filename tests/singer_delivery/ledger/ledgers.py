@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from singer_delivery.ledger.accepted import Accepted, AcceptedEvent
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import Fact
+from singer_delivery.model import Delivery, Fact
 
 FIRST, SECOND, THIRD = (0, 0), (0, 1), (0, 2)
 """Records of the first block."""
@@ -22,6 +23,11 @@ def fact(name: str = "ann", value: str = "v1", at: int = 1) -> Fact:
 def update(name: str = "ann", at: int = 1, **more: Any) -> Update:
     fields = {"encoded": b"{}", "message": b"{}", "facts": "[]", **more}
     return Update("/engage", name, at, "person", "$set", "people", **fields)
+
+
+def accepted(of: Delivery, name: str = "", source_name: str = "", hour: int = 0) -> Accepted:
+    """Return an event that was delivered; without a name it is listed and not counted."""
+    return Accepted.of(AcceptedEvent(*of, hour, name, source_name))
 
 
 @contextmanager

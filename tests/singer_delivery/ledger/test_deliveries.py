@@ -7,10 +7,13 @@ import sqlite3
 from array import array
 
 import pytest
-from singer_delivery.ledger import deliveries
-from singer_delivery.ledger.deliveries import Keys, merged_lists
+from singer_delivery.ledger import deliveries, keys
+from singer_delivery.ledger.accepted import Accepted
+from singer_delivery.ledger.keys import Keys, merged_lists
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.model import Delivery
+
+from tests.singer_delivery.ledger.ledgers import accepted
 
 DAY = 86_400_000_000  # restated
 NOW = 1_800_000_000
@@ -29,6 +32,10 @@ def of(number: int, day: int = 20_000) -> Delivery:
     return Delivery.of(f"00000000-0000-4000-8000-{number:012}", day * DAY + number)
 
 
+def it(number: int, day: int = 20_000) -> Accepted:
+    return accepted(of(number, day))
+
+
 def test_an_event_is_known_by_its_day_and_eight_bytes():
     known = of(1)
     assert known.day == 20_000
@@ -45,10 +52,10 @@ def test_ids_that_differ_in_any_part_have_different_keys():
 def test_what_is_delivered_is_known_at_once_and_in_later_runs(path):
     first = opened(path)
     assert not first.was_delivered(of(1))
-    first.delivered([of(1), of(2), of(3, day=20_001)])
+    first.delivered([it(1), it(2), it(3, day=20_001)])
     assert first.was_delivered(of(1))
     first.save()
-    first.delivered([of(4)])
+    first.delivered([it(4)])
     assert first.was_delivered(of(4))
     first.close()  # of(4) was not saved
 
@@ -60,7 +67,7 @@ def test_what_is_delivered_is_known_at_once_and_in_later_runs(path):
 
 def test_another_project_has_its_own(path):
     first = opened(path)
-    first.delivered([of(1)])
+    first.delivered([it(1)])
     first.save()
     first.close()
     other = opened(path, "another")
@@ -70,7 +77,7 @@ def test_another_project_has_its_own(path):
 
 def test_without_it_nothing_is_listed_or_asked(path):
     ledger = Ledger(f"sqlite:///{path}", "project")
-    ledger.delivered([of(1)])
+    ledger.delivered([it(1)])
     assert not ledger.remembers
     assert not ledger.was_delivered(of(1))
     ledger.save()
@@ -81,7 +88,7 @@ def test_without_it_nothing_is_listed_or_asked(path):
 
 def test_it_takes_eight_bytes_an_event(path):
     ledger = opened(path)
-    ledger.delivered(of(number) for number in range(1_000))
+    ledger.delivered(it(number) for number in range(1_000))
     ledger.save()
     ledger.close()
     rows = sqlite3.connect(path).execute("SELECT length(content) FROM singer_delivery_deliveries")
@@ -92,7 +99,7 @@ def test_days_leave_memory_and_are_read_again(path, monkeypatch):
     monkeypatch.setattr(deliveries, "MOST_KEYS", 25)
     ledger = opened(path)
     for day in range(10):
-        ledger.delivered(of(number, day) for number in range(10))
+        ledger.delivered(it(number, day) for number in range(10))
         ledger.save()
     for _ in range(2):
         for day in range(10):
@@ -104,15 +111,19 @@ def test_days_leave_memory_and_are_read_again(path, monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 63, 64, 1_000])
 def test_keys_in_many_lists_are_told_apart(count, monkeypatch):
-    monkeypatch.setattr(deliveries, "FRESH", 16)
+    monkeypatch.setattr(keys, "FRESH", 16)
     dice = random.Random(count)
     chosen = [dice.getrandbits(64) for _ in range(count)] + [0, 2**64 - 1, 1 << 58]
-    keys = Keys()
+    known = Keys()
     for key in chosen:
-        keys.add([key])
-    assert all(key in keys for key in chosen)
-    assert sum(dice.getrandbits(64) in keys for _ in range(1_000)) == 0
-    assert len(keys._sorted) <= 8
+        known.add([key])
+    assert all(key in known for key in chosen)
+    others = [dice.getrandbits(64) for _ in range(1_000)]
+    assert not any(key in known for key in others)
+    assert known.new_among(sorted([*chosen, *others])) == sorted(others)
+    assert known.new_among(others) == others
+    assert len(known) == len(chosen)
+    assert len(known._sorted) <= 8
 
 
 def test_merged_lists_are_sorted_and_complete():
@@ -124,7 +135,7 @@ def test_merged_lists_are_sorted_and_complete():
 def test_a_run_that_is_cut_off_is_known_by_its_last_save_until_one_ends_well(path):
     first = opened(path)
     assert first.cut_off_at is None
-    first.delivered([of(1)])
+    first.delivered([it(1)])
     first.save()
     first.close()
 
@@ -140,11 +151,11 @@ def test_a_run_that_is_cut_off_is_known_by_its_last_save_until_one_ends_well(pat
 
 def test_a_dry_run_asks_and_writes_nothing(path):
     ledger = opened(path)
-    ledger.delivered([of(1)])
+    ledger.delivered([it(1)])
     ledger.save()
     ledger.close()
     dry = opened(path, keep=False)
-    dry.delivered([of(2)])
+    dry.delivered([it(2)])
     dry.save()
     dry.end_well()
     assert dry.was_delivered(of(1))

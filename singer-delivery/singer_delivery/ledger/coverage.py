@@ -1,0 +1,76 @@
+"""Which hours, or files, of a source are covered, and which between them are not. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+HOUR_OF_A_DAY = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+
+
+class Covered(NamedTuple):
+    """A range of a source that is covered, or one that is not: from `start` up to `end`.
+
+    Attributes:
+        source: name of the stream.
+        start: the first hour, such as 2024-03-17T09, in UTC; or the first file.
+        end: the hour after the last, or the last file.
+    """
+
+    source: str
+    start: str
+    end: str
+
+
+Range = tuple[str, str]
+Ranges = Mapping[str, list[Range]]
+"""By source."""
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """Return ranges as few, in their order; those that touch become one."""
+    found: list[Range] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def gaps(covered: Iterable[Covered]) -> list[Covered]:
+    """Return what lies between the hours that are covered, source by source.
+
+    Nothing is said of files: their names do not tell whether there is one between two of them.
+    """
+    hours = sorted(each for each in covered if HOUR_OF_A_DAY.match(each.start))
+    return [
+        Covered(source, before.end, after.start)
+        for source, ranges in groupby(hours, key=lambda each: each.source)
+        for before, after in pairwise(ranges)
+        if before.end < after.start
+    ]
+
+
+def ranges_in(state: Mapping[str, Any]) -> Ranges:
+    """Return what the bookmarks of a STATE value say is covered: `covered: [[start, end], …]`.
+
+    What is not of that form is passed over: STATE is the tap's.
+    """
+    bookmarks = state.get("bookmarks")
+    if not isinstance(bookmarks, Mapping):
+        return {}
+    found: dict[str, list[Range]] = {}
+    for stream, bookmark in bookmarks.items():
+        said = bookmark.get("covered") if isinstance(bookmark, Mapping) else None
+        ranges = [(each[0], each[1]) for each in said or () if _is_range(each)]
+        if ranges:
+            found[stream] = ranges
+    return found
+
+
+def _is_range(of: Any) -> bool:
+    is_pair = isinstance(of, Sequence) and not isinstance(of, str) and len(of) == 2
+    return is_pair and all(isinstance(each, str) for each in of)
