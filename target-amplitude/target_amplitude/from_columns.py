@@ -23,9 +23,9 @@ from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.identity import Ids, Whose
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PairDecision
-from singer_delivery.model import Decision, Effects, Facts, Mapped, RecordMapping
+from singer_delivery.model import Decision, Effects, Event, Facts, Mapped, Note, RecordMapping
 
-from target_amplitude import limits
+from target_amplitude import limits, links
 from target_amplitude.amplitude import IDS, MAX_TEXT_CHARACTERS, READER
 from target_amplitude.decision import AmplitudeDecision
 from target_amplitude.destination import Amplitude
@@ -163,17 +163,23 @@ class UpdatesFromColumns(UpdateRows):
         """Return the decision of a record that says something of somebody."""
         it = PairDecision(person=update.id)
         it.skipped = self._left_out() or update.skipped(facts, effects.renewed)
-        it.sends = it.skipped is None
-        if it.sends:
+        if it.skipped is None:
             (effects.kept if self._is_person else effects.facts).append(update.fact)
         if self._is_person:
-            self._claim_device(record, update, facts, effects)
+            self._link_device(it, record, update, facts, effects)
+        it.sends = it.skipped is None or it.link is not None
         return it
 
     def map(self, record: Record, decision: PairDecision) -> Mapped:
         """Return what a clean record becomes. Pure."""
-        update, found = Update(self._rows, record), set[str]()
-        content = dict(update.content)
+        made = [] if decision.link is None else [links.link_event(decision.link)]
+        if decision.skipped is not None:
+            return Mapped(made)
+        event, notes = self._update(Update(self._rows, record), decision)
+        return Mapped([*made, event], notes)
+
+    def _update(self, update: Update, decision: PairDecision) -> tuple[Event, Sequence[Note]]:
+        content, found = dict(update.content), set[str]()
         limits.fit(content, found, flattens=True)
         at, change = None if update.when is None else update.when.at, Changes(set=content)
         if self._is_person:
@@ -182,16 +188,22 @@ class UpdatesFromColumns(UpdateRows):
         else:
             group = (self._rows.description.name, update.id)
             event = update_event(group, change, at=at)
-        return Mapped([event], limits.notes_of(found))
+        return event, limits.notes_of(found)
 
-    def _claim_device(self, record: Record, update: Update, facts: Facts, effects: Effects) -> None:
+    def _link_device(
+        self, it: PairDecision, record: Record, update: Update, facts: Facts, effects: Effects
+    ) -> None:
         """Let the person have what happens on the device beside them, if it is nobody's yet."""
         device = device_of(self._rows, record)
-        if device is not None:
-            seen = seen_with(update.id, device, update.fact.at)
-            who = self._ids.who(seen.user, seen.device, effects.notes)
-            due = self._owners.of(who, seen, facts, effects).due
-            effects.claims += due.claims if due is not None else ()
+        if device is None:
+            return
+        seen = seen_with(update.id, device, update.fact.at)
+        who = self._ids.who(seen.user, seen.device, effects.notes)
+        due = self._owners.of(who, seen, facts, effects).due
+        if due is not None:
+            effects.claims += due.claims
+            effects.facts.append(due.sent)
+            it.link = due.values
 
     def _left_out(self) -> str | None:
         if self._is_person:

@@ -91,7 +91,10 @@ def lane_of(it: AmplitudeDecision) -> str:
 
 
 def link_event(link: tuple[str, str, int]) -> Event:
-    """Return the `$identify` that says whose a device is: no event, and no property."""
+    """Return the `$identify` that says whose a device is: no event, and no property.
+
+    It keeps the order of its device.
+    """
     device, user, at = link
     insert_id = stable_uuid("link", user, device, str(at // 1000))
-    return make_event("link", IDENTIFY, at, insert_id, ids_of(user, device))
+    return make_event("link", IDENTIFY, at, insert_id, ids_of(user, device), order=device)

@@ -12,6 +12,8 @@ from tests.pairs.walk import Walk, Walked, kinds, note_names, the
 from tests.target_amplitude.loading import as_sent, assert_amplitude_takes, sent, settings
 
 ORDERS = {"event": "Ordered", "distinct_id": "user", "timestamp": "at"}
+DEVICES = {"person": "user", "anonymous_id": "device", "timestamp": "at"}
+LATER = "2024-03-01 11:00:00"
 ROW = {"id": 1, "user": "ann", "at": "2024-03-01 10:00:00"}
 
 
@@ -97,6 +99,27 @@ def test_a_row_describes_a_person_at_the_end_of_the_run() -> None:
     assert read(walk, plan="pro", at=None).skipped == "unchanged"
     none = loading({"person": "user"}, user_properties="none")
     assert read(none, plan="pro").skipped == "user_properties: none"
+
+
+def test_a_row_of_a_person_says_whose_a_device_is() -> None:
+    """What Amplitude has of the device by then is anonymous: only an event of both joins it."""
+    walk = loading(DEVICES)
+    walked = read(walk, device="d1")
+    link = sent(walked, "link")
+    assert (link["event_type"], link["user_id"], link["device_id"]) == ("$identify", "ann", "d1")
+    assert "user_properties" not in link
+    assert walked.order_of(the("link", walked)) == "d1"
+    assert kinds(read(walk, device="d1", plan="pro", at=LATER)) == ["person"]
+    assert kinds(read(walk, user="bob", device="d1", at=LATER)) == ["person"]
+
+
+def test_a_row_of_a_person_without_properties_says_whose_a_device_is() -> None:
+    walk = loading({**DEVICES, "properties": []})
+    walked = read(walk, device="d1")
+    assert (kinds(walked), walked.skipped) == (["link"], "nothing to set")
+    assert kinds(read(walk, device="d1")) == []
+    none = loading(DEVICES, user_properties="none")
+    assert kinds(read(none, device="d1")) == ["link"]
 
 
 def test_a_row_describes_a_group_before_what_follows() -> None:
