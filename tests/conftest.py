@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from tests.destinations import DESTINATIONS, Destination
+from tests.destinations import IN_ALL_WAYS, Destination, in_all_ways
 from tests.destinations.amplitude import AMPLITUDE
 
 if TYPE_CHECKING:
@@ -124,9 +124,12 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "127.0.0.1,localhost")
 
 
-@pytest.fixture(scope="module", params=DESTINATIONS, ids=str)
+@pytest.fixture(scope="module", params=in_all_ways((each,) for each in IN_ALL_WAYS), ids=str)
 def destination(request: pytest.FixtureRequest) -> Destination:
-    """Each destination in turn; a test of some only parametrizes `destination` itself."""
+    """Each destination in turn; a test of some only parametrizes `destination` itself.
+
+    What takes events in a second way comes with `make test-slow`.
+    """
     chosen: Destination = request.param
     return chosen
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -67,6 +67,17 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
 
+    def again(self) -> Request:
+        """Return the request that asks the same once more: this one, where tries are not told."""
+        return self
+
+    def continued(self, rest: Request) -> Request:
+        """Return the request that carries what the reply to this one left open.
+
+        `rest` is a new request with its body; it leaves as it is, where tries are not told.
+        """
+        return rest
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -94,7 +105,10 @@ class Judgement:
 
     PARKED events leave the lane and wait in the ledger, with all later ones of the same id; `hold`
     says for what. `parked` are the ids, as decisions have them, that a reply names besides events.
-    `note` is counted by the report.
+    `note` is counted by the report, that of an exception as well.
+
+    `named` is there where a reply names events by their own ids. Given the events as they were
+    encoded, in the order in which they travelled, it returns the judgement that holds.
     """
 
     verdict: Verdict
@@ -105,6 +119,7 @@ class Judgement:
     hold: Hold = Hold.THROTTLED
     parked: Mapping[str, Hold] = field(default_factory=dict)
     note: str = ""
+    named: Callable[[Sequence[bytes]], Judgement] | None = None
 
 
 def passing(reply: Reply, whom: str) -> Judgement | None:

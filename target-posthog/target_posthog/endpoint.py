@@ -1,7 +1,9 @@
 """PostHog's `/batch/`: its limits with their evidence, its encoding, the meaning of its replies.
 
-The only module here that knows HTTP. Sources: PostHog docs, "Capture API" and "Ingestion warnings";
-PostHog's capture service (rust/capture: router, payload, v0 endpoints), as published in 2026.
+It is v0 of capture, which every PostHog has; `capture_v1` has the newer one.
+
+Sources: PostHog docs, "Capture API" and "Ingestion warnings"; PostHog's capture service
+(rust/capture: router, payload, v0 endpoints), as published in 2026.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
 
 from target_posthog.posthog import BATCH
+from target_posthog.shapes import encoded_as_v0
 
 MAX_EVENT_BYTES = 900_000
 """An event's JSON, itself encoded as a JSON string.
@@ -88,19 +91,11 @@ class BatchEndpoint:
         Raises:
             Unmappable: it is larger than PostHog takes, or holds what JSON cannot say.
         """
-        encoded = encoded_json(event.body)
-        if len(encoded) > MAX_EVENT_BYTES // 2 and _encoded_twice(encoded) > MAX_EVENT_BYTES:
-            detail = (
-                f"the event is {len(encoded):,} bytes of JSON; PostHog takes about 1 MB, counted "
-                "with every quotation mark escaped once more"
-            )
-            reason = "event_too_large"
-            raise Unmappable(reason, detail)
-        return encoded
+        return fitting(encoded_json(event.body))
 
     def as_sent(self, encoded: bytes) -> bytes:
-        """Return the event as it is."""
-        return encoded
+        """Return the event as it is; one that an earlier run kept for v1 in the shape of v0."""
+        return encoded_as_v0(encoded)
 
     def request(self, body: bytes) -> Request:
         """Return the request that carries a compressed body."""
@@ -115,9 +110,8 @@ class BatchEndpoint:
         if status == 400 and _is_about_the_events(reply):
             return Judgement(Verdict.REJECTED, "refused", f"PostHog refused it: {_words(reply)}")
         if status == 413:
-            return Judgement(Verdict.REJECTED, "event_too_large", "PostHog: too large (413)")
-        passes = passing(reply, f"PostHog at {self._host}")
-        return passes or Judgement(Verdict.FATAL, f"http {status}", self._fatal(status))
+            return TOO_LARGE
+        return passing(reply, f"PostHog at {self._host}") or fatal(status, self._host)
 
     def _accepted(self, reply: Reply) -> Judgement:
         try:
@@ -125,34 +119,63 @@ class BatchEndpoint:
         except orjson.JSONDecodeError:
             answer = None
         if not isinstance(answer, dict) or answer.get("status") not in ("Ok", "ok", 1):
-            detail = f"{self._host} answered 200, but not as PostHog does: check `host`."
-            return Judgement(Verdict.RETRIABLE, "no PostHog reply", detail)
+            return no_reply_of_posthog(self._host)
         limited = answer.get("quota_limited")
         if isinstance(limited, list) and "events" in limited:
-            detail = (
-                "PostHog takes no more events: the project's billing limit is reached. Raise it in "
-                "PostHog's billing settings, then start the same run again."
-            )
-            return Judgement(Verdict.FATAL, "quota_limited", detail)
+            return over_the_limit("quota_limited")
         return DELIVERED
 
-    def _fatal(self, status: int) -> str:
-        if status == 401:
-            return (
-                "PostHog refused the project key (401). Check `api_key`: a project key starts with "
-                "phc_, a personal key (phx_) cannot capture. Nothing is lost: start the same run "
-                "again with the right key."
-            )
-        if status == 402:
-            return (
-                "PostHog takes no more events (402): the project's billing limit is reached. Raise "
-                "it, then start the same run again."
-            )
-        return (
-            f"{self._host} answered {status}, as PostHog's capture does not answer events: check "
-            "`host` (https://us.i.posthog.com, https://eu.i.posthog.com or your own) and what "
-            "stands before it. Nothing is lost: start the same run again."
+
+def fitting(encoded: bytes) -> bytes:
+    """Return an event's JSON.
+
+    Raises:
+        Unmappable: it is larger than PostHog takes.
+    """
+    if len(encoded) > MAX_EVENT_BYTES // 2 and _encoded_twice(encoded) > MAX_EVENT_BYTES:
+        detail = (
+            f"the event is {len(encoded):,} bytes of JSON; PostHog takes about 1 MB, counted "
+            "with every quotation mark escaped once more"
         )
+        reason = "event_too_large"
+        raise Unmappable(reason, detail)
+    return encoded
+
+
+def no_reply_of_posthog(host: str) -> Judgement:
+    """Return the judgement of a 200 with a body that capture does not send."""
+    detail = f"{host} answered 200, but not as PostHog does: check `host`."
+    return Judgement(Verdict.RETRIABLE, "no PostHog reply", detail)
+
+
+def over_the_limit(said: str) -> Judgement:
+    """Return the judgement of a project that is not paid; `said` is by which status or word."""
+    detail = (
+        f"PostHog takes no more events ({said}): the project's billing limit is reached. Raise it "
+        "in PostHog's billing settings, then start the same run again."
+    )
+    return Judgement(Verdict.FATAL, "quota_limited", detail)
+
+
+def fatal(status: int, host: str) -> Judgement:
+    """Return the judgement of a status that no retry mends."""
+    if status == 402:
+        return over_the_limit("402")
+    detail = (
+        f"{host} answered {status}, as PostHog's capture does not answer events: check `host` "
+        "(https://us.i.posthog.com, https://eu.i.posthog.com or your own) and what stands before "
+        "it. Nothing is lost: start the same run again."
+    )
+    if status == 401:
+        detail = (
+            "PostHog refused the project key (401). Check `api_key`: a project key starts with "
+            "phc_, a personal key (phx_) cannot capture. Nothing is lost: start the same run again "
+            "with the right key."
+        )
+    return Judgement(Verdict.FATAL, f"http {status}", detail)
+
+
+TOO_LARGE = Judgement(Verdict.REJECTED, "event_too_large", "PostHog: too large (413)")
 
 
 def _encoded_twice(encoded: bytes) -> int:

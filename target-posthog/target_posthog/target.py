@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
 from singer_delivery.mapping.choice import Choice
@@ -27,10 +26,12 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_posthog import endpoint, from_amplitude, from_columns, from_mixpanel
+from target_posthog.capture import CAPTURE, capture_of
 from target_posthog.events import BILLING, YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
 from target_posthog.settings import LIVE_HOURS, MappingSettings
+from target_posthog.verdicts import NO_PERSON, NO_PERSON_SENTENCE
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
@@ -55,6 +56,7 @@ SETTINGS = [
         title="Host",
         description="https://us.i.posthog.com, https://eu.i.posthog.com, or your own PostHog.",
     ),
+    CAPTURE,
     th.Property(
         "historical_migration",
         th.BooleanType,
@@ -174,7 +176,10 @@ class TargetPostHog(DeliveryTarget):
         *SETTINGS, additional_properties=False
     ).to_dict()
 
-    alarms: ClassVar[Mapping[str, str]] = {YOUNG.name: YOUNG_SENTENCE}
+    alarms: ClassVar[Mapping[str, str]] = {
+        YOUNG.name: YOUNG_SENTENCE,
+        NO_PERSON: NO_PERSON_SENTENCE,
+    }
 
     def open_run(self) -> Run:
         """Open the ledger and the lanes; nothing is sent yet."""
@@ -184,7 +189,7 @@ class TargetPostHog(DeliveryTarget):
             max_events_per_second=self._events_per_second,
             billing=BILLING,
         )
-        return self.run_with(settings, {BATCH: self._endpoint()})
+        return self.run_with(settings, {BATCH: capture_of(self.config, self.plugin_version)})
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
@@ -262,14 +267,6 @@ class TargetPostHog(DeliveryTarget):
             return asked
         cloud = endpoint.is_cloud(self.config["host"])
         return endpoint.CLOUD_EVENTS_PER_SECOND if cloud else 0
-
-    def _endpoint(self) -> endpoint.BatchEndpoint:
-        return endpoint.BatchEndpoint(
-            self.config["host"],
-            (self.config.get("api_key") or "").strip(),
-            historical_migration=self.config["historical_migration"],
-            limits=Limits(self.config["max_batch_events"], self.config["max_batch_bytes"]),
-        )
 
     @property
     def scope(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,9 +28,10 @@ GROUP_TYPES = 5
 
 
 class PostHog(Destination):
-    """PostHog, which says 401 to a key it does not know."""
+    """PostHog by capture v0, where it says 401 to a key it does not know."""
 
     name = "posthog"
+    capture: ClassVar[str] = "v0"
     plugin = TargetPostHog
     update = "/batch/"
     keys = ("api_key",)
@@ -54,7 +56,7 @@ class PostHog(Destination):
         return FakePostHog(known_keys={KEY}, enforce_keys=True, **options)
 
     def settings(self, fake: FakePostHog) -> dict[str, Any]:
-        return {"api_key": KEY, "host": fake.url}
+        return {"api_key": KEY, "host": fake.url, "capture": self.capture}
 
     def at(self, address: str) -> dict[str, Any]:
         return {"host": address}
@@ -88,7 +90,29 @@ class PostHog(Destination):
         return balance.checks(balance.arrived_at(fake), report, company.truth())
 
 
+def _error(tag: str) -> bytes:
+    """Return the body by which capture v1 refuses a request."""
+    said = {"error": tag, "error_description": tag, "error_uri": "https://posthog.com/docs/api"}
+    return json.dumps(said).encode()
+
+
+class PostHogV1(PostHog):
+    """PostHog by capture v1, which says of each event what becomes of it."""
+
+    capture = "v1"
+    update = "/i/v1/analytics/events"
+    about_money = (
+        Reply(402, _error("billing_limit_exceeded")),
+        Reply(429, _error("billing_limit_exceeded"), {"Retry-After": "1"}),
+    )
+    refusal = Reply(400, _error("request_parsing_error"))
+
+    def __str__(self) -> str:
+        return "posthog v1"
+
+
 POSTHOG = PostHog()
+POSTHOG_V1 = PostHogV1()
 
 
 def _check(posthog: FakePostHog, outcome: Outcome) -> None:

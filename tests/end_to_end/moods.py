@@ -59,6 +59,16 @@ class PickyPostHog(Mood, FakePostHog):
         return super().answer(exchange, body)
 
 
+class PickyPostHogV1(Mood, FakePostHog):
+    """Drops bad events and takes all others of their request."""
+
+    def answer(self, exchange: Exchange, body: bytes) -> Reply:
+        ids = [event["uuid"] for event in orjson.loads(gzip.decompress(body))["batch"]]
+        for uuid in self.picks & set(ids):
+            self.say("drop", "rejected", when=lambda each, uuid=uuid: each.uuid == uuid)
+        return self.judged(exchange, ids) or super().answer(exchange, body)
+
+
 class PickyMixpanel(Mood, FakeMixpanel):
     """Refuses bad events and takes all others of their request."""
 

@@ -26,12 +26,12 @@ from target_mixpanel import from_amplitude as to_mixpanel
 from target_mixpanel import mixpanel
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.settings import MappingSettings as MixpanelSettings
+from target_posthog import capture_v1, posthog
 from target_posthog import endpoint as posthog_endpoint
 from target_posthog import from_amplitude as to_posthog
-from target_posthog import posthog
 from target_posthog.settings import MappingSettings as PostHogSettings
 
-from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, Destination
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, POSTHOG_V1, Destination
 from tests.end_to_end.moods import Record
 from tests.fakes.amplitude_batch import FakeAmplitudeBatch
 from tests.fakes.mixpanel import FakeMixpanel
@@ -47,6 +47,13 @@ def posthog_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping
     )
     mapping = to_posthog.FromAmplitude(PostHogSettings(version="1"))
     return {posthog.BATCH: endpoint}, mapping
+
+
+def posthog_v1_parts(fake: FakePostHog) -> tuple[dict[str, Endpoint], RecordMapping]:
+    endpoint = capture_v1.EventsEndpoint(
+        fake.url, "phc_order", "1", historical_migration=True, limits=Limits(3, 100_000)
+    )
+    return {posthog.BATCH: endpoint}, posthog_parts(fake)[1]
 
 
 def mixpanel_parts(fake: FakeMixpanel) -> tuple[dict[str, Endpoint], RecordMapping]:
@@ -69,6 +76,7 @@ def amplitude_parts(fake: FakeAmplitudeBatch) -> tuple[dict[str, Endpoint], Reco
 
 PARTS: dict[Destination, Callable[[Any], tuple[dict[str, Endpoint], RecordMapping]]] = {
     POSTHOG: posthog_parts,
+    POSTHOG_V1: posthog_v1_parts,
     MIXPANEL: mixpanel_parts,
     AMPLITUDE: amplitude_parts,
 }

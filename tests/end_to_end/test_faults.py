@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from singer_delivery.io import transport
 
-from tests.destinations import DESTINATIONS, MIXPANEL, POSTHOG
+from tests.destinations import IN_ALL_WAYS, MIXPANEL, POSTHOG, POSTHOG_V1, in_all_ways
 from tests.end_to_end.commands import Command
 from tests.fakes.http.exchanges import (
     Act,
@@ -96,7 +96,6 @@ class NamesTheVictim(FakeMixpanel):
         return Reply(400, json.dumps(said).encode())
 
 
-only_posthog = pytest.mark.parametrize("destination", [POSTHOG], ids=str)
 only_mixpanel = pytest.mark.parametrize("destination", [MIXPANEL], ids=str)
 
 
@@ -294,11 +293,11 @@ def test_a_service_that_is_up_and_down_at_random_gets_everything_once(
 
 @pytest.mark.parametrize(
     ("destination", "status", "reason"),
-    [
+    in_all_ways(
         (destination, status, reason)
-        for destination in DESTINATIONS
+        for destination in IN_ALL_WAYS
         for status, reason in destination.of_events.items()
-    ],
+    ),
     ids=str,
 )
 def test_one_of_a_thousand_that_is_refused_costs_only_itself(
@@ -339,12 +338,15 @@ def trouble(service, act):
 
 @pytest.mark.parametrize(
     ("destination", "status"),
-    [
-        (destination, status)
-        for destination in DESTINATIONS
-        for status in (401, 403, 404, 405, 410, 418)
-        if status not in destination.of_events
-    ],
+    in_all_ways(
+        (
+            (destination, status)
+            for destination in IN_ALL_WAYS
+            for status in (401, 403, 404, 405, 410, 418)
+            if status not in destination.of_events
+        ),
+        lambda _, status: status in (401, 404),
+    ),
     ids=str,
 )
 def test_a_status_that_is_no_answer_to_events_stops_the_run(destination, service, command, status):
@@ -360,8 +362,11 @@ def test_a_status_that_is_no_answer_to_events_stops_the_run(destination, service
     assert_the_same_run_again_brings_all(destination, service, command)
 
 
-@only_posthog
-@pytest.mark.parametrize("reply", POSTHOG.about_money, ids=lambda reply: str(reply.status))
+@pytest.mark.parametrize(
+    ("destination", "reply"),
+    [(each, reply) for each in (POSTHOG, POSTHOG_V1) for reply in each.about_money],
+    ids=lambda each: str(getattr(each, "status", each)),
+)
 def test_a_billing_limit_stops_the_run(destination, service, command, reply):
     trouble(service, reply)
 
@@ -388,12 +393,12 @@ def test_a_redirect_stops_the_run_and_the_key_goes_nowhere(destination, service,
 
 @pytest.mark.parametrize(
     ("destination", "act"),
-    [
+    in_all_ways(
         (destination, act)
-        for destination in DESTINATIONS
+        for destination in IN_ALL_WAYS
         for act in (Reply(500), Reply(429), DropConnection(), Reply(200, HTML))
         if getattr(act, "status", 0) not in destination.patient_with
-    ],
+    ),
     ids=str,
 )
 def test_what_does_not_pass_within_the_retries_stops_the_run(destination, service, command, act):

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, Destination
+from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG, POSTHOG_V1, Destination
 from tests.end_to_end.moods import (
     TOO_LARGE,
     PickyAmplitude,
     PickyMixpanel,
     PickyPostHog,
+    PickyPostHogV1,
     Reading,
     Record,
 )
@@ -213,6 +214,7 @@ def orders_of_devices(reading: Reading) -> Mapping[str, Sequence[str]]:
 
 PICKY = {
     POSTHOG: Picky(PickyPostHog, "uuid", check_at_posthog, lambda reading: reading.newest),
+    POSTHOG_V1: Picky(PickyPostHogV1, "uuid", check_at_posthog, lambda reading: reading.newest),
     MIXPANEL: Picky(
         PickyMixpanel, "insert_id", check_at_mixpanel, lambda reading: reading.profiles
     ),

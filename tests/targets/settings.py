@@ -35,6 +35,7 @@ RIGHT: dict[Destination, list[Settings]] = {
     POSTHOG: [
         KEY,
         {**KEY, "host": "https://eu.i.posthog.com"},
+        *({**KEY, "capture": capture} for capture in ("auto", "v1", "v0")),
         {**KEY, "group_types": list("abcde")},
         {**KEY, "group_keys": {"company_id": "company"}, "revenue": {"revenue": "amount"}},
         {**KEY, "exclude_properties": ["secret*"], "bare_distinct_ids": "device"},
@@ -80,6 +81,7 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
             {**KEY, "link_identities": "merge"},
             "(TARGET_POSTHOG_LINK_IDENTITIES) must be one of alias, identify, none, not 'merge'.",
         ),
+        ({**KEY, "capture": "v2"}, "must be one of auto, v1, v0, not 'v2'."),
         (
             {**KEY, "max_in_flite": 3},
             "There is no setting `max_in_flite`. Did you mean `max_in_flight`?",
@@ -232,7 +234,7 @@ OF_ALL = frozenset(
      "include_events", "exclude_events", "rename_events", "exclude_people_path", "sample_users"}
 )  # fmt: skip
 DOCUMENTED: dict[Destination, set[str]] = {
-    POSTHOG: {"api_key", "host", "link_identities", "group_types"},
+    POSTHOG: {"api_key", "host", "capture", "link_identities", "group_types"},
     MIXPANEL: {
         "project_token", "project_id", "service_account_username", "service_account_secret",
         "region", "base_url", "identity_merge", "user_properties_on_events", "profiles", "groups",

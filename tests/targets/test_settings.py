@@ -88,6 +88,7 @@ def test_settings_that_will_do_are_taken(destination, config):
     assert taken.items() >= DEFAULTS[destination].items()
 
 
+@pytest.mark.parametrize("destination", DESTINATIONS, ids=str)
 def test_about_lists_every_setting_that_is_documented(destination):
     done = CliRunner().invoke(destination.plugin.cli, ["--about", "--format", "json"])
     assert done.exit_code == 0, done.output

@@ -22,10 +22,15 @@ class Transport:
     Redirects are not followed: a key must not travel to an address the user did not name. TLS
     certificates are always verified; `REQUESTS_CA_BUNDLE` and the proxy variables are honoured. A
     `.netrc` is not: its login would take the place of the request's own.
+
+    Args:
+        user_agent: says what sends.
+        patience: seconds to wait for a reply; by default `READ_TIMEOUT`.
     """
 
-    def __init__(self, user_agent: str) -> None:
+    def __init__(self, user_agent: str, patience: float | None = None) -> None:
         self._user_agent = user_agent
+        self._patience = READ_TIMEOUT if patience is None else patience
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -38,12 +43,12 @@ class Transport:
                 request.url,
                 data=request.body,
                 headers=dict(request.headers),
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                timeout=(CONNECT_TIMEOUT, self._patience),
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
             hopeless = is_certificate_refused(error)
-            return Reply(0, error=_what_failed(error), is_hopeless=hopeless)
+            return Reply(0, error=_what_failed(error, self._patience), is_hopeless=hopeless)
         return Reply(response.status_code, response.content, response.headers)
 
     def close(self) -> None:
@@ -83,14 +88,14 @@ def is_certificate_refused(error: Exception) -> bool:
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
-def _what_failed(error: Exception) -> str:
+def _what_failed(error: Exception, patience: float) -> str:
     """Name the failure without its text, which quotes addresses and their query."""
     if isinstance(error, requests.exceptions.SSLError):
         return UNVERIFIED if is_certificate_refused(error) else "the TLS handshake failed"
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, requests.Timeout):
-        return f"no reply within {READ_TIMEOUT:.0f} s"
+        return f"no reply within {patience:.0f} s"
     if isinstance(error, (ChunkedEncodingError, ContentDecodingError)):
         return "the reply was cut off or garbled"
     if isinstance(error, (requests.ConnectionError, ConnectionError)):

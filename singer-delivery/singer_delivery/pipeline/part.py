@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from singer_delivery.endpoint import Endpoint, Judgement, Request, Verdict
 from singer_delivery.pipeline.pieces import (
@@ -24,14 +24,16 @@ but the first at fault is then asked in halves."""
 class Part:
     """Events that travel in one request: pieces as they were packed, or single events.
 
-    `attempts` counts the requests they travelled in, `failures` those in a row that decided none of
-    them; `pause` is the wait in seconds before the next, and `rounds` counts those in which others
-    were taken out and the rest was sent again at once.
+    `request` is the one they travelled in last, `origin` the one whose reply left them open among
+    others. `attempts` counts the requests they travelled in, `failures` those in a row that decided
+    none of them; `pause` is the wait in seconds before the next, and `rounds` counts those in which
+    others were taken out and the rest was sent again at once.
     """
 
     pieces: Sequence[Piece] = ()
     singles: Sequence[Single] = ()
     request: Request | None = None
+    origin: Request | None = None
     attempts: int = 0
     failures: int = 0
     pause: float = 0.0
@@ -70,6 +72,30 @@ def body_of(endpoint: Endpoint, part: Part) -> bytes:
     if part.pieces:
         return body_of_pieces(endpoint, list(part.pieces))
     return body_of_singles(endpoint, list(part.singles))
+
+
+def request_of(endpoint: Endpoint, part: Part) -> Request:
+    """Return the request that carries a part: a new one, or that of the last try again."""
+    if part.request is not None:
+        return part.request.again()
+    new = endpoint.request(body_of(endpoint, part))
+    return new if part.origin is None else part.origin.continued(new)
+
+
+def by_index(endpoint: Endpoint, part: Part, judgement: Judgement) -> tuple[Part, Judgement]:
+    """Return a part, and what a reply says of it, with its events told apart by their index."""
+    if judgement.named is None:
+        return part, judgement
+    singles = singles_in(endpoint, part)
+    part = replace(part, pieces=(), singles=singles)
+    return part, judgement.named([single.encoded for single in singles])
+
+
+def notes_in(judgement: Judgement) -> Iterator[str]:
+    """Yield what a reply is noted for, and each of the events that it tells apart."""
+    for each in (judgement, *judgement.exceptions.values()):
+        if each.note:
+            yield each.note
 
 
 def first_retriable(judgement: Judgement) -> Judgement | None:

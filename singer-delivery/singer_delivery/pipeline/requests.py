@@ -23,10 +23,12 @@ from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.part import (
     Part,
-    body_of,
+    by_index,
     first_retriable,
     is_parked,
     next_round,
+    notes_in,
+    request_of,
     singles_in,
 )
 from singer_delivery.pipeline.pieces import Piece, Single
@@ -136,16 +138,16 @@ class Requests:
 
     def _attempt(self, endpoint: Endpoint, part: Part) -> list[Part]:
         """Send a part once; return what must be sent again, the first of it at the end."""
-        request = part.request or endpoint.request(body_of(endpoint, part))
+        request = request_of(endpoint, part)
         reply = self._sender.send(request)
         if self.is_over:
             raise Stopped
-        judgement = endpoint.judge(reply, part.count)
+        part, judgement = by_index(endpoint, part, endpoint.judge(reply, part.count))
         again = first_retriable(judgement)
         self._listener.attempted(endpoint.name, len(request.body), again.reason if again else "")
         part = replace(part, request=request, attempts=part.attempts + 1)
-        if judgement.note:
-            self._listener.noted(judgement.note)
+        for note in notes_in(judgement):
+            self._listener.noted(note)
         if judgement.verdict is Verdict.FATAL:
             raise ServiceRefused(judgement.detail)
         if judgement.exceptions or judgement.parked or judgement.verdict is Verdict.REJECTED:
@@ -206,7 +208,8 @@ class Requests:
             again = replace(again, again=NOBODY_NAMED)
             if len(rest) < sent:
                 return next_round(part, rest)
-        part = Part(attempts=part.attempts) if decided else part
+        if decided:
+            part = Part(origin=part.request, attempts=part.attempts)
         return [self._again(replace(part, pieces=(), singles=rest), again, reply)]
 
     def _without_parked(

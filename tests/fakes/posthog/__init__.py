@@ -1,18 +1,20 @@
-"""A stand-in for PostHog: takes `/batch/` over HTTP, refuses and swallows what PostHog does.
+"""A stand-in for PostHog: takes events over HTTP, refuses and swallows what PostHog does.
 
-What a request gets is decided in `capture`, what becomes of persons and groups in `people`; the
-sources are named there.
+What a request gets is decided in `capture` (`/batch/`) and `capture_v1`, what becomes of persons
+and groups in `people`; the sources are named there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from tests.fakes.http.arrivals import Arrivals
 from tests.fakes.http.server import Exchange, FakeServer, Reply
+from tests.fakes.posthog.arrived import Arrival, Batch
 from tests.fakes.posthog.capture import (
     SENT_AT,
     Captured,
@@ -20,7 +22,10 @@ from tests.fakes.posthog.capture import (
     Request,
     read_request,
 )
+from tests.fakes.posthog.capture_v1 import RequestV1, read_request_v1
+from tests.fakes.posthog.events_v1 import Error
 from tests.fakes.posthog.people import MERGES, People, Person, RefusedMerge
+from tests.fakes.posthog.sayings import Sayings
 from tests.fakes.posthog.times import normalised
 
 if TYPE_CHECKING:
@@ -28,64 +33,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "FakePostHog", "Person", "RefusedMerge", "normalised"]
 
+V0 = ("/batch", "/batch/")
+V1 = ("/i/v1/analytics/events", "/i/v1/analytics/events/")
 UNKNOWN_KEY = "unknown key"
+OVER_QUOTA = "over quota"
 NO_PERSONS = "invalid_event_when_process_person_profile_is_false"
 BAD_GROUP_SET = "$group_set is no object"
 DIVERTED = ("$performance_event", "$exception", "$$heatmap", "$$client_ingestion_warning")
 """Names that never become events: dropped, or taken by another pipeline of PostHog."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One request that reached the service.
-
-    Attributes:
-        request: Number of its exchange in the journal.
-        events: How many it held; 0 if it could not be read.
-        bytes: Size of its JSON, decompressed; of the body, if it could not be read.
-        status: What it was answered.
-    """
-
-    request: int
-    events: int
-    bytes: int
-    status: int
-    historical: bool
-    sent_at: bool
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    captured: Captured
-    request: int
-    historical: bool
-
-    def as_stored(self) -> dict[str, Any]:
-        captured = self.captured
-        return {
-            "uuid": captured.uuid,
-            "event": captured.event,
-            "distinct_id": captured.distinct_id,
-            "timestamp": captured.timestamp,
-            "properties": captured.properties(),
-            "request": self.request,
-            "historical": self.historical,
-        }
-
-
 class FakePostHog(FakeServer):
-    """PostHog's capture, v0, and what its ingestion makes of the events.
+    """PostHog's capture, v0 and v1, and what its ingestion makes of the events.
 
     Args:
         known_keys: Project keys that exist; None: every key of a possible shape does. Events of an
             unknown key are answered 200 and not stored, as PostHog does.
         enforce_keys: Answer 401 to an unknown key instead (TOKEN_VALIDATION_MODE=enforce).
+        has_v1: Whether there is a capture v1; where it cannot store events, its address is unknown.
         now: The server's clock.
         keep_bodies: See `FakeServer`.
 
     Attributes:
         batches: Every request that reached the service, refused ones too.
         swallowed: Events that were answered 200 and are nowhere, by reason.
+        is_over_quota: Whether the project has used up what it pays for: v0 answers 200 and stores
+            nothing, v1 says so.
     """
 
     def __init__(
@@ -93,16 +66,20 @@ class FakePostHog(FakeServer):
         *,
         known_keys: Collection[str] | None = None,
         enforce_keys: bool = False,
+        has_v1: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         keep_bodies: bool = False,
     ) -> None:
         super().__init__(keep_bodies=keep_bodies)
         self.known_keys = known_keys
         self.enforce_keys = enforce_keys
+        self.has_v1 = has_v1
+        self.is_over_quota = False
         self.now = now
         self.batches: list[Batch] = []
         self.swallowed: Counter[str] = Counter()
-        self._packed: list[_Arrival] = []
+        self._packed: list[Arrival] = []
+        self._sayings = Sayings()
         self._people = People()
         self._applied = 0
 
@@ -122,7 +99,7 @@ class FakePostHog(FakeServer):
 
         So ClickHouse does when it merges (PostHog docs, "Events").
         """
-        last: dict[tuple[str, str, str, str], _Arrival] = {}
+        last: dict[tuple[str, str, str, str], Arrival] = {}
         for arrival in list(self._packed):
             kept = arrival.captured
             last[kept.uuid, kept.event, kept.timestamp, kept.distinct_id] = arrival
@@ -162,7 +139,9 @@ class FakePostHog(FakeServer):
 
     def answer(self, exchange: Exchange, body: bytes) -> Reply:
         """Answer one request as capture does."""
-        if exchange.path not in ("/batch", "/batch/"):
+        if exchange.path in V1 and self.has_v1:
+            return self._answer_v1(exchange, body)
+        if exchange.path not in V0:
             return Reply(404, b"")
         if exchange.method != "POST":
             return Reply(405, b"")
@@ -178,7 +157,9 @@ class FakePostHog(FakeServer):
         reply = Reply(200, b'{"status":"Ok"}', {"Content-Type": "application/json"})
         known = self.known_keys is None or request.token in self.known_keys
         with self._changed:
-            if known:
+            if known and self.is_over_quota:
+                self.swallowed[OVER_QUOTA] += len(request.events)
+            elif known:
                 reply = self._store(exchange, request) or reply
             elif self.enforce_keys:
                 reply = Reply(401, b"API key is not valid: unknown")
@@ -192,15 +173,70 @@ class FakePostHog(FakeServer):
         for captured in request.events:
             if captured.is_too_big():
                 return Reply(413, f"maximum event size exceeded: {len(captured.data)}".encode())
-            reason = _swallowed_because(captured)
-            if reason:
-                self.swallowed[reason] += 1
-            else:
-                self._packed.append(_Arrival(captured, exchange.number, request.historical))
+            self._keep(captured, exchange, historical=request.historical)
         return None
 
+    def _keep(self, captured: Captured, exchange: Exchange, *, historical: bool) -> None:
+        reason = _swallowed_because(captured)
+        if reason:
+            self.swallowed[reason] += 1
+        else:
+            self._packed.append(Arrival(captured, exchange.number, historical))
+
+    # Capture v1 -----------------------------------------------------------------------------
+
+    def say(
+        self,
+        result: str,
+        details: str | None = None,
+        *,
+        when: Callable[[Captured], bool] = lambda _: True,
+        times: int = 1,
+    ) -> None:
+        """Say this of the next `times` events for which `when` is true, instead of ok.
+
+        They are stored only where the result is ok or warning.
+        """
+        with self._changed:
+            self._sayings.add(result, details, when, times)
+
+    def _answer_v1(self, exchange: Exchange, body: bytes) -> Reply:
+        if exchange.method != "POST":
+            return Reply(405, b"")
+        try:
+            request = read_request_v1(body, exchange.headers, self.now())
+            with self._changed:
+                reply = self._take_v1(exchange, request)
+        except Error as error:
+            self._enter(exchange, error.status, len(body))
+            return Reply(error.status, error.body(), {"Content-Type": "application/json"})
+        exchange.notes |= request.notes
+        return reply
+
+    def _take_v1(self, exchange: Exchange, request: RequestV1) -> Reply:
+        is_known = self.known_keys is None or request.token in self.known_keys
+        if not is_known and self.enforce_keys:
+            raise Error(401, "invalid_api_token")
+        events = [self._sayings.of(each) for each in request.events]
+        if self.is_over_quota and any(each.captured for each in events):
+            raise Error(402, "billing_limit_exceeded")
+        for each in events:
+            if each.captured is not None and is_known:
+                self._keep(each.captured, exchange, historical=request.historical)
+        self.swallowed[UNKNOWN_KEY] += 0 if is_known else len(events)
+        self._enter(exchange, 200, request.size, request)
+        headers = {"Content-Type": "application/json"}
+        if any(each.result == "retry" for each in events):
+            headers["Retry-After"] = "1"
+        results = {each.uuid: each.said() for each in events}
+        return Reply(200, orjson.dumps({"results": results}), headers)
+
     def _enter(
-        self, exchange: Exchange, status: int, size: int, request: Request | None = None
+        self,
+        exchange: Exchange,
+        status: int,
+        size: int,
+        request: Request | RequestV1 | None = None,
     ) -> None:
         batch = Batch(
             request=exchange.number,

@@ -205,23 +205,24 @@ def _first_token(source: Mapping[str, Any]) -> Any:
 
 
 def _check_token(token: object) -> None:
-    """Refuse a key of an impossible shape (token.rs)."""
-    text = token.strip() if isinstance(token, str) else None
-    reason = None
-    if text is None:
-        reason = "not_string"
-    elif not text:
-        reason = "empty"
-    elif len(text) > TOKEN_LIMIT:
-        reason = "too_long"
-    elif not text.isascii():
-        reason = "not_ascii"
-    elif text.startswith("phx_"):
-        reason = "personal_api_key"
-    elif "\0" in text:
-        reason = "null_byte"
+    reason = token_fault(token)
     if reason:
         raise Refusal(401, f"API key is not valid: {reason}")
+
+
+def token_fault(token: object) -> str | None:
+    """Say why a key is of an impossible shape (token.rs); None if it is not."""
+    text = token.strip() if isinstance(token, str) else None
+    if text is None:
+        return "not_string"
+    found = {
+        "empty": not text,
+        "too_long": len(text) > TOKEN_LIMIT,
+        "not_ascii": not text.isascii(),
+        "personal_api_key": text.startswith("phx_"),
+        "null_byte": "\0" in text,
+    }
+    return next((reason for reason, is_so in found.items() if is_so), None)
 
 
 def _sent_at(document: Mapping[str, Any], query: Mapping[str, str]) -> datetime | None:
