@@ -43,6 +43,8 @@ LABELS = {
     "skip": "Left out",
     "own_device": "A device each",
     "keep": "Kept",
+    "v1": "Each event acknowledged (v1)",
+    "v0": "Requests acknowledged (v0)",
 }
 SETTINGS = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re.MULTILINE)
 PIP_URL = re.compile(r"^(?P<indent> *)pip_url: >-\n(?:(?P=indent)  .*\n)*", re.MULTILINE)
