@@ -11,6 +11,7 @@ import click
 from singer_delivery.errors import DeliveryError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "report": ("report", "Write one page about a migration, or its plan, to read and sign."),
     "dead-letters": ("dead_letters", "Look at dead letters, part them, and send them again."),
 }
 """Name -> the module in this package whose function `command` it is, and what it does in a line."""

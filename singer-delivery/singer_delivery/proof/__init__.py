@@ -1,0 +1,1 @@
+"""Proof that the numbers match: what is asked before a run, and compared after it."""

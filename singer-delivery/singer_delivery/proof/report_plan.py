@@ -1,0 +1,62 @@
+"""What a report says of a dry run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from singer_delivery.pipeline.plan import size_text, time_text
+
+
+def plan_verdict(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return in a sentence what a run would do, and beside it what it would cost."""
+    share = plan["sample_users"]
+    part = f" for a sample of {share * 100:g} % of people" if share < 1 else ""
+    return {
+        "state": "plan",
+        "sentence": (
+            f"Plan{part}: {plan['events']:,} events of {_people(plan)} people will be sent in "
+            f"about {time_text(plan['seconds'])}."
+        ),
+        "beside": f"Nothing was sent. {plan['billed']['sentence']}",
+    }
+
+
+def plan_of(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of a plan for the page: each a label, a number as text, and a remark."""
+    share, billed, plain = plan["sample_users"], plan["billed"], size_text(plan["bytes"])
+    figures = [
+        ("Events", f"{plan['events']:,}", f"of {len(plan['names']):,} names"),
+        ("People", _people(plan), "before links make devices and users one"),
+        ("Links", f"{plan['links']:,}", "of a device to its user"),
+        ("Updates", f"{plan['updates_of_people'] + plan['updates_of_groups']:,}",
+         f"{plan['updates_of_people']:,} of people, {plan['updates_of_groups']:,} of groups"),
+        ("Requests", f"{plan['requests']:,}", "full ones; a run comes close"),
+        ("Bytes", size_text(plan["bytes_compressed"]), f"compressed; {plain} of JSON"),
+        ("Time", time_text(plan["seconds"]), f"set by {plan['seconds_bound_by']}"),
+        ("Events billed", f"{billed['events']:,}", "at most"),
+    ]  # fmt: skip
+    return {
+        "figures": [list(each) for each in figures],
+        "whole": _whole(plan) if 0 < share < 1 else [],
+        "warnings": list(billed["warnings"]),
+        "sample": share,
+        "endpoints": dict(plan["endpoints"]),
+        "pace": plan["max_events_per_second"],
+    }
+
+
+def _whole(plan: Mapping[str, Any]) -> list[list[str]]:
+    """Return what a run without the sample would come to, about."""
+    times = 1 / plan["sample_users"]
+    return [
+        ["Events", f"about {plan['events'] * times:,.0f}"],
+        ["People", f"about {plan['people'] * times:,.0f}"],
+        ["Bytes, compressed", f"about {size_text(plan['bytes_compressed'] * times)}"],
+        ["Time", f"about {time_text(plan['seconds'] * times)}"],
+        ["Events billed", f"at most about {plan['billed']['events'] * times:,.0f}"],
+    ]
+
+
+def _people(plan: Mapping[str, Any]) -> str:
+    return ("" if plan["people_exact"] else "about ") + f"{plan['people']:,}"
