@@ -1,7 +1,7 @@
 """Write what the code knows of plugins into meltano.yml and hub/: `python -m tools.definitions`.
 
-Only `pip_url` and the lists under `settings:` are written; all else in these files is kept as it
-stands.
+Only `pip_url`, `commands:` and the lists under `settings:` are written; all else in these files is
+kept as it stands.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from singer_delivery.cli.command import COMMANDS as DELIVERY
 from singer_sdk import Tap, Target
 
 from tools.connectors import ROOT, plugins
@@ -47,6 +48,14 @@ LABELS = {
     "v0": "Requests acknowledged (v0)",
 }
 SETTINGS = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re.MULTILINE)
+COMMANDS = re.compile(r"^(?P<indent> *)commands:\n(?:(?P=indent) .*\n)*", re.MULTILINE)
+BEFORE_SETTINGS = re.compile(r"^(?=(?P<indent> *)settings:\n)", re.MULTILINE)
+OF_KIND = {
+    "tap": (),
+    "target": ("verify",),
+}
+"""Of `singer-delivery`, for each kind of plugin: `meltano invoke target-posthog:verify`."""
+
 PIP_URL = re.compile(r"^(?P<indent> *)pip_url: >-\n(?:(?P=indent)  .*\n)*", re.MULTILINE)
 NAME = re.compile(r"^ *(?:- )?name: (tap-[a-z-]+|target-[a-z-]+)\n *namespace:", re.MULTILINE)
 
@@ -66,7 +75,12 @@ def rendered(text: str) -> str:
     with_urls = PIP_URL.sub(
         lambda found: indented(found, _pip_url(_named_before(found), _root(found))), text
     )
-    return SETTINGS.sub(lambda found: indented(found, _settings(_named_before(found))), with_urls)
+    with_commands = BEFORE_SETTINGS.sub(
+        lambda found: indented(found, _commands(_named_before(found))), COMMANDS.sub("", with_urls)
+    )
+    return SETTINGS.sub(
+        lambda found: indented(found, _settings(_named_before(found))), with_commands
+    )
 
 
 def _root(found: re.Match[str]) -> str:
@@ -104,6 +118,17 @@ def _pip_url(name: str, root: str) -> Iterator[str]:
     for folder in (*PLUGINS[name].needs, name):
         yield f"  -e '${{{root}}}/{folder}'"
     yield f"  --constraint '${{{root}}}/constraints.txt'"
+
+
+def _commands(name: str) -> Iterator[str]:
+    kind = PLUGINS[name].kind
+    if OF_KIND[kind]:
+        yield "commands:"
+    for command in OF_KIND[kind]:
+        yield f"  {command}:"
+        yield "    executable: singer-delivery"
+        yield f"    args: {command} --{kind} {name} --config ENV"
+        yield f"    description: {DELIVERY[command][1]}"
 
 
 def _settings(name: str) -> Iterator[str]:

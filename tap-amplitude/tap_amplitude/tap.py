@@ -11,8 +11,10 @@ from tap_amplitude.settings import CONFIG_SCHEMA, problems
 from tap_amplitude.streams import EventsStream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from singer_delivery.io.retry import Clock
+    from singer_delivery.proof.counting import SourceCounter
     from singer_sdk import Stream
 
 
@@ -30,6 +32,18 @@ class TapAmplitude(CheckedTap):
     def discover_streams(self) -> Sequence[Stream]:
         """Return the one stream."""
         return [EventsStream(self)]
+
+    def source_counter(
+        self, clock: Clock, tell: Callable[[str], None], zone: str | None
+    ) -> SourceCounter:
+        """Return what asks the project's charts; `zone` is the project's time zone.
+
+        Raises:
+            CannotAsk: the settings hold no keys, or the zone is none.
+        """
+        from tap_amplitude.counting import counter_of  # noqa: PLC0415 - no run needs it
+
+        return counter_of(self.config, self.user_agent, clock, tell, zone)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for each problem that a JSON schema cannot express."""

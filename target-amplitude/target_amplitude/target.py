@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_delivery.endpoint import Limits
 from singer_delivery.errors import SettingsError
@@ -15,6 +15,7 @@ from singer_delivery.io.transport import Transport
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import Export, mapping_for
 from singer_delivery.model import CREATION, RecordMapping
+from singer_delivery.proof.counting import CannotAsk
 from singer_delivery.sdk.settings import (
     chosen_events,
     named_streams,
@@ -123,6 +124,18 @@ class TargetAmplitude(DeliveryTarget):
             return export.make(schema)
 
         return export._replace(make=make)
+
+    def counter(self, *_: Any, **__: Any) -> NoReturn:
+        """Say that there is no counter.
+
+        Raises:
+            CannotAsk: always.
+        """
+        msg = (
+            "Amplitude cannot be asked yet what it holds of an import: its API counts two names a "
+            "request, in the project's own zone, and hides what an export has."
+        )
+        raise CannotAsk(msg)
 
     def last_warnings(self) -> Iterable[str]:
         """Return a sentence for each pattern that matched no event, on groups, and of a dry run."""

@@ -60,6 +60,22 @@ SETTINGS = [
         description="Address to use instead of the region's own, for instance a proxy.",
     ),
     th.Property(
+        "query_base_url",
+        th.StringType,
+        title="Query base URL",
+        description="Address for `verify` to ask instead of the region's own.",
+    ),
+    th.Property(
+        "project_timezone",
+        th.StringType,
+        default="UTC",
+        title="Time zone of the project",
+        description=(
+            "Such as US/Pacific: Mixpanel shows it in the settings of the project. `verify` needs "
+            "it, since reports count days in it."
+        ),
+    ),
+    th.Property(
         "identity_merge",
         th.StringType,
         default="simplified",

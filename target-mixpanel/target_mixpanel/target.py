@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +29,7 @@ from target_mixpanel.streams import Streams, check, table_ids
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
+    from singer_delivery.proof.counting import Counter
 
 
 class TargetMixpanel(DeliveryTarget):
@@ -67,6 +68,17 @@ class TargetMixpanel(DeliveryTarget):
         """Return what the records of a stream become; see `streams.Streams`."""
         bookmarks = self.bookmarks.get(stream, ())
         return self._streams.mapping_for(stream, schema, key_properties, bookmarks)
+
+    def counter(self, clock: Clock, tell: Callable[[str], None], *, raw: bool = False) -> Counter:
+        """Return what asks the project what it holds; `raw` by raw exports alone.
+
+        Raises:
+            CannotAsk: a setting for it is missing.
+        """
+        from target_mixpanel.counting import counter_of  # noqa: PLC0415 - no run needs it
+
+        agent = f"{self.name}/{self.plugin_version}"
+        return counter_of(self.config, agent, clock, tell, raw=raw)
 
     def last_events(self) -> Iterable[tuple[str, Event]]:
         """Return the lookup tables that got rows, each with its stream; count what stays open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,21 +12,17 @@ from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.sdk.settings import (
-    backfill_days_setting,
     chosen_events,
-    chosen_events_settings,
-    delivery_settings,
     named_streams,
-    request_settings,
     run_settings,
     scope,
 )
-from singer_delivery.sdk.stream_settings import streams_setting
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_posthog import endpoint, from_amplitude, from_columns, from_mixpanel
-from target_posthog.capture import CAPTURE, capture_of
+from target_posthog.capture import capture_of
+from target_posthog.config import SETTINGS
 from target_posthog.events import BILLING, YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
@@ -35,132 +31,10 @@ from target_posthog.verdicts import NO_PERSON, NO_PERSON_SENTENCE
 
 if TYPE_CHECKING:
     from singer_delivery.pipeline.run import Run
+    from singer_delivery.proof.counting import Counter
 
 LONGEST_KEY = 64
 """Characters of a project key that capture accepts (PostHog, rust/capture token rules)."""
-
-_TEXTS = th.ObjectType(additional_properties=th.StringType)
-
-SETTINGS = [
-    th.Property(
-        "api_key",
-        th.StringType,
-        secret=True,
-        title="Project API key",
-        description="The key of the PostHog project (phc_…); required, except for a dry run.",
-    ),
-    th.Property(
-        "host",
-        th.StringType,
-        default="https://us.i.posthog.com",
-        title="Host",
-        description="https://us.i.posthog.com, https://eu.i.posthog.com, or your own PostHog.",
-    ),
-    CAPTURE,
-    th.Property(
-        "historical_migration",
-        th.BooleanType,
-        default=True,
-        title="Historical migration",
-        description="Send events by PostHog's lane for imports, apart from live events.",
-    ),
-    th.Property(
-        "link_identities",
-        th.StringType,
-        default="alias",
-        allowed_values=["alias", "identify", "none"],
-        title="Link identities",
-        description=(
-            "How a device is linked to the first user seen on it: by $create_alias, by $identify, "
-            "or not at all. A second user on the same device is never merged."
-        ),
-    ),
-    th.Property(
-        "person_properties",
-        th.StringType,
-        default="set",
-        allowed_values=["set", "set_once", "none"],
-        title="Person properties",
-        description=(
-            "How user_properties reach the person: as $set when newer than what was sent before, "
-            "as $set_once (for a project that is already live), or not at all."
-        ),
-    ),
-    th.Property(
-        "person_profiles",
-        th.StringType,
-        default="always",
-        allowed_values=["always", "identified_only"],
-        title="Person profiles",
-        description="With identified_only, events without a user id create no person profile.",
-    ),
-    th.Property(
-        "group_types",
-        th.ArrayType(th.StringType),
-        title="Group types",
-        description="Up to five group types to link; by default the first five met.",
-    ),
-    backfill_days_setting("Amplitude"),
-    *chosen_events_settings("Amplitude"),
-    th.Property(
-        "send_ip",
-        th.BooleanType,
-        default=True,
-        title="Send IP addresses",
-        description="Whether ip_address travels, as $ip.",
-    ),
-    th.Property(
-        "send_advertising_ids",
-        th.BooleanType,
-        default=True,
-        title="Send advertising ids",
-        description="Whether idfa and adid travel.",
-    ),
-    th.Property(
-        "exclude_properties",
-        th.ArrayType(th.StringType),
-        title="Exclude properties",
-        description="Names of properties of events and people to leave out, * and ? being wild.",
-    ),
-    th.Property(
-        "group_keys",
-        _TEXTS,
-        title="Group keys",
-        description="PostHog's group type for each property of a Mixpanel export that is a group.",
-    ),
-    th.Property(
-        "revenue",
-        _TEXTS,
-        title="Revenue",
-        description=(
-            "Which property of a Mixpanel export holds the revenue of an event, and which its "
-            "currency: {revenue: amount, currency: currency}. Without it nothing is guessed."
-        ),
-    ),
-    th.Property(
-        "bare_distinct_ids",
-        th.StringType,
-        default="auto",
-        allowed_values=["auto", "user", "device"],
-        title="Bare distinct ids",
-        description=(
-            "Whether an id of Mixpanel that nothing says is a user's or a device's is one or the "
-            "other; auto tells by its form."
-        ),
-    ),
-    streams_setting("Amplitude or Mixpanel export"),
-    th.Property(
-        "max_events_per_second",
-        th.IntegerType(minimum=0),
-        title="Events a second",
-        description=(
-            "Upper limit, 0 for none. By default 5000 for PostHog Cloud, which asks importers for "
-            "a few thousand, and none elsewhere."
-        ),
-    ),
-    *request_settings(endpoint.MAX_EVENTS, endpoint.MAX_BYTES, "PostHog takes 20 MB"),
-    *delivery_settings("target-posthog", max_in_flight=16, max_retries=12),
-]
 
 
 class TargetPostHog(DeliveryTarget):
@@ -209,6 +83,17 @@ class TargetPostHog(DeliveryTarget):
                 stream, words, schema, key_properties, settings, lent
             ),
         )
+
+    def counter(self, clock: Clock, tell: Callable[[str], None], *, raw: bool = False) -> Counter:
+        """Return what asks the project what it holds; `raw` makes no difference here.
+
+        Raises:
+            CannotAsk: a setting for it is missing.
+        """
+        from target_posthog.counting import counter_of  # noqa: PLC0415 - no run needs it
+
+        del raw
+        return counter_of(self.config, f"{self.name}/{self.plugin_version}", clock, tell)
 
     def last_warnings(self) -> Iterable[str]:
         """Return a sentence for each pattern of events that matched none."""

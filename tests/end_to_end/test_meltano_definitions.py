@@ -17,7 +17,7 @@ PLUGINS = {each.name: each for each in plugins()}
 KEYS = {
     "tap-amplitude": {"api_key", "secret_key"},
     "tap-mixpanel": {"service_account_secret", "project_secret"},
-    "target-posthog": {"api_key"},
+    "target-posthog": {"api_key", "personal_api_key"},
     "target-mixpanel": {"project_token", "service_account_secret"},
     "target-amplitude": {"api_key"},
 }

@@ -37,6 +37,8 @@ RIGHT: dict[Destination, list[Settings]] = {
         {**KEY, "host": "https://eu.i.posthog.com"},
         *({**KEY, "capture": capture} for capture in ("auto", "v1", "v0")),
         {**KEY, "group_types": list("abcde")},
+        {**KEY, "project_id": 12345, "personal_api_key": "phx_personal"},
+        {**KEY, "project_id": "12345", "query_host": "https://eu.posthog.com"},
         {**KEY, "group_keys": {"company_id": "company"}, "revenue": {"revenue": "amount"}},
         {**KEY, "exclude_properties": ["secret*"], "bare_distinct_ids": "device"},
         {**KEY, "streams": {"people": {"person": "id"}}},
@@ -54,6 +56,7 @@ RIGHT: dict[Destination, list[Settings]] = {
         {**TOKEN, "streams": {"tracks": TRACKS}},
         {**TOKEN, **ACCOUNT, "streams": {"songs": TABLE, "hits": {"lookup_table": "3c4d"}}},
         {**TOKEN, "base_url": ""},
+        {**TOKEN, **ACCOUNT, "project_timezone": "US/Pacific", "query_base_url": ""},
     ],
     AMPLITUDE: [
         PROJECT,
@@ -251,7 +254,7 @@ DOCUMENTED: dict[Destination, set[str]] = {
     },
 }  # fmt: skip
 SECRET: dict[Destination, set[str]] = {
-    POSTHOG: {"api_key", "ledger_url"},
+    POSTHOG: {"api_key", "ledger_url", "personal_api_key"},
     MIXPANEL: {"project_token", "service_account_secret", "ledger_url"},
     AMPLITUDE: {"api_key", "ledger_url"},
 }

@@ -13,6 +13,7 @@ from singer_delivery.errors import DeliveryError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("report", "Write one page about a migration, or its plan, to read and sign."),
     "dead-letters": ("dead_letters", "Look at dead letters, part them, and send them again."),
+    "verify": ("verify", "Compare the books with what the destination holds."),
 }
 """Name -> the module in this package whose function `command` it is, and what it does in a line."""
 

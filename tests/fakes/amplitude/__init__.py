@@ -14,10 +14,13 @@ import re
 import zipfile
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import orjson
 
+from tests.fakes.amplitude.charts import PATH as CHARTS
+from tests.fakes.amplitude.charts import Charts
 from tests.fakes.http.server import Exchange, FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class FakeAmplitude(FakeServer):
         self.project_id = project_id
         self.max_bytes = max_bytes
         self.parts = parts
+        self.charts = Charts()
         self._hours: dict[datetime, Sequence[bytes]] = {}
         self._members: dict[datetime, list[tuple[str, bytes]]] = {}
         for hour, lines in hours.items():
@@ -105,6 +109,8 @@ class FakeAmplitude(FakeServer):
 
     def answer(self, exchange: Exchange, body: bytes) -> Reply:
         """Answer one request as the Export API does."""
+        if exchange.path == CHARTS:
+            return self._key_refusal(exchange) or self.charts.answer(exchange, self._lines())
         if exchange.path != PATH:
             return Reply(404, b"<html><body>Not Found</body></html>", {"Content-Type": "text/html"})
         if exchange.method != "GET":
@@ -116,6 +122,11 @@ class FakeAmplitude(FakeServer):
         if asked is None:
             return _error(400, "invalid", "Invalid time range", "start and end are YYYYMMDDTHH")
         return _range_refusal(*asked) or self._export(*asked)
+
+    def _lines(self) -> Iterator[bytes]:
+        with self._changed:
+            hours = [*self._hours.values()]
+        return chain.from_iterable(hours)
 
     def _key_refusal(self, exchange: Exchange) -> Reply | None:
         credentials = _credentials(exchange.headers.get("authorization", ""))

@@ -43,6 +43,7 @@ from tests.fakes.mixpanel.profiles import (
     read_updates,
 )
 from tests.fakes.mixpanel.project import Arrival, Batch, Project
+from tests.fakes.mixpanel.query import PATHS, QueryApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -119,9 +120,12 @@ class FakeMixpanel(Project):
             "/groups": Kind(("$group_key", "$group_id"), GROUP_OPERATIONS, group_keys),
         }
         self._table_calls: list[datetime] = []
+        self.queries = QueryApi(self)
 
     def answer(self, exchange: Exchange, body: bytes) -> Reply:
         """Answer one request as the service does."""
+        if exchange.path in PATHS:
+            return self.queries.answer(exchange, body)
         try:
             return self._route(exchange, body)
         except Refusal as refusal:

@@ -11,6 +11,7 @@ import orjson
 
 from tests.fakes.http.arrivals import Arrivals
 from tests.fakes.http.server import FakeServer
+from tests.fakes.mixpanel.events import Accepted
 from tests.fakes.mixpanel.identity import (
     Conflict,
     Merge,
@@ -18,14 +19,13 @@ from tests.fakes.mixpanel.identity import (
     Person,
     RefusedMerge,
     SimplifiedPeople,
+    Who,
     persons,
 )
 from tests.fakes.mixpanel.lookup import LookupTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.fakes.mixpanel.events import Accepted
+    from collections.abc import Callable, Mapping
 
 Key = tuple[str, ...]
 
@@ -128,6 +128,31 @@ class Project(FakeServer):
         """Events as reports show them: same event, time, distinct_id and insert_id, latest wins."""
         last = {arrival.identity(): arrival for arrival in list(self._packed)}
         return Arrivals(list(last.values()))
+
+    # What happens behind the sender's back ----------------------------------------------------
+
+    def lose(self, lost: Callable[[dict[str, Any]], bool]) -> int:
+        """Forget stored events, as if they had been dropped after they were accepted."""
+        with self._changed:
+            kept = [arrival for arrival in self._packed if not lost(arrival.as_stored())]
+            count = len(self._packed) - len(kept)
+            self._packed[:] = kept
+            self._met = min(self._met, len(kept))
+        return count
+
+    def plant(self, event: str, time: int, *, insert_id: str, lib: str = "web") -> None:
+        """Store an event that somebody else sent, at a time in milliseconds since 1970."""
+        data = orjson.dumps({"mp_lib": lib})
+        accepted = Accepted(event, time, Who("somebody"), insert_id, None, data, None)
+        with self._changed:
+            self._packed.append(Arrival(accepted, 0))
+
+    def repeat(self, chosen: Callable[[dict[str, Any]], bool]) -> int:
+        """Store events a second time, as a request that was lost and sent again does."""
+        with self._changed:
+            again = [arrival for arrival in self._packed if chosen(arrival.as_stored())]
+            self._packed += again
+        return len(again)
 
     # People ---------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from tests.fakes.posthog.capture import (
 from tests.fakes.posthog.capture_v1 import RequestV1, read_request_v1
 from tests.fakes.posthog.events_v1 import Error
 from tests.fakes.posthog.people import MERGES, People, Person, RefusedMerge
+from tests.fakes.posthog.queries import QueryApi
 from tests.fakes.posthog.sayings import Sayings
 from tests.fakes.posthog.times import normalised
 
@@ -59,6 +60,7 @@ class FakePostHog(FakeServer):
         swallowed: Events that were answered 200 and are nowhere, by reason.
         is_over_quota: Whether the project has used up what it pays for: v0 answers 200 and stores
             nothing, v1 says so.
+        queries: What the application answers of what is stored.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class FakePostHog(FakeServer):
         self.now = now
         self.batches: list[Batch] = []
         self.swallowed: Counter[str] = Counter()
+        self.queries = QueryApi(self)
         self._packed: list[Arrival] = []
         self._sayings = Sayings()
         self._people = People()
@@ -135,10 +138,38 @@ class FakePostHog(FakeServer):
             self._applied = len(self._packed)
             return self._people
 
+    # What happens behind the sender's back ----------------------------------------------------
+
+    def lose(self, lost: Callable[[dict[str, Any]], bool]) -> int:
+        """Forget stored events, as if they had been dropped after they were accepted."""
+        with self._changed:
+            kept = [arrival for arrival in self._packed if not lost(arrival.as_stored())]
+            count = len(self._packed) - len(kept)
+            self._packed[:] = kept
+            self._people, self._applied = People(), 0
+        return count
+
+    def plant(self, event: str, timestamp: str, *, uuid: str, lib: str | None = "web") -> None:
+        """Store an event that somebody else sent; `lib` is the software's name, if it has one."""
+        properties = {} if lib is None else {"$lib": lib}
+        data = orjson.dumps({"event": event, "properties": properties})
+        captured = Captured(uuid, event, "somebody", normalised(timestamp), data)
+        with self._changed:
+            self._packed.append(Arrival(captured, 0, historical=False))
+
+    def repeat(self, chosen: Callable[[dict[str, Any]], bool]) -> int:
+        """Store events a second time, as a request that was lost and sent again does."""
+        with self._changed:
+            again = [arrival for arrival in self._packed if chosen(arrival.as_stored())]
+            self._packed += again
+        return len(again)
+
     # Requests -------------------------------------------------------------------------------
 
     def answer(self, exchange: Exchange, body: bytes) -> Reply:
         """Answer one request as capture does."""
+        if exchange.path.startswith("/api/projects/"):
+            return self.queries.answer(exchange, body)
         if exchange.path in V1 and self.has_v1:
             return self._answer_v1(exchange, body)
         if exchange.path not in V0:

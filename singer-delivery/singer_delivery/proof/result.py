@@ -1,0 +1,208 @@
+"""The result of a comparison: as JSON, which is kept, and as a table for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from singer_delivery.proof.again import Way, command, written
+from singer_delivery.proof.comparing import Line
+from singer_delivery.proof.counting import day_of
+from singer_delivery.proof.verify import Outcome, verdict_of
+
+MOST_LINES = 20
+"""Of days and names that differ, in the table; the JSON has all."""
+
+MOST_OTHERS = 20
+WIDEST = 40
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of whom.
+
+    Attributes:
+        destination: its name.
+        project: which of its projects.
+        asked_at: when, as `2024-03-17T09:00:00Z`.
+        time_zone: how days were brought together.
+        requests: how many were sent.
+    """
+
+    destination: str
+    project: str
+    asked_at: str
+    time_zone: str
+    requests: int
+
+
+def result_of(outcome: Outcome, asked: Asked, way: Way, *, both_ways: bool) -> dict[str, Any]:
+    """Return the result as it is kept; a `found` of null could not be asked."""
+    comparison, missing = outcome.comparison, outcome.missing
+    hours = sorted(hour for hour in missing.hours if hour)  # 0 stands for one that nobody knows
+    sources: dict[str, set[str]] = {}
+    for each in outcome.sent:
+        sources.setdefault(each.name, set()).add(each.source_name)
+    return {
+        "verdict": verdict_of(outcome, both_ways=both_ways),
+        "destination": {"name": asked.destination, "project": asked.project},
+        "asked_at": asked.asked_at,
+        "time_zone": asked.time_zone,
+        "requests": asked.requests,
+        "days": [
+            {"day": str(day_of(day)), "sent": sent, "found": found}
+            for day, (sent, found) in comparison.days.items()
+        ],
+        "names": [
+            {
+                "name": name,
+                "source_name": ", ".join(sorted(sources.get(name, ()))),
+                "sent": sent,
+                "found": found,
+            }
+            for name, (sent, found) in comparison.names.items()
+        ],
+        "cells": [_cell(each) for each in comparison.cells],
+        "missing": {
+            "events": missing.events,
+            "hours": [written(hour) for hour in hours],
+            "command": command(hours, way),
+        },
+        "others": [
+            {"name": name, "found": found}
+            for name, found in sorted(outcome.others.items(), key=lambda each: -each[1])
+        ],
+        "people": dict(outcome.people),
+        "groups": dict(outcome.groups),
+        "reasons": [{"reason": each.reason, "sentence": each.sentence} for each in outcome.reasons],
+    }
+
+
+def _cell(line: Line) -> dict[str, Any]:
+    return {
+        "day": None if line.day is None else str(day_of(line.day)),
+        "name": line.name,
+        "sent": line.sent,
+        "found": line.found,
+        "verdict": line.verdict,
+    }
+
+
+def not_asked(asked: Asked, sentence: str) -> dict[str, Any]:
+    """Return the result of a comparison that could not be made; the sentence says why."""
+    return {
+        "verdict": "unknown",
+        "destination": {"name": asked.destination, "project": asked.project},
+        "asked_at": asked.asked_at,
+        "time_zone": asked.time_zone,
+        "requests": asked.requests,
+        "days": [],
+        "names": [],
+        "cells": [],
+        "missing": {"events": 0, "hours": [], "command": ""},
+        "others": [],
+        "people": {},
+        "groups": {},
+        "reasons": [{"reason": "not_asked", "sentence": sentence}],
+    }
+
+
+# For people -----------------------------------------------------------------------------------
+
+VERDICTS = {
+    "equal": "Equal: all that was accepted is there.",
+    "differs": "It differs.",
+    "unknown": "Unknown: not all could be asked, and nothing lacks of what was.",
+}
+
+
+def table(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that people read."""
+    destination = result["destination"]
+    yield f"{destination['name']}, {destination['project']}: {VERDICTS[result['verdict']]}"
+    yield ""
+    yield from aligned([("", "sent", "found"), *_totals(result)])
+    yield from _differing(result["cells"])
+    yield from _missing(result["missing"])
+    yield from _others(result["others"])
+    if result["reasons"]:
+        yield from ("", "To know:")
+        yield from (f"- {each['sentence']}" for each in result["reasons"])
+    yield from ("", f"Days: {result['time_zone']} Asked with {result['requests']:,} requests.")
+
+
+def _totals(result: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    for what, rows in (("events", result["names"]), ("days", result["days"])):
+        if what == "events":
+            found = None if any(e["found"] is None for e in rows) else sum(e["found"] for e in rows)
+            yield what, f"{sum(e['sent'] for e in rows):,}", number(found)
+        else:
+            sent = sum(each["sent"] > 0 for each in rows)
+            found = sum((each["found"] or 0) > 0 for each in rows)
+            yield what, f"{sent:,}", f"{found:,}"
+    for what, counts in (("people", result["people"]), ("groups", result["groups"])):
+        for kind, found in counts.items():
+            yield f"{what}: {kind}", "", number(found)
+
+
+def _differing(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not cells:
+        return
+    order = {"fewer": 0, "not asked": 1, "more": 2}
+    ranked = sorted(cells, key=lambda e: (order[e["verdict"]], -abs(e["sent"] - (e["found"] or 0))))
+    yield ""
+    rows = [
+        (
+            e["day"] or "all days",
+            shortened(e["name"]),
+            f"{e['sent']:,}",
+            number(e["found"]),
+            e["verdict"],
+        )
+        for e in ranked[:MOST_LINES]
+    ]
+    yield from aligned([("day", "name", "sent", "found", ""), *rows], texts=(0, 1, 4))
+    if len(cells) > MOST_LINES:
+        yield f"… and {len(cells) - MOST_LINES:,} more; --json has all."
+
+
+def _missing(missing: Mapping[str, Any]) -> Iterator[str]:
+    hours = missing["hours"]
+    if missing["events"]:
+        yield ""
+        yield f"{missing['events']:,} events are missing, of {len(hours):,} hours of the source:"
+        yield "  " + " ".join(hours[:MOST_LINES]) + (" …" if len(hours) > MOST_LINES else "")
+    if missing["command"]:
+        yield "Send them again; what is there already stays as it is:"
+        yield from (f"  {line}" for line in missing["command"].splitlines())
+
+
+def _others(others: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if others:
+        named = ", ".join(f"{shortened(e['name'])} {e['found']:,}" for e in others[:5])
+        events = sum(each["found"] for each in others)
+        more = f" and {len(others) - 5:,} more names" if len(others) > 5 else ""
+        yield from ("", f"Not ours, and not compared: {events:,} events ({named}{more}).")
+
+
+def aligned(rows: Sequence[Sequence[str]], texts: Sequence[int] = (0,)) -> Iterator[str]:
+    """Yield rows as columns; those of `texts` from the left, the others from the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in texts else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def number(value: int | None) -> str:
+    """Return a number for people; `?` for one that nobody could say."""
+    return "?" if value is None else f"{value:,}"
+
+
+def shortened(name: str) -> str:
+    """Return a name as a table has room for it, and as a terminal bears it."""
+    plain = "".join(letter if letter.isprintable() else "�" for letter in name)
+    return plain if len(plain) <= WIDEST else plain[: WIDEST - 1] + "…"
