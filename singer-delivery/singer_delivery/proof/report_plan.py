@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from singer_delivery.pipeline.plan import size_text, time_text
+
+MOST_COLUMNS, MOST_ROWS = 12, 20
+"""Of the table of names and months."""
 
 
 def plan_verdict(plan: Mapping[str, Any]) -> dict[str, str]:
@@ -40,10 +44,29 @@ def plan_of(plan: Mapping[str, Any]) -> dict[str, Any]:
         "figures": [list(each) for each in figures],
         "whole": _whole(plan) if 0 < share < 1 else [],
         "warnings": list(billed["warnings"]),
+        "matrix": _by_name_and_time(plan),
         "sample": share,
         "endpoints": dict(plan["endpoints"]),
         "pace": plan["max_events_per_second"],
     }
+
+
+def _by_name_and_time(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the largest names by month, or by year where the months are many."""
+    months = [*plan["months"]]
+    letters = 7 if len(months) <= MOST_COLUMNS else 4
+    columns = [*dict.fromkeys(_time_of(month, letters) for month in months)]
+    rows = []
+    for name, of in [*plan["names"].items()][:MOST_ROWS]:
+        counts = Counter[str]()
+        for month, count in of["months"].items():
+            counts[_time_of(month, letters)] += count
+        rows.append([name, [counts[column] for column in columns]])
+    return {"columns": columns, "rows": rows}
+
+
+def _time_of(month: str, letters: int) -> str:
+    return month[:letters] if month[:1].isdigit() else month
 
 
 def _whole(plan: Mapping[str, Any]) -> list[list[str]]:

@@ -106,7 +106,14 @@ def run(started: str = "2026-11-28T09:00:00.000+00:00", **changed: Any) -> dict[
 
 def plan(**changed: Any) -> dict[str, Any]:
     """Return the plan of a dry run."""
-    names = {name: {"events": 5_000_000 // (n + 1), "months": {}} for n, name in enumerate(NAMES)}
+    months = [f"2026-{month:02}" for month in range(1, 12)]
+    names = {
+        name: {
+            "events": 11 * (450_000 // (n + 1)),
+            "months": dict.fromkeys(months, 450_000 // (n + 1)),
+        }
+        for n, name in enumerate(NAMES)
+    }
     return {
         "events": sum(each["events"] for each in names.values()),
         "people": 482_110,
@@ -115,7 +122,7 @@ def plan(**changed: Any) -> dict[str, Any]:
         "updates_of_people": 48_211,
         "updates_of_groups": 1_204,
         "kinds": {"event": 14_644_840, "link": 17_302},
-        "months": {f"2026-{month:02}": 1_000_000 + 81_000 * month for month in range(1, 12)},
+        "months": {month: sum(of["months"][month] for of in names.values()) for month in months},
         "names": names,
         "bytes": 18_200_000_000,
         "bytes_compressed": 2_100_000_000,
