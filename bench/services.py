@@ -34,6 +34,8 @@ class Service:
             "ledger_url": f"sqlite:///{work / 'ledger.sqlite3'}",
             "dead_letter_path": str(work / "dead-letters.singer"),
             "report_path": str(work / "report.json"),
+            "status_path": str(work / "status.json"),
+            "reports_path": str(work / "reports"),
         }
 
 

@@ -57,6 +57,8 @@ def file_settings(target: str, files: Path) -> dict[str, str]:
         f"{prefix}_LEDGER_URL": f"sqlite:///{files / 'ledger.sqlite3'}",
         f"{prefix}_DEAD_LETTER_PATH": str(files / "dead-letters.singer"),
         f"{prefix}_REPORT_PATH": str(report_path(files)),
+        f"{prefix}_STATUS_PATH": str(files / "status.json"),
+        f"{prefix}_REPORTS_PATH": str(files / "reports"),
     }
 
 

@@ -268,6 +268,8 @@ def load(address, folder, lines):
         "ledger_url": f"sqlite:///{folder}/ledger.sqlite3",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
     }
     example()["TargetShop"](config=config).listen(lines)
     return json.loads((folder / "report.json").read_text())

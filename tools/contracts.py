@@ -100,7 +100,7 @@ def _of_library(connectors: Collection[str]) -> Iterator[Contract]:
             "sdk",
             "(proof)",
             "pipeline | (tap)",
-            "ledger",
+            "ledger | (progress)",
             "mapping | io",
             "endpoint",
             "model | errors",

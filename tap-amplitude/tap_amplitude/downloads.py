@@ -7,10 +7,12 @@ Dashboard REST API), and other tools of the customer share them.
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from singer_delivery.tap.errors import ServiceUnavailable, TooSlow, TryAgain
+from singer_delivery.tap.progress import in_brief
 
 from tap_amplitude.errors import HourTooLarge, TooLarge
 from tap_amplitude.windows import write_time
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from singer_delivery.io.retry import Backoff, Clock
+    from singer_delivery.tap.progress import Waiting
 
     from tap_amplitude.client import ExportClient
     from tap_amplitude.windows import Walk, Window
@@ -52,6 +55,7 @@ class Downloader:
     max_retries: int
     backoff: Backoff
     clock: Clock
+    waiting: Waiting = nullcontext
 
     def __iter__(self) -> Generator[Download, None, None]:
         try:
@@ -103,7 +107,8 @@ class Downloader:
             self.max_retries + 1,
             seconds,
         )
-        self.clock.sleep(seconds)
+        with self.waiting(in_brief(error, attempt, self.max_retries)):
+            self.clock.sleep(seconds)
 
     def _halved(self, window: Window, error: TooLarge | TooSlow) -> Walk:
         if window.hours == 1:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.sdk.batch_config import BATCH_CONFIG, BatchSettings, batch_problems
 from singer_delivery.sdk.config import address_problems, number_of, text_of
+from singer_delivery.sdk.progress_settings import tap_settings
 from singer_sdk import typing as th
 
 from tap_amplitude.account import HOSTS, Account
@@ -123,6 +124,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
             "written anew. text: declared as text."
         ),
     ),
+    *tap_settings(),
     BATCH_CONFIG,
     additional_properties=False,
 ).to_dict()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING, Any
 from singer_delivery.io.addresses import is_open_to_others
 from singer_delivery.io.retry import Backoff
 from singer_delivery.tap.ahead import one_ahead
+from singer_delivery.tap.coverage import Range, coverage_after, joined, ranges_in
 from singer_delivery.tap.errors import StateUnreadable
 from singer_delivery.tap.spool import run_folder
 
 from tap_amplitude.archive import UNDATED, Archive, by_hour
 from tap_amplitude.client import ExportClient
+from tap_amplitude.covering import Covering, hour_text
 from tap_amplitude.days import Progress, by_day
 from tap_amplitude.downloads import Downloader
-from tap_amplitude.windows import Walk, read_time, settled_until, write_time
+from tap_amplitude.windows import HOUR, Walk, read_time, settled_until, write_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
     from singer_delivery.io.retry import Clock
+    from singer_delivery.tap.progress import Waiting
 
     from tap_amplitude.archive import ExportFile
     from tap_amplitude.days import Day
     from tap_amplitude.downloads import Download
     from tap_amplitude.settings import Settings
+    from tap_amplitude.windows import Window
 
 logger = logging.getLogger("tap-amplitude.export")
 
@@ -58,6 +62,12 @@ class Hour:
         first = self.files[0]
         return f"{first.day}{f'_{first.hour.hour}' if first.hour != UNDATED else ''}.jsonl"
 
+    @property
+    def at(self) -> str | None:
+        """The hour, for people; None where the files' names hold none."""
+        hour = self.files[0].hour
+        return None if hour == UNDATED else hour_text(hour)
+
 
 @dataclass(frozen=True)
 class Portion:
@@ -67,6 +77,7 @@ class Portion:
         name: its name in the log.
         hours: its hours. Read each before you ask for the next.
         finish: returns the changes to the bookmark. Call it when every line is written.
+        kind: what several of them are called, for people.
         state_is_due: whether STATE follows it, whatever its size: a window, or the end of a day.
     """
 
@@ -74,6 +85,7 @@ class Portion:
     hours: Iterator[Hour]
     finish: Callable[[], dict[str, Any]]
     state_is_due: bool
+    kind: str
 
 
 def starting_hour(settings: Settings, bookmark: Mapping[str, Any]) -> datetime:
@@ -92,7 +104,11 @@ def starting_hour(settings: Settings, bookmark: Mapping[str, Any]) -> datetime:
 
 
 def from_api(
-    settings: Settings, bookmark: Mapping[str, Any], clock: Clock, user_agent: str
+    settings: Settings,
+    bookmark: Mapping[str, Any],
+    clock: Clock,
+    user_agent: str,
+    waiting: Waiting = nullcontext,
 ) -> Generator[Portion, None, None]:
     """Yield the settled hours after the bookmark, window by window.
 
@@ -115,21 +131,43 @@ def from_api(
             max_retries=settings.max_retries,
             backoff=Backoff(),
             clock=clock,
+            waiting=waiting,
         )
+        asked = Asked(settings.start or walk.position, end, ranges_in(bookmark))
         with closing(one_ahead(iter(downloader))) as downloads:
             for download in downloads:
-                yield _as_portion(download)
+                yield _as_portion(download, asked)
                 if download.path is not None:
                     download.path.unlink(missing_ok=True)
 
 
-def _as_portion(download: Download) -> Portion:
+@dataclass(frozen=True)
+class Asked:
+    """The hours that are asked for, and those that earlier runs have covered."""
+
+    start: datetime
+    end: datetime
+    covered: list[Range]
+
+    def coverage(self, window: Window) -> dict[str, Any]:
+        """Return what the bookmark says of coverage after a window."""
+        self.covered[:] = joined([*self.covered, (hour_text(window.start), hour_text(window.end))])
+        done, total = window.end - self.start, self.end - self.start
+        return coverage_after({}, self.covered, done // HOUR, total // HOUR, "hours")
+
+
+def _as_portion(download: Download, asked: Asked) -> Portion:
     window = download.window
-    bookmark = {
-        "replication_key": REPLICATION_KEY,
-        "replication_key_value": write_time(window.end),
-    }
-    return Portion(f"{window} ({window.hours} h)", _hours_of(download), lambda: bookmark, True)  # noqa: FBT003
+
+    def finish() -> dict[str, Any]:
+        return {
+            "replication_key": REPLICATION_KEY,
+            "replication_key_value": write_time(window.end),
+            **asked.coverage(window),
+        }
+
+    name = f"{window} ({window.hours} h)"
+    return Portion(name, _hours_of(download), finish, state_is_due=True, kind="windows")
 
 
 def _hours_of(download: Download) -> Iterator[Hour]:
@@ -148,23 +186,32 @@ def from_archive(settings: Settings, bookmark: Mapping[str, Any]) -> Generator[P
     """
     progress = Progress.of_bookmark(bookmark.get("archive") or {})
     with closing(Archive(settings.archive_path or "")) as archive:
-        for day in by_day(_in_range(archive.files(), settings)):
+        in_range = [*_in_range(archive.files(), settings)]
+        covering = Covering.of_files(in_range, ranges_in(bookmark))
+        for day in by_day(in_range):
             to_read = progress.to_read(day)
+            covering.pass_over(day, to_read)
             for files in by_hour(to_read):
                 is_last = files[-1] is to_read[-1]
-                finish = partial(_note, progress, day, files, is_last=is_last)
-                yield Portion(day.date, iter([Hour(archive, files)]), finish, is_last)
+                finish = partial(_note, progress, covering, day, files, is_last=is_last)
+                hours = iter([Hour(archive, files)])
+                yield Portion(day.date, hours, finish, is_last, "hours of the archive")
             progress.read_through(day)
 
 
 def _note(
-    progress: Progress, day: Day[ExportFile], files: list[ExportFile], *, is_last: bool
+    progress: Progress,
+    covering: Covering,
+    day: Day[ExportFile],
+    files: list[ExportFile],
+    *,
+    is_last: bool,
 ) -> dict[str, Any]:
     for file in files:
         progress.read(day, file)
     if is_last:
         progress.read_through(day)
-    return {"archive": progress.as_bookmark()}
+    return {"archive": progress.as_bookmark(), **covering.after(files, is_last=is_last)}
 
 
 def _in_range(files: list[ExportFile], settings: Settings) -> Iterator[ExportFile]:

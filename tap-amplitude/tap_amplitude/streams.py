@@ -17,6 +17,7 @@ from analytics_records.amplitude.columns import events_schema
 from singer_delivery.sdk.messages import reader_is_gone
 from singer_delivery.sdk.raw_stream import RawStream
 from singer_delivery.tap.bad_lines import BadLines
+from singer_delivery.tap.coverage import SHARE
 from singer_delivery.tap.handover import handing_over
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from singer_delivery.sdk.tap import CheckedTap
 
-    from tap_amplitude.sources import Portion
+    from tap_amplitude.sources import Hour, Portion
 
 VENDOR = "amplitude"
 OWN_FOLDER = SPOOL_DIR
@@ -70,7 +71,7 @@ class EventsStream(RawStream):
             hours = Hours(settings, bad_lines)
             for portion in portions:
                 for hour in portion.hours:
-                    self.note_the_time()
+                    self._begin(hour)
                     for lines in hours.rows(hour):
                         self._counted(len(lines), sum(map(len, lines)))
                         self._since_state += len(lines)
@@ -89,12 +90,15 @@ class EventsStream(RawStream):
             self.get_batch_counter() as counter,
             self.get_sync_timer(),
             closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
-            handing_over(root, batches.prefix, self.clock, reader_is_gone) as handover,
+            handing_over(
+                root, batches.prefix, self.clock, reader_is_gone, self.progress.waiting
+            ) as handover,
             closing(self._portions(settings)) as portions,
         ):
             hours = Hours(settings, bad_lines)
             for portion in portions:
                 for hour in portion.hours:
+                    self._begin(hour)
                     # A STATE, even an unchanged one, may make the target decide what it has read.
                     for path in hours.files(
                         hour, handover, self._write_state_message, self._write_rows
@@ -102,6 +106,10 @@ class EventsStream(RawStream):
                         self._tell_of(path)
                         counter.increment()
                 self._finish(portion, bad_lines, STATE_EVERY_BYTES)
+
+    def _begin(self, hour: Hour) -> None:
+        self.note_the_time()
+        self.progress.at = hour.at
 
     def _tell_of(self, path: Path) -> None:
         size = path.stat().st_size
@@ -121,7 +129,8 @@ class EventsStream(RawStream):
         bookmark = {} if is_full_reload else dict(self.stream_state)
         if settings.archive_path:
             return from_archive(settings, bookmark)
-        return from_api(settings, bookmark, self.clock, self._user_agent)
+        waiting = self.progress.waiting
+        return from_api(settings, bookmark, self.clock, self._user_agent, waiting)
 
     # After a portion --------------------------------------------------------------------------
 
@@ -133,7 +142,10 @@ class EventsStream(RawStream):
         bad_lines.to_disk()
         if bad_lines.count:
             self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
-        self.stream_state.update(portion.finish())
+        changes = portion.finish()
+        self.stream_state.update(changes)
+        self.progress.share = changes[SHARE]
+        self.progress.passed(portion.kind)
         self.state_manager.is_flushed = False
         if portion.state_is_due or self._since_state >= enough:
             self._write_state_message()

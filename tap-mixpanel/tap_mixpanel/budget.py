@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from contextlib import nullcontext
 
 from singer_delivery.io.retry import Clock
+from singer_delivery.tap.progress import Waiting
 
 HOUR = 3600.0
 APART = 0.35
@@ -28,6 +30,7 @@ class Budget:
         clock: used for every wait.
         logger: told of long waits.
         setting: the one that says `most`, for the log.
+        waiting: surrounds each wait, told for what.
     """
 
     def __init__(
@@ -36,11 +39,13 @@ class Budget:
         clock: Clock,
         logger: logging.Logger,
         setting: str = "max_requests_per_hour",
+        waiting: Waiting = nullcontext,
     ) -> None:
         self._most = most
         self._clock = clock
         self._logger = logger
         self._setting = setting
+        self._waiting = waiting
         self._begun: deque[float] = deque(maxlen=most)
         self._lock = threading.Lock()
 
@@ -57,7 +62,8 @@ class Budget:
                     *divmod(seconds, 60),
                 )
             if seconds > 0:
-                self._clock.sleep(seconds)
+                with self._waiting(f"{self._most} requests an hour, {self._setting}"):
+                    self._clock.sleep(seconds)
             self._begun.append(self._clock.monotonic())
 
     def _seconds(self, now: float) -> float:

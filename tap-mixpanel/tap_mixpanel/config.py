@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from singer_delivery.sdk.batch_config import BATCH_CONFIG
+from singer_delivery.sdk.progress_settings import tap_settings
 from singer_sdk import typing as th
 
 from tap_mixpanel.account import HOSTS
@@ -228,6 +229,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Retries",
         description="How often a window is asked for again after a passing failure.",
     ),
+    *tap_settings(),
     BATCH_CONFIG,
     additional_properties=False,
 ).to_dict()

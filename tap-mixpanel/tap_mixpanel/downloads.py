@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from singer_delivery.tap.errors import (
     TooSlow,
     TryAgain,
 )
+from singer_delivery.tap.progress import Waiting, in_brief
 
 from tap_mixpanel.body import deal
 from tap_mixpanel.client import Asked, ExportClient
@@ -123,6 +125,7 @@ class Downloader:
     walk: Walk
     max_retries: int
     clock: Clock
+    waiting: Waiting = nullcontext
     _stepped_back: bool = field(default=False, init=False)
 
     def __iter__(self) -> Generator[Download, None, None]:
@@ -226,7 +229,8 @@ class Downloader:
             self.max_retries + 1,
             seconds,
         )
-        self.clock.sleep(seconds)
+        with self.waiting(in_brief(error, attempt, self.max_retries)):
+            self.clock.sleep(seconds)
 
     def _a_day_less(self, error: FutureDay) -> Walk:
         if self._stepped_back:

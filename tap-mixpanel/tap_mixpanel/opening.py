@@ -6,6 +6,7 @@ A page of HTML or an error behind a 200 is a cut window later in a run; here it 
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from singer_delivery.tap.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
+from singer_delivery.tap.progress import Waiting, in_brief
 
 from tap_mixpanel.account import Account
 from tap_mixpanel.body import MARKERS
@@ -47,6 +49,7 @@ class OpeningCheck:
     folder: Path
     max_retries: int
     clock: Clock
+    waiting: Waiting = nullcontext
     _is_answered: bool = field(default=False, init=False)
 
     def sample(self, first: date, last: date, limit: int = SAMPLE_ROWS) -> list[bytes]:
@@ -112,4 +115,5 @@ class OpeningCheck:
             raise ServiceUnavailable(msg) from error
         seconds = seconds_to_wait(attempt, error)
         logger.warning("Mixpanel is asked again in %.0f s: %s.", seconds, error)
-        self.clock.sleep(seconds)
+        with self.waiting(in_brief(error, attempt, self.max_retries)):
+            self.clock.sleep(seconds)

@@ -81,7 +81,12 @@ class WholeStream(MixpanelStream):
             closing(self.run.query_client()) as client,
         ):
             reader = ProfileReader(
-                client, self.clock, settings.max_retries, settings.page_size, bad_lines
+                client,
+                self.clock,
+                settings.max_retries,
+                settings.page_size,
+                bad_lines,
+                self.progress.waiting,
             )
             for query in queries:
                 spooled = reader.spooled(*query, folder / "profiles")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from singer_delivery.io.retry import Backoff, Clock
 from singer_delivery.tap.bad_lines import BadLines, made_sound
 from singer_delivery.tap.errors import ServiceUnavailable, TryAgain
+from singer_delivery.tap.progress import Waiting, in_brief
 from singer_delivery.tap.spool import open_private, spool_errors
 
 from tap_mixpanel.engage import Page, Profile, Reading, SessionLost
@@ -62,6 +64,7 @@ class ProfileReader:
     max_retries: int
     page_size: int
     bad_lines: BadLines
+    waiting: Waiting = nullcontext
     _lacked: int = field(default=0, init=False)
 
     def spooled(
@@ -174,7 +177,8 @@ class ProfileReader:
             self.max_retries,
             seconds,
         )
-        self.clock.sleep(seconds)
+        with self.waiting(in_brief(error, failures, self.max_retries)):
+            self.clock.sleep(seconds)
 
 
 def sound_records(

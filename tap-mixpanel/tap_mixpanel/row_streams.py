@@ -9,11 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from typing import Any, cast
 
 from singer_delivery.sdk.tap import CheckedTap
 from singer_delivery.tap.bad_lines import BadLines
+from singer_delivery.tap.coverage import COVERED, SHARE, ranges_in
 from singer_delivery.tap.spool import run_folder
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
@@ -75,7 +77,7 @@ class RowsStream(MixpanelStream):
         is_full_reload = self.forced_replication_method == REPLICATION_FULL_TABLE
         return {} if is_full_reload else self.stream_state
 
-    def progress(self, project: Project) -> Progress:
+    def done_before(self, project: Project) -> Progress:
         """Return which days are done."""
         bookmark = self.bookmark()
         return Progress(done_until(bookmark), self.run.today(project.frame), began_at(bookmark))
@@ -113,14 +115,15 @@ class RowsStream(MixpanelStream):
                 settings.session_property,
             )
             yield from from_api(
-                Downloader(reader, walk, settings.max_retries, self.clock), progress
+                Downloader(reader, walk, settings.max_retries, self.clock, self.progress.waiting),
+                progress,
             )
 
     def parts(self) -> Generator[Part, None, None]:
         """Yield the records of each day, and move the bookmark between days."""
         settings = self.settings
         project = self.run.project(self.bookmark_of_events())
-        progress = self.progress(project)
+        progress = self.done_before(project)
         copies = Copies(settings.spool_dir)
         records = Records(copies, self._sessions(project), progress.is_done, progress.done_at)
         self._bad_lines_before = self.stream_state.get("bad_lines", 0)
@@ -138,12 +141,16 @@ class RowsStream(MixpanelStream):
                             records.pass_over(day)
                             continue
                         self.note_the_time()
+                        self.progress.at = day.day
                         made = records.of(day, portion.dealt.identity_merge)
                         with closing(self._counted(made)) as counted:
                             yield Part(f"{self.name}-{day.day or 'undated'}", counted)
                         self._finish(portion.finish_day(day), project)
+                        self.progress.passed("days")
                 self._finish(portion.finish(), project)
                 self._log(portion.name, bad_lines.count)
+        if COVERED in self.stream_state:  # also where nothing was new
+            self.stream_state[SHARE] = self.progress.share = 1.0
         self._tell(copies, records)
 
     def _counted(self, blocks: Iterable[list[bytes]]) -> Generator[list[bytes], None, None]:
@@ -169,6 +176,7 @@ class RowsStream(MixpanelStream):
         if changes:
             known = {name: said for name, said in project.as_bookmark.items() if said is not None}
             self.finish({**changes, **known})
+            self.progress.share = changes.get(SHARE)
 
     def _log(self, name: str, bad_lines: int) -> None:
         self.logger.info(
@@ -209,6 +217,9 @@ class EventsStream(RowsStream):
         end = min(settings.end or date.max, progress.today + DAY)
         first = first_day(settings.start, progress.done, settings.lookback_days)
         self._first = first.isoformat()
+        progress = replace(
+            progress, asked=(settings.start, end), first=first, covered=ranges_in(self.bookmark())
+        )
         if first > settings.start and first < end and self._sessions_cross(first, project.frame):
             first -= DAY
         walk = Walk.over(first, end, settings.window_days)

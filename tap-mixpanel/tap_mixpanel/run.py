@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import Any
 
 from singer_delivery.io.addresses import is_open_to_others
 from singer_delivery.io.retry import Clock
+from singer_delivery.tap.progress import Waiting
 from singer_delivery.tap.spool import run_folder
 
 from tap_mixpanel.archive import ExportedFiles
@@ -33,6 +34,7 @@ class Run:
     """One run of the tap.
 
     Attributes:
+        waiting: surrounds each wait, told for what.
         exports: the budget of the export host.
         queries: the budget of the query host, which counts apart.
         started_at: when the run began, in seconds since 1970.
@@ -41,6 +43,7 @@ class Run:
     settings: Settings
     clock: Clock
     user_agent: str
+    waiting: Waiting = nullcontext
     exports: Budget = field(init=False)
     queries: Budget = field(init=False)
     started_at: float = field(init=False)
@@ -48,8 +51,9 @@ class Run:
 
     def __post_init__(self) -> None:
         most = self.settings.max_requests_per_hour
-        self.exports = Budget(most, self.clock, logger)
-        self.queries = Budget(most, self.clock, logging.getLogger("tap-mixpanel.profiles"))
+        self.exports = Budget(most, self.clock, logger, waiting=self.waiting)
+        queries = logging.getLogger("tap-mixpanel.profiles")
+        self.queries = Budget(most, self.clock, queries, waiting=self.waiting)
         self.started_at = self.clock.now()
 
     @cached_property
@@ -113,7 +117,9 @@ class Run:
 
     def _check(self, client: ExportClient, folder: Path) -> OpeningCheck:
         settings = self.settings
-        return OpeningCheck(client, settings.account, folder, settings.max_retries, self.clock)
+        return OpeningCheck(
+            client, settings.account, folder, settings.max_retries, self.clock, self.waiting
+        )
 
     def _warn(self) -> None:
         account = self.settings.account

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from singer_delivery.tap.ahead import one_ahead
+from singer_delivery.tap.coverage import Range, coverage_after
 from singer_delivery.tap.errors import StateUnreadable
 
 from tap_mixpanel.dealing import DayOfRows, Dealt
@@ -48,11 +49,18 @@ class Progress:
         done: the last day that is done; None when there is none.
         today: the first day that is never bookmarked.
         done_at: when the run before began, in milliseconds since 1970; None when nobody knows.
+        asked: the first day that is asked for, and the one after the last; None where STATE is not
+            to say how far the stream is.
+        first: the day that this run begins with.
+        covered: what earlier runs have covered.
     """
 
     done: date | None
     today: date
     done_at: int | None = None
+    asked: tuple[date, date] | None = None
+    first: date | None = None
+    covered: Sequence[Range] = ()
 
     def is_done(self, day: str) -> bool:
         """Tell whether a day was done before this run."""
@@ -62,7 +70,31 @@ class Progress:
         """Return the bookmark when a day is done; it never goes back."""
         last = min(day, self.today - DAY)
         reached = last if self.done is None else max(last, self.done)
-        return {"replication_key": REPLICATION_KEY, "replication_key_value": reached.isoformat()}
+        return {
+            "replication_key": REPLICATION_KEY,
+            "replication_key_value": reached.isoformat(),
+            **self._coverage(day, last),
+        }
+
+    def _coverage(self, day: date, last: date) -> dict[str, Any]:
+        """Return what the bookmark says of coverage; days of the project, by its clock.
+
+        Args:
+            day: that is read.
+            last: the last day that is final.
+        """
+        if self.asked is None or self.first is None:
+            return {}
+        start, end = self.asked
+        new = [day_range(self.first, last)] if last >= self.first else []
+        done, total = (min(day + DAY, end) - start).days, (end - start).days
+        return coverage_after({}, [*self.covered, *new], done, total, "days")
+
+
+def day_range(first: date, last: date) -> Range:
+    """Return the range of hours of some days."""
+    after = f"{last + DAY}T00" if last < date.max else f"{last}T24"
+    return f"{first}T00", after
 
 
 def done_until(bookmark: Mapping[str, Any]) -> date | None:

@@ -69,7 +69,9 @@ class MixpanelStream(RawStream):
         with (
             self.get_batch_counter() as counter,
             self.get_sync_timer(),
-            handing_over(root, batches.prefix, self.clock, reader_is_gone) as handover,
+            handing_over(
+                root, batches.prefix, self.clock, reader_is_gone, self.progress.waiting
+            ) as handover,
             closing(self.parts()) as parts,
         ):
             for part in parts:

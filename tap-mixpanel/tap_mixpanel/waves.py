@@ -19,6 +19,7 @@ from typing import Any
 
 from singer_delivery.mapping.json_lines import reason_to_refuse
 from singer_delivery.tap.bad_lines import BadLines
+from singer_delivery.tap.coverage import Range, coverage_after, joined, ranges_in
 from singer_delivery.tap.errors import StateUnreadable
 
 from tap_mixpanel.archive import ExportedFiles
@@ -29,7 +30,7 @@ from tap_mixpanel.project import Project, opened
 from tap_mixpanel.rows import Heads
 from tap_mixpanel.scan import UNDATED, WAVE_BYTES, Scan, day_of_row, looked_at, waves
 from tap_mixpanel.settings import Settings
-from tap_mixpanel.sources import DaySource, Portion
+from tap_mixpanel.sources import DaySource, Portion, day_range
 
 logger = logging.getLogger("tap-mixpanel.archive")
 
@@ -77,6 +78,9 @@ class Waves:
     most: int = WAVE_BYTES
     _done: dict[str, str] = field(default_factory=dict, init=False)
     _told: set[str] = field(default_factory=set, init=False)
+    _sizes: dict[str, int] = field(default_factory=dict, init=False)
+    _left: set[str] = field(default_factory=set, init=False)
+    _covered: list[Range] = field(default_factory=list, init=False)
 
     def from_archive(self, bookmark: Mapping[str, Any]) -> DaySource:
         """Yield the days that the bookmark does not hold, in waves.
@@ -88,8 +92,11 @@ class Waves:
         """
         scan = self.exported.scan
         self._done = done_days(bookmark)
+        self._covered = ranges_in(bookmark)
         sizes = {day: scan.bytes_of(day, verbs_alone=self.verbs_alone) for day in scan.days}
-        due = {day: size for day, size in sizes.items() if size and self._is_due(day)}
+        self._sizes = {day: size for day, size in sizes.items() if self._is_in_range(day)}
+        due = {day: size for day, size in self._sizes.items() if size and self._is_due(day)}
+        self._left = set(due)
         if not due:
             logger.info("Nothing new: every day of the archive is done.")
         for days in waves(due, self.most):
@@ -97,13 +104,13 @@ class Waves:
             name = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
             yield Portion(name, dealt, self._finish_day, lambda days=days: self._finish(days))  # type: ignore[misc]
 
+    def _is_in_range(self, day: str) -> bool:
+        if day == UNDATED:
+            return True
+        moment, start, end = date.fromisoformat(day), self.settings.start, self.settings.end
+        return (start is None or moment >= start) and (end is None or moment < end)
+
     def _is_due(self, day: str) -> bool:
-        settings = self.settings
-        if day != UNDATED:
-            moment = date.fromisoformat(day)
-            is_early = settings.start is not None and moment < settings.start
-            if is_early or (settings.end is not None and moment >= settings.end):
-                return False
         return self._done.get(day) != self.exported.scan.digest_of(day)
 
     def _dealer_of(self, days: list[str]) -> Dealer:
@@ -148,7 +155,18 @@ class Waves:
 
     def _finish(self, days: list[str]) -> dict[str, Any]:
         self._done.update({day: self.exported.scan.digest_of(day) for day in days})
-        return {"archive": {"days": dict(sorted(self._done.items()))}}
+        self._left.difference_update(days)
+        return {"archive": {"days": dict(sorted(self._done.items()))}, **self._coverage(days)}
+
+    def _coverage(self, days: list[str]) -> dict[str, Any]:
+        """Return what the bookmark says of coverage when days are read."""
+        if self.verbs_alone:
+            return {}
+        self._covered += [_range_of(day) for day in days]
+        self._covered = joined(self._covered)
+        total = sum(self._sizes.values())
+        left = sum(self._sizes[day] for day in self._left)
+        return coverage_after({}, self._covered, total - left, total, "bytes")
 
 
 def done_days(bookmark: Mapping[str, Any]) -> dict[str, str]:
@@ -163,6 +181,12 @@ def done_days(bookmark: Mapping[str, Any]) -> dict[str, str]:
         msg = "The state's archive is none that this tap wrote; correct or clear the state."
         raise StateUnreadable(msg)
     return dict(days)
+
+
+def _range_of(day: str) -> Range:
+    if day == UNDATED:
+        return day, day
+    return day_range(date.fromisoformat(day), date.fromisoformat(day))
 
 
 def _of_days(rows: list[bytes], days: set[str]) -> Iterator[bytes]:

@@ -98,6 +98,8 @@ class Command:
             "ledger_url": f"sqlite:///{self.folder / 'ledger.sqlite3'}",
             "dead_letter_path": str(self.dead_letter_path),
             "report_path": str(self.folder / "report.json"),
+            "status_path": str(self.folder / "status.json"),
+            "reports_path": str(self.folder / "reports"),
         }
 
 

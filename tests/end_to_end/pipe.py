@@ -158,4 +158,6 @@ def _files(folder: Path) -> dict[str, str]:
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
     }

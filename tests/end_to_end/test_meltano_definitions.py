@@ -21,7 +21,7 @@ KEYS = {
     "target-mixpanel": {"project_token", "service_account_secret"},
     "target-amplitude": {"api_key"},
 }
-FILES = ("ledger_url", "dead_letter_path", "report_path")
+FILES = ("ledger_url", "dead_letter_path", "report_path", "status_path", "reports_path")
 # Restated on purpose: the words MeltanoHub knows (meltano/hub, schemas/plugin_definitions).
 HUB_CAPABILITIES = {
     "extractors": {

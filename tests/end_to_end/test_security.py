@@ -119,6 +119,8 @@ def stage(folder: Path, destination: Destination) -> Iterator[Stage]:
             "ledger_url": f"sqlite:///{made / 'ledger.sqlite3'}",
             "dead_letter_path": str(made / "dead.singer"),
             "report_path": str(made / "report.json"),
+            "status_path": str(made / "status.json"),
+            "reports_path": str(made / "reports"),
             "max_dead_letters": "50",
         }
         pipe.tap |= {

@@ -218,6 +218,8 @@ def piped(folder: Path, tap: dict[str, Any], project: Project, fake: Any, proces
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
     }
     configs = {"tap": {"spool_dir": str(folder / "spool"), **tap}, "target": target}
     for name, config in configs.items():

@@ -73,6 +73,8 @@ def shell_of(project, fake, folder: Path, source: dict[str, Any], road: str) -> 
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
     }
     loader = {**project.destination.settings(fake), **project.settings, **files, "processes": 0}
     source = {**source, "spool_dir": str(folder / "spool")}

@@ -20,7 +20,7 @@ RIGHT = {
 }
 BY_SECRET = {"project_secret": "s3cret-of-the-project", "start_date": "2024-01-31"}
 # Restated on purpose.
-NUMBER_OF_SETTINGS = 26
+NUMBER_OF_SETTINGS = 28
 
 
 def test_right_settings_have_no_problem():

@@ -77,6 +77,8 @@ def files_in(folder: Path) -> dict[str, Any]:
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
         "output_path": str(folder / "dry-run.jsonl"),
         "max_in_flight": 2,
     }

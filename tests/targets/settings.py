@@ -44,6 +44,13 @@ RIGHT: dict[Destination, list[Settings]] = {
         {**KEY, "streams": {"people": {"person": "id"}}},
         {**KEY, "streams": {"tracks": TRACKS}},
         {"dry_run": True},
+        {
+            **KEY,
+            "progress_seconds": 0,
+            "status_path": "",
+            "control_path": "control",
+            "reports_path": "",
+        },
     ],
     MIXPANEL: [
         TOKEN,
@@ -130,6 +137,7 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
         ({**TOKEN, "max_batch_events": 2_001}, "must be at most 2000, not 2001."),
         ({**TOKEN, "max_batch_bytes": 10 * 1024 * 1024}, "must be at most "),
         ({**TOKEN, "max_in_flight": 0}, "must be at least 1, not 0."),
+        ({**TOKEN, "progress_seconds": -1}, "must be at least 0, not -1."),
         ({**TOKEN, "max_events_per_second": -1}, "must be at least 0, not -1."),
         (
             {**TOKEN, "proyect_id": "1"},
@@ -234,6 +242,7 @@ DEFAULTS: dict[Destination, Settings] = {
 OF_ALL = frozenset(
     {"streams", "max_in_flight", "max_batch_events", "max_batch_bytes", "max_retries",
      "ledger_url", "dead_letter_path", "report_path", "dry_run", "output_path",
+     "progress_seconds", "status_path", "control_path", "reports_path",
      "include_events", "exclude_events", "rename_events", "exclude_people_path", "sample_users"}
 )  # fmt: skip
 DOCUMENTED: dict[Destination, set[str]] = {

@@ -78,6 +78,8 @@ def sent(
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
         **settings,
     }
     (folder / "config.json").write_text(json.dumps(config))

@@ -28,6 +28,8 @@ def piped(
         "dry_run": True,
         "output_path": str(folder / "dry.jsonl"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
         "dead_letter_path": str(folder / "dead.singer"),
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
     }

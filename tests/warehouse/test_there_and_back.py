@@ -74,6 +74,8 @@ def sent(destination: Destination, messages: bytes, folder: Path) -> Events:
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
     }
     (folder / "config.json").write_text(json.dumps(config))
     run([BIN / destination.target, "--config", folder / "config.json"], messages)

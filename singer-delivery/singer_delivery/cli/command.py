@@ -12,6 +12,8 @@ from singer_delivery.errors import DeliveryError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("report", "Write one page about a migration, or its plan, to read and sign."),
+    "watch": ("watch", "Draw how far a run is, in a second terminal."),
+    "runs": ("runs", "List earlier runs: when, how long, how they ended."),
     "dead-letters": ("dead_letters", "Look at dead letters, part them, and send them again."),
     "verify": ("verify", "Compare the books with what the destination holds."),
 }

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from singer_delivery.model import Decision
 from singer_delivery.pipeline.blocks import Block, State
 from singer_delivery.pipeline.pieces import Piece
 
@@ -97,6 +98,14 @@ class Checkpoints:
         """Return each block that is not settled, and the places of its undecided records."""
         with self.lock:
             return [(block, block.undecided_records()) for block in self._unsettled]
+
+    def decision_of_first(self) -> Decision | None:
+        """Return the decision of the first record that is not settled; None without any.
+
+        It takes no lock: who asks only shows it, and must not wait for a STATE that nobody reads.
+        """
+        decisions = self._unsettled[0].decisions
+        return decisions[0] if decisions else None
 
     def _pass(self, block: Block) -> None:
         self._settle(block)

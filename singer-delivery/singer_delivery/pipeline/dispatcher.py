@@ -179,7 +179,7 @@ class Dispatcher:
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001 - the run must learn of it, whatever it is
-            self._fail(error)
+            self.fail(error)
 
     def _next_load(self) -> tuple[str, Load] | None:
         """Wait for the pieces of the next request; None when the run stops."""
@@ -235,7 +235,8 @@ class Dispatcher:
             self._ready.notify()
             self._progress.notify()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Stop the run by an error: `submit` and `drain` raise it from now on."""
         if not isinstance(error, DeliveryError):
             # Not the error's own text, which may quote a record.
             where = "".join(traceback.format_tb(error.__traceback__))

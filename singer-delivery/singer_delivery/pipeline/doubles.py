@@ -6,10 +6,13 @@ it is killed; as long as the service knows these events again, sending them twic
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timezone
 
 from singer_delivery.pipeline.blocks import MOST_BYTES, OVERHEAD
 from singer_delivery.pipeline.delivery import ROOM
+
+logger = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER = 6 * 86_400
 """Seconds after which a service may have forgotten what a run sent; a day less than the shortest
@@ -35,3 +38,10 @@ def may_double(cut_off_at: int | None, now: float) -> str | None:
         "list of deliveries, and the service has forgotten it by now: these records, "
         f"{MOST:,} at most, may count twice. Look at what arrived at that time."
     )
+
+
+def warn_of_doubles(cut_off_at: int | None, now: float) -> None:
+    """Log what may count twice, where a run goes on long after one that was cut off."""
+    warning = may_double(cut_off_at, now)
+    if warning is not None:
+        logger.warning("%s", warning)

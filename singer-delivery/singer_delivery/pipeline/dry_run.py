@@ -88,6 +88,10 @@ class DryRun:
         """Make `raise_if_over` raise from now on."""
         self._exit_code = exit_code
 
+    def fail(self, error: BaseException) -> None:
+        """Do nothing: what could fail beside it is in the same thread."""
+        del error
+
     def stop(self, within: float) -> None:  # noqa: ARG002 - nothing is ever in flight
         """Close the file, and report what a run would do."""
         with suppress(OSError):  # `drain` has said so, if the run came so far

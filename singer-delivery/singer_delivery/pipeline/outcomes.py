@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -56,7 +55,7 @@ class Outcomes:
         self._most = most
         self._alarms = dict(alarms or {})
         self._gathered: Counter[str] = Counter()
-        self._lock = threading.RLock()
+        self._lock = report.lock
 
     def save(self) -> None:
         """Put on disk what is decided: the ledger sees to it that the dead letters go first."""

@@ -77,6 +77,7 @@ class Parking:
         self._turns = Turns(ledger, self._queues, self._pace)
         self._said_at = -MINUTE
         self._said: set[Hold] = set()
+        self._resting_since: float | None = None
         self.updates = 0
 
     # What waits -------------------------------------------------------------------------------
@@ -183,11 +184,18 @@ class Parking:
 
     def rest(self, seconds: float, check: Callable[[], None]) -> None:
         """Return when the time has passed; `check` raises what ends the run meanwhile."""
+        self._resting_since = self._clock.monotonic()
         while seconds > 0:
             check()
             nap = min(seconds, SLICE)
             self._clock.sleep(nap)
             seconds -= nap
+        self._resting_since = None
+
+    def seconds_at_rest(self) -> float | None:
+        """Return for how long a rest lasts by now; None while there is none."""
+        since = self._resting_since
+        return None if since is None else self._clock.monotonic() - since
 
     def seconds_until_due(self) -> float:
         """Return the seconds until a queue is tried again."""

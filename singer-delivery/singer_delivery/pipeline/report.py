@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from singer_delivery.errors import StorageError
 from singer_delivery.io.files import write_private
 from singer_delivery.model import Note
+from singer_delivery.progress.figures import RUNNING
+from singer_delivery.progress.status import iso
 
 EXAMPLES = 100
 """Examples kept of each note: enough to look into, however long the run."""
@@ -25,13 +28,26 @@ OTHER = "(other names)"
 
 @dataclass
 class StreamCounts:
-    """Where the records of one stream ended; those that wait do so in the ledger, for their id."""
+    """Where the records of one stream ended; those that wait do so in the ledger, for their id.
+
+    Attributes:
+        seconds: from its first sight to the last time that its counts were seen to have changed.
+    """
 
     read: int = 0
     delivered: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
+    seconds: float = 0.0
+    _begun: float = field(default_factory=time.monotonic, repr=False)
+    _seen: tuple[int, ...] = (0, 0)
+
+    def look(self, now: float) -> None:
+        """Take note of how long its records take; `now` is of the monotonic clock."""
+        seen = (self.read, self.undecided)
+        if seen != self._seen:
+            self._seen, self.seconds = seen, now - self._begun
 
     @property
     def undecided(self) -> int:
@@ -73,12 +89,18 @@ class EndpointCounts:
 
 
 class RunReport:
-    """Counts of one run. Not safe for threads by itself: `Outcomes` guards it."""
+    """Counts of one run.
+
+    Attributes:
+        lock: guards the counts. `Outcomes` changes them, and a thread that shows progress reads
+            them; `read` of a stream alone is counted without it, by one thread.
+    """
 
     def __init__(self, started: float) -> None:
+        self.lock = threading.RLock()
         self.started = started
         self.finished = started
-        self.outcome = "running"
+        self.outcome = RUNNING
         self.streams: dict[str, StreamCounts] = {}
         self.kinds: Counter[str] = Counter()
         self.names: Counter[str] = Counter()
@@ -91,7 +113,8 @@ class RunReport:
         """Return the counts of a stream, new ones on first sight."""
         counts = self.streams.get(name)
         if counts is None:
-            counts = self.streams[name] = StreamCounts()
+            with self.lock:
+                counts = self.streams[name] = StreamCounts()
         return counts
 
     def endpoint(self, name: str) -> EndpointCounts:
@@ -123,23 +146,49 @@ class RunReport:
         self.endpoint(endpoint).dead[reason] += 1
 
     @property
-    def _events_per_second(self) -> float:
-        return self.kinds.total() / max(self.finished - self.started, 1e-9)
+    def seconds(self) -> float:
+        """How long the run took."""
+        return self.finished - self.started
+
+    @property
+    def events_per_second(self) -> float:
+        """How many events were delivered a second."""
+        return self.kinds.total() / max(self.seconds, 1e-9)
+
+    def totals(self) -> dict[str, int]:
+        """Return the records of all streams by what became of them, and the events delivered."""
+        with self.lock:
+            now = time.monotonic()
+            streams = [*self.streams.values()]
+            for each in streams:
+                each.look(now)
+            return {
+                "events": self.kinds.total(),
+                "read": sum(each.read for each in streams),
+                "delivered": sum(each.delivered for each in streams),
+                "skipped": sum(each.skipped.total() for each in streams),
+                "dead": sum(each.dead.total() for each in streams),
+                "undecided": sum(each.undecided for each in streams),
+            }
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
+        with self.lock:
+            return self._as_dict()
+
+    def _as_dict(self) -> dict[str, Any]:
         return {
             "outcome": self.outcome,
-            "started": _iso(self.started),
-            "finished": _iso(self.finished),
-            "seconds": round(self.finished - self.started, 3),
-            "events_per_second": round(self._events_per_second, 1),
+            "started": iso(self.started),
+            "finished": iso(self.finished),
+            "seconds": round(self.seconds, 3),
+            "events_per_second": round(self.events_per_second, 1),
             "streams": {name: counts.as_dict() for name, counts in self.streams.items()},
             "endpoints": {name: counts.as_dict() for name, counts in self.endpoints.items()},
             "sent": dict(self.kinds.most_common()),
             "events": dict(self.names.most_common()),
             "notes": dict(self.notes.most_common()),
-            "examples": self.examples,
+            "examples": {name: [*examples] for name, examples in self.examples.items()},
             **({"plan": self.plan} if self.plan is not None else {}),
         }
 
@@ -154,35 +203,3 @@ class RunReport:
         except OSError as error:
             msg = f"The run report could not be written to {path} ({error.strerror})."
             raise StorageError(msg) from error
-
-    def lines(self) -> list[str]:
-        """Return the report in a few sentences for a log."""
-        return [
-            *(_sentence(name, counts) for name, counts in self.streams.items()),
-            *(f"Counted {count:,} x {name}." for name, count in self.notes.most_common()),
-            *(_traffic(name, counts) for name, counts in self.endpoints.items()),
-            f"In all {self._events_per_second:,.0f} events/s.",
-        ]
-
-
-def _sentence(name: str, counts: StreamCounts) -> str:
-    parts = [f"{counts.delivered:,} delivered"]
-    parts += [f"{counts.skipped.total():,} skipped"] if counts.skipped else []
-    if counts.dead:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.dead.most_common(5))
-        parts.append(f"{counts.dead.total():,} to the dead letters ({reasons})")
-    parts += [f"{counts.waiting:,} waiting in the ledger"] if counts.waiting else []
-    parts += [f"{counts.undecided:,} undecided, to be read again"] if counts.undecided else []
-    return f"Stream '{name}': {counts.read:,} records read: {', '.join(parts)}."
-
-
-def _traffic(name: str, counts: EndpointCounts) -> str:
-    again = f" ({counts.retries.total():,} tried again)" if counts.retries else ""
-    refused = f", {counts.dead.total():,} refused" if counts.dead else ""
-    return (
-        f"{name}: {counts.delivered:,} delivered{refused} in {counts.requests:,} requests{again}."
-    )
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")

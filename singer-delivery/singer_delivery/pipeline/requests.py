@@ -19,6 +19,7 @@ from singer_delivery.endpoint import (
 )
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
+from singer_delivery.pipeline.answers import Answers
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.part import (
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 SLICE = 0.25
 """Seconds between two looks at whether the run stops, while a pause lasts."""
 
+MOMENT = 1e-3
+"""Seconds. What is less is no wait: a clock is no finer where it counts from 1970."""
 
 NOBODY_NAMED = Again(after=60.0, is_counted=False, is_for_all=True)
 """After a reply that names only what is not in the request."""
@@ -77,12 +80,13 @@ class Requests:
         sender: makes one attempt.
         listener: learns the outcomes.
         max_retries: times a request is sent again before the run stops.
-        pace: keeps the run below a rate.
+        pace: keeps the run below a rate, and pauses it.
         backoff: the waits between attempts.
         clock: the time.
         parking: knows whose events wait in the ledger.
 
     Attributes:
+        answers: what the destination answers just now.
         is_stopping: whether nothing new is sent.
         is_over: whether replies that still come are ignored: nobody would learn of them.
     """
@@ -107,6 +111,7 @@ class Requests:
         self._backoff = backoff
         self._clock = clock
         self._parking = parking
+        self.answers = Answers(clock)
         self._resumes = -math.inf
         self.is_stopping = False
         self.is_over = False
@@ -133,17 +138,19 @@ class Requests:
                     continue
             self._sleep(max(part.pause, self._resumes - self._clock.monotonic()))
             self._listener.before_sending()
-            self._sleep(self._pace.wait_for(part.count))
+            self._wait_for_turn(part.count)
             parts += self._attempt(of, part)
 
     def _attempt(self, endpoint: Endpoint, part: Part) -> list[Part]:
         """Send a part once; return what must be sent again, the first of it at the end."""
         request = request_of(endpoint, part)
+        self.answers.asked()
         reply = self._sender.send(request)
         if self.is_over:
             raise Stopped
         part, judgement = by_index(endpoint, part, endpoint.judge(reply, part.count))
         again = first_retriable(judgement)
+        self.answers.heard(reply, is_taken=judgement.verdict is not Verdict.RETRIABLE)
         self._listener.attempted(endpoint.name, len(request.body), again.reason if again else "")
         part = replace(part, request=request, attempts=part.attempts + 1)
         for note in notes_in(judgement):
@@ -257,6 +264,20 @@ class Requests:
             self._resumes = self._clock.monotonic() + pause
         logger.warning("%s Trying again in %.1f s.", judgement.detail, pause)
         return pause
+
+    def _wait_for_turn(self, events: int) -> None:
+        """Return when so many events may leave; the pace may change meanwhile.
+
+        Raises:
+            Stopped: the run stops meanwhile.
+        """
+        place = self._pace.book(events)
+        while not self.is_stopping:
+            seconds = self._pace.seconds_until(place)
+            if seconds <= MOMENT:
+                return
+            self._clock.sleep(min(seconds, SLICE))
+        raise Stopped
 
     def _sleep(self, seconds: float) -> None:
         """Return when the time has passed.

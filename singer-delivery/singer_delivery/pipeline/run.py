@@ -13,13 +13,12 @@ A record passes through them in this order:
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError, EventsWait, Interrupted
+from singer_delivery.errors import EventsWait
 from singer_delivery.io.retry import Backoff, Clock
 from singer_delivery.io.transport import Transport
 from singer_delivery.ledger.ledger import Ledger
@@ -27,23 +26,24 @@ from singer_delivery.ledger.lock import SoleUse
 from singer_delivery.model import Event, RecordMapping
 from singer_delivery.pipeline.blocks import Input, State
 from singer_delivery.pipeline.checkpoints import Checkpoints
+from singer_delivery.pipeline.control import Control
 from singer_delivery.pipeline.dead_letters import DeadLetters
 from singer_delivery.pipeline.decide import Decider
 from singer_delivery.pipeline.delivery import Delivery
 from singer_delivery.pipeline.dispatcher import Dispatcher
-from singer_delivery.pipeline.doubles import may_double
+from singer_delivery.pipeline.doubles import warn_of_doubles
 from singer_delivery.pipeline.dry_run import DryRun
+from singer_delivery.pipeline.journal import Journal, logged
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.packing import Tasks
 from singer_delivery.pipeline.parking import Parking
 from singer_delivery.pipeline.plan import Plan
+from singer_delivery.pipeline.progress import RunProgress, Share
 from singer_delivery.pipeline.report import RunReport
 from singer_delivery.pipeline.requests import Requests
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.pipeline.workers import Workers
-
-logger = logging.getLogger(__name__)
 
 FEW = 32
 """Records of a block that wait for more, though a STATE behind them waits too: some taps write a
@@ -88,9 +88,16 @@ class Run:
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
         self._held: State | None = None
-        with ExitStack() as opened:
-            self._open(endpoints, scope, emit_state, opened)
-            self._opened = opened.pop_all()
+        self._requests: Requests | None = None
+        self._pace = Pace(settings.max_events_per_second, self._clock)
+        self._journal = Journal(settings, self.report, self._clock)
+        try:
+            with ExitStack() as opened:
+                self._open(endpoints, scope, emit_state, opened)
+                self._opened = opened.pop_all()
+        except BaseException as error:
+            self._journal.fail(error)
+            raise
 
     def input(self, stream: str, mapping: RecordMapping, *, are_messages: bool) -> Input:
         """Return what `take` needs to know of the records of a stream, in one of their forms."""
@@ -137,6 +144,10 @@ class Run:
         """Make the next call raise `Interrupted`. Safe in a signal handler."""
         self._dispatch.interrupt(exit_code)
 
+    def say_progress(self) -> None:
+        """Log how far the run is. Safe in a signal handler."""
+        self._journal.ask()
+
     def finish(self, last: Iterable[tuple[str, Event]] = ()) -> None:
         """Return when everything taken is decided, on disk and reported.
 
@@ -148,6 +159,7 @@ class Run:
             EventsWait: it is at its end, and the service takes events of some ids later; likewise.
             Interrupted: the run is to stop.
         """
+        self._progress.is_finishing = True
         self._outcomes.judge()
         if self._held is not None:
             self._checkpoints.last.states.append(self._held)
@@ -157,7 +169,7 @@ class Run:
         self.ledger.end_well()
         if self._parking.events:
             raise EventsWait(self._parking.events, self._parking.ids)
-        self._close("complete")
+        self._close()
 
     def abandon(self, cause: BaseException) -> None:
         """End a run that failed or was stopped: what is in flight is waited for, for a while.
@@ -166,17 +178,17 @@ class Run:
         the next run.
         """
         self._dispatch.stop(GRACE)
-        with _logged():
+        with logged():
             self._checkpoints.rest()
         for block, undecided in self._checkpoints.unsettled():
             self._outcomes.count(block, undecided)
             self._outcomes.remember(block)
-        with _logged():
+        with logged():
             self._outcomes.save()
             if self._dispatch.is_idle:
                 self.ledger.end_well()
-        with _logged():
-            self._close("interrupted" if isinstance(cause, Interrupted) else _sentence(cause))
+        with logged():
+            self._close(cause)
 
     def _open(
         self,
@@ -188,8 +200,8 @@ class Run:
         settings, is_dry = self._settings, self._settings.dry_run
         if not is_dry:
             opened.callback(SoleUse(settings.ledger_url, scope).release)
-        self._write_report()
-        letters = self.dead_letters = DeadLetters(_dead_letter_path(settings))
+        self._journal.begin()
+        letters = self.dead_letters = DeadLetters(settings.dead_letters_to)
         opened.enter_context(closing(letters))
         now = self._clock.now if settings.remember_deliveries else None
         lists = settings.keep_books and not is_dry
@@ -202,14 +214,14 @@ class Run:
             now=now,
         )
         self.ledger = opened.enter_context(closing(ledger))
-        self._warn_of_doubles()
+        if settings.remember_deliveries and not is_dry:
+            warn_of_doubles(self.ledger.cut_off_at, self._clock.now())
         most = None if is_dry else settings.max_dead_letters
         self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most, self._alarms)
+        share = Share()
+        emit = share.of(_keep_back if is_dry else emit_state)
         self._checkpoints = Checkpoints(
-            self._outcomes.settle,
-            self._outcomes.save,
-            _keep_back if is_dry else emit_state,
-            self._outcomes.cover,
+            self._outcomes.settle, self._outcomes.save, emit, self._outcomes.cover
         )
         self._parking = Parking(
             self.ledger,
@@ -233,6 +245,17 @@ class Run:
         self._decider = Decider(
             self.ledger, self._checkpoints, self._outcomes, self._delivery, tasks
         )
+        self._progress = self._progress_of(share)
+        opened.callback(self._journal.stop)
+        self._journal.show(self._progress)
+
+    def _progress_of(self, share: Share) -> RunProgress:
+        parts = (self.report, self._checkpoints, self._parking, self._dispatch, share)
+        if self._requests is None:
+            return RunProgress(*parts)
+        path = self._settings.control_path
+        control = None if path is None else Control(path, self._pace)
+        return RunProgress(*parts, self._requests.answers, self._pace, control)
 
     def _dry_run(self, endpoints: Mapping[str, Endpoint]) -> DryRun:
         plan = Plan(endpoints, self._settings)
@@ -240,26 +263,19 @@ class Run:
 
     def _dispatcher(self, endpoints: Mapping[str, Endpoint], opened: ExitStack) -> Dispatcher:
         settings, clock = self._settings, self._clock
-        requests = Requests(
+        self._requests = Requests(
             endpoints,
             opened.enter_context(closing(Transport(settings.user_agent))),
             self._outcomes,
             max_retries=settings.max_retries,
-            pace=Pace(settings.max_events_per_second, clock),
+            pace=self._pace,
             backoff=Backoff(settings.first_wait),
             clock=clock,
             parking=self._parking,
         )
         return Dispatcher(
-            endpoints, requests, self._checkpoints, max_in_flight=settings.max_in_flight
+            endpoints, self._requests, self._checkpoints, max_in_flight=settings.max_in_flight
         )
-
-    def _warn_of_doubles(self) -> None:
-        """Say what may count twice, where the run goes on long after one that was cut off."""
-        if self._settings.remember_deliveries and not self._settings.dry_run:
-            warning = may_double(self.ledger.cut_off_at, self._clock.now())
-            if warning is not None:
-                logger.warning("%s", warning)
 
     def _close_unless_small(self) -> None:
         """Close the last block, so that what waits for its records waits for no others."""
@@ -267,45 +283,10 @@ class Run:
         if not sent or sent >= FEW:
             self._delivery.close_block()
 
-    def _close(self, outcome: str) -> None:
+    def _close(self, cause: BaseException | None = None) -> None:
         self._opened.close()
-        self.report.finished = self._clock.now()
-        self.report.outcome = outcome
-        for line in self.report.lines():
-            logger.info("%s", line)
-        self._write_report()
-        if self._settings.report_path is not None:
-            logger.info("The run report is in %s.", self._settings.report_path)
-        warning = self.dead_letters.warning()
-        if warning is not None:
-            logger.warning("%s", warning)
-
-    def _write_report(self) -> None:
-        # Also at the start: an address that cannot be written is found before anything is sent,
-        # and a run that was killed leaves no report of an older one behind.
-        if self._settings.report_path is not None:
-            self.report.write(self._settings.report_path)
-
-
-@contextmanager
-def _logged() -> Iterator[None]:
-    """Log an error that must not take the place of the one that ended the run."""
-    try:
-        yield
-    except (DeliveryError, BrokenPipeError) as error:  # nobody may read STATE any more
-        logger.error("%s", _sentence(error))  # noqa: TRY400 - the sentence is for people
-
-
-def _dead_letter_path(settings: RunSettings) -> Path:
-    if not settings.dry_run:
-        return settings.dead_letter_path
-    return settings.output_path.with_name(settings.output_path.name + ".dead-letters.singer")
+        self._journal.end(self.dead_letters, cause)
 
 
 def _keep_back(_state: State) -> None:
     return None
-
-
-def _sentence(cause: BaseException) -> str:
-    # The text of an error that is not ours may quote a record.
-    return str(cause) if isinstance(cause, DeliveryError) else type(cause).__name__

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
+from singer_delivery.progress.reporter import Rhythm
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class RunSettings:
     long a run waits at its end for ids whose daily quota is used up. `keep_books` lists what
     is delivered and counts it by day and name; `remember_deliveries` does so for services that
     forget which events they have, and leaves out what is listed. `sample` is the share of people
-    that is loaded, and `billing` what the destination counts.
+    that is loaded, and `billing` what the destination counts. `progress` says when to tell how far
+    a run is, `control_path` names the file that changes its pace, `reports_path` the folder of its
+    reports; both may be None.
     """
 
     user_agent: str
@@ -58,3 +61,13 @@ class RunSettings:
     max_wait_minutes: float = 60
     sample: float = 1.0
     billing: Billing = Billing()
+    progress: Rhythm = field(default_factory=Rhythm)
+    control_path: Path | None = None
+    reports_path: Path | None = None
+
+    @property
+    def dead_letters_to(self) -> Path:
+        """Where the dead letters of this run go: a dry run has a file of its own."""
+        if not self.dry_run:
+            return self.dead_letter_path
+        return self.output_path.with_name(self.output_path.name + ".dead-letters.singer")

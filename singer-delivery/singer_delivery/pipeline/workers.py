@@ -74,8 +74,9 @@ def map_here(block: Block, tasks: Tasks) -> Result:
 
 def prepare() -> None:
     """Make a process ready to map: it hears no signal of the run's, and ends with the run."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None, "this is a process of a run"
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -30,13 +30,14 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
     Attributes:
         signum: the number of the signal that asks the run to stop, or None.
+        is_writing: whether a write is under way.
     """
 
     def __init__(self) -> None:
         self.signum: int | None = None
         self._lines: list[bytes] = []
         self._size = 0
-        self._is_writing = False
+        self.is_writing = False
 
     def serialize_message(self, message: Message) -> bytes:
         """Return the message as one line of JSON, without the newline."""
@@ -62,7 +63,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             BrokenPipeError: The reader has ended. The waiting lines are dropped, and later ones.
             SystemExit: A signal arrived during the write.
         """
-        self._is_writing = True
+        self.is_writing = True
         try:
             chunk = b"".join(self._lines)
             self._lines.clear()
@@ -74,7 +75,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
                 raise SystemExit(128 + self.signum) from None
             raise
         finally:
-            self._is_writing = False
+            self.is_writing = False
         if self.signum is not None:
             raise SystemExit(128 + self.signum)
 
@@ -85,7 +86,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             SystemExit: With 128 + `signum`, unless a write is under way.
         """
         self.signum = signum
-        if not self._is_writing:
+        if not self.is_writing:
             raise SystemExit(128 + signum)
 
 

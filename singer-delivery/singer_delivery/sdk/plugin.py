@@ -16,6 +16,7 @@ from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase
 
+from singer_delivery.progress.reporter import on_demand
 from singer_delivery.sdk.checks import misspelt, read_environment, sentences, with_variable
 from singer_delivery.sdk.dotted import joined
 
@@ -28,6 +29,7 @@ class CheckedPlugin(PluginBase):
     - Every wrong setting gets a sentence that names it and its environment variable.
     - Names with dots, which Meltano takes apart, are put together again.
     - A setting that is null is not set.
+    - SIGUSR1 asks how far the run is.
     """
 
     def config_errors(self) -> list[str]:
@@ -37,6 +39,13 @@ class CheckedPlugin(PluginBase):
     def shared_config_errors(self) -> list[str]:
         """Return the same for settings that all plugins of a kind have."""
         return []
+
+    def say_progress(self) -> None:
+        """Log how far the run is, if there is one. Safe in a signal handler."""
+
+    def _setup_signal_handlers(self) -> None:
+        super()._setup_signal_handlers()
+        on_demand(self.say_progress)
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805

@@ -58,6 +58,7 @@ class RawStream(Stream):
 
     Attributes:
         clock: the clock of the tap.
+        progress: what the run of the tap has done by now.
 
     Args:
         tap: the tap.
@@ -73,6 +74,7 @@ class RawStream(Stream):
         self._vendor = vendor
         self._project = project
         self.clock: Clock = tap.clock
+        self.progress = tap.progress
         self._record_head = record_head(self.name)
         self._record_tail = b""
 
@@ -101,6 +103,7 @@ class RawStream(Stream):
         with closing(self.blocks()) as blocks:
             for lines in blocks:
                 yield from map(deserialize_json, lines)
+                self.progress.rows += len(lines)
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         """Log a message, unless it is an error.
@@ -198,12 +201,14 @@ class RawStream(Stream):
         writer = self._tap.message_writer
         assert isinstance(writer, LineWriter)
         writer.write_lines(spliced(self._record_head, lines, self._record_tail))
+        self.progress.rows += len(lines)
 
     def write_batch(self, path: Path) -> None:
         """Write a BATCH message that names a file, and says whether it is gzipped."""
         compression = "gzip" if is_gzipped(path) else "none"
         encoding = BaseBatchFileEncoding(format="jsonl", compression=compression)
         self._write_batch_message(encoding, [path.as_uri()])
+        self.progress.files += 1
 
     def _splice_records(self, writer: LineWriter) -> None:
         self.state_manager.is_flushed = False  # so that a run cut short by its limit writes STATE
@@ -218,4 +223,5 @@ class RawStream(Stream):
                 writer.write_lines(spliced(self._record_head, lines, self._record_tail))
                 counter.increment(len(lines))
                 written += len(lines)
+                self.progress.rows += len(lines)
         self._write_state_message()

@@ -15,6 +15,13 @@ from singer_sdk import typing as th
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.settings import Billing, RunSettings
 from singer_delivery.sdk.people import people_settings, share_of
+from singer_delivery.sdk.progress_settings import (
+    CONTROL_PATH,
+    REPORTS_PATH,
+    path_of,
+    rhythm_of,
+    target_settings,
+)
 
 
 class ChosenEvents(TypedDict):
@@ -118,6 +125,7 @@ def delivery_settings(
         *_sending_settings(max_in_flight, max_retries),
         *_keeping_settings(name, _REMEMBERING + also_remembered),
         *_output_settings(name),
+        *target_settings(name),
     ]
 
 
@@ -262,6 +270,9 @@ def run_settings(
         max_wait_minutes=config.get("max_wait_minutes", 0),
         sample=share_of(config),
         billing=billing or Billing(),
+        progress=rhythm_of(config),
+        control_path=path_of(config, CONTROL_PATH),
+        reports_path=path_of(config, REPORTS_PATH),
     )
 
 

@@ -10,9 +10,12 @@ from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from singer_delivery.io.retry import Clock
+from singer_delivery.progress.status import Process
 from singer_delivery.sdk.messages import LineWriter
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
+from singer_delivery.sdk.progress_settings import rhythm_of
 from singer_delivery.tap.errors import TapError
+from singer_delivery.tap.progress import TapProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,7 @@ class CheckedTap(CheckedPlugin, Tap):
 
     Attributes:
         clock: the clock of every wait.
+        progress: what the run has done by now.
     """
 
     message_writer_class = LineWriter
@@ -53,12 +57,30 @@ class CheckedTap(CheckedPlugin, Tap):
             ConfigValidationError: Settings are missing or wrong; it has a sentence for each.
         """
         self.clock = clock or Clock()
+        self.progress = TapProgress()
         super().__init__(**options)
 
     @property
     def user_agent(self) -> str:
         """What requests say of themselves."""
         return f"{self.package_name}/{self.plugin_version}"
+
+    def say_progress(self) -> None:
+        """Log how far the run is, if there is one. Safe in a signal handler."""
+        self.progress.ask()
+
+    def before_sync(self) -> None:
+        """Do what is to be done before anything is read; nothing by default."""
+
+    def sync_all(self) -> None:  # type: ignore[misc] # nothing else ends with the run
+        """Read all streams, and say meanwhile how far the run is."""
+        writer = self.message_writer
+        if isinstance(writer, LineWriter):
+            self.progress.is_writing = lambda: writer.is_writing
+        self.before_sync()
+        process = Process.this(self.name, self.clock.now())
+        with self.progress.shown(process, rhythm_of(self.config)):
+            super().sync_all()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End with 128 + `signum`: after the write under way, at a second signal at once.

@@ -164,6 +164,11 @@ class DeliveryTarget(CheckedPlugin, Target):
         """The run, opened when it is first needed."""
         return self.open_run()
 
+    def say_progress(self) -> None:
+        """Log how far the run is, if it is open. Safe in a signal handler."""
+        if "run" in self.__dict__:
+            self.run.say_progress()
+
     def warn_once(self, sentence: str) -> None:
         """Log a warning, unless the same was logged before."""
         if sentence not in self._warned:

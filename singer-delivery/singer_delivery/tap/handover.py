@@ -16,7 +16,7 @@ import logging
 import math
 import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from singer_delivery.tap.spool import open_private, run_folder, spool_errors
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from singer_delivery.io.retry import Clock
+    from singer_delivery.tap.progress import Waiting
 
 logger = logging.getLogger("singer-delivery.handover")
 
@@ -43,6 +44,8 @@ LONG_PATIENCE = 600.0
 """A target that has deleted none of `ENOUGH_FILES` after `PATIENCE`, or of fewer files after
 `LONG_PATIENCE`, seems to delete none. A large file alone may take it minutes."""
 
+FOR_THE_TARGET = "the target reads the files"
+
 ROOT_SETTING = "batch_config's storage.root"
 NO_PLAIN_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST_NAME = 100
@@ -59,15 +62,22 @@ class Handover:
         prefix: the beginning of their names.
         clock: used for every wait.
         reader_is_gone: returns whether the target has ended.
+        waiting: surrounds long waits, told for what.
     """
 
     def __init__(
-        self, folder: Path, prefix: str, clock: Clock, reader_is_gone: Callable[[], bool]
+        self,
+        folder: Path,
+        prefix: str,
+        clock: Clock,
+        reader_is_gone: Callable[[], bool],
+        waiting: Waiting = nullcontext,
     ) -> None:
         self._folder = folder
         self._prefix = prefix
         self._clock = clock
         self._reader_is_gone = reader_is_gone
+        self._waiting_for = waiting
         self._number = 0
         self._waiting: dict[Path, int] = {}
         self._waiting_since = 0.0
@@ -142,7 +152,8 @@ class Handover:
             return False
         if not self._has_come(lambda: self.has_room(size), within=A_WHILE):
             after_a_while()
-            self._has_come(lambda: self.has_room(size) or self._gives_up())
+            with self._waiting_for(FOR_THE_TARGET):
+                self._has_come(lambda: self.has_room(size) or self._gives_up())
         if self.is_given_up:
             logger.warning("%s RECORD messages follow from here on.", self._nobody_deletes())
         return not self.is_given_up
@@ -155,7 +166,8 @@ class Handover:
         """
         if self.is_given_up:
             return
-        self._has_come(lambda: self._are_all_taken() or self._gives_up())
+        with self._waiting_for(FOR_THE_TARGET):
+            self._has_come(lambda: self._are_all_taken() or self._gives_up())
         if self.is_given_up:
             logger.warning("%s They stay until the next run.", self._nobody_deletes())
 
@@ -213,7 +225,11 @@ class Handover:
 
 @contextmanager
 def handing_over(
-    root: Path, prefix: str, clock: Clock, reader_is_gone: Callable[[], bool]
+    root: Path,
+    prefix: str,
+    clock: Clock,
+    reader_is_gone: Callable[[], bool],
+    waiting: Waiting = nullcontext,
 ) -> Iterator[Handover]:
     """Make a `Handover` below `root`; on leaving, wait until the target has taken every file.
 
@@ -227,7 +243,7 @@ def handing_over(
         SpoolUnwritable: The folder cannot be made.
     """
     with run_folder(root, ROOT_SETTING, stays=lambda: handover.is_given_up) as folder:
-        handover = Handover(folder, prefix, clock, reader_is_gone)
+        handover = Handover(folder, prefix, clock, reader_is_gone, waiting)
         try:
             yield handover
         except BrokenPipeError:

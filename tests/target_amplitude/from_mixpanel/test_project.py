@@ -84,6 +84,8 @@ def run(folder: Path, amplitude: FakeAmplitudeBatch, sent: bytes, **config: Any)
         "ledger_url": f"sqlite:///{folder / 'ledger.sqlite3'}",
         "dead_letter_path": str(folder / "dead.singer"),
         "report_path": str(folder / "report.json"),
+        "status_path": str(folder / "status.json"),
+        "reports_path": str(folder / "reports"),
         "max_in_flight": 4,
     }
     target = TargetAmplitude(

@@ -1,0 +1,127 @@
+"""What a run has done by now, and the one line that says it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+RUNNING, WAITING, PAUSED, FINISHING = "running", "waiting", "paused", "finishing"
+COMPLETE, FAILED, INTERRUPTED = "complete", "failed", "interrupted"
+
+ENDED = frozenset({COMPLETE, FAILED, INTERRUPTED})
+"""States after which nothing more comes."""
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+class Wait(NamedTuple):
+    """Something that a run waits for, and for how many seconds it does."""
+
+    what: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run has done by now.
+
+    Attributes:
+        state: one of those above.
+        count: how much is done, in `unit`.
+        unit: "events", or "rows".
+        at: the time of the records that are dealt with, an hour or a day of ISO 8601, or None.
+        share: how much of all there is is done, from 0 to 1; None: not known.
+        dead: records that no retry can save.
+        also: other things for the line, in a few words each.
+        waits: what the run waits for.
+        details: more for the status file, as JSON values.
+        cause: why it failed or was stopped.
+    """
+
+    state: str = RUNNING
+    count: int = 0
+    unit: str = "events"
+    at: str | None = None
+    share: float | None = None
+    dead: int = 0
+    also: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    cause: str | None = None
+
+
+def line_of(figures: Figures, rate: float | None, left: float | None, seconds: float) -> str:
+    """Return the line for a log.
+
+    Args:
+        figures: what is done.
+        rate: how much of it a second; None: not known yet.
+        left: seconds until all is done; None: not known.
+        seconds: since the run began.
+    """
+    return " · ".join(_parts(figures, rate, left, seconds))
+
+
+def _parts(
+    figures: Figures, rate: float | None, left: float | None, seconds: float
+) -> Iterator[str]:
+    has_ended = figures.state in ENDED
+    yield f"{figures.count:,} {figures.unit}" + ("" if rate is None else f" ({per_second(rate)})")
+    yield from figures.also
+    if figures.at is not None and not has_ended:
+        yield f"at {hour_text(figures.at)}"
+    if figures.share is not None and figures.state != COMPLETE:
+        yield f"{percent(figures.share)} of the range"
+    if left is not None and not has_ended:
+        yield f"ETA {duration(left)}"
+    if figures.dead:
+        yield f"dead {figures.dead:,}"
+    if has_ended:
+        why = f": {figures.cause}" if figures.cause else ""
+        yield f"{figures.state} after {duration(seconds)}{why}"
+    elif figures.state != RUNNING:
+        yield figures.state + _waits_text(figures.waits)
+
+
+def _waits_text(waits: tuple[Wait, ...]) -> str:
+    said = [f"{wait.what}, {duration(wait.seconds)}" for wait in waits]
+    return f": {'; '.join(said)}" if said else ""
+
+
+def per_second(rate: float) -> str:
+    """Return a rate as in `3,410/s`, or `0.4/s`."""
+    return f"{rate:,.0f}/s" if rate >= 10 or rate == 0 else f"{rate:.1f}/s"
+
+
+def percent(share: float) -> str:
+    """Return a share as in `41 %`; 100 % only where all is done."""
+    number = math.floor(share * 1_000 + 1e-9) / 10
+    return f"{number:.1f} %" if 0 < number < 10 else f"{math.floor(number)} %"
+
+
+def hour_text(at: str) -> str:
+    """Return an hour or a day of ISO 8601 as in `2024-03-17 09 h`."""
+    day, _, hour = at.partition("T")
+    return f"{day} {hour[:2]} h" if hour else day
+
+
+def duration(seconds: float) -> str:
+    """Return a time as in `12 s`, `4 min 10 s`, `2 h 10 min` or `3 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < 10 * MINUTE:
+        return _two(whole, MINUTE, "min", 1, "s")
+    if whole < HOUR:
+        return f"{whole // MINUTE} min"
+    if whole < 2 * DAY:
+        return _two(whole, HOUR, "h", MINUTE, "min")
+    return _two(whole, DAY, "d", HOUR, "h")
+
+
+def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
+    first, rest = divmod(whole, large)
+    second = rest // small
+    return f"{first} {large_name}" + (f" {second} {small_name}" if second else "")

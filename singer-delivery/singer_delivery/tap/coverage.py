@@ -1,0 +1,78 @@
+"""What a tap has covered, as STATE says it for whoever counts afterwards. Pure.
+
+STATE's bookmark of a stream has beside the tap's own marks:
+
+    {"covered": [["2024-03-17T00", "2024-03-18T00"], …], "share": 0.41, "total": {"hours": 720}}
+
+`covered` are ranges of hours, each up to and not including its end, in order and apart, over all
+runs from one STATE to the next. `share` is how much of `total` is done: of what this run was asked
+for, those before included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+COVERED, SHARE, TOTAL = "covered", "share", "total"
+HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+
+Range = tuple[str, str]
+
+
+def coverage_after(
+    bookmark: Mapping[str, Any],
+    ranges: Iterable[Range],
+    done: int,
+    total: int,
+    unit: str,
+) -> dict[str, Any]:
+    """Return what the bookmark says of coverage when more is done.
+
+    Args:
+        bookmark: as it was; what is in it that cannot be read is left out.
+        ranges: that are newly covered: of hours such as `2024-03-17T09`, or of names of files.
+        done: of `total`.
+        total: asked for.
+        unit: of both: "hours", "days" or "bytes".
+    """
+    share = min(done / total, 1.0) if total else 1.0
+    return {
+        COVERED: [list(each) for each in joined([*ranges_in(bookmark), *ranges])],
+        SHARE: round(share, 6),
+        TOTAL: {unit: total},
+    }
+
+
+def ranges_in(bookmark: Mapping[str, Any]) -> list[Range]:
+    """Return the ranges that a bookmark says are covered."""
+    found = bookmark.get(COVERED)
+    if not isinstance(found, list):
+        return []
+    return [(each[0], each[1]) for each in found if _is_range(each)]
+
+
+def joined(ranges: Iterable[Range]) -> list[Range]:
+    """Return ranges in order, those that touch as one.
+
+    Files whose names hold no hour are read in the order of their names: they are one range, after
+    those of hours.
+    """
+    hours: list[Range] = []
+    names: list[Range] = []
+    for start, end in sorted(ranges):
+        if not HOUR.fullmatch(start):
+            names.append((start, end))
+        elif hours and start <= hours[-1][1]:
+            hours[-1] = (hours[-1][0], max(hours[-1][1], end))
+        else:
+            hours.append((start, end))
+    if names:
+        hours.append((min(start for start, _ in names), max(end for _, end in names)))
+    return hours
+
+
+def _is_range(value: Any) -> bool:
+    is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    return is_pair and all(isinstance(each, str) for each in value)
