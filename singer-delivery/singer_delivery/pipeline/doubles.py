@@ -1,4 +1,4 @@
-"""What may count twice where a run goes on long after one that was killed. Pure.
+"""What may count twice where a run goes on long after one that was killed.
 
 A run lists what is delivered after the reply. What it sent in its last seconds is not listed when
 it is killed; as long as the service knows these events again, sending them twice is harmless.
