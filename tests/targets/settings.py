@@ -47,9 +47,9 @@ RIGHT: dict[Destination, list[Settings]] = {
         {
             **KEY,
             "progress_seconds": 0,
-            "status_path": "",
+            "status_path": "s.json",
             "control_path": "control",
-            "reports_path": "",
+            "reports_path": "reports",
         },
     ],
     MIXPANEL: [
