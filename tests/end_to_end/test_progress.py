@@ -311,7 +311,9 @@ def test_reports_are_kept_of_runs_however_they_end_and_runs_lists_them(pipe, des
     attempt = begun(pipe, service)
     attempt.send(signal.SIGTERM)
     attempt.end()
-    attempt = begun(pipe, service, len(service.journal) + 12)
+    attempt = begun(pipe, service, len(service.journal) + 3)
+    until(attempt, lambda: status_of(pipe)["state"] == "running" and status_of(pipe)["read"])
+    attempt.pass_time(0.3, "target")  # its report follows its status
     attempt.send(signal.SIGKILL)
     attempt.end()
     service.behave()
