@@ -14,7 +14,7 @@ from singer_delivery.io.retry import Clock
 from singer_delivery.io.transport import Transport
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import Export, mapping_for
-from singer_delivery.model import CREATION, RecordMapping
+from singer_delivery.model import CREATION, Event, RecordMapping
 from singer_delivery.proof.counting import CannotAsk
 from singer_delivery.sdk.settings import (
     chosen_events,
@@ -30,11 +30,13 @@ from target_amplitude import dry_run, endpoint, from_amplitude, from_columns, fr
 from target_amplitude.account import Account, base_address
 from target_amplitude.amplitude import BATCH, SERVICE
 from target_amplitude.catalogue import ALARMS, BILLING
+from target_amplitude.closing import CLOSING, event_of
 from target_amplitude.config import SETTINGS
 from target_amplitude.from_columns import Lent
 from target_amplitude.settings import MappingSettings
 
 if TYPE_CHECKING:
+    from singer_delivery.mapping.guide import Guide
     from singer_delivery.pipeline.run import Run
 
 FIRST_WAIT = 4.0
@@ -155,6 +157,17 @@ class TargetAmplitude(DeliveryTarget):
             f"{counted:,} of the records, {created:,} of users' creation. Nothing can be taken "
             "back: load a few days into a test project first."
         )
+
+    def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
+        """Return what the table of a stream's mapping says of each field that it sends."""
+        from target_amplitude.guides import guide_of  # noqa: PLC0415 - a run asks for none
+
+        words = named_streams(self.config).get(stream)
+        return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
+
+    def body_of(self, event: Event) -> Mapping[str, Any]:
+        """Return an event as it is sent; an update that waits as what it becomes."""
+        return event_of(event.body) if CLOSING in event.body else event.body
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

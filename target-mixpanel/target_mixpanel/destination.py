@@ -62,10 +62,10 @@ class Mixpanel:
             SERVICE,
         )
         self._events = Events(settings, tables)
-        self._group_keys = GroupKeys(settings.group_keys, self._events.taken, prefix)
+        self.group_keys = GroupKeys(settings.group_keys, self._events.taken, prefix)
         days = settings.backfill_days
         self._people = People(self._source, tables.people, prefix, days)
-        self._groups = GroupProfiles(self._source, self._group_keys, prefix, days)
+        self._groups = GroupProfiles(self._source, self.group_keys, prefix, days)
 
     def event_name(self, name: str, call: str) -> str:
         """Return the name that an event is sent under, empty for a call.
@@ -136,7 +136,7 @@ class Mixpanel:
             insert_id = self._source.link_uuid(record, user, device)
             made.append(merge_event(user, device, at, insert_id))
         if it.sends_event:
-            made.append(self._events.event(reading, self._group_keys.named(groups), notes))
+            made.append(self._events.event(reading, self.group_keys.named(groups), notes))
         made += self._people.updates(it, record, notes)
         made += self._groups.updates(it, groups, notes)
         return Mapped(made, notes)

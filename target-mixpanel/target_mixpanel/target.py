@@ -28,6 +28,7 @@ from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
 
 if TYPE_CHECKING:
+    from singer_delivery.mapping.guide import Guide
     from singer_delivery.pipeline.run import Run
     from singer_delivery.proof.counting import Counter
 
@@ -94,6 +95,13 @@ class TargetMixpanel(DeliveryTarget):
     def close(self) -> None:
         """Remove what waited on disk."""
         self._streams.close()
+
+    def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
+        """Return what the table of a stream's mapping says of each field that it sends."""
+        from target_mixpanel.guides import guide_of  # noqa: PLC0415 - a run asks for none
+
+        words = named_streams(self.config).get(stream)
+        return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

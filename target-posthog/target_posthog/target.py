@@ -30,6 +30,7 @@ from target_posthog.settings import LIVE_HOURS, MappingSettings
 from target_posthog.verdicts import NO_PERSON, NO_PERSON_SENTENCE
 
 if TYPE_CHECKING:
+    from singer_delivery.mapping.guide import Guide
     from singer_delivery.pipeline.run import Run
     from singer_delivery.proof.counting import Counter
 
@@ -98,6 +99,13 @@ class TargetPostHog(DeliveryTarget):
     def last_warnings(self) -> Iterable[str]:
         """Return a sentence for each pattern of events that matched none."""
         return self._choice.warnings()
+
+    def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
+        """Return what the table of a stream's mapping says of each field that it sends."""
+        from target_posthog.guides import guide_of  # noqa: PLC0415 - a run asks for none
+
+        words = named_streams(self.config).get(stream)
+        return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

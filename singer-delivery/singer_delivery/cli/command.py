@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "runs": ("runs", "List earlier runs: when, how long, how they ended."),
     "dead-letters": ("dead_letters", "Look at dead letters, part them, and send them again."),
     "verify": ("verify", "Compare the books with what the destination holds."),
+    "explain": ("explain", "Say what a source row becomes, field by field."),
 }
 """Name -> the module in this package whose function `command` it is, and what it does in a line."""
 

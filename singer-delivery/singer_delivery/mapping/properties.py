@@ -94,6 +94,7 @@ class PropertyTable:
     Attributes:
         written: names that the mapping writes; an event property that has one is put aside.
         tells_fit: whether it knows what the destination takes.
+        variant_of: tells which variant of the layout a record fulfils.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class PropertyTable:
         self._base, self._columns, self._fit = base, layout.columns, fit
         self.tells_fit = fit is not None
         self._empty, self._steady = layout.empty, layout.steady
-        self._variant_of, self._carries_others = layout.variant_of, layout.carries_others
+        self.variant_of, self._carries_others = layout.variant_of, layout.carries_others
         self._tables = {
             variant: self._compiled(select(properties, {*conditions, variant}))
             for variant in layout.variants
@@ -150,7 +151,7 @@ class PropertyTable:
         self, record: Mapping[str, Any], reading: Subject
     ) -> tuple[Made, dict[str, Any]]:
         """Return what the table makes of a record, before it the part that is remembered."""
-        table = self._tables[self._variant_of(record)]
+        table = self._tables[self.variant_of(record)]
         first = table.recall(record)
         properties = first.properties.copy()
         table.fill(record, properties, reading)

@@ -58,6 +58,7 @@ from singer_delivery.sdk.streams import (
 )
 
 if TYPE_CHECKING:
+    from singer_delivery.mapping.guide import Guide
     from singer_delivery.pipeline.run import Run
 
 LAST_LOOK = 10.0
@@ -129,6 +130,14 @@ class DeliveryTarget(CheckedPlugin, Target):
         Raises:
             SettingsError: nothing says what they are.
         """
+
+    def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
+        """Return what the table of a stream's mapping says of each field that it sends."""
+        raise NotImplementedError
+
+    def body_of(self, event: Event) -> Mapping[str, Any]:
+        """Return an event as it is sent, without the keys of the project."""
+        return event.body
 
     def last_events(self) -> Iterable[tuple[str, Event]]:
         """Return what is sent when all else is, each with the stream whose records made it."""

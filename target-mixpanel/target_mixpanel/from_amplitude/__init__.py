@@ -29,6 +29,7 @@ from target_mixpanel.mixpanel import IDS, READER
 from target_mixpanel.people import MixpanelDecision, PersonTable
 from target_mixpanel.settings import MappingSettings
 
+LAYOUT = layout(COLUMNS)
 PEOPLE = PersonTable(OF_THE_PERSON, OF_THE_RECORD, RENAMED_ATTRIBUTION)
 
 
@@ -53,7 +54,7 @@ class FromAmplitude(Pair[MixpanelDecision]):
     ) -> None:
         tables = SourceTables(
             source=Amplitude(READER, PEOPLE.columns, shape),
-            layout=layout(COLUMNS),
+            layout=LAYOUT,
             event_names=EVENT_NAMES,
             properties=PROPERTIES,
             of_event_properties=EVENT_PROPERTY_ROWS,
