@@ -116,7 +116,7 @@ def facts_of(plugin: Any, *, with_ledger: bool) -> Iterator[Known]:
     lists = plugin.config.get("remember_deliveries")
     ledger = Ledger(
         plugin.config["ledger_url"],
-        _scope_of(plugin),
+        plugin.scope,
         keep=False,
         now=(lambda: 0.0) if lists else None,
     )
@@ -124,11 +124,6 @@ def facts_of(plugin: Any, *, with_ledger: bool) -> Iterator[Known]:
         yield Known(ledger)
     finally:
         ledger.close()
-
-
-def _scope_of(plugin: Any) -> str:
-    """Return the name of the project in the ledger."""
-    return str(next(getattr(plugin, name) for name in ("scope", "_scope") if hasattr(plugin, name)))
 
 
 class Explainer:
@@ -202,7 +197,8 @@ class Explainer:
         explained.notes += mapped.notes
         explained.events = [self._said(guide, event, subject) for event in mapped.events]
         of_events = [each for said in explained.events for each in said.fields]
-        explained.not_sent = left_out(guide, of_events, subject)
+        if decision.sends:
+            explained.not_sent = left_out(guide, of_events, subject)
         return explained
 
     def _said(self, guide: Guide, event: Event, subject: Subject) -> EventSaid:
