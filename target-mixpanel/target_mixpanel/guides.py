@@ -232,6 +232,10 @@ def _from_mixpanel(settings: MappingSettings) -> Guide:
             Made("event", ("event",), "an identity event, as it is", ("link",)),
             *_of_links(of),
             Made("properties.*", ("*",), "as it is, under its own name", ("link",)),
+            *(
+                Made(f"properties.{name}", ids, "of the person whom the row is of", ("event",))
+                for name in ("distinct_id", "$user_id", "$device_id")
+            ),
             Made("properties.ip", (), "always 0: nobody is where the importer runs", ("event",)),
             Made(f"properties.{PREFIX}overflow*", ("",), "beyond Mixpanel's 255", ("event",)),
         ),
