@@ -19,7 +19,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench bench-mixpanel bench-growth bench-order soak audit lint types imports format docs lock clean
+.PHONY: help demo test test-slow bench bench-mixpanel bench-growth bench-order bench-compression soak audit lint types imports format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench-growth: .venv/.installed ## Measure what an event costs among five million
 
 bench-order: .venv/.installed ## Measure what it costs the tap to put an hour in order (ORDER="--memory --rows 4000000")
 	$(BIN)/python -m bench.order $(ORDER)
+
+bench-compression: .venv/.installed ## Measure gzip and zstd on the bodies for PostHog (COMPRESSION="--events 100000")
+	$(BIN)/python -m bench.compression $(COMPRESSION)
 
 soak: .venv/.installed ## Send five million events at a fault rate of 1 %, printing memory (SOAK="--target mixpanel --batch")
 	$(BIN)/python -m bench.soak $(SOAK)

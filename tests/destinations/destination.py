@@ -9,6 +9,7 @@ from tests.fakes.http.exactly_once import assert_exactly_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from random import Random
 
     from singer_delivery.sdk.target import DeliveryTarget
 
@@ -100,6 +101,9 @@ class Destination(ABC):
 
         They are those of the company, if there is one; `options` are the fake's own.
         """
+
+    def misbehave(self, fake: Fake, chance: Random) -> None:  # noqa: B027 - not all have any
+        """Let a fake misbehave in ways of its own, at random; in none by default."""
 
     @abstractmethod
     def settings(self, fake: Fake) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.fakes.posthog import FakePostHog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from random import Random
 
     from demo.checks import Check
     from tests.end_to_end.outcome import Outcome
@@ -109,6 +110,17 @@ class PostHogV1(PostHog):
 
     def __str__(self) -> str:
         return "posthog v1"
+
+    def misbehave(self, fake: FakePostHog, chance: Random) -> None:
+        """Store nothing of some events, and say so."""
+        for _ in range(chance.choice((0, 1, 1, 3))):
+            digit = chance.choice("0123456789abcdef")
+            fake.say(
+                "retry",
+                "not_persisted",
+                when=lambda each, digit=digit: each.uuid[0] == digit,
+                times=chance.randint(1, 6),
+            )
 
 
 POSTHOG = PostHog()

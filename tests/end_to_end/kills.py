@@ -187,6 +187,7 @@ class Migration:
             number = self._sent + self.chance.randint(1, 20)
             act = self.chance.choice(MISDEEDS)
             self.service.misbehave(act, when=lambda each, number=number: each.number == number)
+        self.destination.misbehave(self.service, self.chance)
         if self.chance.random() < 0.1:
             self.amplitude.misbehave(self.chance.choice((TruncateBody(), DropConnection())))
 

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.destinations import DESTINATIONS, MIXPANEL, POSTHOG
+from tests.destinations import IN_ALL_WAYS, MIXPANEL, POSTHOG
 from tests.end_to_end.attempts import BOTH, MELTANO, MeltanoAttempt
 from tests.end_to_end.kills import Instant, company_for, migration
 from tests.fakes.http.exchanges import Delay, Hold
@@ -64,7 +64,7 @@ def arrived(service):
         (MIXPANEL, INT, BOTH, 2),
         *(
             pytest.param(destination, number, victims, seed, marks=SLOW)
-            for destination in DESTINATIONS
+            for destination in IN_ALL_WAYS
             for number in (TERM, INT)
             for victims in (("tap",), ("target",), BOTH)
             for seed in (3, 4)
@@ -100,7 +100,7 @@ def test_a_signal_is_told_by_the_exit_code_and_the_next_run_does_the_rest(
         (POSTHOG, TERM),
         *(
             pytest.param(destination, number, marks=SLOW)
-            for destination in DESTINATIONS
+            for destination in IN_ALL_WAYS
             for number in (TERM, INT)
             if (destination, number) != (POSTHOG, TERM)
         ),
