@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from singer_delivery.model import EVENTS_A_RECORD
+from singer_delivery.model import EVENTS_A_RECORD, Delivery
 
 
 class AcceptedEvent(NamedTuple):
@@ -14,10 +14,7 @@ class AcceptedEvent(NamedTuple):
 
     Attributes:
         day, key: see `Delivery`.
-        hour: of the source that it came in, since 1970-01-01 UTC; 0 where nobody knows.
-        name: that it was sent under; empty for a second key of an event that has one already: it
-            is listed, and counted nowhere.
-        source_name: its name in the source.
+        hour, name, source_name: see `Kind`.
     """
 
     day: int
@@ -27,16 +24,18 @@ class AcceptedEvent(NamedTuple):
     source_name: str = ""
 
 
-class Like(NamedTuple):
-    """What events have in common.
+class Kind(NamedTuple):
+    """What events of a day have in common.
 
     Attributes:
-        day, hour, name, source_name: see `AcceptedEvent`.
+        hour: of the source that they came in, since 1970-01-01 UTC; 0 where nobody knows.
+        name: that they were sent under; empty for second keys of events that have one already:
+            they are listed, and counted nowhere.
+        source_name: their name in the source.
         of_record: whether an event is left out when any event of its record is not delivered: what
             is listed is not sent again there, so the record must be read again for the others.
     """
 
-    day: int
     hour: int = 0
     name: str = ""
     source_name: str = ""
@@ -47,73 +46,77 @@ class Accepted(NamedTuple):
     """Events of a block: few objects, since they travel between processes.
 
     Attributes:
-        groups: of events that are alike, with their number.
-        keys: of all events, group after group.
-        places: where each comes from, see `pieces.place_of`; in the same order.
+        days: on which they happened, each with the number of its events, which come day by day.
+        kinds: of the events.
+        keys: of all events.
+        of: the kind of each, by its number.
+        places: where each comes from, see `pieces.place_of`.
     """
 
-    groups: list[tuple[Like, int]]
+    days: list[tuple[int, int]]
+    kinds: list[Kind]
     keys: array[int]
+    of: array[int]
     places: array[int]
 
     @classmethod
-    def of(cls, event: AcceptedEvent) -> Accepted:
+    def one(cls, event: AcceptedEvent) -> Accepted:
         """Return one event, of no block."""
-        day, key, hour, name, source_name = event
-        return cls([(Like(day, hour, name, source_name), 1)], array("Q", [key]), array("Q", [0]))
-
-    def alike(self) -> Iterator[tuple[Like, array[int], array[int]]]:
-        """Yield the events that are alike: their keys, and their places."""
-        start = 0
-        for like, count in self.groups:
-            end = start + count
-            yield like, self.keys[start:end], self.places[start:end]
-            start = end
+        gathering = Gathering()
+        gathering.add(Delivery(event.day, event.key), Kind(*event[2:]), 0)
+        return gathering.accepted()
 
     def without(self, places: Collection[int]) -> Accepted:
         """Return the events without those of some places, or of the records of these."""
         records = {place // EVENTS_A_RECORD for place in places}
         kept = Gathering()
-        for like, keys, its_places in self.alike():
-            for key, place in zip(keys, its_places, strict=True):
-                is_out = place // EVENTS_A_RECORD in records if like.of_record else place in places
-                if not is_out:
-                    kept.add(like, key, place)
+        for of, kind, place in self._each():
+            if not (place // EVENTS_A_RECORD in records if kind.of_record else place in places):
+                kept.add(of, kind, place)
         return kept.accepted()
 
     def at(self, place: int) -> Iterator[AcceptedEvent]:
         """Yield what is listed once the event of a place is delivered."""
         record = place // EVENTS_A_RECORD
-        for like, keys, places in self.alike():
-            for key, its_place in zip(keys, places, strict=True):
-                same = (
-                    its_place // EVENTS_A_RECORD == record if like.of_record else its_place == place
-                )
-                if same:
-                    yield AcceptedEvent(like.day, key, like.hour, like.name, like.source_name)
+        for of, kind, its in self._each():
+            if its // EVENTS_A_RECORD == record if kind.of_record else its == place:
+                yield AcceptedEvent(*of, kind.hour, kind.name, kind.source_name)
 
-
-NOTHING_ACCEPTED = Accepted([], array("Q"), array("Q"))
+    def _each(self) -> Iterator[tuple[Delivery, Kind, int]]:
+        """Yield each event with its kind and its place."""
+        days = (day for day, count in self.days for _ in range(count))
+        for day, key, of, place in zip(days, self.keys, self.of, self.places, strict=True):
+            yield Delivery(day, key), self.kinds[of], place
 
 
 class Gathering:
     """Takes events one by one."""
 
     def __init__(self) -> None:
-        self._of: dict[Like, tuple[array[int], array[int]]] = {}
+        self._kinds: dict[tuple[int, str, str, bool], int] = {}
+        self._days: dict[int, tuple[array[int], array[int], array[int]]] = {}
 
-    def add(self, like: Like, key: int, place: int) -> None:
-        """Add an event."""
-        found = self._of.get(like)
-        if found is None:
-            found = self._of[like] = array("Q"), array("Q")
-        found[0].append(key)
-        found[1].append(place)
+    def add(self, known: Delivery, kind: tuple[int, str, str, bool], place: int) -> None:
+        """Add an event, of a `Kind` that may be a plain tuple."""
+        day, key = known
+        keys, of, places = self._days.get(day) or self._day(day)
+        keys.append(key)
+        of.append(self._kinds.setdefault(kind, len(self._kinds)))
+        places.append(place)
 
     def accepted(self) -> Accepted:
         """Return them all."""
-        keys, places = array("Q"), array("Q")
-        for some, theirs in self._of.values():
-            keys += some
-            places += theirs
-        return Accepted([(like, len(some)) for like, (some, _) in self._of.items()], keys, places)
+        keys, of, places = array("Q"), array("I"), array("Q")
+        for some_keys, some_of, some_places in self._days.values():
+            keys += some_keys
+            of += some_of
+            places += some_places
+        days = [(day, len(arrays[0])) for day, arrays in self._days.items()]
+        return Accepted(days, [Kind(*each) for each in self._kinds], keys, of, places)
+
+    def _day(self, day: int) -> tuple[array[int], array[int], array[int]]:
+        found = self._days[day] = array("Q"), array("I"), array("Q")
+        return found
+
+
+NOTHING_ACCEPTED = Gathering().accepted()

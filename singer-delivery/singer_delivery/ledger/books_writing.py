@@ -6,7 +6,6 @@ three megabytes. Whoever writes holds the ledger's transaction, and one writes a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -91,11 +90,13 @@ def add_counts(store: Store, counts: Counts, connection: Connection) -> None:
         return
     of = tables.books.c
     asked = select(of.day, of.counts).where(of.scope == store.scope, of.day.in_([*counts]))
-    there = {day: Counter(read_counts(text)) for day, text in connection.execute(asked)}
+    there = {day: orjson.loads(text) for day, text in connection.execute(asked)}
     rows: list[dict[str, object]] = []
     for day, more in sorted(counts.items()):
-        text = _text(there.get(day, Counter()) + Counter(more))
-        rows.append({"scope": store.scope, "day": day, "counts": text})
+        known = there.get(day, {})
+        for number, count in more.items():
+            known[str(number)] = known.get(str(number), 0) + count
+        rows.append({"scope": store.scope, "day": day, "counts": orjson.dumps(known).decode()})
     _upsert(tables.books, "day", "counts", rows, connection)
 
 
@@ -161,7 +162,3 @@ def _upsert(
     taken = {value: insert.excluded[value]}
     statement = insert.on_conflict_do_update(index_elements=["scope", key], set_=taken)
     connection.execute(statement, rows)
-
-
-def _text(counts: Mapping[int, int]) -> str:
-    return orjson.dumps(counts, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -65,12 +65,12 @@ def ranges_in(state: Mapping[str, Any]) -> Ranges:
     found: dict[str, list[Range]] = {}
     for stream, bookmark in bookmarks.items():
         said = bookmark.get("covered") if isinstance(bookmark, Mapping) else None
-        ranges = [(each[0], each[1]) for each in said or () if _is_range(each)]
+        listed = said if isinstance(said, list) else []
+        ranges = [(each[0], each[1]) for each in listed if _is_range(each)]
         if ranges:
             found[stream] = ranges
     return found
 
 
 def _is_range(of: Any) -> bool:
-    is_pair = isinstance(of, Sequence) and not isinstance(of, str) and len(of) == 2
-    return is_pair and all(isinstance(each, str) for each in of)
+    return isinstance(of, list) and len(of) == 2 and all(isinstance(each, str) for each in of)

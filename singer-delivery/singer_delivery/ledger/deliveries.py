@@ -14,12 +14,12 @@ import threading
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select
 
 from singer_delivery.ledger import tables
-from singer_delivery.ledger.accepted import Accepted
+from singer_delivery.ledger.accepted import Accepted, Kind
 from singer_delivery.ledger.books_writing import NO_CELL, BookOfNames, Names, add_counts
 from singer_delivery.ledger.keys import Cells, Keys, found_among, packed, packed_cells, unpacked
 from singer_delivery.ledger.store import INSERTS, Store
@@ -33,21 +33,53 @@ FEW = 1_000
 that come late are of many days."""
 
 
-class Kind(NamedTuple):
-    """What keys that wait to be written have in common."""
+class UnsavedKeys:
+    """Keys that wait to be written.
 
-    names: Names
-    hour: int
+    Attributes:
+        days: of each day its keys, and the kind of each by its number.
+        kinds: the numbers of kinds.
+    """
+
+    def __init__(self) -> None:
+        self.days: dict[int, dict[int, int]] = {}
+        self.kinds: dict[Kind, int] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.days.values()))
+
+    def has(self, of: Delivery) -> bool:
+        """Tell whether a key waits."""
+        there = self.days.get(of.day)
+        return there is not None and of.key in there
+
+    def add(self, accepted: Accepted) -> None:
+        """Let the keys of events wait; what comes twice counts as it came first."""
+        kinds, start = self.kinds, 0
+        numbers = [kinds.setdefault(kind, len(kinds)) for kind in accepted.kinds]
+        for day, count in accepted.days:
+            end = start + count
+            keys, of = reversed(accepted.keys[start:end]), reversed(accepted.of[start:end])
+            self._lay(day, dict(zip(keys, map(numbers.__getitem__, of), strict=True)))
+            start = end
+
+    def take(self, others: UnsavedKeys) -> None:
+        """Let others wait too, which came later."""
+        if not self.days:
+            self.days, self.kinds = others.days, others.kinds
+            return
+        numbers = [self.kinds.setdefault(kind, len(self.kinds)) for kind in others.kinds]
+        for day, of in others.days.items():
+            self._lay(day, {key: numbers[kind] for key, kind in of.items()})
+
+    def _lay(self, day: int, new: dict[int, int]) -> None:
+        there = self.days.setdefault(day, {})
+        if not there.keys().isdisjoint(new):
+            new.update((key, there[key]) for key in new.keys() & there)
+        there.update(new)
 
 
-class UnsavedKeys(NamedTuple):
-    """What waits: of each day its keys, and the kind of each by its number among `kinds`."""
-
-    days: Mapping[int, Mapping[int, int]]
-    kinds: Sequence[Kind]
-
-
-NO_KEYS = UnsavedKeys({}, ())
+NO_KEYS = UnsavedKeys()
 
 
 class Deliveries:
@@ -59,19 +91,19 @@ class Deliveries:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._unsaved: dict[int, dict[int, int]] = {}
-        self._kinds: dict[Kind, int] = {}
+        self._unsaved, self._writing = UnsavedKeys(), UnsavedKeys()
         self._names = BookOfNames(store)
         self._lock = threading.Lock()  # of the days in memory: one thread asks, another one writes
         self._days: OrderedDict[int, Keys] = OrderedDict()
         self._on_disk: set[int] | None = None
         self._next: int | None = None
         self._written: dict[int, Sequence[int]] = {}
+        self._sifted: dict[int, Keys] = {}
 
     @property
     def to_save(self) -> int:
         """How many keys may be written now."""
-        return sum(map(len, self._unsaved.values()))
+        return len(self._unsaved)
 
     def has(self, of: Delivery) -> bool:
         """Tell whether an event was delivered, by this run or an earlier one.
@@ -81,46 +113,39 @@ class Deliveries:
         Raises:
             StorageError: the disk cannot be read.
         """
-        day, key = of
-        unsaved = self._unsaved.get(day)
-        if unsaved is not None and key in unsaved:
+        if self._unsaved.has(of) or self._writing.has(of):
             return True
         with self._lock:
-            keys = self._days.get(day)
+            keys = self._days.get(of.day)
             if keys is None:
-                keys = self._loaded(day, [each for (each,) in self._store.rows(self._of(day))])
-            return key in keys
+                rows = self._store.rows(self._of(of.day))
+                keys = self._loaded(of.day, [each for (each,) in rows])
+            return of.key in keys
 
     def add(self, accepted: Iterable[Accepted]) -> None:
         """Say that events are delivered."""
-        kinds = self._kinds
         for some in accepted:
-            for (day, hour, name, source_name, _), keys, _ in some.alike():
-                number = kinds.setdefault(Kind(Names(name, source_name), hour), len(kinds))
-                there = self._unsaved.setdefault(day, {})
-                new = set(keys).difference(there)  # what came twice counts as it came first
-                there.update(dict.fromkeys(new, number))
+            self._unsaved.add(some)
 
     def unsaved(self) -> UnsavedKeys:
-        """Return what is to be written now."""
-        return UnsavedKeys({day: dict(of) for day, of in self._unsaved.items()}, [*self._kinds])
+        """Return what is to be written now; what is added from now on is not in it."""
+        self._writing.take(self._unsaved)
+        self._unsaved = UnsavedKeys()
+        return self._writing
 
     def write(self, of: UnsavedKeys, connection: Connection) -> None:
         """Write it, and count those events that no save has written before."""
         self._written.clear()
-        numbers = [self._names.number(kind.names, connection) for kind in of.kinds]
-        first, counts, rows = (
-            self._first(connection),
-            dict[int, Counter[int]](),
-            list[dict[str, object]](),
-        )
+        self._sifted.clear()
+        kinds, counts = [*of.kinds], dict[int, Mapping[int, int]]()
+        numbers = [self._names.number(Names(*kind[1:3]), connection) for kind in kinds]
+        first, rows = self._first(connection), list[dict[str, object]]()
         for day, keys in sorted(of.days.items()):
-            new = self._new(day, sorted(keys), connection)
+            new = self._written[day] = self._new(day, sorted(keys), connection)
             if new:
-                cells = _cells_of(new, keys, of.kinds, numbers)
+                cells = _cells_of(new, keys, kinds, numbers)
                 rows.append(self._row(day, first + len(rows), new, cells))
                 counts[day] = _counted(cells)
-            self._written[day] = new
         if rows:
             connection.execute(tables.deliveries.insert(), rows)
         self._names.write(connection)
@@ -128,24 +153,17 @@ class Deliveries:
         self._next = first + len(rows)
 
     def saved(self, of: UnsavedKeys) -> None:
-        """Take note that it is on disk."""
+        """Take note that it is on disk; a dry run writes nothing."""
         self._names.saved()
-        for day, keys in of.days.items():
-            there = self._unsaved[day]
-            if len(there) == len(keys):
-                del self._unsaved[day]
-            else:
-                for key in keys:
-                    del there[key]
-        if not self._unsaved:
-            self._kinds.clear()
         with self._lock:
             for day, keys in of.days.items():
                 if self._on_disk is not None:
                     self._on_disk.add(day)
-                if day in self._days:  # a dry run has written nothing
-                    self._days[day].add(self._written.get(day, [*keys]))
-        self._written.clear()
+                there = self._days.get(day)
+                if there is not None:
+                    new = self._written.get(day, [*keys])
+                    there.add(new, are_marked=there is self._sifted.get(day))
+        self._writing = UnsavedKeys()
 
     def _row(self, day: int, number: int, keys: Sequence[int], cells: Cells) -> dict[str, object]:
         return {
@@ -176,6 +194,7 @@ class Deliveries:
                 else:
                     there = self._loaded(day, connection.execute(self._of(day)).scalars())
             self._days.move_to_end(day)
+            self._sifted[day] = there
             return there.new_among(keys)
 
     def _not_on_disk(self, day: int, keys: Sequence[int], connection: Connection) -> Sequence[int]:

@@ -7,6 +7,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 FRESH = 1 << 16
@@ -29,6 +30,7 @@ class Keys:
 
     def __init__(self, lists: Iterable[array[int]] = ()) -> None:
         self._fresh: set[int] = set()
+        self._runs: list[Sequence[int]] = []  # the same, as it came: mostly sorted
         self._sorted: list[array[int]] = []  # each at least twice as long as the next
         merged = merged_lists([*lists])
         if merged:
@@ -43,29 +45,32 @@ class Keys:
         return bool(self._bits[place >> 3] >> (place & 7) & 1) and self._holds(key)
 
     def new_among(self, keys: Sequence[int]) -> Sequence[int]:
-        """Return those of some keys that are not there, in their order."""
-        bits, bit, byte = self._bits, self._shift, self._shift + 3
-        perhaps = [key for key in keys if bits[key >> byte] >> (key >> bit & 7) & 1]
-        known = {key for key in perhaps if self._holds(key)}
+        """Return those of some keys that are not there, in their order; `add` may follow."""
+        known = {key for key in self._mark(keys) if self._holds(key)}
         return [key for key in keys if key not in known] if known else keys
 
-    def add(self, keys: Iterable[int]) -> None:
-        """Add numbers."""
-        before = len(self._fresh)
+    def add(self, keys: Sequence[int], *, are_marked: bool = False) -> None:
+        """Add numbers that are not there, quickest if they are sorted.
+
+        `are_marked` says that `new_among` was asked for them.
+        """
         self._fresh.update(keys)
+        self._runs.append(keys)
         if len(self._fresh) >= FRESH:
             self._sort_in()
         if len(self) * BITS_A_KEY > len(self._bits) * 8:
             self._lay_bits()
-        elif len(self._fresh) != before:
+        elif not are_marked:
             self._mark(keys)
 
     def _holds(self, key: int) -> bool:
         return key in self._fresh or any(_is_in(each, key) for each in self._sorted)
 
     def _sort_in(self) -> None:
-        newest = array("Q", sorted(self._fresh))
+        # Sorting is quick where what is sorted consists of sorted parts.
+        newest = array("Q", sorted(chain.from_iterable(self._runs)))
         self._fresh.clear()
+        self._runs.clear()
         while self._sorted and len(self._sorted[-1]) < 2 * len(newest):
             newest = merged_lists([self._sorted.pop(), newest])
         self._sorted.append(newest)
@@ -78,10 +83,17 @@ class Keys:
         for each in (self._fresh, *self._sorted):
             self._mark(each)
 
-    def _mark(self, keys: Iterable[int]) -> None:
-        bits, bit, byte = self._bits, self._shift, self._shift + 3
+    def _mark(self, keys: Iterable[int]) -> list[int]:
+        """Set the bits of keys; return those whose bit was set: they may be there."""
+        bits, shift, perhaps = self._bits, self._shift, list[int]()
         for key in keys:
-            bits[key >> byte] |= 1 << (key >> bit & 7)
+            place = key >> shift
+            before, bit = bits[place >> 3], 1 << (place & 7)
+            if before & bit:
+                perhaps.append(key)
+            else:
+                bits[place >> 3] = before | bit
+        return perhaps
 
 
 def merged_lists(lists: list[array[int]]) -> array[int]:

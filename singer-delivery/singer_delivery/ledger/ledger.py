@@ -186,7 +186,7 @@ class Ledger:
             if not is_delivered:
                 self._facts.disown(event.facts)
             if is_delivered and self._deliveries is not None:
-                self._deliveries.add(map(Accepted.of, event.deliveries))
+                self._deliveries.add(map(Accepted.one, event.deliveries))
             is_due = self._parked.to_save >= UPDATES_SAVE_AFTER
         if is_due:
             self.save()
@@ -266,7 +266,7 @@ class Ledger:
                 self._store.write(facts, disowned.values(), updates.kept(), updates.gone, also)
             with self._lock:
                 self._facts.saved(sayings, disowned)
-                if self._deliveries is not None:
+                if self._deliveries is not None and keys is not NO_KEYS:
                     self._deliveries.saved(keys)
                 if self._keep:
                     self._outbox.saved(updates)

@@ -12,7 +12,7 @@ from zlib import crc32
 
 from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.io.compression import Deflated, deflated
-from singer_delivery.ledger.accepted import NOTHING_ACCEPTED, Accepted, Gathering, Like
+from singer_delivery.ledger.accepted import NOTHING_ACCEPTED, Accepted, Gathering
 from singer_delivery.mapping.lines import read
 from singer_delivery.model import EVENT, Decision, Delivery, Event, RecordMapping, Unmappable
 from singer_delivery.pipeline.blocks import Input
@@ -196,11 +196,11 @@ class Packer:
         own, also = decision.delivery, decision.also_known
         if own is None and not (event.id and event.at is not None):
             return
-        day, key = own or Delivery.of(event.id, event.at or 0)
-        hour, of_record = event.source_hour, own is not None
-        self._listed.add(Like(day, hour, event.name, event.source_name, of_record), key, of)
+        known, hour = own or Delivery.of(event.id, event.at or 0), event.source_hour
+        kind = (hour, event.name, event.source_name, own is not None)
+        self._listed.add(known, kind, of)
         if also is not None:
-            self._listed.add(Like(also.day, hour, of_record=True), also.key, of)
+            self._listed.add(also, (hour, "", "", True), of)
 
     def _pack(self, endpoint: Endpoint, group: int, event: Event, content: bytes, of: int) -> None:
         key = (endpoint.name, group)

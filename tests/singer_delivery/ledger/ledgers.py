@@ -27,7 +27,7 @@ def update(name: str = "ann", at: int = 1, **more: Any) -> Update:
 
 def accepted(of: Delivery, name: str = "", source_name: str = "", hour: int = 0) -> Accepted:
     """Return an event that was delivered; without a name it is listed and not counted."""
-    return Accepted.of(AcceptedEvent(*of, hour, name, source_name))
+    return Accepted.one(AcceptedEvent(*of, hour, name, source_name))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from singer_delivery.errors import SettingsError
+from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.ledger import books_writing, deliveries
 from singer_delivery.ledger.accepted import AcceptedEvent
 from singer_delivery.ledger.books import Books, Cell, Covered, gaps, read_books
@@ -84,6 +84,30 @@ def test_what_was_not_saved_is_counted_when_it_comes_again(url, scope):
     assert read(url, scope) == []
     run(url, scope, [it(1), it(2), it(3)])
     assert read(url, scope) == [Cell(DAY, "Play", "play", 3)]
+
+
+def test_a_save_that_fails_counts_nothing_and_the_next_one_everything(url, scope, monkeypatch):
+    def fails(*_: object) -> None:
+        msg = "no space"
+        raise StorageError(msg)
+
+    with closing(Ledger(url, scope, lists=True)) as ledger:
+        ledger.delivered([it(1), it(2, "Stop", raw="stop")])
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger._coverage, "write", fails)  # when the books are written
+            with pytest.raises(StorageError):
+                ledger.save()
+        assert read(url, scope) == []
+        ledger.delivered([it(3, "Pause", raw="pause"), it(2), it(4)])
+        assert ledger.was_delivered(known(2))
+        ledger.save()
+        ledger.save()
+        assert ledger.was_delivered(known(4))
+    assert [(cell.name, cell.count) for cell in read(url, scope)] == [
+        ("Pause", 1),
+        ("Play", 2),
+        ("Stop", 1),
+    ]
 
 
 def test_a_second_key_of_an_event_is_listed_and_not_counted(url, scope):
