@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.fakes.company.amplitude import AmplitudeTruth
 
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+MILLISECONDS_A_DAY = 86_400_000
 OPENING_BYTES = 300
 """More than a request without events has."""
 
@@ -110,6 +111,7 @@ class Amplitude(Destination):
                 each["event_type"],
                 names[each["insert_id"]],
                 {**each, **each.get("event_properties", {})},
+                each["time"] // MILLISECONDS_A_DAY,
             )
             for each in fake.stored()
         ]

@@ -31,12 +31,19 @@ TWICE = frozenset({"events that arrived twice"})
 
 
 class Sent(NamedTuple):
-    """An event that a fake stores: its id, its name, the id of its person, its properties."""
+    """An event that a fake stores.
+
+    Attributes:
+        id, name, person: its id, its name, the id of its person.
+        properties: of it.
+        day: on which it happened, since 1970-01-01 UTC.
+    """
 
     id: str
     name: str
     person: str
     properties: Mapping[str, Any]
+    day: int
 
 
 class Destination(ABC):

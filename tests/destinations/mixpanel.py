@@ -25,6 +25,7 @@ TOKEN = "mp-token-c04a"
 ACCOUNT = "importer.4e1.mp-service-account"
 ACCOUNT_SECRET = "mp+secret/77ad"
 DEVICE = "$device:"
+MILLISECONDS_A_DAY = 86_400_000
 
 
 class Mixpanel(Destination):
@@ -82,7 +83,13 @@ class Mixpanel(Destination):
 
     def events(self, fake: FakeMixpanel) -> list[Sent]:
         return [
-            Sent(each["insert_id"], each["event"], each["distinct_id"], each["properties"])
+            Sent(
+                each["insert_id"],
+                each["event"],
+                each["distinct_id"],
+                each["properties"],
+                each["time"] // MILLISECONDS_A_DAY,
+            )
             for each in fake.stored()
         ]
 

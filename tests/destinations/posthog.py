@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from target_posthog.target import TargetPostHog
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tests.fakes.company.truth import Truth
 
 KEY = "phc_planted_2f77"
+EPOCH = date(1970, 1, 1).toordinal()
 GROUP_TYPES = 5
 """Group types that PostHog links (PostHog docs, "Group analytics")."""
 
@@ -67,7 +69,13 @@ class PostHog(Destination):
 
     def events(self, fake: FakePostHog) -> list[Sent]:
         return [
-            Sent(each["uuid"], each["event"], each["distinct_id"], each["properties"])
+            Sent(
+                each["uuid"],
+                each["event"],
+                each["distinct_id"],
+                each["properties"],
+                date.fromisoformat(each["timestamp"][:10]).toordinal() - EPOCH,
+            )
             for each in fake.stored()
             if each["event"] not in balance.UPDATES
         ]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tests.destinations.destination import Destination, Fake
 from tests.end_to_end import outcome
 from tests.end_to_end.attempts import Attempt
+from tests.end_to_end.books import Counts, booked, held
 from tests.end_to_end.outcome import Outcome
 from tests.end_to_end.pipe import MAPPED_ELSEWHERE, Ended, Pipe, all_hours, batches_in, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
@@ -129,7 +130,12 @@ class Migration:
         truth = self.destination.truth(self.outcome.company)
         assert outcome.letters_in(self.pipe.dead_letters) == truth.dead
         outcome.check_report(self.pipe.report)
+        assert self.booked() == held(self.destination, self.service), "the books are wrong"
         return ended
+
+    def booked(self) -> Counts:
+        """Return what the books of the target count by day and name."""
+        return booked(self.destination, self.pipe.target)
 
     def begin(self, *, misbehaving: bool) -> Attempt:
         """Start both processes; each hour comes in another order than before."""
@@ -141,10 +147,16 @@ class Migration:
         return self.start(self.pipe)
 
     def end(self, attempt: Attempt) -> Ended:
-        """Wait for the end of a start; whatever its STATE covers must have been decided."""
+        """Wait for the end of a start; whatever its STATE covers must have been decided.
+
+        The books may lack what arrived last, and never have more than arrived.
+        """
         ended = attempt.end()
         self.service._wait_for(lambda: self.service.in_flight == 0, "the last request")
         self.check_state()
+        if (self.pipe.folder / "ledger.sqlite3").exists():
+            beyond = self.booked() - held(self.destination, self.service)
+            assert not beyond, "the books have what did not arrive"
         return ended
 
     def check_state(self) -> None:

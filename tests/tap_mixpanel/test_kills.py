@@ -17,8 +17,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.end_to_end.books import booked, held
 from tests.end_to_end.pipe import BIN, TIMEOUT
 from tests.mixpanel_people.export import Export
+from tests.mixpanel_people.identities import VERBS
 from tests.mixpanel_people.judge import assert_right, judge
 from tests.mixpanel_people.runs import PROJECTS, TO_AMPLITUDE, served
 from tests.tap_mixpanel.test_into_targets import TODAY, Shell, shell_of, source_of
@@ -30,6 +32,8 @@ AT_ONCE = 4
 A_WHILE = 2.0
 """Seconds within which a run is killed that has no requests to strike at."""
 VICTIMS = (("tap",), ("target",), ("target",), ("tap", "target"))
+NO_EVENTS = {*VERBS, "Identity Linked", "Mixpanel User Created"}
+"""Names under which links and creations arrive: the books do not count them."""
 SMALL = {"max_batch_events": 10, "max_in_flight": 4}
 """Settings of a target by which there are many requests to strike at."""
 
@@ -117,6 +121,9 @@ def survive(folder, project, seed: int, times: int) -> Survived:
         shell.migrate()
         counts = judge(project.held(fake, export.truth), export.truth)
         assert_right(counts, project, seed)
+        assert booked(project.destination, shell.loader) == held(
+            project.destination, fake, besides=NO_EVENTS
+        ), "the books are wrong"
     return Survived(killer.kills, counts["events lost"].of)
 
 
