@@ -52,9 +52,10 @@ COMMANDS = re.compile(r"^(?P<indent> *)commands:\n(?:(?P=indent) .*\n)*", re.MUL
 BEFORE_SETTINGS = re.compile(r"^(?=(?P<indent> *)settings:\n)", re.MULTILINE)
 OF_KIND = {
     "tap": (),
-    "target": ("verify",),
+    "target": ("verify", "explain", "dead-letters summary", "dead-letters retry"),
 }
-"""Of `singer-delivery`, for each kind of plugin: `meltano invoke target-posthog:verify`."""
+"""Of `singer-delivery`, for each kind of plugin: `meltano invoke target-posthog:verify`. A command
+of two words has a hyphen between them there."""
 
 PIP_URL = re.compile(r"^(?P<indent> *)pip_url: >-\n(?:(?P=indent)  .*\n)*", re.MULTILINE)
 NAME = re.compile(r"^ *(?:- )?name: (tap-[a-z-]+|target-[a-z-]+)\n *namespace:", re.MULTILINE)
@@ -125,10 +126,10 @@ def _commands(name: str) -> Iterator[str]:
     if OF_KIND[kind]:
         yield "commands:"
     for command in OF_KIND[kind]:
-        yield f"  {command}:"
+        yield f"  {command.replace(' ', '-')}:"
         yield "    executable: singer-delivery"
         yield f"    args: {command} --{kind} {name} --config ENV"
-        yield f"    description: {DELIVERY[command][1]}"
+        yield f"    description: {DELIVERY[command.partition(' ')[0]][1]}"
 
 
 def _settings(name: str) -> Iterator[str]:
