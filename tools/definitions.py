@@ -52,7 +52,7 @@ COMMANDS = re.compile(r"^(?P<indent> *)commands:\n(?:(?P=indent) .*\n)*", re.MUL
 BEFORE_SETTINGS = re.compile(r"^(?=(?P<indent> *)settings:\n)", re.MULTILINE)
 OF_KIND = {
     "tap": (),
-    "target": ("verify", "explain", "dead-letters summary", "dead-letters retry"),
+    "target": ("verify", "report", "explain", "dead-letters summary", "dead-letters retry"),
 }
 """Of `singer-delivery`, for each kind of plugin: `meltano invoke target-posthog:verify`. A command
 of two words has a hyphen between them there."""

@@ -234,6 +234,32 @@ def test_the_table_for_people(desk):
         assert secret not in written
 
 
+@both
+def test_the_report_tells_the_verdict_and_the_days_that_differ(desk):
+    events = desk.events()
+    lost = events[7]
+    desk.lose({desk.id_of(lost)})
+    assert desk.verify().returncode == 1
+    folder = desk.pipe.folder
+    ended = subprocess.run(
+        [*(str(BIN / "singer-delivery"), "report", "--target", desk.destination.target),
+         *("--config", str(folder / "target.json"), "--output", "page.html")],
+        capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd=folder,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert f"The numbers differ: 1 of {len(events):,} events are missing at" in ended.stdout
+    text = (folder / "page.html").read_text("utf-8")
+    data = json.loads(text.split('id="report">')[1].split("</script>")[0])
+    assert data["verdict"]["state"] == "differs"
+    assert [day[0] for day in data["days"] if day[3] == "fewer"] == [desk.day_of(lost)]
+    assert data["missing"]["hours"] == [*desk.hours_of({desk.id_of(lost)})]
+    (source,) = data["sources"]
+    assert source["gaps"] == []
+    assert sum(hours for *_, hours in source["ranges"]) == 50
+    for secret in desk.destination.secrets:
+        assert secret not in text
+
+
 @slow
 @posthog
 def test_it_waits_while_the_destination_takes_in(desk):
