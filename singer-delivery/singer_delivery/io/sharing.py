@@ -1,7 +1,8 @@
 """A file that several processes append to, and that one may replace when none of them does.
 
 Who appends shares the file until it closes it, however the process ends: the operating system
-gives locks back. Where it has no such locks (Windows), nobody is kept apart.
+gives locks back. Where there are no such locks (Windows, some network file systems), nobody is
+kept apart.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def append_shared(path: Path) -> BinaryIO:
     while True:
         file = append_private(path)
         if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_SH)
+            with suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(file, fcntl.LOCK_SH)
         if is_at(file, path):
             return file
         file.close()  # it was replaced meanwhile
@@ -48,11 +50,22 @@ def alone_with(path: Path) -> Iterator[BinaryIO]:
     while True:
         file = path.open("rb")
         with file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is not None and not _is_had(file):
+                raise BlockingIOError
             if is_at(file, path):
                 yield file
                 return
+
+
+def _is_had(file: BinaryIO) -> bool:
+    """Tell whether nobody else has a file from now on, as far as the file system can say."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks there
+        return True
+    return True
 
 
 def is_at(file: BinaryIO, path: Path) -> bool:
