@@ -21,6 +21,7 @@ class Amplitude:
 
     service = "Amplitude"
     target = "target-amplitude"
+    is_asked = False
 
     def __init__(self) -> None:
         self._export = mixpanel_bundle.sample_export()

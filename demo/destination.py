@@ -36,10 +36,12 @@ class Destination(Protocol):
     Attributes:
         service: whose stand-in it is.
         target: the plugin's name in meltano.yml.
+        is_asked: whether `verify` can ask what it holds.
     """
 
     service: str
     target: str
+    is_asked: bool
 
     @property
     def stand_in(self) -> FakeServer:

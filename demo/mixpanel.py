@@ -18,6 +18,7 @@ class Mixpanel:
 
     service = "Mixpanel"
     target = "target-mixpanel"
+    is_asked = True
 
     def __init__(self) -> None:
         self._truth = bundle.sample_company().mixpanel_truth()
@@ -28,6 +29,7 @@ class Mixpanel:
         credentials = self.stand_in.credentials
         return {
             "TARGET_MIXPANEL_BASE_URL": self.stand_in.url,
+            "TARGET_MIXPANEL_QUERY_BASE_URL": self.stand_in.url,
             "TARGET_MIXPANEL_PROJECT_TOKEN": credentials.token,
             "TARGET_MIXPANEL_PROJECT_ID": credentials.project_id,
             "TARGET_MIXPANEL_SERVICE_ACCOUNT_USERNAME": credentials.username,

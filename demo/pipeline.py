@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tools.connectors import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIXES = tuple(each.variable_prefix for each in plugins())
@@ -21,7 +21,18 @@ def run(meltano: str, tap: str, target: str, variables: Mapping[str, str]) -> in
 
     A demonstration cut off a minute ago does not hold this one up: `--force`.
     """
-    arguments = ["--environment=demo", "run", "--force", tap, target]
+    return _meltano(meltano, ["run", "--force", tap, target], variables)
+
+
+def invoke(
+    meltano: str, plugin: str, command: str, options: Sequence[str], variables: Mapping[str, str]
+) -> int:
+    """Run a command of a plugin, its output passed through; return its exit code."""
+    return _meltano(meltano, ["invoke", f"{plugin}:{command}", *options], variables)
+
+
+def _meltano(meltano: str, words: Sequence[str], variables: Mapping[str, str]) -> int:
+    arguments = ["--environment=demo", *words]
     print(f"\n$ meltano {' '.join(arguments)}\n", flush=True)
     command = [meltano, *arguments]
     return subprocess.run(command, cwd=ROOT, env=dict(variables), check=False).returncode
@@ -57,6 +68,8 @@ def file_settings(target: str, files: Path) -> dict[str, str]:
         f"{prefix}_LEDGER_URL": f"sqlite:///{files / 'ledger.sqlite3'}",
         f"{prefix}_DEAD_LETTER_PATH": str(files / "dead-letters.singer"),
         f"{prefix}_REPORT_PATH": str(report_path(files)),
+        f"{prefix}_REPORTS_PATH": str(files / "reports"),
+        f"{prefix}_STATUS_PATH": str(files / "status.json"),
         f"{prefix}_STATUS_PATH": str(files / "status.json"),
         f"{prefix}_REPORTS_PATH": str(files / "reports"),
     }

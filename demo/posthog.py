@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.fakes.company.truth import Truth
 
 PROJECT_KEY = "phc_demo_stand_in"
+PROJECT_ID = "12345"
 
 
 class PostHog:
@@ -22,13 +23,19 @@ class PostHog:
 
     service = "PostHog"
     target = "target-posthog"
+    is_asked = True
 
     def __init__(self) -> None:
         self.stand_in = FakePostHog(known_keys={PROJECT_KEY})
 
     def settings(self) -> dict[str, str]:
-        """Return where the stand-in is, and its key."""
-        return {"TARGET_POSTHOG_HOST": self.stand_in.url, "TARGET_POSTHOG_API_KEY": PROJECT_KEY}
+        """Return where the stand-in is, its key, and what it is asked with afterwards."""
+        return {
+            "TARGET_POSTHOG_HOST": self.stand_in.url,
+            "TARGET_POSTHOG_API_KEY": PROJECT_KEY,
+            "TARGET_POSTHOG_PROJECT_ID": PROJECT_ID,
+            "TARGET_POSTHOG_PERSONAL_API_KEY": self.stand_in.queries.personal_key,
+        }
 
     def outcome(self, report: Mapping[str, Any]) -> Outcome:
         """Compare what arrived with what the sample is known to hold."""
