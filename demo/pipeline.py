@@ -70,8 +70,6 @@ def file_settings(target: str, files: Path) -> dict[str, str]:
         f"{prefix}_REPORT_PATH": str(report_path(files)),
         f"{prefix}_REPORTS_PATH": str(files / "reports"),
         f"{prefix}_STATUS_PATH": str(files / "status.json"),
-        f"{prefix}_STATUS_PATH": str(files / "status.json"),
-        f"{prefix}_REPORTS_PATH": str(files / "reports"),
     }
 
 
