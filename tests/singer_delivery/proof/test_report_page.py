@@ -177,6 +177,11 @@ def test_what_differs_is_shown_at_once_however_small() -> None:
     assert f"<bdi>{last.name}</bdi>" in before_the_list
 
 
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_columns_of_what_was_found_are_there_once_somebody_has_asked(kind: str) -> None:
+    assert ("Difference" in Elements(shown(KINDS[kind])).texts) is (kind == "differs")
+
+
 def test_a_drawing_of_no_day_is_empty_and_of_one_is_there() -> None:
     assert drawn([], "t", "d") == ""
     assert '<path class="state fewer"' in drawn([Day("2024-02-29", 5, 4, "fewer")], "t", "d")
