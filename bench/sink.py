@@ -41,6 +41,12 @@ INSERT_ID = re.compile(rb'"insert_id": ?"')
 CALL = re.compile(rb'"event_type": ?"\$(?:group)?identify"')
 """What stands once in everything that is sent to Amplitude, and once in updates."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+QUESTION = b"(check)"
+"""Stands in the user agent of what a target asks before a run."""
+
+YES = b'{"code":200,"flags":{},"num_records_imported":0,"events_ingested":0}'
+"""Says yes to it, whichever service is meant."""
+
 KNOWN = (b"/batch", b"/import", *UPDATES)
 
 
@@ -98,7 +104,9 @@ class Sink:
             while head := _head(reader):
                 body = reader.read(_length(head))
                 path = head.split(b" ", 2)[1]
-                answer = self._answer(path, body, is_gzip=b"content-encoding: gzip" in head)
+                is_gzip = b"content-encoding: gzip" in head
+                is_question = QUESTION in head
+                answer = YES if is_question else self._answer(path, body, is_gzip=is_gzip)
                 if self._latency and path != b"/counts":
                     time.sleep(self._latency)
                 connection.sendall(ANSWER % (len(answer), answer))

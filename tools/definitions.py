@@ -51,8 +51,15 @@ SETTINGS = re.compile(r"^(?P<indent> *)settings:\n(?:(?P=indent)[- ] .*\n)*", re
 COMMANDS = re.compile(r"^(?P<indent> *)commands:\n(?:(?P=indent) .*\n)*", re.MULTILINE)
 BEFORE_SETTINGS = re.compile(r"^(?=(?P<indent> *)settings:\n)", re.MULTILINE)
 OF_KIND = {
-    "tap": (),
-    "target": ("verify", "report", "explain", "dead-letters summary", "dead-letters retry"),
+    "tap": ("check",),
+    "target": (
+        "check",
+        "verify",
+        "report",
+        "explain",
+        "dead-letters summary",
+        "dead-letters retry",
+    ),
 }
 """Of `singer-delivery`, for each kind of plugin: `meltano invoke target-posthog:verify`. A command
 of two words has a hyphen between them there."""

@@ -71,7 +71,7 @@ def meaning(refusal: Refusal, account: Account, now: float) -> TapError | Answer
     if status == NOT_FOUND and NOTHING_FOUND in text.lower():
         return None
     if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_KEY.search(text)):
-        return AccessRefused(_which_key(status, said, account))
+        return AccessRefused(which_key(status, said, account))
     if status == NOT_FOUND or 300 <= status < BAD_REQUEST:
         return AccessRefused(_which_address(refusal, account))
     if status == BAD_REQUEST and (ABOUT_SIZE.search(text) or not text):
@@ -177,7 +177,8 @@ def _refuse_to_unpack(members: Sequence[zipfile.ZipInfo], size: int) -> None:
         raise TryAgain(msg)
 
 
-def _which_key(status: int, text: str, account: Account) -> str:
+def which_key(status: int, text: str, account: Account) -> str:
+    """Return the sentence about keys that Amplitude does not take."""
     other = "us" if account.region == "eu" else "eu"
     return (
         f"Amplitude refused api_key and secret_key ({status}{quoted(text)}) at "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.sdk.batch_config import BATCH_CONFIG, BatchSettings, batch_problems
+from singer_delivery.sdk.checking import CHECK
 from singer_delivery.sdk.config import address_problems, number_of, text_of
 from singer_delivery.sdk.progress_settings import tap_settings
 from singer_sdk import typing as th
@@ -125,6 +126,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         ),
     ),
     *tap_settings(),
+    CHECK,
     BATCH_CONFIG,
     additional_properties=False,
 ).to_dict()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.sdk.tap import CheckedTap
 
-from tap_amplitude.settings import CONFIG_SCHEMA, problems
+from tap_amplitude.questions import questions
+from tap_amplitude.settings import CONFIG_SCHEMA, Settings, problems
 from tap_amplitude.streams import EventsStream
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from singer_delivery.io.retry import Clock
     from singer_delivery.proof.counting import SourceCounter
+    from singer_delivery.proof.questions import Question
     from singer_sdk import Stream
 
 
@@ -44,6 +46,11 @@ class TapAmplitude(CheckedTap):
         from tap_amplitude.counting import counter_of  # noqa: PLC0415 - no run needs it
 
         return counter_of(self.config, self.user_agent, clock, tell, zone)
+
+    def questions(self) -> Sequence[Question]:
+        """Return what can be asked of Amplitude before a run; nothing where files are read."""
+        settings = Settings.of_config(self.config)
+        return [] if settings.archive_path else questions(settings.account)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for each problem that a JSON schema cannot express."""

@@ -12,18 +12,23 @@ from singer_delivery.tap.coverage import SHARE
 from tap_mixpanel.config import CONFIG_SCHEMA
 from tap_mixpanel.identities import IdentitiesStream
 from tap_mixpanel.profile_streams import GroupProfilesStream, ProfilesStream
+from tap_mixpanel.questions import Questions
 from tap_mixpanel.row_streams import EventsStream
 from tap_mixpanel.run import Run
-from tap_mixpanel.settings import Settings, problems
+from tap_mixpanel.settings import Settings, problems, today_in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from singer_delivery.proof.questions import Question
     from singer_sdk import Stream
 
 STREAMS = (IdentitiesStream, GroupProfilesStream, ProfilesStream, EventsStream)
 """In the order in which they are emitted: what is known of groups, people and merged ids comes
 before the events it colours."""
+
+OF_PROFILES = (GroupProfilesStream, ProfilesStream)
+"""The streams that come from the Query API."""
 
 
 class TapMixpanel(CheckedTap):
@@ -57,6 +62,15 @@ class TapMixpanel(CheckedTap):
         """The streams by name, in the order of `STREAMS`; the SDK would sort them by name."""
         found = super().streams
         return {stream.name: found[stream.name] for stream in STREAMS}
+
+    def questions(self) -> Sequence[Question]:
+        """Return what can be asked of Mixpanel on request; nothing where files are read."""
+        settings, now = self.run.settings, self.clock.now()
+        if settings.archive_path:
+            return []
+        needs_queries = any(self.streams[each.name].selected for each in OF_PROFILES)
+        today = today_in_utc(now)
+        return Questions(settings.account, today, now, needs_queries).all()
 
     def config_errors(self) -> list[str]:
         """Return a sentence for each problem that a JSON schema cannot express."""

@@ -1,4 +1,4 @@
-"""Amplitude's `/batch`: its limits with their evidence, its encoding, the opening check.
+"""Amplitude's `/batch`: its limits with their evidence, its encoding, the opening request.
 
 The only module here that knows HTTP; `replies` knows what comes back. Sources: Amplitude docs,
 "Batch Event Upload API"; Amplitude-TypeScript (`shouldCompressUploadBodyForRequest`) for gzip.
@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import orjson
 from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Sender
-from singer_delivery.errors import ServiceRefused
 from singer_delivery.io.compression import deflated, gzipped
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
@@ -43,8 +42,8 @@ UNREADABLE = ("Invalid JSON request body", "Missing request body")
 class BatchEndpoint:
     """`/batch`: any answer but 200 says that nothing of the request is stored.
 
-    Bodies are compressed, as Amplitude's browser SDK does it, unless the opening check shows that
-    this is refused. The key stands in the envelope alone: no event holds it.
+    Bodies are compressed, as Amplitude's browser SDK does it, unless the opening request shows
+    that this is refused. The key stands in the envelope alone: no event holds it.
 
     Args:
         account: of the project.
@@ -55,7 +54,7 @@ class BatchEndpoint:
     name = BATCH
 
     def __init__(self, account: Account, limits: Limits, min_id_length: int = 1) -> None:
-        self.limits, self._account = limits, account
+        self.limits, self._account, self._min_id_length = limits, account, min_id_length
         self.is_packed = True
         head = {"api_key": account.api_key, "options": {"min_id_length": min_id_length}}
         before = orjson.dumps(head)[:-1] + b',"events":['
@@ -94,27 +93,26 @@ class BatchEndpoint:
             self._heed(count)
         return judgement
 
-    def check(self, sender: Sender) -> None:
-        """Send a request without events, so that a wrong key is known before anything is read.
+    def for_account(self, account: Account) -> BatchEndpoint:
+        """Return the same endpoint for another project or region."""
+        return BatchEndpoint(account, self.limits, self._min_id_length)
 
-        What else goes wrong is left to the requests that follow: they are tried again.
+    def opening(self, sender: Sender) -> Reply:
+        """Send a request without events, and return the reply.
 
-        Raises:
-            ServiceRefused: the key is refused, or all that comes from here.
+        Where compressed requests are not taken, those that follow are plain. What else goes wrong
+        is left to them: they are tried again.
         """
         reply = sender.send(self.request(self._empty_body()))
         answer = replies.answer_of(reply)
         code = replies.code_of(reply, answer)
-        if code == 400 and replies.is_wrong_key(answer):
-            raise ServiceRefused(replies.wrong_key(self._account).detail)
-        if code == 403:
-            raise ServiceRefused(replies.forbidden(self._account).detail)
         is_unreadable = code == 415 or str(answer.get("error")).startswith(UNREADABLE)
-        if is_unreadable and self.envelope.is_gzipped:
-            logger.warning("%s takes no compressed requests: sending plain ones.", BATCH)
-            self.envelope = self.envelope._replace(is_gzipped=False)
-            self.is_packed = False
-            self.check(sender)
+        if not is_unreadable or not self.envelope.is_gzipped:
+            return reply
+        logger.warning("%s takes no compressed requests: sending plain ones.", BATCH)
+        self.envelope = self.envelope._replace(is_gzipped=False)
+        self.is_packed = False
+        return self.opening(sender)
 
     def _empty_body(self) -> bytes:
         before, after, is_gzipped = self.envelope

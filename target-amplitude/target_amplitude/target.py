@@ -16,6 +16,7 @@ from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import Export, mapping_for
 from singer_delivery.model import CREATION, Event, RecordMapping
 from singer_delivery.proof.counting import CannotAsk
+from singer_delivery.proof.questions import Question
 from singer_delivery.sdk.settings import (
     chosen_events,
     named_streams,
@@ -27,12 +28,13 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_amplitude import dry_run, endpoint, from_amplitude, from_columns, from_mixpanel
-from target_amplitude.account import Account, base_address
+from target_amplitude.account import HOSTS, Account, base_address
 from target_amplitude.amplitude import BATCH, SERVICE
 from target_amplitude.catalogue import ALARMS, BILLING
 from target_amplitude.closing import CLOSING, event_of
 from target_amplitude.config import SETTINGS
 from target_amplitude.from_columns import Lent
+from target_amplitude.questions import questions
 from target_amplitude.settings import MappingSettings
 
 if TYPE_CHECKING:
@@ -74,26 +76,34 @@ class TargetAmplitude(DeliveryTarget):
     alarms: ClassVar[Mapping[str, str]] = ALARMS
 
     def open_run(self) -> Run:
-        """Open the ledger and the lanes, and ask Amplitude whether it takes the key."""
-        user_agent = f"{self.name}/{self.plugin_version}"
+        """Open the ledger and the lanes; nothing is sent yet but a request without events."""
         settings = run_settings(
             self.config,
-            user_agent=user_agent,
+            user_agent=self.user_agent,
             max_events_per_second=self.config["max_events_per_second"],
             first_wait=FIRST_WAIT,
             billing=BILLING,
             forgets=True,
         )
-        batch = self._endpoint()
-        run = self.run_with(settings, {BATCH: batch})
-        if not settings.dry_run:
-            try:
-                with closing(Transport(user_agent)) as transport:
-                    batch.check(transport)
-            except BaseException as error:
-                run.abandon(error)
-                raise
+        run = self.run_with(settings, {BATCH: self._batch})
+        if not settings.dry_run and not self.config["check"]:
+            # The question would have found out whether requests may be compressed.
+            with closing(Transport(self.user_agent)) as transport:
+                self._batch.opening(transport)
         return run
+
+    def questions(self) -> list[Question]:
+        """Return what can be asked of Amplitude before a run."""
+        account = self._account
+        if not account.api_key:
+            return []
+        has_address = bool(self.config.get("base_url"))
+        others = (
+            {}
+            if has_address
+            else {region: address for region, address in HOSTS.items() if region != account.region}
+        )
+        return questions(account, self._batch, others)
 
     def mapping_for(
         self, stream: str, schema: Mapping[str, Any], key_properties: Sequence[str]
@@ -194,7 +204,8 @@ class TargetAmplitude(DeliveryTarget):
     def _choice(self) -> Choice:
         return self._mapping_settings.choice()
 
-    def _endpoint(self) -> endpoint.BatchEndpoint:
+    @cached_property
+    def _batch(self) -> endpoint.BatchEndpoint:
         limits = Limits(self.config["max_batch_events"], self.config["max_batch_bytes"])
         return endpoint.BatchEndpoint(self._account, limits, self.config["min_id_length"])
 

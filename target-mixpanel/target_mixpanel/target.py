@@ -10,6 +10,7 @@ from singer_delivery.endpoint import Endpoint, Limits
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
 from singer_delivery.model import Event, Note, RecordMapping
+from singer_delivery.proof.questions import Question
 from singer_delivery.sdk.settings import (
     chosen_events,
     named_streams,
@@ -24,6 +25,7 @@ from target_mixpanel.account import Account, base_address
 from target_mixpanel.config import SETTINGS
 from target_mixpanel.events import BILLING, OLDER, OLDER_SENTENCE
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, IMPORT
+from target_mixpanel.questions import APPLICATIONS, Wanted, questions
 from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
 
@@ -56,7 +58,7 @@ class TargetMixpanel(DeliveryTarget):
         """Open the ledger and the lanes; nothing is sent yet."""
         settings = run_settings(
             self.config,
-            user_agent=f"{self.name}/{self.plugin_version}",
+            user_agent=self.user_agent,
             max_events_per_second=self.config["max_events_per_second"],
             first_wait=self.first_wait,
             billing=BILLING,
@@ -102,6 +104,20 @@ class TargetMixpanel(DeliveryTarget):
 
         words = named_streams(self.config).get(stream)
         return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
+
+    def questions(self) -> list[Question]:
+        """Return what can be asked of Mixpanel before a run."""
+        account, config = self._account, self.config
+        if not account.token and not account.username:
+            return []
+        own = config.get("query_base_url") or config.get("base_url")
+        application = str(own).strip().rstrip("/") if own else APPLICATIONS[config["region"]]
+        wanted = Wanted(
+            profiles=config["profiles"] or config["groups"],
+            tables=table_ids(named_streams(config)).values(),
+            group_keys=set((config.get("group_keys") or {}).values()),
+        )
+        return questions(account, application, wanted)
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

@@ -11,6 +11,7 @@ from singer_delivery.io.retry import Clock
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
+from singer_delivery.proof.questions import Question
 from singer_delivery.sdk.settings import (
     chosen_events,
     named_streams,
@@ -26,6 +27,7 @@ from target_posthog.config import SETTINGS
 from target_posthog.events import BILLING, YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
+from target_posthog.questions import questions
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 from target_posthog.verdicts import NO_PERSON, NO_PERSON_SENTENCE
 
@@ -60,7 +62,7 @@ class TargetPostHog(DeliveryTarget):
         """Open the ledger and the lanes; nothing is sent yet."""
         settings = run_settings(
             self.config,
-            user_agent=f"{self.name}/{self.plugin_version}",
+            user_agent=self.user_agent,
             max_events_per_second=self._events_per_second,
             billing=BILLING,
         )
@@ -106,6 +108,11 @@ class TargetPostHog(DeliveryTarget):
 
         words = named_streams(self.config).get(stream)
         return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
+
+    def questions(self) -> list[Question]:
+        """Return what can be asked of PostHog before a run."""
+        key = (self.config.get("api_key") or "").strip()
+        return questions(endpoint.ingestion_host(self.config["host"]), key) if key else []
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

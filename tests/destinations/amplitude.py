@@ -12,7 +12,7 @@ from tests.destinations.destination import Destination, Sent
 from tests.fakes.amplitude_batch import FakeAmplitudeBatch, Person
 from tests.fakes.amplitude_batch.people import revenue_of
 from tests.fakes.http.exactly_once import assert_exactly_once
-from tests.fakes.http.exchanges import Exchange, Reply
+from tests.fakes.http.exchanges import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,39 +24,6 @@ if TYPE_CHECKING:
 
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 MILLISECONDS_A_DAY = 86_400_000
-OPENING_BYTES = 300
-"""More than a request without events has."""
-
-
-class Service(FakeAmplitudeBatch):
-    """A batch that answers requests without events by the way, as it would on a good day.
-
-    A target sends one before it reads anything. Acts do not apply to it, and the journal is without
-    it, so that requests have the numbers they have at other services.
-
-    Attributes:
-        openings: such requests.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.openings: list[Exchange] = []
-
-    def decide(self, exchange: Exchange, body: bytes) -> Reply | None:
-        """Process a request."""
-        if not is_opening(body):
-            return super().decide(exchange, body)
-        with self._changed:
-            self.journal.remove(exchange)
-            self.openings.append(exchange)
-        reply = self._safe_answer(exchange, body)
-        exchange.status = reply.status
-        return reply
-
-
-def is_opening(body: bytes) -> bool:
-    """Whether this is the body of a request without events."""
-    return len(body) <= OPENING_BYTES and b'"events":[]' in plain(body)
 
 
 def plain(body: bytes) -> bytes:
@@ -87,8 +54,8 @@ class Amplitude(Destination):
 
     def open(
         self, company: Company | None = None, group_keys: Sequence[str] = (), **options: Any
-    ) -> Service:
-        return Service(**{"api_key": KEY, **options})
+    ) -> FakeAmplitudeBatch:
+        return FakeAmplitudeBatch(**{"api_key": KEY, **options})
 
     def settings(self, fake: FakeAmplitudeBatch) -> dict[str, Any]:
         return {"base_url": fake.url, "api_key": fake.api_key}

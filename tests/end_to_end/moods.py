@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from tests.destinations.amplitude import Service, plain
+from tests.destinations.amplitude import plain
+from tests.fakes.amplitude_batch import FakeAmplitudeBatch
 from tests.fakes.http.exchanges import Exchange, Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.posthog import FakePostHog
@@ -83,7 +84,7 @@ class PickyMixpanel(Mood, FakeMixpanel):
         return reply or super().answer(exchange, gzip.compress(orjson.dumps(sent)))
 
 
-class PickyAmplitude(Mood, Service):
+class PickyAmplitude(Mood, FakeAmplitudeBatch):
     """Refuses a whole request for its bad events, which it names."""
 
     def answer(self, exchange: Exchange, body: bytes) -> Reply:

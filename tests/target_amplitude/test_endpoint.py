@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from singer_delivery.endpoint import Hold, Judgement, Limits, Reply, Request, Verdict
-from singer_delivery.errors import ServiceRefused
 from singer_delivery.io.compression import deflated, gzipped
 from singer_delivery.model import Event, Unmappable
 from target_amplitude.account import Account
@@ -223,7 +222,7 @@ def test_after_a_413_later_requests_stay_smaller():
     assert of.limits.max_events == 400
 
 
-# The opening check -----------------------------------------------------------------------------
+# The opening request ---------------------------------------------------------------------------
 
 
 class Answers:
@@ -237,36 +236,17 @@ class Answers:
         return self.left.pop(0)
 
 
-def test_the_opening_check_sends_no_event():
+def test_the_opening_request_holds_no_event():
     sender = Answers(reply(200, events_ingested=0))
-    endpoint().check(sender)
+    endpoint().opening(sender)
     (request,) = sender.sent
     assert json.loads(gzip.decompress(request.body))["events"] == []
-
-
-@pytest.mark.parametrize(
-    ("of", "says"),
-    [(reply(400, error=f"Invalid API key: {KEY}"), "`region`"), (Reply(403, b""), "403")],
-)
-def test_a_wrong_key_and_a_403_stop_the_run(of, says):
-    with pytest.raises(ServiceRefused) as caught:
-        endpoint().check(Answers(of))
-    assert says in str(caught.value)
-    assert KEY not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "of", [Reply(503), Reply(0, error="x"), Reply(429), Reply(200, b"<html>"),
-           reply(400, error="Request missing required field", missing_field="events")],
-)  # fmt: skip
-def test_whatever_else_is_left_to_the_requests_that_follow(of):
-    endpoint().check(Answers(of))
 
 
 @pytest.mark.parametrize("of", [Reply(415), reply(400, error="Invalid JSON request body")])
 def test_where_compressed_bodies_are_refused_plain_ones_go(of):
     it, sender = endpoint(), Answers(of, reply(200, events_ingested=0))
-    it.check(sender)
+    it.opening(sender)
     assert json.loads(sender.sent[1].body)["events"] == []
     assert "Content-Encoding" not in sender.sent[1].headers
     assert (it.envelope.is_gzipped, it.is_packed) == (False, False)

@@ -51,14 +51,14 @@ def test_a_ledger_that_cannot_be_used_costs_no_request(service, command, tmp_pat
     ended = command.run(feed(row(1)), ledger_url=f"sqlite:///{tmp_path / 'taken'}")
     assert ended.code == 1
     assert "The ledger cannot be used" in ended.log
-    assert service.openings == []
+    assert service.questions == []
 
 
 def test_a_refused_key_ends_the_run_in_order(service, command) -> None:
     ended = command.run(feed(row(1)), api_key="f" * 32)
     assert ended.code == 1
     assert "Check `api_key`" in command.report["outcome"]
-    assert len(service.openings) == 1
+    assert len(service.questions) == 1
     assert command.run(feed(row(1))).code == 0
 
 

@@ -34,6 +34,7 @@ NEVER_QUOTED = ("phx_personal", "token-0123456789", "secret-0123456789", "123456
 RIGHT: dict[Destination, list[Settings]] = {
     POSTHOG: [
         KEY,
+        {**KEY, "check": False},
         {**KEY, "host": "https://eu.i.posthog.com"},
         *({**KEY, "capture": capture} for capture in ("auto", "v1", "v0")),
         {**KEY, "group_types": list("abcde")},
@@ -54,6 +55,7 @@ RIGHT: dict[Destination, list[Settings]] = {
     ],
     MIXPANEL: [
         TOKEN,
+        {**TOKEN, "check": False},
         {**TOKEN, **ACCOUNT},
         {**ACCOUNT, **NO_UPDATES},
         {**TOKEN, **ACCOUNT, "project_id": 2195193},
@@ -67,6 +69,7 @@ RIGHT: dict[Destination, list[Settings]] = {
     ],
     AMPLITUDE: [
         PROJECT,
+        {**PROJECT, "check": False},
         {**PROJECT, "region": "eu", "base_url": ""},
         {**PROJECT, "revenue": {"price": "unit price", "quantity": "n", "currency": "cur"}},
         {**PROJECT, "group_keys": dict.fromkeys("abcdef", "company")},
@@ -80,6 +83,7 @@ RIGHT: dict[Destination, list[Settings]] = {
 
 WRONG: dict[Destination, list[tuple[Settings, str]]] = {
     POSTHOG: [
+        ({**KEY, "check": "always"}, "`check` (TARGET_POSTHOG_CHECK) must be true or false"),
         ({"api_key": ""}, "Set `api_key` (TARGET_POSTHOG_API_KEY)"),
         ({"api_key": "phx_personal"}, "personal key"),
         ({"api_key": 1234567}, "`api_key` (TARGET_POSTHOG_API_KEY) must be text."),

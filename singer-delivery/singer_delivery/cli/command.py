@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dead-letters": ("dead_letters", "Look at dead letters, part them, and send them again."),
     "verify": ("verify", "Compare the books with what the destination holds."),
     "explain": ("explain", "Say what a source row becomes, field by field."),
+    "check": ("check", "Ask the service what can be asked before a run."),
 }
 """Name -> the module in this package whose function `command` it is, and what it does in a line."""
 

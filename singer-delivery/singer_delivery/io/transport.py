@@ -25,7 +25,8 @@ class Transport:
 
     Args:
         user_agent: says what sends.
-        patience: seconds to wait for a reply; by default `READ_TIMEOUT`.
+        patience: seconds to wait for a reply, and for no connection longer than that; by default
+            `READ_TIMEOUT`.
     """
 
     def __init__(self, user_agent: str, patience: float | None = None) -> None:
@@ -43,7 +44,7 @@ class Transport:
                 request.url,
                 data=request.body,
                 headers=dict(request.headers),
-                timeout=(CONNECT_TIMEOUT, self._patience),
+                timeout=(min(CONNECT_TIMEOUT, self._patience), self._patience),
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
@@ -93,7 +94,7 @@ def _what_failed(error: Exception, patience: float) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return UNVERIFIED if is_certificate_refused(error) else "the TLS handshake failed"
     if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {CONNECT_TIMEOUT:.0f} s"
+        return f"no connection within {min(CONNECT_TIMEOUT, patience):.0f} s"
     if isinstance(error, requests.Timeout):
         return f"no reply within {patience:.0f} s"
     if isinstance(error, (ChunkedEncodingError, ContentDecodingError)):

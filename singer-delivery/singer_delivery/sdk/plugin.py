@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import PluginBase
 
 from singer_delivery.progress.reporter import on_demand
+from singer_delivery.proof.questions import Question
 from singer_delivery.sdk.checks import misspelt, read_environment, sentences, with_variable
 from singer_delivery.sdk.dotted import joined
 
@@ -46,6 +48,20 @@ class CheckedPlugin(PluginBase):
     def _setup_signal_handlers(self) -> None:
         super()._setup_signal_handlers()
         on_demand(self.say_progress)
+
+    @cached_property
+    def _warned(self) -> set[str]:
+        return set()
+
+    def warn_once(self, sentence: str) -> None:
+        """Log a warning, unless the same was logged before."""
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.logger.warning("%s", sentence)
+
+    def questions(self) -> Sequence[Question]:
+        """Return what can be asked of the service before a run; by default nothing can."""
+        return ()
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805

@@ -14,6 +14,7 @@ from singer_sdk import typing as th
 
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.settings import Billing, RunSettings
+from singer_delivery.sdk.checking import CHECK
 from singer_delivery.sdk.people import people_settings, share_of
 from singer_delivery.sdk.progress_settings import (
     CONTROL_PATH,
@@ -122,6 +123,7 @@ def delivery_settings(
     """
     return [
         *people_settings(),
+        CHECK,
         *_sending_settings(max_in_flight, max_retries),
         *_keeping_settings(name, _REMEMBERING + also_remembered),
         *_output_settings(name),

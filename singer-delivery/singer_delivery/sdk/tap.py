@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.tap_base import CliTestOptionValue
 
 from singer_delivery.io.retry import Clock
 from singer_delivery.progress.status import Process
+from singer_delivery.sdk.checking import check_before_run, tell_answers
 from singer_delivery.sdk.messages import LineWriter
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
 from singer_delivery.sdk.progress_settings import rhythm_of
-from singer_delivery.tap.errors import TapError
+from singer_delivery.tap.errors import AccessRefused, TapError
 from singer_delivery.tap.progress import TapProgress
 
 if TYPE_CHECKING:
@@ -73,7 +76,12 @@ class CheckedTap(CheckedPlugin, Tap):
         """Do what is to be done before anything is read; nothing by default."""
 
     def sync_all(self) -> None:  # type: ignore[misc] # nothing else ends with the run
-        """Read all streams, and say meanwhile how far the run is."""
+        """Ask what must be known, read all streams, and say meanwhile how far the run is.
+
+        Raises:
+            AccessRefused: an answer is no.
+        """
+        check_before_run(self, AccessRefused)
         writer = self.message_writer
         if isinstance(writer, LineWriter):
             self.progress.is_writing = lambda: writer.is_writing
@@ -101,9 +109,21 @@ class CheckedTap(CheckedPlugin, Tap):
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Run `--test`."""
+        """Run `--test`: say what the service answers, then write one record of each stream.
+
+        The answers are on stderr, as stdout is for messages. `--test=schema` is the SDK's.
+        """
         with _ending_in_a_sentence(cls):
+            if value == CliTestOptionValue.All.value and cls._is_refused(ctx):
+                ctx.exit(1)
             super().cb_test(ctx, param, value)
+
+    @classmethod
+    def _is_refused(cls, ctx: click.Context) -> bool:
+        """Ask, and tell whether an answer is no."""
+        given = ctx.params.get("config", _ConfigInput())
+        tap = cls(config=given.config, parse_env_config=given.parse_env, validate_config=True)
+        return tell_answers(tap, of_runs=True, on_stderr=True) == 1
 
 
 @contextmanager

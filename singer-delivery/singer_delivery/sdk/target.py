@@ -22,10 +22,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
-from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.exceptions import InvalidInputLine
-from singer_sdk.target_base import Target
 
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError, Interrupted, SettingsError
@@ -38,9 +36,10 @@ from singer_delivery.io.stdout import write_json_line
 from singer_delivery.model import Event, RecordMapping
 from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
+from singer_delivery.sdk.asking import MELTANO_TEST, AskingTarget
 from singer_delivery.sdk.batches import files_of, lines_of
 from singer_delivery.sdk.people import EXCLUDE_PEOPLE, share_of
-from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence, naming_stream_maps
+from singer_delivery.sdk.plugin import ending_in_a_sentence, naming_stream_maps
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink
 from singer_delivery.sdk.streams import (
@@ -65,7 +64,7 @@ LAST_LOOK = 10.0
 """Seconds for which the input is read on when a run fails, so that its sentence is the last one."""
 
 
-class DeliveryTarget(CheckedPlugin, Target):
+class DeliveryTarget(AskingTarget):
     """Base of the targets. A subclass says how to open a run and what a stream's records become.
 
     Attributes:
@@ -80,20 +79,10 @@ class DeliveryTarget(CheckedPlugin, Target):
     alarms: ClassVar[Mapping[str, str]] = {}
     """A sentence for each note that the user must hear of at once; see `Outcomes`."""
 
-    # Not the SDK's BATCH, whose `batch_config` would say where a target writes such files: they are
-    # read all the same. Nor its record validation, which the mappings make needless.
-    capabilities: ClassVar[list[Any]] = [
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.FLATTENING,
-        PluginCapabilities.STRUCTURED_LOGGING,
-    ]
-
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.copies = Copies()
         self.bookmarks: dict[str, Sequence[str]] = {}
-        self._warned: set[str] = set()
         self._signal: int | None = None
         self._has_files = False
         self._schemas: dict[str, tuple[Any, Any]] = {}
@@ -170,19 +159,13 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     @cached_property
     def run(self) -> Run:
-        """The run, opened when it is first needed."""
-        return self.open_run()
+        """The run, opened when it is first needed; the service is asked before it goes on."""
+        return self.checked(self.open_run())
 
     def say_progress(self) -> None:
         """Log how far the run is, if it is open. Safe in a signal handler."""
         if "run" in self.__dict__:
             self.run.say_progress()
-
-    def warn_once(self, sentence: str) -> None:
-        """Log a warning, unless the same was logged before."""
-        if sentence not in self._warned:
-            self._warned.add(sentence)
-            self.logger.warning("%s", sentence)
 
     def give_back(self, state: State) -> None:
         """Write a STATE value for whoever runs the target to store."""
@@ -196,11 +179,6 @@ class DeliveryTarget(CheckedPlugin, Target):
         for_people = (DeliveryError, InvalidInputLine, RecordsWithoutSchemaException)
         with ending_in_a_sentence(cls, *for_people, before=lambda: read_to_the_end(LAST_LOOK)):
             super().invoke(**options)
-
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the settings of the capabilities above, without those this target has no use for."""
-        super(Target, cls).append_builtin_config(config_jsonschema)
 
     def process_endofpipe(self) -> None:
         """Return when everything read is decided, on disk and reported."""
@@ -247,6 +225,9 @@ class DeliveryTarget(CheckedPlugin, Target):
 
     def _taker(self, stream: str) -> Taker:
         """Return what takes the records of a stream, by its maps."""
+        if self.is_a_test(stream):
+            tested = left_out(self.run, stream, MELTANO_TEST)
+            return Unchanged(self.run, tested, tested)
         maps = self.mapper.stream_maps[stream]
         if len(maps) == 1 and is_removed(maps[0]):
             removed = left_out(self.run, stream, removing_rule(self.mapper, stream))

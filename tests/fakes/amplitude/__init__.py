@@ -15,10 +15,11 @@ import zipfile
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
+from tests.fakes.amplitude import questions
 from tests.fakes.amplitude.charts import PATH as CHARTS
 from tests.fakes.amplitude.charts import Charts
 from tests.fakes.http.server import Exchange, FakeServer, Reply
@@ -47,6 +48,10 @@ class FakeAmplitude(FakeServer):
             without limit unless given).
         parts: Files an hour is split into.
         keep_bodies: See `FakeServer`.
+
+    Attributes:
+        annotations: Which version of the list of annotations the project has.
+        has_charts: Whether its plan has charts.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class FakeAmplitude(FakeServer):
         self.max_bytes = max_bytes
         self.parts = parts
         self.charts = Charts()
+        self.annotations: Literal["v3", "v2"] = "v3"
+        self.has_charts = True
         self._hours: dict[datetime, Sequence[bytes]] = {}
         self._members: dict[datetime, list[tuple[str, bytes]]] = {}
         for hour, lines in hours.items():
@@ -127,6 +134,14 @@ class FakeAmplitude(FakeServer):
         with self._changed:
             hours = [*self._hours.values()]
         return chain.from_iterable(hours)
+
+    def answer_question(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer who asks whether keys are right."""
+        if exchange.method != "GET":
+            return _error(405, "method_not_allowed", "Use GET.")
+        return self._key_refusal(exchange) or questions.answer(
+            exchange.path, self.annotations, has_charts=self.has_charts
+        )
 
     def _key_refusal(self, exchange: Exchange) -> Reply | None:
         credentials = _credentials(exchange.headers.get("authorization", ""))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
+from tests.fakes.amplitude_batch import questions
 from tests.fakes.amplitude_batch.events import Accepted, accepted, faults, refusal
 from tests.fakes.amplitude_batch.http import (
     BODY_LIMIT,
@@ -137,6 +138,13 @@ class FakeAmplitudeBatch(Project):
             reply = self._refused(request) or self._taken(exchange, request)
             self._enter(exchange, reply, request.size, len(request.events))
         return reply
+
+    def answer_question(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer a request without events; nothing is stored, nor counted as a request."""
+        try:
+            return questions.answer(self._read(exchange, body), self.now())
+        except Refusal as refused:
+            return refused.reply
 
     def _read(self, exchange: Exchange, body: bytes) -> Request:
         if (exchange.method, exchange.path) != ("POST", PATH):

@@ -89,6 +89,7 @@ class Exchange:
         started: Position of the arrival among all arrivals and endings.
         finished: Position of the ending; None while it is in flight.
         notes: What a test may want to know about the request, in the words of the fake.
+        is_question: Whether it asks something before a run, as its user agent says.
     """
 
     number: int
@@ -103,6 +104,7 @@ class Exchange:
     act: Act | None = None
     finished: int | None = None
     notes: set[str] = field(default_factory=set)
+    is_question: bool = False
 
     @property
     def is_answered(self) -> bool:

@@ -6,6 +6,8 @@ service derives from `FakeServer` and implements `answer`. What is promised:
 - the journal lists requests in order of arrival, and an exchange is complete in the journal before
   its client can see the end of the reply;
 - an act of misbehaviour applies to exactly one request, unless `misbehave_always` says otherwise;
+- questions before a run, which say so in their user agent, are in a journal of their own and meet
+  no act but those of `misbehave_at_questions`: whoever counts or spoils deliveries need not know;
 - a mistake of the fake itself never passes for a behaviour of the service: leaving the `with` block
   raises it;
 - `stop` frees held and delayed requests; `start` after `stop` listens on the same port again, which
@@ -53,6 +55,9 @@ __all__ = [
     "TruncateBody",
 ]
 
+QUESTION = "(check)"
+"""Stands in the user agent of a question."""
+
 PATIENCE = 60.0
 """Seconds after which waiting for something that does not happen becomes an error."""
 
@@ -77,6 +82,7 @@ class FakeServer:
 
     def __init__(self, *, keep_bodies: bool = False) -> None:
         self.journal: list[Exchange] = []
+        self.questions: list[Exchange] = []
         self.in_flight = 0
         self.in_flight_peak = 0
         self.faults: list[BaseException] = []
@@ -84,6 +90,7 @@ class FakeServer:
         self._changed = threading.Condition(threading.RLock())
         self._orders: list[_Order] = []
         self._standing: _Order | None = None
+        self._at_questions: list[Act] = []
         self._held = 0
         self._releases = 0
         self._tick = 0
@@ -94,6 +101,10 @@ class FakeServer:
     def answer(self, exchange: Exchange, body: bytes) -> Reply:
         """Process one request as the service would. Called from many threads at once."""
         raise NotImplementedError
+
+    def answer_question(self, exchange: Exchange, body: bytes) -> Reply:
+        """Process one question as the service would; a fake that plays none knows no address."""
+        return Reply(404, b"")
 
     # Life -----------------------------------------------------------------------------------
 
@@ -146,10 +157,16 @@ class FakeServer:
         with self._changed:
             self._standing = _Order(act, when)
 
+    def misbehave_at_questions(self, *acts: Act) -> None:
+        """Queue acts; each applies to the next question, once."""
+        with self._changed:
+            self._at_questions += acts
+
     def behave(self) -> None:
         """Forget all acts, and release whoever is held."""
         with self._changed:
             self._orders.clear()
+            self._at_questions.clear()
             self._standing = None
         self.release()
 
@@ -187,18 +204,23 @@ class FakeServer:
     def exchange(self, method: str, target: str, headers: Mapping[str, str]) -> Iterator[Exchange]:
         """Enter a request in the journal; on leaving, whatever happened, it is finished."""
         address = urlsplit(target)
+        named = {name.lower(): value for name, value in headers.items()}
+        is_question = QUESTION in named.get("user-agent", "")
         with self._changed:
+            journal = self.questions if is_question else self.journal
             exchange = Exchange(
-                number=len(self.journal) + 1,
+                number=len(journal) + 1,
                 method=method,
                 path=address.path,
                 query=dict(parse_qsl(address.query, keep_blank_values=True)),
-                headers={name.lower(): value for name, value in headers.items()},
+                headers=named,
                 started=self._next_tick(),
+                is_question=is_question,
             )
-            self.journal.append(exchange)
-            self.in_flight += 1
-            self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
+            journal.append(exchange)
+            if not is_question:
+                self.in_flight += 1
+                self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
             self._changed.notify_all()
         try:
             yield exchange
@@ -210,7 +232,7 @@ class FakeServer:
         with self._changed:
             if exchange.finished is None:
                 exchange.finished = self._next_tick()
-                self.in_flight -= 1
+                self.in_flight -= not exchange.is_question
                 self._changed.notify_all()
 
     def decide(self, exchange: Exchange, body: bytes) -> Reply | None:
@@ -232,6 +254,8 @@ class FakeServer:
 
     def _take_act(self, exchange: Exchange) -> Act | None:
         with self._changed:
+            if exchange.is_question:
+                return self._at_questions.pop(0) if self._at_questions else None
             order = next((order for order in self._orders if order.fits(exchange)), None)
             if order is not None:
                 self._orders.remove(order)
@@ -256,7 +280,8 @@ class FakeServer:
 
     def _safe_answer(self, exchange: Exchange, body: bytes) -> Reply:
         try:
-            return self.answer(exchange, body)
+            answer = self.answer_question if exchange.is_question else self.answer
+            return answer(exchange, body)
         except Exception as error:  # noqa: BLE001 - raised again where the test will see it
             self.faults.append(error)
             return Reply(500, b"The fake itself broke; see its faults.")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.fakes.http.server import Exchange, Reply
+from tests.fakes.mixpanel import questions
 from tests.fakes.mixpanel.events import Rules
 from tests.fakes.mixpanel.http import (
     FORBIDDEN,
@@ -87,6 +88,10 @@ class FakeMixpanel(Project):
         max_table_bytes: The same for lookup tables.
         now: The server's clock.
         keep_bodies: See `FakeServer`.
+
+    Attributes:
+        sees_project: Whether the service account has a role in the project.
+        on_empty: Status of an import of no events, which is not documented.
     """
 
     def __init__(  # noqa: PLR0913 - a project has that many settings
@@ -115,6 +120,8 @@ class FakeMixpanel(Project):
         self.max_body_bytes = max_body_bytes
         self.max_table_bytes = max_table_bytes
         self.now = now
+        self.sees_project = True
+        self.on_empty = 200
         self._kinds = {
             "/engage": Kind(("$distinct_id",), OPERATIONS),
             "/groups": Kind(("$group_key", "$group_id"), GROUP_OPERATIONS, group_keys),
@@ -145,6 +152,16 @@ class FakeMixpanel(Project):
             return self._list_tables(exchange)
         handle = self._import if exchange.path == "/import" else self._update
         return handle(exchange, body)
+
+    def answer_question(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer who asks before an import; nothing is stored, nor counted as a request."""
+        asked = (exchange.method, exchange.path)
+        if asked == ("POST", "/import"):
+            return questions.imported_nothing(exchange, body, self.credentials, self.on_empty)
+        if asked == ("GET", questions.ME):
+            seen = [self.credentials.project_id] if self.sees_project else []
+            return questions.me(exchange, self.credentials, seen, "Europe/Berlin")
+        return self.answer(exchange, body) if asked == ("GET", TABLES) else Reply(404)
 
     # Events ---------------------------------------------------------------------------------
 

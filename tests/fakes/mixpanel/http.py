@@ -100,9 +100,13 @@ class Credentials:
         Raises:
             Refusal: 401.
         """
-        known = _basic(headers) == (self.username, self.secret)
+        known = self.is_service_account(headers)
         if not known or query.get("project_id") != self.project_id:
             raise Refusal(UNAUTHORIZED)
+
+    def is_service_account(self, headers: Mapping[str, str]) -> bool:
+        """Whether the login is the service account's, whatever the project."""
+        return _basic(headers) == (self.username, self.secret)
 
 
 def unpacked(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:

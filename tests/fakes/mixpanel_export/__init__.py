@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from tests.fakes.http.server import Delay, Exchange, FakeServer, Hold, Reply, Stall
+from tests.fakes.mixpanel_export import questions
 from tests.fakes.mixpanel_export.access import Access, Region, for_query_host
 from tests.fakes.mixpanel_export.engage import (
     PATHS,
@@ -122,6 +123,7 @@ class FakeMixpanelExport(FakeServer):
         self.project_timezone = project_timezone
         self.retry_after = retry_after
         self.stable = stable
+        self.sees_project = True
         self.seed = seed
         self.now = now
         self.quota = Quota(limits, clock)
@@ -181,6 +183,17 @@ class FakeMixpanelExport(FakeServer):
         except Refusal as refusal:
             return refusal.reply
         return Reply(404, b"<html><body>Not Found</body></html>", HTML.headers)
+
+    def answer_question(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer who asks before a run: rows and profiles as ever, and which projects are seen."""
+        if (exchange.method, exchange.path) != ("GET", questions.ME):
+            return self.answer(exchange, body)
+        if not self.access.knows_account(exchange.headers):
+            return questions.NO_LOGIN
+        access = self.access
+        return questions.me(
+            access.project_id, self.project_timezone, sees_project=self.sees_project
+        )
 
     def _export(self, exchange: Exchange) -> Reply:
         if exchange.method != "GET":

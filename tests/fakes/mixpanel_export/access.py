@@ -66,6 +66,10 @@ class Access:
             return plain(WRONG_CLUSTER) if self.lost_project == "cluster" else HTML
         return None
 
+    def knows_account(self, headers: Mapping[str, str]) -> bool:
+        """Whether the login is the service account's, whatever the project."""
+        return _basic(headers) == (self.username, self.secret)
+
 
 def for_query_host(path: str, reply: Reply) -> Reply:
     """Say in JSON what the export host says in plain text."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tests.fakes.http.arrivals import Arrivals
 from tests.fakes.http.server import Exchange, FakeServer, Reply
+from tests.fakes.posthog import questions
 from tests.fakes.posthog.arrived import Arrival, Batch
 from tests.fakes.posthog.capture import (
     SENT_AT,
@@ -30,7 +32,7 @@ from tests.fakes.posthog.sayings import Sayings
 from tests.fakes.posthog.times import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 __all__ = ["Batch", "FakePostHog", "Person", "RefusedMerge", "normalised"]
 
@@ -52,6 +54,7 @@ class FakePostHog(FakeServer):
             unknown key are answered 200 and not stored, as PostHog does.
         enforce_keys: Answer 401 to an unknown key instead (TOKEN_VALIDATION_MODE=enforce).
         has_v1: Whether there is a capture v1; where it cannot store events, its address is unknown.
+        regions: Host -> project keys that exist there, where the fake is the proxy before them.
         now: The server's clock.
         keep_bodies: See `FakeServer`.
 
@@ -69,6 +72,7 @@ class FakePostHog(FakeServer):
         known_keys: Collection[str] | None = None,
         enforce_keys: bool = False,
         has_v1: bool = True,
+        regions: Mapping[str, Collection[str]] = MappingProxyType({}),
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         keep_bodies: bool = False,
     ) -> None:
@@ -77,6 +81,7 @@ class FakePostHog(FakeServer):
         self.enforce_keys = enforce_keys
         self.has_v1 = has_v1
         self.is_over_quota = False
+        self.regions = regions
         self.now = now
         self.batches: list[Batch] = []
         self.swallowed: Counter[str] = Counter()
@@ -184,9 +189,20 @@ class FakePostHog(FakeServer):
         exchange.notes |= request.notes
         return self._take(exchange, request)
 
+    def answer_question(self, exchange: Exchange, body: bytes) -> Reply:
+        """Answer who asks for a key; a key of another region is not known at this host."""
+        host = exchange.headers.get("host", "")
+        here = self.regions.get(host)
+        return questions.answer(
+            exchange, body, lambda key: self._knows(key) if here is None else key in here
+        )
+
+    def _knows(self, key: str) -> bool:
+        return self.known_keys is None or key in self.known_keys
+
     def _take(self, exchange: Exchange, request: Request) -> Reply:
         reply = Reply(200, b'{"status":"Ok"}', {"Content-Type": "application/json"})
-        known = self.known_keys is None or request.token in self.known_keys
+        known = self._knows(request.token)
         with self._changed:
             if known and self.is_over_quota:
                 self.swallowed[OVER_QUOTA] += len(request.events)
@@ -245,7 +261,7 @@ class FakePostHog(FakeServer):
         return reply
 
     def _take_v1(self, exchange: Exchange, request: RequestV1) -> Reply:
-        is_known = self.known_keys is None or request.token in self.known_keys
+        is_known = self._knows(request.token)
         if not is_known and self.enforce_keys:
             raise Error(401, "invalid_api_token")
         events = [self._sayings.of(each) for each in request.events]
