@@ -53,16 +53,15 @@ BEFORE_SETTINGS = re.compile(r"^(?=(?P<indent> *)settings:\n)", re.MULTILINE)
 OF_KIND = {
     "tap": ("check",),
     "target": (
-        "check",
-        "verify",
-        "report",
-        "explain",
-        "dead-letters summary",
-        "dead-letters retry",
+        *("check", "verify", "report", "runs", "watch", "explain"),
+        *("dead-letters summary", "dead-letters retry"),
     ),
 }
 """Of `singer-delivery`, for each kind of plugin: `meltano invoke target-posthog:verify`. A command
 of two words has a hyphen between them there."""
+
+WATCH = "watch ${prefix}_STATUS_PATH"
+"""It takes the file that a setting names; Meltano says so when that is not set."""
 
 PIP_URL = re.compile(r"^(?P<indent> *)pip_url: >-\n(?:(?P=indent)  .*\n)*", re.MULTILINE)
 NAME = re.compile(r"^ *(?:- )?name: (tap-[a-z-]+|target-[a-z-]+)\n *namespace:", re.MULTILINE)
@@ -128,15 +127,23 @@ def _pip_url(name: str, root: str) -> Iterator[str]:
     yield f"  --constraint '${{{root}}}/constraints.txt'"
 
 
+def commands_of(kind: str) -> list[str]:
+    """Return the commands that plugins of a kind have, in order."""
+    return [each for each in OF_KIND[kind] if each.partition(" ")[0] in DELIVERY]
+
+
 def _commands(name: str) -> Iterator[str]:
-    kind = PLUGINS[name].kind
-    if OF_KIND[kind]:
+    kind, prefix = PLUGINS[name].kind, name.upper().replace("-", "_")
+    commands = commands_of(kind)
+    if commands:
         yield "commands:"
-    for command in OF_KIND[kind]:
+    for command in commands:
+        first = command.partition(" ")[0]
+        args = f"{command} --{kind} {name} --config ENV"
         yield f"  {command.replace(' ', '-')}:"
         yield "    executable: singer-delivery"
-        yield f"    args: {command} --{kind} {name} --config ENV"
-        yield f"    description: {DELIVERY[command.partition(' ')[0]][1]}"
+        yield f"    args: {WATCH.format(prefix=prefix) if first == 'watch' else args}"
+        yield f"    description: '{DELIVERY[first][1]}'"
 
 
 def _settings(name: str) -> Iterator[str]:

@@ -41,6 +41,8 @@ class TapMixpanel(CheckedTap):
     name = "tap-mixpanel"
     package_name = "tap-mixpanel-export"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
+    takes_whole_days: ClassVar[bool] = True
+    """For `singer-delivery verify`: hours are not asked for, so it names days."""
 
     @cached_property
     def run(self) -> Run:

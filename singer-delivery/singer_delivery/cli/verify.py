@@ -17,6 +17,7 @@ import orjson
 
 from singer_delivery.cli.plugins import installed, plugin_of, plugin_options
 from singer_delivery.errors import DeliveryError, SettingsError
+from singer_delivery.io.files import write_private
 from singer_delivery.io.retry import Clock
 from singer_delivery.proof.again import Way
 from singer_delivery.proof.counting import CannotAsk, Counter, day_number
@@ -169,12 +170,14 @@ def _takes_days(source: str, coverage: Sequence[Any]) -> bool:
 
 
 def _keep(result: Any, target: Any, at: datetime) -> None:
-    """Keep the result beside the run reports."""
-    folder = Path(target.config.get("reports_path") or f"{target.name}.reports")
-    path = folder / f"verify-{at:%Y%m%dT%H%M%SZ}.json"
+    """Keep the result beside the run reports, if they are kept."""
+    kept_in = target.config.get("reports_path")
+    if not kept_in:
+        return
+    path = Path(kept_in) / f"verify-{at:%Y%m%dT%H%M%SZ}.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
     except OSError as error:
         tell(f"The result cannot be kept in {path}: {error.strerror}.")
     else:

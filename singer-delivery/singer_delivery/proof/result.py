@@ -171,7 +171,9 @@ def _missing(missing: Mapping[str, Any]) -> Iterator[str]:
     hours = missing["hours"]
     if missing["events"]:
         yield ""
-        yield f"{missing['events']:,} events are missing, of {len(hours):,} hours of the source:"
+        what = "1 event is" if missing["events"] == 1 else f"{missing['events']:,} events are"
+        of = "1 hour" if len(hours) == 1 else f"{len(hours):,} hours"
+        yield f"{what} missing, of {of} of the source:"
         yield "  " + " ".join(hours[:MOST_LINES]) + (" …" if len(hours) > MOST_LINES else "")
     if missing["command"]:
         yield "Send them again; what is there already stays as it is:"
