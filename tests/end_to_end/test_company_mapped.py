@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.destinations import AMPLITUDE, MIXPANEL, POSTHOG
+from tests.destinations import AMPLITUDE, DESTINATIONS, MIXPANEL, POSTHOG
 from tests.end_to_end.company_mapped import (
     INGESTED,
     TOO_LARGE,
@@ -22,6 +22,12 @@ SEEDS = (1, 2, 3)
 only_posthog = pytest.mark.parametrize("destination", [POSTHOG], ids=str, scope="module")
 only_mixpanel = pytest.mark.parametrize("destination", [MIXPANEL], ids=str, scope="module")
 only_amplitude = pytest.mark.parametrize("destination", [AMPLITUDE], ids=str, scope="module")
+
+
+@pytest.fixture(scope="module", params=DESTINATIONS, ids=str)
+def destination(request):
+    """Each once: by which way events are sent is nothing to a mapping."""
+    return request.param
 
 
 @pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
