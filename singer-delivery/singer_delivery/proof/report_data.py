@@ -49,7 +49,9 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         "target": of.target,
         "version": of.version,
         "destination": dict((of.verified or {}).get("destination") or {}),
-        "verdict": plan_verdict(plan) if plan else verdict(of, days, names),
+        "verdict": plan_verdict(plan, str(runs[0].get("outcome")))
+        if plan
+        else verdict(of, days, names),
         "plan": plan_of(plan) if plan else None,
         "sources": [] if plan else _sources(of.covered, of.gaps),
         "days": [] if plan else [[*each, state(each[1], each[2])] for each in days],

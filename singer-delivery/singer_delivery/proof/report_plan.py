@@ -8,12 +8,21 @@ from typing import Any
 
 from singer_delivery.pipeline.plan import size_text, time_text
 
+COMPLETE = "complete"
+"""The outcome of a run that came to its end."""
+
 MOST_COLUMNS, MOST_ROWS = 12, 20
 """Of the table of names and months."""
 
 
-def plan_verdict(plan: Mapping[str, Any]) -> dict[str, str]:
-    """Return in a sentence what a run would do, and beside it what it would cost."""
+def plan_verdict(plan: Mapping[str, Any], outcome: str) -> dict[str, str]:
+    """Return in a sentence what a run would do, and beside it what it would cost.
+
+    Args:
+        plan: of the dry run.
+        outcome: of the dry run itself, `complete` or why it is not.
+    """
+    cut_off = f" The dry run did not come to its end ({outcome}): this is a part of the plan."
     share = plan["sample_users"]
     part = f" for a sample of {share * 100:g} % of people" if share < 1 else ""
     return {
@@ -22,7 +31,8 @@ def plan_verdict(plan: Mapping[str, Any]) -> dict[str, str]:
             f"Plan{part}: {plan['events']:,} events of {_people(plan)} people will be sent in "
             f"about {time_text(plan['seconds'])}."
         ),
-        "beside": f"Nothing was sent. {plan['billed']['sentence']}",
+        "beside": f"Nothing was sent. {plan['billed']['sentence']}"
+        + (cut_off if outcome != COMPLETE else ""),
     }
 
 

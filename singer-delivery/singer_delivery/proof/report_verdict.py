@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from singer_delivery.proof.report_plan import COMPLETE
 from singer_delivery.proof.report_sources import Evidence
 
 NOT_VERIFIED = "not verified"
@@ -46,6 +47,9 @@ def _asked(
 
 def _unread(of: Evidence) -> Iterator[str]:
     """Say what no comparison tells: what was never sent."""
+    runs = [run for run in of.runs if "plan" not in run]
+    if runs and runs[-1].get("outcome") != COMPLETE:
+        yield f"The last run did not come to its end ({runs[-1].get('outcome')}): start it again."
     if of.gaps:
         gaps = "1 gap that was" if len(of.gaps) == 1 else f"{len(of.gaps):,} gaps that were"
         yield f"The source has {gaps} not read."

@@ -86,6 +86,17 @@ def test_what_was_never_sent_stands_beside_the_verdict() -> None:
     assert "dead letters" not in beside
 
 
+def test_a_run_that_was_cut_off_stands_beside_the_verdict() -> None:
+    cut_off = run("2026-11-28T09:00:00.000+00:00", outcome="interrupted")
+    assert (
+        "did not come to its end (interrupted)" in said(runs=[run(), cut_off])["verdict"]["beside"]
+    )
+    assert "come to its end" not in said(runs=[cut_off, run()])["verdict"]["beside"]
+    planned = run(plan=plan(), outcome="failed")
+    assert "part of the plan" in said(runs=[planned])["verdict"]["beside"]
+    assert "part of the plan" not in said(runs=[run(plan=plan())])["verdict"]["beside"]
+
+
 def test_books_become_days_months_and_names() -> None:
     cells = [
         Count("2024-01-31", "a", "A", 5), Count("2024-01-31", "b", "b", 2),
