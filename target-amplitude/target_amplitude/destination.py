@@ -169,21 +169,25 @@ class Amplitude:
 
     def map(self, reading: Reading[AmplitudeDecision]) -> Mapped:
         """Return what a record becomes. Pure."""
-        it, record, notes, made = reading.decision, reading.record, list[Note](), list[Event]()
+        it, record = reading.decision, reading.record
+        notes: list[Note] = []
+        before: list[Event] = []
+        after: list[Event] = []
         groups = self._source.groups(record, it.call)
         if it.link is not None:
-            made.append(links.link_event(it.link))
-        made += self._groups.at_once(it, groups)
-        update = self._people.updates(it, record)
-        if not self.settings.skip_user_properties_sync:
-            made += update
-            update = []
-        if it.sends_event:
-            made.append(self._events.event(reading, notes))
-        made += update + self._groups.deferred(it, groups)
+            before.append(links.link_event(it.link))
+        if it.groups_at_once:
+            before += self._groups.at_once(it, groups)
+        if it.state or it.inherited:
+            is_for_now = not self.settings.skip_user_properties_sync
+            (before if is_for_now else after).extend(self._people.updates(it, record))
+        if it.groups:
+            after += self._groups.deferred(it, groups)
         if it.created and it.user is not None:
-            made += self._created.events(it, it.user)
-        return Mapped(made, notes)
+            after += self._created.events(it, it.user)
+        if it.sends_event:
+            before.append(self._events.event(reading, groups, notes))
+        return Mapped(before + after, notes)
 
     def _decide_whose(
         self,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 from singer_delivery.mapping.compiled import Fill, compiled
+from singer_delivery.mapping.observation import Groups
 from singer_delivery.mapping.pair import Reading
 from singer_delivery.mapping.records import is_bookkeeping, put_aside
 from singer_delivery.mapping.table import Row, build, is_absent, select
@@ -22,6 +23,9 @@ from target_amplitude.settings import MappingSettings
 from target_amplitude.tables import SourceTables
 
 UNKNOWN_COLUMN = "unknown_column"
+
+POINT, ADVERTISING = ("location_lat", "location_lng"), frozenset({"idfa", "adid"})
+"""Keys at the top: of a place on the map, and of people whom advertisers know."""
 
 
 class _OfColumns(NamedTuple):
@@ -52,6 +56,10 @@ class Events:
         self._settings, self._tables = settings, tables
         self._own = OwnProperties(settings, tables)
         self._types = GroupTypes(settings.group_keys)
+        written = {row.to for row in tables.top + tables.own_top}
+        self._has_point = not written.isdisjoint(POINT)
+        self._has_address = "ip" in written
+        self._withheld = () if settings.send_advertising_ids else tuple(ADVERTISING & written)
         self._of_columns = {
             variant: tuple(
                 _OfColumns(rows, compiled(rows))
@@ -60,18 +68,23 @@ class Events:
             for variant in tables.variants
         }
 
-    def event(self, reading: Reading[AmplitudeDecision], notes: list[Note]) -> Event:
-        """Return the event of a record; what had to be fitted is counted."""
-        it, tables, found = reading.decision, self._tables, set[str]()
+    def event(
+        self, reading: Reading[AmplitudeDecision], groups: Groups, notes: list[Note]
+    ) -> Event:
+        """Return the event of a record of these groups; what had to be fitted is counted."""
+        it, tables = reading.decision, self._tables
+        found: set[str] = set()
         top, properties, of_user = self._parts(reading, found)
         self._complete(top, properties, found)
         if it.sent_as != reading.name:
             put_aside(properties, "event_name", reading.name, tables.prefix)
         flattens = not tables.is_copy
         limits.fit(properties, found, flattens=flattens)
-        limits.fit(of_user, found, flattens=flattens)
+        if of_user:
+            limits.fit(of_user, found, flattens=flattens)
         content = {**ids_of(it.user, it.device), **top}
-        self._add_parts(content, properties, of_user, self._groups(reading, found))
+        named = self._types.named(groups.keys, found) if groups.keys else {}
+        self._add_parts(content, properties, of_user, named)
         if found:
             notes += limits.notes_of(found)
         insert_id = it.insert_id or tables.insert_id(reading.record)
@@ -81,15 +94,18 @@ class Events:
         self, reading: Reading[AmplitudeDecision], found: set[str]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Return what stands at the top, the properties, and the user properties of an event."""
-        own, variant = reading.event_properties, self._tables.variant_of(reading)
+        own, tables = reading.event_properties, self._tables
+        variant = tables.variant_of(reading)
         of_top, of_beside = self._of_columns[variant]
         top, of_user = of_top.made(reading), self._of_user(reading)
         properties = self._own.divide(variant, own, top, of_user)
         beside = of_beside.made(reading)
         if beside:
             self._own.lay_over(properties, beside)
-        self._add_unknown(reading.record, properties, found)
-        add_revenue(self._settings.revenue, own, top)
+        if tables.columns is not None and not reading.record.keys() <= tables.columns:
+            self._add_unknown(reading.record, tables.columns, properties, found)
+        if self._settings.revenue:
+            add_revenue(self._settings.revenue, own, top)
         return top, properties, of_user
 
     def _add_parts(
@@ -110,12 +126,13 @@ class Events:
             content[SKIP_SYNC] = True
 
     def _add_unknown(
-        self, record: Mapping[str, Any], properties: dict[str, Any], found: set[str]
+        self,
+        record: Mapping[str, Any],
+        columns: Collection[str],
+        properties: dict[str, Any],
+        found: set[str],
     ) -> None:
         """Count columns that nobody knows; a copy does not guess what they mean."""
-        columns = self._tables.columns
-        if columns is None or record.keys() <= columns:
-            return
         for name, value in record.items():
             if name in columns or is_bookkeeping(name) or is_absent(value):
                 continue
@@ -138,15 +155,14 @@ class Events:
     def _complete(self, top: dict[str, Any], properties: dict[str, Any], found: set[str]) -> None:
         """Bring what stands at the top into the form that Amplitude takes."""
         limits.typed(top, properties, found, self._tables.prefix)
-        if not ("location_lat" in top and "location_lng" in top):
-            top.pop("location_lat", None)
-            top.pop("location_lng", None)
+        if self._has_point and not (POINT[0] in top and POINT[1] in top):
+            for key in POINT:
+                top.pop(key, None)
         is_located = self._complete_location(top)
-        if not (is_located and self._settings.send_ip):
+        if self._has_address and not (is_located and self._settings.send_ip):
             top.pop("ip", None)
-        if not self._settings.send_advertising_ids:
-            top.pop("idfa", None)
-            top.pop("adid", None)
+        for key in self._withheld:
+            top.pop(key, None)
 
     def _complete_location(self, top: dict[str, Any]) -> bool:
         """Let there be all keys of a location or none, and tell which."""
@@ -159,7 +175,3 @@ class Events:
             else:
                 top.pop(key, None)
         return is_located
-
-    def _groups(self, reading: Reading[AmplitudeDecision], found: set[str]) -> dict[str, list[str]]:
-        keys = self._tables.source.groups(reading.record, "").keys
-        return self._types.named(keys, found) if keys else {}

@@ -122,7 +122,9 @@ class GroupUpdates:
         """Decide what is sent of the record's groups; return why nothing is, or an empty text."""
         if not self._is_on:
             return "groups: false"
-        reason, sent, at_once = NOTHING, list[int](), list[int]()
+        reason = NOTHING
+        sent: list[int] = []
+        at_once: list[int] = []
         for number, snapshot in enumerate(seen.groups.snapshots):
             if not snapshot.properties:
                 continue
@@ -149,7 +151,7 @@ class GroupUpdates:
 
     def deferred(self, it: AmplitudeDecision, groups: Groups) -> list[Event]:
         """Return the updates that wait for the end of the run."""
-        made = list[Event]()
+        made: list[Event] = []
         for number in it.groups:
             snapshot = groups.snapshots[number]
             fact = Fact("group", snapshot.name, snapshot.digest, *it.since)

@@ -66,7 +66,8 @@ class OwnProperties:
             top: gets what moves to the top of the event.
             of_user: gets what moves into its user properties.
         """
-        names, made = self._names(variant, tuple(own)), dict[str, Any]()
+        names = self._names(variant, tuple(own))
+        made: dict[str, Any] = {}
         properties = self._staying(own, names)
         if names.move is not None:
             names.move(own, properties, top, of_user, made)
@@ -79,8 +80,9 @@ class OwnProperties:
 
     def lay_over(self, properties: dict[str, Any], made: Mapping[str, Any]) -> None:
         """Add what rows made; a property that has one of their names is put aside."""
-        for name in made.keys() & properties.keys():
-            put_aside(properties, name, properties[name], self._tables.prefix)
+        if not properties.keys().isdisjoint(made):
+            for name in made.keys() & properties.keys():
+                put_aside(properties, name, properties[name], self._tables.prefix)
         properties.update(made)
 
     def without_excluded(self, properties: dict[str, Any]) -> dict[str, Any]:
@@ -100,12 +102,15 @@ class OwnProperties:
 
     def _staying(self, own: Mapping[str, Any], names: _Names) -> dict[str, Any]:
         """Return the properties that stay, each under a name of its own."""
-        leaving = names.leaving
         if names.aside:
             return self._staying_beside(own, names)
-        if self._tables.is_copy:  # empty ones stay, too
-            return {k: v for k, v in own.items() if k not in leaving} if leaving else dict(own)
-        return {k: v for k, v in own.items() if k not in leaving and v is not None and v != ""}
+        properties = dict(own)
+        for name in names.leaving:
+            del properties[name]
+        values = properties.values()
+        if not self._tables.is_copy and (None in values or "" in values):
+            return {k: v for k, v in properties.items() if v is not None and v != ""}
+        return properties
 
     def _staying_beside(self, own: Mapping[str, Any], names: _Names) -> dict[str, Any]:
         """Return the same where some get another name: none that a property has, even an empty."""

@@ -139,6 +139,18 @@ def row_of(record: Properties) -> dict[str, Any]:
     return {"event": record.get("event"), "properties": properties}
 
 
+def parts_of(record: Properties) -> tuple[str, Properties]:
+    """Return what `name_and_properties` does of the row of a record.
+
+    Raises:
+        Unmappable: as `row_of` does.
+    """
+    name, properties = record.get("event"), record.get("properties")
+    if type(name) is str and type(properties) is dict and name != HOT_SHARD:  # nearly always
+        return name, properties
+    return name_and_properties(row_of(record))
+
+
 def name_and_properties(row: Properties) -> tuple[str, Properties]:
     """Return the name and the properties of a row, as the customer sent them.
 

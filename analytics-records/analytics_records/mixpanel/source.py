@@ -30,6 +30,7 @@ from analytics_records.mixpanel.record import (
     When,
     joined_ids,
     name_and_properties,
+    parts_of,
     row_of,
     usual_time,
     when_was,
@@ -100,6 +101,7 @@ class Mixpanel:
         columns: that the table names.
         group_keys: to each property that names groups, the type of those groups.
         leaves_out: tells whether the user leaves out properties of a name.
+        passes_all: whether what travels nowhere is left out by the table, and here nothing is.
     """
 
     name = "mixpanel"
@@ -113,7 +115,10 @@ class Mixpanel:
         columns: Collection[str] = (),
         group_keys: Mapping[str, str] | None = None,
         leaves_out: Callable[[str], bool] | None = None,
+        *,
+        passes_all: bool = False,
     ) -> None:
+        self._passes_all = passes_all
         self._service, self._leaves_out = service, leaves_out
         self._without = lru_cache(512)(
             self._names_without
@@ -143,16 +148,16 @@ class Mixpanel:
 
     def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the columns that the table names, the name of the event and its own properties."""
-        row = row_of(record)
-        name, properties = name_and_properties(row)
-        left_out = self._without(tuple(properties))
-        if left_out:
-            properties = {k: v for k, v in properties.items() if k not in left_out}
+        name, properties = parts_of(record)
+        if not self._passes_all:
+            left_out = self._without(tuple(properties))
+            if left_out:
+                properties = {k: v for k, v in properties.items() if k not in left_out}
         shaped, own = self._divided(properties)
         for theirs, column in self._added.items():
             shaped[column] = record.get(theirs)
         shaped[NAME], shaped[OWN] = name, own
-        shaped[UUID] = as_uuid(record.get("uuid")) or row_uuid(row, record.get(COPY, 0))
+        shaped[UUID] = as_uuid(record.get("uuid")) or row_uuid(row_of(record), record.get(COPY, 0))
         if not record.keys() <= COLUMNS:
             shaped[OWN] = _with_others(own, record)
         return shaped

@@ -61,7 +61,10 @@ def _reader(columns: Sequence[str]) -> Reader:
     """Return a function that returns what these columns hold, or raises KeyError."""
     if len(columns) > 1:
         return itemgetter(*columns)
-    return lambda record: tuple(record[column] for column in columns)
+    if not columns:
+        return lambda _record: ()
+    (column,) = columns
+    return lambda record: (record[column],)
 
 
 def _source(rows: Sequence[Row], read: Sequence[str], others: Sequence[str]) -> Iterator[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "country_code",
     "country_name",
     "digest",
+    "instant",
     "is_language_code",
     "key_text",
     "language_code",
@@ -108,6 +109,20 @@ def moment(value: Any) -> Moment | None:
         return exported_moment(exported_time(value), value)
     except ValueError:
         return _read_any_time(value.strip()) if isinstance(value, str) else None
+
+
+def instant(value: Any) -> int | None:
+    """Return the microseconds since 1970 of what `moment` reads; None for none."""
+    if type(value) is str:
+        return _instant(value)
+    found = moment(value)
+    return None if found is None else found.at
+
+
+@lru_cache(4096)  # what begins a session stands on many events; about 1 MB
+def _instant(text: str) -> int | None:
+    found = moment(text)
+    return None if found is None else found.at
 
 
 def _is_of_tap(value: Any) -> bool:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 from analytics_records.mixpanel import columns
 from analytics_records.mixpanel.observation import Seen
 from analytics_records.mixpanel.pair import MixpanelPair
-from analytics_records.mixpanel.record import TIME
-from analytics_records.mixpanel.source import MODE, NAME, OWN, PREFIX, SESSION, UUID, Mixpanel
+from analytics_records.mixpanel.source import PREFIX, SESSION, UUID, Mixpanel
 from analytics_records.mixpanel.whose import Persons, Whom
 from analytics_records.nobody import besides
 from singer_delivery.mapping.choice import Choice
@@ -37,8 +36,7 @@ HOT_SHARD_COUNT = "$hotshard_record"
 OF_PEOPLE = besides(IDS)
 """What Amplitude makes of ids of people."""
 
-_READ = frozenset({UUID, TIME, SESSION, MODE})
-_KNOWN = _READ | {NAME, OWN}
+_READ = frozenset({UUID, SESSION})
 _BEGINNINGS = tuple(name[:-1] for name in table.DROPPED if name.endswith("*"))
 _LEAVING = frozenset(table.DROPPED) | table.READ
 
@@ -134,7 +132,8 @@ def remember_mode(seen: Seen, facts: Facts, effects: Effects) -> None:
 
 def tables_of(settings: MappingSettings) -> SourceTables:
     """Return what of a row becomes what in Amplitude."""
-    source = Mixpanel(READER, _READ, {key: key for key in settings.group_keys})
+    group_keys = {key: key for key in settings.group_keys}
+    source = Mixpanel(READER, _READ, group_keys, passes_all=True)
     return SourceTables(
         source=source,
         prefix=PREFIX,
@@ -143,7 +142,6 @@ def tables_of(settings: MappingSettings) -> SourceTables:
         ids=OF_PEOPLE,
         changes=source.changes,
         top=table.TOP,
-        columns=_KNOWN,
         own_top=table.OWN_TOP,
         own=table.OWN,
         of_user=table.OF_USER,

@@ -11,7 +11,7 @@ from typing import Any
 from analytics_records.mixpanel.record import RECEIPT
 from singer_delivery.mapping.countries import country_name
 from singer_delivery.mapping.pair import PairDecision, Reading
-from singer_delivery.mapping.values import as_text, clean_id, moment
+from singer_delivery.mapping.values import as_text, clean_id, instant
 
 Own = Mapping[str, Any]
 
@@ -47,8 +47,8 @@ def name(reading: Reading[PairDecision]) -> str:
 
 def session_id(start: Any) -> int | None:
     """Start of the session in milliseconds."""
-    found = moment(start)
-    return None if found is None else found.at // 1000
+    at = instant(start)
+    return None if at is None else at // 1000
 
 
 def platform(mp_lib: Any, browser: Any, system: Any) -> str | None:
