@@ -38,15 +38,16 @@ class EventTypes:
     """Counts the types of events that were ever sent.
 
     Facts, both claims: `event_type`, type -> its number; `event_types`, "count" -> how many.
+
+    Attributes:
+        known: types that are counted, and need not be again.
     """
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self.known: set[str] = set()
 
     def count(self, name: str, at: int, facts: Facts, effects: Effects) -> None:
         """Count a type of event; each event of one that is beyond is noted."""
-        if name in self._known:
-            return
         fact = facts.recall("event_type", name)
         number = _next(facts) if fact is None else int(fact.value)
         if fact is None:
@@ -55,7 +56,7 @@ class EventTypes:
         if number > MOST_EVENT_TYPES:
             effects.notes.append(Note(TYPES, name))
         elif fact is not None:  # else the claim may be ignored with its record
-            self._known.add(name)
+            self.known.add(name)
 
 
 def _next(facts: Facts) -> int:

@@ -71,10 +71,13 @@ class Created:
         """
         if not self.name or user is None:
             return
-        last = facts.recall("created", user)
-        run, known = ("", None) if last is None else _read(last)
-        if last is not None and (run != self._run or (at is not None and at >= last.at)):
-            return
+        last, known = facts.recall("created", user), None
+        if last is not None:
+            if at is not None and at >= last.at:  # nearly always
+                return
+            run, known = _read(last)
+            if run != self._run:
+                return
         said = created if created is not None else known
         first = min(
             [time for time in (at, None if last is None else last.at) if time], default=None

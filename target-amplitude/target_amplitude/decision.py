@@ -56,8 +56,8 @@ class AmplitudeDecision(PairDecision, array_like=True, gc=False):
         """How the list of deliveries knows the event."""
         if not self.event_id:
             return None
-        copy = f"#{self.copy}" if self.copy else ""
-        return Delivery.of(f"{self.event_id}{copy}", self.at)
+        event_id = f"{self.event_id}#{self.copy}" if self.copy else self.event_id
+        return Delivery.of(event_id, self.at)
 
     @property
     def also_known(self) -> Delivery | None:

@@ -156,7 +156,9 @@ class Amplitude:
                 _claim_no_device(effects)
                 return
         no_person = self._people.decide(it, whose, seen, facts, effects)
-        no_group = self._decide_groups(it, seen, facts, effects)
+        no_group = NOTHING
+        if seen.groups.snapshots and it.call != PERSON:
+            no_group = self._groups.decide(it, seen, facts, effects)
         if it.call:
             it.skipped = (no_person if it.call == PERSON else no_group) or None
         else:
@@ -211,31 +213,26 @@ class Amplitude:
         if is_first:
             self._people.inherit(it, it.device, user, facts, effects)
 
-    def _decide_groups(
-        self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
-    ) -> str:
-        if it.call == PERSON or not seen.groups.snapshots:  # mostly
-            return NOTHING
-        return self._groups.decide(it, seen, facts, effects)
-
     def _decide_event(
         self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects
     ) -> None:
-        self._types.count(it.sent_as, it.at, facts, effects)
+        if it.sent_as not in self._types.known:
+            self._types.count(it.sent_as, it.at, facts, effects)
         if it.at > self.settings.now + DAY:
             effects.notes.append(AHEAD)
         if seen.name in RESERVED_NAMES:
             effects.notes.append(Note("reserved_name", seen.name))
         it.profile = self._copies.of(it, facts, effects.notes)
         created = self._tables.created(seen)
-        self._count_new(it, created, facts, effects)
+        if created is not None:
+            self._count_new(it, created, facts, effects)
         self._created.decide(it, it.user, created, it.at, facts, effects)
 
     def _count_new(
-        self, it: AmplitudeDecision, created: int | None, facts: Facts, effects: Effects
+        self, it: AmplitudeDecision, created: int, facts: Facts, effects: Effects
     ) -> None:
         """Count a user whom the source knew before the first record of theirs."""
-        if it.user is None or created is None or self._created.name:
+        if it.user is None or self._created.name:
             return
         if created < it.at - DAY and facts.recall("user", it.user) is None:
             effects.notes.append(Note("new_before_range"))

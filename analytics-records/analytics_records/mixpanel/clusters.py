@@ -35,6 +35,10 @@ class Joined(NamedTuple):
     facts: tuple[Fact, ...] = ()
 
 
+NOTHING_JOINED = Joined(None)
+"""Of a row that changes no cluster."""
+
+
 class Cluster(NamedTuple):
     """A cluster as it is known.
 

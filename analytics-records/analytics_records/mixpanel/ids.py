@@ -102,17 +102,19 @@ class Ids:
         ingested = of_device or (bare[-1] if bare else "")
         if own is not None and not is_device(before):
             ingested = own
-        return RowIds(own, of_device, bare, ingested), tuple(dict.fromkeys(notes))
+        return RowIds(own, of_device, bare, ingested), tuple(dict.fromkeys(notes) if notes else ())
 
     def _bare(
         self, ids: tuple[str | None, ...], user: str | None, device: str | None, notes: list[Note]
     ) -> tuple[str, ...]:
-        named = [one for one in ids if one is not None and not is_device(one)]
-        known = [
-            one if one == user else known_id(one, "distinct_id", notes, self._rules)
-            for one in named
-        ]
-        return tuple(dict.fromkeys(one for one in known if one is not None and one != device))
+        bare: list[str] = []
+        for one in ids:
+            if one is None or is_device(one):
+                continue
+            known = one if one == user else known_id(one, "distinct_id", notes, self._rules)
+            if known is not None and known != device and known not in bare:
+                bare.append(known)
+        return tuple(bare)
 
 
 def people_of(

@@ -16,7 +16,13 @@ from singer_delivery.mapping.identity import named_user
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.model import Effects, Facts, Note
 
-from analytics_records.mixpanel.clusters import Joined, cluster_of, join, name_user
+from analytics_records.mixpanel.clusters import (
+    NOTHING_JOINED,
+    Joined,
+    cluster_of,
+    join,
+    name_user,
+)
 from analytics_records.mixpanel.ids import Ids, RowIds, looks_generated, without_prefix
 from analytics_records.mixpanel.observation import Seen
 
@@ -110,14 +116,17 @@ class Persons:
         return None if cluster is None or cluster.user is None else cluster.user.value
 
     def _of_user(self, ids: RowIds, own: str, seen: Seen, facts: Facts, effects: Effects) -> Whom:
-        user, joined = own, Joined(None)
+        user, joined = own, NOTHING_JOINED
         if not seen.is_simplified:
             user, joined = self._in_cluster(own, ids, seen, facts)
         if user != own:
             effects.notes.append(Note(SEVERAL, own))
             self._remember(own, seen.since, facts, effects)
-        effects.facts += joined.facts
-        device = ids.device or self._other_device(ids.bare, (own, user), seen, facts)
+        if joined.facts:
+            effects.facts += joined.facts
+        device = ids.device
+        if device is None and ids.bare:
+            device = self._other_device(ids.bare, (own, user), seen, facts)
         device = None if device in (own, user) else device
         return Whom(user, own, device, ids.ingested, joined.ids, joined.others)
 
@@ -137,13 +146,13 @@ class Persons:
             if cluster.user is None:
                 return own, name_user(cluster, own, seen, facts)
             if one == own:
-                return cluster.user.value, Joined(None)
-        return own, Joined(None)
+                return cluster.user.value, NOTHING_JOINED
+        return own, NOTHING_JOINED
 
     def _of_bare(self, ids: RowIds, seen: Seen, facts: Facts, effects: Effects) -> Whom:
         """Return whose a row is that names no user, but has an id that may be one's."""
         users = {one: self.user_of(one, seen, facts) for one in ids.bare}
-        user, joined = next(filter(None, users.values()), None), Joined(None)
+        user, joined = next(filter(None, users.values()), None), NOTHING_JOINED
         devices = [one for one in ids.bare if self._is_another_s(one, users[one], seen, facts)]
         if user is None:
             guessed = self._guess(ids, effects.notes)

@@ -267,6 +267,8 @@ def _user_of_source(seen: Observation, facts: Facts) -> str | None:
 
 def _text(source_id: Any) -> str:
     """Return the source's own id of a person; an empty text for none."""
+    if source_id is None:  # always, or nearly never: a source has such ids or has not
+        return ""
     if type(source_id) is int:  # nearly always, and in a quarter of the time
         return str(source_id)
     return clean_id(source_id) or ""

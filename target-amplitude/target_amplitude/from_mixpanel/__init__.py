@@ -91,6 +91,7 @@ class FromMixpanel(MixpanelPair[AmplitudeDecision]):
             number,
         )
         self._settings = settings
+        self._knows_mode = False
 
     def __reduce__(self) -> tuple[type[FromMixpanel], tuple[MappingSettings]]:
         """Let another process make the same: what is compiled cannot travel."""
@@ -101,7 +102,8 @@ class FromMixpanel(MixpanelPair[AmplitudeDecision]):
         if observation.name == HOT_SHARD_COUNT:
             return AmplitudeDecision(skipped="hotshard_record", sends=False)
         assert isinstance(observation, Seen), "as the source makes them"
-        remember_mode(observation, facts, effects)
+        if not self._knows_mode:
+            self._knows_mode = remember_mode(observation, facts, effects)
         it = super().decide(observation, facts, effects)
         if it.sends_event:  # its device and user may be known better at the next reading
             it.event_id = observation.uuid
@@ -119,15 +121,18 @@ class FromMixpanel(MixpanelPair[AmplitudeDecision]):
         return self._whose(who, seen, facts, effects)
 
 
-def remember_mode(seen: Seen, facts: Facts, effects: Effects) -> None:
-    """Remember how the source merges ids: profiles do not say.
+def remember_mode(seen: Seen, facts: Facts, effects: Effects) -> bool:
+    """Remember how the source merges ids: profiles do not say; tell whether that was known.
 
     The fact `source_mode`, "mixpanel" -> `simplified` or `original`, is a claim.
     """
-    if not (seen.is_simplified or seen.is_verb) or facts.recall("source_mode", "mixpanel"):
-        return
+    if not (seen.is_simplified or seen.is_verb):
+        return False
+    if facts.recall("source_mode", "mixpanel") is not None:
+        return True
     mode = "simplified" if seen.is_simplified else "original"
     effects.claims.append(Fact("source_mode", "mixpanel", mode, 0))
+    return False  # the claim may be ignored with its record
 
 
 def tables_of(settings: MappingSettings) -> SourceTables:
