@@ -137,16 +137,22 @@ class Dealer:
             self._take(lines, rows)
 
     def _take(self, lines: list[bytes], rows: list[Row]) -> None:
-        self.project.merge.look_at(lines)
+        self.project.merge.look_at(lines, [row.event for row in rows])
         heads = [*map(self.heads.of, rows, lines)]
-        for head, row in zip(heads, rows, strict=True):
-            self._look_at(int(head[:7]), row)
+        wanted = {day for day in set(map(_day, heads)) if self._wants_live(int(day))}
+        if wanted:
+            for head, row in zip(heads, rows, strict=True):
+                if _day(head) in wanted:
+                    self._look_at(int(_day(head)), row)
         with_heads = [head + line for head, line in zip(heads, lines, strict=True)]
         self.sorter.add(Rows(with_heads, keys_of(with_heads)))
 
+    def _wants_live(self, day: int) -> bool:
+        """Tell whether more live rows of a day are held against the frame: a few of each are."""
+        return day != UNDATED and self._live[day] < LIVE_ROWS_A_DAY
+
     def _look_at(self, day: int, row: Row) -> None:
-        """Let a few live rows of each day be held against the frame."""
-        if day == UNDATED or self._live[day] >= LIVE_ROWS_A_DAY:
+        if not self._wants_live(day):
             return
         properties = row.properties
         time, receipt = milliseconds(properties.time), milliseconds(properties.received)

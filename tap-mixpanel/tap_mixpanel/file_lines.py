@@ -69,6 +69,22 @@ def rows_in(lines: Iterable[bytes], before: int = 0) -> Iterator[Line]:
                 yield _found(part)._replace(number=number)
 
 
+def plain_rows(lines: Iterable[bytes]) -> list[bytes] | None:
+    """Return lines of a file, stripped, that are rows of the raw export; None if one is not.
+
+    Most are: `rows_in` yields the same of them, and takes four times as long.
+    """
+    rows = [*map(bytes.strip, lines)]
+    are_plain = all([row.startswith(EXPORTED) and _is_one(row) for row in rows])  # noqa: C419 - a list is faster
+    return rows if are_plain else None
+
+
+def _is_one(row: bytes) -> bool:
+    """Tell whether no two objects stand back to back in a line."""
+    # One byte is looked for much faster than two, and in most rows the first ends the properties.
+    return row.find(b"}") == len(row) - 2 or b"}{" not in row
+
+
 def _found(part: bytes) -> Line:
     found = shaped(part)
     # Such as a flat row with NaN in it.

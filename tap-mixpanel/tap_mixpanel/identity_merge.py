@@ -7,7 +7,7 @@ Identifying Users: "Simplified vs Original ID Merge").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,18 +43,21 @@ class IdentityMerge:
             return None
         return SIMPLIFIED if self.has_devices else ORIGINAL
 
-    def look_at(self, lines: Sequence[bytes]) -> None:
+    def look_at(self, lines: Sequence[bytes], names: Sequence[Any] | None = None) -> None:
         """Take raw lines of the export into account.
 
         A text within a row may look like a prefix or a verb, so what is found is looked at again.
+
+        Args:
+            lines: of rows.
+            names: of their events, where they are read already: that spares a search.
         """
-        if self.told is not None or (self.has_devices and self.has_verbs):
+        if self.told is not None:
             return
-        text = b"\n".join(lines)
-        if not self.has_devices and PREFIXED in text:
+        if not self.has_devices and PREFIXED in b"\n".join(lines):
             self.has_devices = any(map(_has_device_id, lines))
-        if not self.has_verbs and any(verb in text for verb in IN_QUOTES):
-            self.has_verbs = any(map(is_verb, lines))
+        if not self.has_verbs:
+            self.has_verbs = _have_verbs(lines) if names is None else _are_verbs(names)
 
 
 def device_of(device_id: Any, distinct_id: Any, before: Any) -> str | None:
@@ -80,6 +83,15 @@ def is_verb(line: bytes) -> bool:
         return _row(line).event in VERBS
     except (msgspec.DecodeError, RecursionError):
         return False
+
+
+def _have_verbs(lines: Sequence[bytes]) -> bool:
+    text = b"\n".join(lines)
+    return any(verb in text for verb in IN_QUOTES) and any(map(is_verb, lines))
+
+
+def _are_verbs(names: Iterable[Any]) -> bool:
+    return any([name in VERBS for name in names])  # noqa: C419 - a list is faster
 
 
 def _has_device_id(line: bytes) -> bool:

@@ -90,15 +90,15 @@ def as_json(value: str | None) -> bytes:
 
 def as_time(moment: int) -> bytes:
     """Return milliseconds since 1970 as JSON: ISO 8601 in UTC; null where no year has them."""
-    seconds, rest = divmod(moment, 1000)
-    second = _second(seconds)
-    return NULL if second is None else b'"%b.%03dZ"' % (second, rest)
+    number, rest = divmod(moment, 60_000)
+    minute = _minute(number)
+    return NULL if minute is None else b'"%b:%02d.%03dZ"' % (minute, rest // 1000, rest % 1000)
 
 
-@lru_cache(maxsize=4096)
-def _second(seconds: int) -> bytes | None:
+@lru_cache(maxsize=4096)  # rows come in the order of their times
+def _minute(number: int) -> bytes | None:
     try:
-        moment = EPOCH + timedelta(seconds=seconds)
+        moment = EPOCH + timedelta(minutes=number)
     except OverflowError:
         return None
-    return moment.isoformat()[:19].encode()
+    return moment.isoformat()[:16].encode()

@@ -18,10 +18,10 @@ from analytics_records.mixpanel.row import milliseconds
 from singer_delivery.tap.bad_lines import ENOUGH, MOST_PERCENT, made_sound
 from singer_delivery.tap.errors import TooManyBroken
 
-from tap_mixpanel.file_lines import EVENTS, PROFILES, Line, rows_in
+from tap_mixpanel.file_lines import EVENTS, PROFILES, Line, plain_rows, rows_in
 from tap_mixpanel.identity_merge import VERBS, IdentityMerge
 from tap_mixpanel.rows import UNDATED as NO_DAY
-from tap_mixpanel.rows import Heads, Row, day_text, read_rows
+from tap_mixpanel.rows import Heads, Row, day_text, in_milliseconds, read_rows
 from tap_mixpanel.time_frame import UTC, Live, TimeFrame
 
 UNDATED = "undated"
@@ -81,11 +81,15 @@ class Scan:
         self.sizes[name] = size
         before = self.count
         for lines in blocks:
-            rows = [*rows_in(lines)]
-            self.count += len(rows)
-            self.merge.look_at([line.row for line in rows if line.stream == EVENTS])
-            for line in rows:
-                self._look_at(found, line)
+            plain = plain_rows(lines)
+            looked = None if plain is None else all_looked_at(plain)
+            if plain is None or looked is None:
+                self._take_any(found, lines)
+                continue
+            self.count += len(plain)
+            self.merge.look_at(plain, [row.event for row in looked])
+            for line, row in zip(plain, looked, strict=True):
+                self._add(found, line, row)
         self._check(name, self.count - before)
 
     @property
@@ -108,6 +112,13 @@ class Scan:
         text = "\n".join(f"{name}:{self.sizes[name]}" for name in self.files_with([day]))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    def _take_any(self, found: Found, lines: Sequence[bytes]) -> None:
+        rows = [*rows_in(lines)]
+        self.count += len(rows)
+        self.merge.look_at([line.row for line in rows if line.stream == EVENTS])
+        for line in rows:
+            self._look_at(found, line)
+
     def _look_at(self, found: Found, line: Line) -> None:
         if line.stream == PROFILES:
             found.profiles += 1
@@ -116,15 +127,19 @@ class Scan:
         if looked is None:
             found.broken += 1
             return
-        day = day_of_row(looked)
-        found.days[day] += len(line.row)
-        if looked.event in VERBS:
-            found.verbs[day] += len(line.row)
-        self._keep_if_live(day, looked)
+        self._add(found, line.row, looked)
+
+    def _add(self, found: Found, line: bytes, row: Row) -> None:
+        day = day_of_row(row)
+        found.days[day] += len(line)
+        if row.event in VERBS:
+            found.verbs[day] += len(line)
+        if len(self.live.get(day, ())) < LIVE_ROWS_A_DAY:
+            self._keep_if_live(day, row)
 
     def _keep_if_live(self, day: str, row: Row) -> None:
         properties = row.properties
-        if properties.is_imported is True or len(self.live[day]) >= LIVE_ROWS_A_DAY:
+        if properties.is_imported is True:
             return
         time, receipt = milliseconds(properties.time), milliseconds(properties.received)
         if time is not None and receipt is not None:
@@ -146,6 +161,14 @@ class Scan:
             raise TooManyBroken(msg)
 
 
+def all_looked_at(rows: Sequence[bytes]) -> list[Row] | None:
+    """Return what `looked_at` does of each row; None where one is not as it should be."""
+    try:
+        return read_rows(rows)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def looked_at(row: bytes) -> Row | None:
     """Return what decides of a row; None when it is none."""
     try:
@@ -161,7 +184,7 @@ def looked_at(row: bytes) -> Row | None:
 def day_of_row(row: Row) -> str:
     """Return the day of a row, `undated` where it names neither its time nor its receipt."""
     properties = row.properties
-    time, otherwise = milliseconds(properties.time), 0
+    time, otherwise = in_milliseconds(properties.time), 0
     if time is None:
         otherwise = milliseconds(properties.received) or milliseconds(properties.processed) or 0
     number = _any_day.day_of(time, otherwise)

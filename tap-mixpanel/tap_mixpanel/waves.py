@@ -24,7 +24,7 @@ from singer_delivery.tap.errors import StateUnreadable
 
 from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.dealing import NO_ROW, DayOfRows, Dealer, Dealt
-from tap_mixpanel.file_lines import EVENTS, Line, rows_in
+from tap_mixpanel.file_lines import EVENTS, Line, plain_rows, rows_in
 from tap_mixpanel.identity_merge import is_verb
 from tap_mixpanel.project import Project, opened
 from tap_mixpanel.rows import Heads
@@ -131,8 +131,11 @@ class Waves:
         is_whole = self.exported.scan.files[name].days.keys() <= days
         before = 0
         for lines in self.exported.archive.blocks(self.exported.files[name]):
-            found = [*rows_in(lines, before)]
-            rows = [line.row for line in found if line.stream == EVENTS]
+            found: list[Line] = []
+            rows = plain_rows(lines)
+            if rows is None:
+                found = [*rows_in(lines, before)]
+                rows = [line.row for line in found if line.stream == EVENTS]
             if self.verbs_alone:
                 rows = [row for row in rows if is_verb(row)]
             dealer.add(rows if is_whole else [*_of_days(rows, days)])

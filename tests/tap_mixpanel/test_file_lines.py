@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tap_mixpanel.file_lines import Line, shaped, taken_apart
+from tap_mixpanel.file_lines import Line, plain_rows, rows_in, shaped, taken_apart
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,32 @@ def test_rows_back_to_back_are_taken_apart():
     assert taken_apart(b'{"a":"}{"}{"b":2} {"c":{}}') == [b'{"a":"}{"}', b'{"b":2}', b'{"c":{}}']
     for whole in (b'{"a":"}{"}', b'{"a":1}{broken', b'{"a":1}'):
         assert taken_apart(whole) == [whole]
+
+
+PLAIN = b'{"event":"Play","properties":{"time":1}}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"Play","properties":{"list":[{"a":{}},{"b":1}],"said":"}{","n":{}}}',
+        b'{"event":"Play","properties":{"said":"}"}}',
+        b' {"event":"Play","properties":{}} \r\n',
+        b'{"event":"a","properties":{}}{"event":"b","properties":{}}',
+        b'{"event":"a","properties":{}} {"event":"b","properties":{}}',
+        b'{"event":7}',
+        b'{ "event":"Play","properties":{}}',
+        b'{"$distinct_id":"ann","$properties":{}}',
+        b"{broken",
+        b"",
+    ],
+)
+def test_plain_rows_are_those_that_lines_hold_one_by_one(line):
+    block = [PLAIN, line, PLAIN]
+    plain = plain_rows(block)
+    assert plain is None or plain == [one.row for one in rows_in(block) if one.stream == "events"]
+    assert plain_rows([PLAIN, PLAIN]) == [PLAIN, PLAIN]
+
+
+def test_objects_back_to_back_are_no_plain_rows():
+    assert plain_rows([PLAIN, PLAIN + PLAIN]) is None

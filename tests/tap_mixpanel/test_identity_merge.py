@@ -38,6 +38,13 @@ def test_rows_say_which_merge_a_project_has(lines, mode):
     assert together.mode == mode
 
 
+@pytest.mark.parametrize(("event", "mode"), [("$identify", "original"), ("Play", None), ([], None)])
+def test_names_that_are_read_already_tell_verbs(event, mode):
+    seen = IdentityMerge()
+    seen.look_at([row(event, said="$identify")], [event])
+    assert seen.mode == mode
+
+
 def test_what_settings_or_state_say_is_not_asked_again():
     seen = IdentityMerge("original")
     seen.look_at([DEVICE])
