@@ -159,10 +159,13 @@ class Store:
 
     def _first(self, statement: _Prepared, values: tuple[Any, ...]) -> Any:
         asked = statement.row(values)
-        with as_storage_error():
+        try:
             if self._cursor is not None:
                 return self._cursor.execute(statement.text, asked).fetchone()
             return self._reader.exec_driver_sql(statement.text, asked).first()
+        except Exception:
+            with as_storage_error():  # only now: it takes as long as SQLite's answer
+                raise
 
     def _updates_behind(self, after: tuple[str, str]) -> list[Update]:
         key = tuple_(tables.updates.c.endpoint, tables.updates.c.name)
