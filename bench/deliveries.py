@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from singer_delivery.ledger.accepted import Accepted, Gathering
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.model import DAY, Delivery
 
@@ -47,6 +48,14 @@ def _events(count: int, days: int) -> Iterator[Delivery]:
         yield Delivery.of(f"{number:08x}-0000-4000-8000-{number:012x}", day * DAY)
 
 
+def _accepted(block: list[Delivery]) -> Accepted:
+    """Return events as the process that maps hands them over."""
+    gathering = Gathering()
+    for place, each in enumerate(block):
+        gathering.add(each, (0, "", "", True), place << 16)
+    return gathering.accepted()
+
+
 def _listed(path: Path, count: int, days: int) -> tuple[float, int]:
     """Return the seconds of a first run, and the bytes of its ledger."""
     ledger = Ledger(f"sqlite:///{path}", "bench", now=time.time)
@@ -56,7 +65,7 @@ def _listed(path: Path, count: int, days: int) -> tuple[float, int]:
         done = 0
         while block := list(islice(events, BLOCK)):
             assert not any(map(ledger.was_delivered, block))
-            ledger.delivered(block)
+            ledger.delivered([_accepted(block)])
             done += len(block)
             if not done % SAVE_EVERY:
                 ledger.save()

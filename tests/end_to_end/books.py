@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-from singer_delivery.ledger.books import read_books
+from singer_delivery.ledger.books import Covered, read_books
 
 from tests.destinations import Destination
 from tests.destinations.destination import Fake
@@ -29,6 +29,13 @@ def booked(destination: Destination, settings: Mapping[str, Any]) -> Counts:
             assert len(keys) == of_day, "the list of deliveries is not what the books count"
             assert sum(books.hours_of(day, keys).values()) == of_day
     return counts
+
+
+def covered(destination: Destination, settings: Mapping[str, Any]) -> list[Covered]:
+    """Return which ranges of the source are covered, by what the tap said in STATE."""
+    target = destination.plugin(config=dict(settings))
+    with closing(read_books(settings["ledger_url"], target.scope)) as books:
+        return books.coverage()
 
 
 def held(destination: Destination, fake: Fake, besides: Iterable[str] = ()) -> Counts:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tests.destinations.destination import Destination, Fake
 from tests.end_to_end import outcome
 from tests.end_to_end.attempts import Attempt
-from tests.end_to_end.books import Counts, booked, held
+from tests.end_to_end.books import Counts, booked, covered, held
 from tests.end_to_end.outcome import Outcome
 from tests.end_to_end.pipe import MAPPED_ELSEWHERE, Ended, Pipe, all_hours, batches_in, make_pipe
 from tests.fakes.amplitude import FakeAmplitude
@@ -131,6 +131,7 @@ class Migration:
         assert outcome.letters_in(self.pipe.dead_letters) == truth.dead
         outcome.check_report(self.pipe.report)
         assert self.booked() == held(self.destination, self.service), "the books are wrong"
+        assert len(covered(self.destination, self.pipe.target)) == 1, "hours have a gap"
         return ended
 
     def booked(self) -> Counts:
