@@ -129,7 +129,9 @@ class Mixpanel:
 
     def map(self, reading: Reading[MixpanelDecision]) -> Mapped:
         """Return what a record becomes. Pure."""
-        it, record, notes, made = reading.decision, reading.record, list[Note](), list[Event]()
+        it, record = reading.decision, reading.record
+        notes: list[Note] = []
+        made: list[Event] = []
         groups = self._source.groups(record, it.call)
         if it.link is not None:
             device, user, at = it.link

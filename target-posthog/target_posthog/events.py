@@ -127,7 +127,9 @@ class PostHog:
 
     def map(self, reading: Reading[PostHogDecision]) -> Mapped:
         """Return what a record becomes."""
-        it, notes, events = reading.decision, list[Note](), list[Event]()
+        it = reading.decision
+        notes: list[Note] = []
+        events: list[Event] = []
         if self._leaves_out is not None:
             reading.event_properties = self._without(reading.event_properties)
         if it.link is not None:

@@ -213,7 +213,8 @@ class PropertyTable:
 
     def _carry(self, own: Mapping[str, Any], properties: dict[str, Any]) -> Aside:
         """Add what has a value and a name of its own; return the rest."""
-        guarded, replaced = Aside(), Aside()
+        guarded: Aside = []
+        replaced: Aside = []
         for key, value in self._empty.something(own).items():
             if key in self._guarded:
                 guarded.append((key, value))

@@ -146,7 +146,8 @@ class FromMixpanel:
 
     def map(self, record: Mapping[str, Any], decision: CopyDecision) -> Mapped:
         """Return what a clean record becomes. Pure."""
-        row, it, notes = read(record), decision, list[Note]()
+        row, it = read(record), decision
+        notes: list[Note] = []
         made = [self._link_event(row, *link) for link in it.links]
         if it.as_it_is:
             made.append(_as_it_is(row, it))

@@ -305,3 +305,23 @@ def test_a_digest_ignores_the_order_of_keys() -> None:
 
 def test_all_names_are_there() -> None:
     assert all(hasattr(conversions, name) for name in conversions.__all__)
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [
+        ("1970-01-01T00:00:01.500Z", 1_500_000),
+        ("1970-01-01 00:00:01.000002", 1_000_002),
+        ("1970-01-02", 86_400_000_000),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:00:01.50ZZ", None),
+        ("2024-02-30T00:00:00.000Z", None),
+        ("", None),
+        (None, None),
+        (7, None),
+        (["1970-01-01"], None),
+    ],
+)
+def test_an_instant_is_the_microseconds_of_a_moment(value, at):
+    found = conversions.moment(value)
+    assert conversions.instant(value) == at == (None if found is None else found.at)
