@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select
 
 from singer_delivery.ledger import tables
-from singer_delivery.ledger.accepted import Accepted, Kind
+from singer_delivery.ledger.accepted import Accepted, Fields
 from singer_delivery.ledger.books_writing import NO_CELL, BookOfNames, Names, add_counts
 from singer_delivery.ledger.keys import Cells, Keys, found_among, packed, packed_cells, unpacked
 from singer_delivery.ledger.store import INSERTS, Store
@@ -43,7 +43,7 @@ class UnsavedKeys:
 
     def __init__(self) -> None:
         self.days: dict[int, dict[int, int]] = {}
-        self.kinds: dict[Kind, int] = {}
+        self.kinds: dict[Fields, int] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self.days.values()))
@@ -225,12 +225,12 @@ class Deliveries:
 
 
 def _cells_of(
-    keys: Sequence[int], of: Mapping[int, int], kinds: Sequence[Kind], numbers: Sequence[int]
+    keys: Sequence[int], of: Mapping[int, int], kinds: Sequence[Fields], numbers: Sequence[int]
 ) -> Cells:
     """Return what the list says of keys: only the kinds that they are of."""
     found = [*map(of.__getitem__, keys)]
     used = {kind: place for place, kind in enumerate(sorted(set(found)))}
-    cells = [(numbers[kind], kinds[kind].hour) for kind in used]
+    cells = [(numbers[kind], kinds[kind][0]) for kind in used]
     return Cells(cells, [*map(used.__getitem__, found)])
 
 
