@@ -8,21 +8,28 @@ rust/capture, docs/token-validation.md: TOKEN_VALIDATION_MODE is off), so others
 - `GET /array/{key}/config`: 404 for an unknown key (rust/hypercache-server, tests; posthog-js asks
   it first). Asked where the first says no, or does not exist, as with a PostHog of one's own.
 
+- `POST /api/projects/{id}/query/` in the name of a personal key, where the settings have one for
+  `verify`: 401 for a key that the region does not know, 403 for one without the scope, 404 for a
+  project that it does not see (posthog/api/query.py). The groups that it counts tell how many group
+  types there are. It counts among the queries of the project, so no run asks it.
+
 A project's key is public: every browser that sends events shows it. So the other region may be
-asked for it, too. Neither the plan nor the group types can be asked with it.
+asked for it, too; a personal key is sent nowhere else. Nobody tells the plan, nor whether both keys
+are of one project.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
 from singer_delivery.endpoint import Reply, Request, Sender
 from singer_delivery.io.addresses import host_of
+from singer_delivery.proof.counting import CannotAsk
 from singer_delivery.proof.questions import (
     Answer,
     Known,
@@ -33,10 +40,18 @@ from singer_delivery.proof.questions import (
     yes,
 )
 
+from target_posthog.settings import MAX_GROUP_TYPES
+
+if TYPE_CHECKING:
+    from target_posthog.asking import Account
+
+GROUPS = "select index, count() from groups group by index order by index limit 100"
+"""HogQL for how many groups there are of each type."""
+
 CLOUD = {"US": "us.i.posthog.com", "EU": "eu.i.posthog.com"}
 """The hosts of PostHog Cloud, by region (PostHog docs, "API")."""
 
-UNAUTHORIZED, NOT_FOUND, OK = 401, 404, 200
+OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 401, 403, 404
 
 ABOUT_KEY = re.compile(rb"api[ _-]?key|token", re.IGNORECASE)
 """Stands in the 401 of `/flags`, and not in that of a proxy that asks for a password."""
@@ -50,6 +65,49 @@ def questions(address: str, api_key: str) -> list[Question]:
         api_key: of the project.
     """
     return [Question("project key", _Key(address, api_key).answer)]
+
+
+def about_project(account: Callable[[], Account]) -> Question:
+    """Return what can be asked of the project in the name of a personal key.
+
+    Args:
+        account: returns whom to ask, or raises CannotAsk with what is wrong in the settings.
+    """
+
+    def ask(sender: Sender) -> Answer:
+        try:
+            return _project(account(), sender)
+        except CannotAsk as error:
+            return no(str(error))
+
+    return Question("project", ask, is_of_runs=False)
+
+
+def _project(account: Account, sender: Sender) -> Answer:
+    """Ask which groups a project has, in the name of a personal key."""
+    asked = {"kind": "HogQLQuery", "query": GROUPS}
+    said = {"query": asked, "refresh": "force_blocking", "name": "target-posthog check"}
+    headers = {"Authorization": f"Bearer {account.key}", "Content-Type": "application/json"}
+    url = f"{account.address}/api/projects/{account.project_id}/query/"
+    reply = sender.send(Request(url, orjson.dumps(said), headers))
+    whom, project = f"PostHog at {host_of(account.address)}", f"project {account.project_id}"
+    if reply.status == UNAUTHORIZED:
+        return no(f"{whom} does not know `personal_api_key` (401). Check it, and `host`.")
+    if reply.status == FORBIDDEN:
+        return no(
+            f"{whom} does not let `personal_api_key` ask {project} (403). It needs the scope "
+            "query:read, and access to the project."
+        )
+    document = document_of(reply)
+    if reply.status == NOT_FOUND and isinstance(document, Mapping) and "code" in document:
+        return no(f"{whom} has no {project} (404). Check `project_id`, and `host`.")
+    rows = document.get("results") if isinstance(document, Mapping) else None
+    if reply.status != OK or not isinstance(rows, list):
+        return not_answered(reply, whom)
+    return yes(
+        f"The personal key may ask {project}, as `verify` does. {len(rows)} of its "
+        f"{MAX_GROUP_TYPES} group types have groups."
+    )
 
 
 @dataclass(frozen=True, repr=False)

@@ -27,7 +27,7 @@ from target_posthog.config import SETTINGS
 from target_posthog.events import BILLING, YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
 from target_posthog.posthog import BATCH
-from target_posthog.questions import questions
+from target_posthog.questions import about_project, questions
 from target_posthog.settings import LIVE_HOURS, MappingSettings
 from target_posthog.verdicts import NO_PERSON, NO_PERSON_SENTENCE
 
@@ -111,8 +111,16 @@ class TargetPostHog(DeliveryTarget):
 
     def questions(self) -> list[Question]:
         """Return what can be asked of PostHog before a run."""
-        key = (self.config.get("api_key") or "").strip()
-        return questions(endpoint.ingestion_host(self.config["host"]), key) if key else []
+        from target_posthog.asking import account_of  # noqa: PLC0415 - few settings name one
+
+        config = self.config
+        key = (config.get("api_key") or "").strip()
+        if not key:
+            return []
+        found = questions(endpoint.ingestion_host(config["host"]), key)
+        if config.get("personal_api_key"):
+            found.append(about_project(lambda: account_of(config)))
+        return found
 
     def config_errors(self) -> list[str]:
         """Return a sentence for every setting that is missing or wrong."""

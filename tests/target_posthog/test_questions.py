@@ -12,7 +12,8 @@ import pytest
 from singer_delivery.endpoint import Reply, Request
 from singer_delivery.io.transport import Transport
 from singer_delivery.proof.questions import Answer, Known
-from target_posthog.questions import questions
+from target_posthog.asking import Account, account_of
+from target_posthog.questions import about_project, questions
 
 from tests.fakes.http.exchanges import Reply as Played
 from tests.fakes.posthog import FakePostHog
@@ -118,6 +119,47 @@ def test_two_answers_that_contradict_each_other_stop_nothing():
     config = Reply(200, b'{"token":"%s"}' % KEY.encode())
     said = answer("http://127.0.0.1:1", Answering(denied, config))  # type: ignore[arg-type]
     assert said.known is Known.NOT_ANSWERED
+
+
+# In the name of a personal key -----------------------------------------------------------------
+
+
+def about_the_project(posthog, sender, key="phx_personal_key_of_a_test", project="12345"):
+    question = about_project(lambda: Account(posthog.url, project, key))
+    assert not question.is_of_runs
+    said = question.ask(sender)
+    assert key not in said.sentence
+    return said
+
+
+def test_a_personal_key_sees_the_project_and_its_group_types(sender):
+    with FakePostHog() as posthog:
+        said = about_the_project(posthog, sender)
+    assert said.known is Known.YES
+    assert "0 of its 5 group types" in said.sentence
+
+
+def test_a_personal_key_that_is_wrong_or_sees_less_is_a_no(sender):
+    with FakePostHog() as posthog:
+        assert "(401)" in about_the_project(posthog, sender, key="phx_another").sentence
+        assert "(404)" in about_the_project(posthog, sender, project="7").sentence
+        posthog.queries.scopes = ()
+        said = about_the_project(posthog, sender)
+    assert said.known is Known.NO
+    assert "query:read" in said.sentence
+
+
+def test_settings_that_name_no_project_are_a_no(sender):
+    config = {"personal_api_key": "phx_key", "project_id": "mine", "host": US}
+    said = about_project(lambda: account_of(config)).ask(sender)
+    assert said.known is Known.NO
+    assert "`project_id` is the number" in said.sentence
+
+
+def test_a_project_over_its_quota_of_queries_says_neither(sender):
+    with FakePostHog() as posthog:
+        posthog.queries.plan = "over"
+        assert about_the_project(posthog, sender).known is Known.NOT_ANSWERED
 
 
 class Answering:
