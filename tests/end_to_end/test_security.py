@@ -471,6 +471,7 @@ def test_every_secret_setting_is_known_as_one():
         ("target-mixpanel", "ledger_url"),
         ("target-posthog", "api_key"),
         ("target-posthog", "ledger_url"),
+        ("target-posthog", "personal_api_key"),
     }
 
 
