@@ -9,7 +9,8 @@ from typing import Any, Literal
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.observation import Observation
-from singer_delivery.mapping.pair import Reading, Source
+from singer_delivery.mapping.pair import Reading
+from singer_delivery.mapping.source import Source
 from singer_delivery.mapping.table import Row
 from singer_delivery.model import Note
 

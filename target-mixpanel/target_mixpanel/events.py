@@ -10,8 +10,9 @@ import orjson
 from singer_delivery.mapping.compiled import Made
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.memory import Memory
-from singer_delivery.mapping.pair import Reading, Source
+from singer_delivery.mapping.pair import Reading
 from singer_delivery.mapping.properties import Aside, Layout, PropertyTable
+from singer_delivery.mapping.source import Source
 from singer_delivery.mapping.table import Row
 from singer_delivery.model import Event, Note, Unmappable
 from singer_delivery.pipeline.settings import Billing

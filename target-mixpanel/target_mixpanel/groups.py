@@ -13,7 +13,7 @@ from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Groups, Keys, Observation, Snapshot
-from singer_delivery.mapping.pair import Source
+from singer_delivery.mapping.source import Source
 from singer_delivery.model import Effects, Event, Fact, Facts, Note
 
 from target_mixpanel.limits import fit_as_they_are

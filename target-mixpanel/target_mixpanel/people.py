@@ -16,8 +16,9 @@ from singer_delivery.mapping import devices
 from singer_delivery.mapping.changes import Changes
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
-from singer_delivery.mapping.pair import PERSON, PairDecision, Source
+from singer_delivery.mapping.pair import PERSON, PairDecision
 from singer_delivery.mapping.property_names import PropertyNames
+from singer_delivery.mapping.source import Source
 from singer_delivery.mapping.table import Row, build
 from singer_delivery.mapping.values import digest
 from singer_delivery.model import Effects, Event, Fact, Facts, Note

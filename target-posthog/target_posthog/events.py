@@ -15,8 +15,9 @@ from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Groups, Observation
-from singer_delivery.mapping.pair import GROUP, PERSON, Reading, Source
+from singer_delivery.mapping.pair import GROUP, PERSON, Reading
 from singer_delivery.mapping.properties import PropertyTable
+from singer_delivery.mapping.source import Source
 from singer_delivery.model import Effects, Event, Facts, Mapped, Note
 from singer_delivery.pipeline.settings import Billing
 

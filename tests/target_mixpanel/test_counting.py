@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 from singer_delivery.proof.counting import CannotAsk, day_number
 from target_mixpanel.asking import account_of
-from target_mixpanel.counting import chunks, counter_of
+from target_mixpanel.counting import counter_of
 from target_mixpanel.exports import ROWS_A_REQUEST, export_windows
+from target_mixpanel.reports import chunks
 
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.singer_delivery.toys import PlayedClock

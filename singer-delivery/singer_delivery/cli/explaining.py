@@ -11,9 +11,10 @@ import orjson
 
 from singer_delivery.errors import SettingsError
 from singer_delivery.mapping.excluded import WithoutPeople
-from singer_delivery.mapping.guide import Field, Guide, Subject, fields_of, left_out
+from singer_delivery.mapping.guide import Field, Guide, Subject
 from singer_delivery.mapping.json_lines import exact
 from singer_delivery.mapping.lines import read
+from singer_delivery.mapping.origins import fields_of, left_out
 from singer_delivery.mapping.pair import Pair, Reading
 from singer_delivery.model import (
     Decision,

@@ -10,12 +10,9 @@ from singer_delivery.mapping.guide import (
     Made,
     Placed,
     Subject,
-    fields_of,
-    how_of,
-    left_out,
-    origin_of,
     sources_in,
 )
+from singer_delivery.mapping.origins import fields_of, how_of, left_out, origin_of
 from singer_delivery.mapping.table import Row, build, of_reading
 from singer_delivery.model import Event
 
