@@ -19,7 +19,7 @@ GOOD = {"api_key": "key-of-api", "secret_key": "very-secret", "start_date": "202
 NAMES = {
     "api_key", "secret_key", "region", "base_url", "start_date", "end_date", "archive_path",
     "window_hours", "settle_hours", "spool_dir", "max_retries", "batch_config",
-    "timestamps", "progress_seconds", "status_path",
+    "timestamps", "check", "progress_seconds", "status_path",
 }  # fmt: skip
 BUILT_IN = ("stream_map", "flattening", "faker")
 

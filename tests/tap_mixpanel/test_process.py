@@ -119,6 +119,7 @@ def test_a_reader_that_leaves_ends_the_run_with_1(tmp_path):
     assert "Traceback" not in log
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_nothing_is_lost(tmp_path, mixpanel):
     """State as a target gives it back: the last line that was read whole."""
     rng = random.Random(17)
@@ -203,6 +204,7 @@ def peak_of(tmp_path, count):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows_of_a_day(tmp_path):
     """The larger day is sorted on disk, and half of its rows lie on one second."""
     small, large = peak_of(tmp_path, 70_000), peak_of(tmp_path, 200_000)

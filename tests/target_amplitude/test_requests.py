@@ -200,7 +200,7 @@ def test_the_key_is_in_requests_alone(opened):
     ended = scene.run(*hot_and_cold(40), max_wait_minutes=0, max_dead_letters="100%")
     assert ended.code == 1
     folder = scene.command.folder
-    files = [path for path in folder.iterdir() if path.name != "config.json"]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "config.json"]
     assert len(files) >= 3
     for path in files:
         assert KEY.encode() not in path.read_bytes(), path.name

@@ -29,7 +29,7 @@ def test_the_pace_and_the_first_wait_reach_the_lanes(tmp_path, monkeypatch):
 
 
 def scope(**config):
-    return TargetMixpanel(config=config)._scope
+    return TargetMixpanel(config=config).scope
 
 
 def test_the_ledger_knows_a_project_by_what_is_no_secret_any_more():

@@ -179,7 +179,7 @@ def test_a_refused_table_stops_the_run_and_its_rows_are_read_again(tmp_path, mix
     del mixpanel.lookup_tables[TABLE]
     ended = run_executable(
         tmp_path,
-        everything(mixpanel),
+        {**everything(mixpanel), "check": False},
         *(ORDERS, SONGS),
         *(order(1), state(n=1), song("a", "Alpha"), state(n=2), order(2), state(n=3)),
     )
