@@ -55,6 +55,7 @@ STEPS = {
     "forgotten": Step(Ledger, "save", lambda ledger: bool(ledger._outbox._gone)),
     # Of events that wait for their id:
     "parked": Step(Ledger, "save", lambda ledger: bool(ledger._parked._unsaved)),
+    "listed": Step(Ledger, "save", lambda ledger: ledger._deliveries.to_save > 0),
     "unparked": Step(Ledger, "save", lambda ledger: bool(ledger._parked._gone)),
 }
 

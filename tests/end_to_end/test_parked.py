@@ -10,8 +10,9 @@ import json
 import random
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,22 +29,25 @@ QUOTA = 8
 """Less than the hot user's events in one request."""
 
 INWARDS = ("parked", "claims", "ledger", "state")
-OUTWARDS = ("request", "reply", "unparked", "ledger")
+OUTWARDS = ("request", "reply", "unparked", "listed")
 
 
 class Hot:
     """A target whose runs read the same rows, and a service with a daily quota for each user."""
 
-    def __init__(self, pipe: Pipe, service: Any, lines: bytes) -> None:
+    def __init__(
+        self, pipe: Pipe, service: Any, messages: Callable[[], Iterable[dict[str, Any]]]
+    ) -> None:
         self.pipe, self.service = pipe, service
-        self._lines = lines
+        self._messages = messages
 
     def allow(self, quota: int) -> None:
         """Let the service take so many events of a user a day."""
         self.service._users._quota = quota
 
     def run(self) -> Ended:
-        return self.pipe.feed(self._lines)
+        lines = (json.dumps(each).encode() + b"\n" for each in (EXPORT, *self._messages()))
+        return self.pipe.feed(b"".join(lines))
 
     def die_at(self, step: str, when: str, number: int = 1) -> bool:
         """Run up to that arrow; tell whether it came there."""
@@ -104,11 +108,10 @@ def as_files(folder: Any) -> Iterator[dict[str, Any]]:
 @contextmanager
 def hot(folder: Any, *, in_files: bool = False) -> Iterator[Hot]:
     """Open a service that takes few events of a user, and a target with small requests."""
-    messages = as_files(folder) if in_files else as_records()
-    lines = b"".join(json.dumps(each).encode() + b"\n" for each in (EXPORT, *messages))
+    messages = partial(as_files, folder) if in_files else as_records
     with AMPLITUDE.open(daily_quota=10**6) as service:
         more = {"max_batch_events": 20, "max_wait_minutes": 0, "processes": int(in_files)}
-        begun = Hot(make_pipe(folder, None, AMPLITUDE, service, **more), service, lines)
+        begun = Hot(make_pipe(folder, None, AMPLITUDE, service, **more), service, messages)
         begun.allow(QUOTA)
         yield begun
 
