@@ -17,13 +17,9 @@ from singer_delivery.mapping.selection import Export, mapping_for
 from singer_delivery.model import CREATION, Event, RecordMapping
 from singer_delivery.proof.counting import CannotAsk
 from singer_delivery.proof.questions import Question
-from singer_delivery.sdk.settings import (
-    chosen_events,
-    named_streams,
-    run_settings,
-    scope,
-)
+from singer_delivery.sdk.settings import named_streams, run_settings, scope
 from singer_delivery.sdk.source_project import comes_from
+from singer_delivery.sdk.source_settings import chosen_events
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 

@@ -11,12 +11,8 @@ from singer_delivery.errors import SettingsError
 from singer_delivery.io.retry import Clock
 from singer_delivery.model import Event, Note, RecordMapping
 from singer_delivery.proof.questions import Question
-from singer_delivery.sdk.settings import (
-    chosen_events,
-    named_streams,
-    run_settings,
-    scope,
-)
+from singer_delivery.sdk.settings import named_streams, run_settings, scope
+from singer_delivery.sdk.source_settings import chosen_events
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 

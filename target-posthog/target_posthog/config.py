@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from singer_delivery.sdk.settings import (
+from singer_delivery.sdk.settings import delivery_settings, request_settings
+from singer_delivery.sdk.source_settings import (
     backfill_days_setting,
+    bare_ids_setting,
     chosen_events_settings,
-    delivery_settings,
-    request_settings,
 )
 from singer_delivery.sdk.stream_settings import streams_setting
 from singer_sdk import typing as th
@@ -112,17 +112,7 @@ SETTINGS = [
             "currency: {revenue: amount, currency: currency}. Without it nothing is guessed."
         ),
     ),
-    th.Property(
-        "bare_distinct_ids",
-        th.StringType,
-        default="auto",
-        allowed_values=["auto", "user", "device"],
-        title="Bare distinct ids",
-        description=(
-            "Whether an id of Mixpanel that nothing says is a user's or a device's is one or the "
-            "other; auto tells by its form."
-        ),
-    ),
+    bare_ids_setting("Mixpanel"),
     streams_setting("Amplitude or Mixpanel export"),
     th.Property(
         "max_events_per_second",

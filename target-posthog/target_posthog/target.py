@@ -12,12 +12,8 @@ from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import mapping_for
 from singer_delivery.model import RecordMapping
 from singer_delivery.proof.questions import Question
-from singer_delivery.sdk.settings import (
-    chosen_events,
-    named_streams,
-    run_settings,
-    scope,
-)
+from singer_delivery.sdk.settings import named_streams, run_settings, scope
+from singer_delivery.sdk.source_settings import chosen_events
 from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 

@@ -40,7 +40,7 @@ each_destination = pytest.mark.parametrize(
 
 
 @dataclass
-class Desk:
+class Scene:
     """A dead letter file, a service and the settings between them."""
 
     folder: Path
@@ -104,9 +104,9 @@ class Ended:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, destination: Destination) -> Iterator[Desk]:
+def scene(tmp_path: Path, destination: Destination) -> Iterator[Scene]:
     with destination.open() as service:
-        yield Desk(tmp_path, destination, service)
+        yield Scene(tmp_path, destination, service)
 
 
 def nobody(number: int) -> bytes:
@@ -114,87 +114,91 @@ def nobody(number: int) -> bytes:
 
 
 @each_destination
-def test_what_is_delivered_leaves_the_file_and_what_dies_again_stays(desk):
-    desk.write(
+def test_what_is_delivered_leaves_the_file_and_what_dies_again_stays(scene):
+    scene.write(
         (record(1), "no_time"), (nobody(2), "refused"), (record(3), "refused"), (nobody(4), "x")
     )
-    ended = desk.retry()
+    ended = scene.retry()
     assert ended.code == 0, ended.log
-    assert desk.customers == {"c1", "c3"}
-    assert reasons(desk.path) == {2: "no_identity", 4: "no_identity"}
+    assert scene.customers == {"c1", "c3"}
+    assert reasons(scene.path) == {2: "no_identity", 4: "no_identity"}
     assert "Sent 4 letters: 2 delivered" in ended.log
     assert "2 died again (no_identity 2)" in ended.log
-    assert not desk.again.exists()
+    assert not scene.again.exists()
     assert ended.out == ""
 
 
 @pytest.mark.parametrize("destination", [POSTHOG])
 class TestAtOneDestination:
     @pytest.mark.slow
-    def test_only_the_chosen_are_sent(self, desk):
-        desk.write((record(1), "no_time"), (record(2), "refused"), (record(3), "no_time"))
-        ended = desk.retry("--reason", "refused")
-        assert desk.customers == {"c2"}
-        assert reasons(desk.path) == {1: "no_time", 3: "no_time"}
+    def test_only_the_chosen_are_sent(self, scene):
+        scene.write((record(1), "no_time"), (record(2), "refused"), (record(3), "no_time"))
+        ended = scene.retry("--reason", "refused")
+        assert scene.customers == {"c2"}
+        assert reasons(scene.path) == {1: "no_time", 3: "no_time"}
         assert "2 letters were not sent" in ended.log
 
     @pytest.mark.slow
-    def test_a_file_without_letters_left_is_removed(self, desk):
-        desk.write((record(1), "refused"))
-        ended = desk.retry()
-        assert not desk.path.exists()
+    def test_a_file_without_letters_left_is_removed(self, scene):
+        scene.write((record(1), "refused"))
+        ended = scene.retry()
+        assert not scene.path.exists()
         assert "No letter is left" in ended.log
 
-    def test_a_line_that_is_no_record_is_never_sent_and_stays(self, desk):
-        desk.write((b'{"type":"RECORD","stream":"orders","rec', "bad_line"), (record(1), "refused"))
-        desk.path.write_bytes(desk.path.read_bytes() + b'no message\n{"type":"STATE","value":{}}\n')
-        before = desk.path.read_bytes().splitlines()
-        ended = desk.retry()
+    def test_a_line_that_is_no_record_is_never_sent_and_stays(self, scene):
+        scene.write(
+            (b'{"type":"RECORD","stream":"orders","rec', "bad_line"), (record(1), "refused")
+        )
+        scene.path.write_bytes(
+            scene.path.read_bytes() + b'no message\n{"type":"STATE","value":{}}\n'
+        )
+        before = scene.path.read_bytes().splitlines()
+        ended = scene.retry()
         assert ended.code == 0, ended.log
-        assert desk.customers == {"c1"}
-        assert desk.path.read_bytes().splitlines() == [*before[:2], *before[3:]]
+        assert scene.customers == {"c1"}
+        assert scene.path.read_bytes().splitlines() == [*before[:2], *before[3:]]
         assert "2 damaged lines stay as they are" in ended.log
 
     @pytest.mark.slow
-    def test_a_wrong_key_takes_no_letter_and_ends_with_the_target_s_own_sentence(self, desk):
-        desk.write((record(1), "refused"), (nobody(2), "refused"))
-        before = desk.path.read_bytes()
-        wrong = {desk.destination.key: "phc_wrong"}
-        ended = desk.retry(**wrong)
+    def test_a_wrong_key_takes_no_letter_and_ends_with_the_target_s_own_sentence(self, scene):
+        scene.write((record(1), "refused"), (nobody(2), "refused"))
+        before = scene.path.read_bytes()
+        wrong = {scene.destination.key: "phc_wrong"}
+        ended = scene.retry(**wrong)
         assert ended.code == 1
-        assert desk.destination.wrong_key in ended.log
-        assert {1, 2} <= reasons(desk.path).keys()
-        assert desk.path.read_bytes().startswith(before[:100])
+        assert scene.destination.wrong_key in ended.log
+        assert {1, 2} <= reasons(scene.path).keys()
+        assert scene.path.read_bytes().startswith(before[:100])
 
     @pytest.mark.slow
-    def test_a_dry_run_delivers_nothing_and_so_is_refused(self, desk):
-        desk.write((record(1), "refused"))
-        before = desk.path.read_bytes()
-        ended = desk.retry(dry_run=True)
-        assert (ended.code, desk.path.read_bytes()) == (1, before)
+    def test_a_dry_run_delivers_nothing_and_so_is_refused(self, scene):
+        scene.write((record(1), "refused"))
+        before = scene.path.read_bytes()
+        ended = scene.retry(dry_run=True)
+        assert (ended.code, scene.path.read_bytes()) == (1, before)
         assert "`dry_run` is on" in ended.log
 
     @pytest.mark.slow
-    def test_however_many_die_again_the_others_have_their_turn(self, desk):
-        desk.write(*[(nobody(n), "refused") for n in range(150)], (record(150), "refused"))
-        ended = desk.retry(max_dead_letters="1")
+    def test_however_many_die_again_the_others_have_their_turn(self, scene):
+        scene.write(*[(nobody(n), "refused") for n in range(150)], (record(150), "refused"))
+        ended = scene.retry(max_dead_letters="1")
         assert ended.code == 0, ended.log
-        assert desk.customers == {"c150"}
-        assert reasons(desk.path).keys() == set(range(150))
+        assert scene.customers == {"c150"}
+        assert reasons(scene.path).keys() == set(range(150))
 
     @pytest.mark.slow
-    def test_equal_records_without_an_id_are_as_many_as_before(self, desk):
-        desk.write(*[(nobody(1), "refused")] * 3)
+    def test_equal_records_without_an_id_are_as_many_as_before(self, scene):
+        scene.write(*[(nobody(1), "refused")] * 3)
         for _ in range(2):
-            desk.retry()
-            assert [each["id"] for each in records(desk.path)] == [1, 1, 1]
+            scene.retry()
+            assert [each["id"] for each in records(scene.path)] == [1, 1, 1]
 
-    def test_a_letter_that_a_run_writes_meanwhile_is_kept(self, desk):
-        desk.write((record(1), "refused"))
-        run = DeadLetters(desk.path)
+    def test_a_letter_that_a_run_writes_meanwhile_is_kept(self, scene):
+        scene.write((record(1), "refused"))
+        run = DeadLetters(scene.path)
         run.know_schema(schema())
         run.add(DeadLetter("orders", record(2), "no_time", "", 0, ""))
-        child = subprocess.Popen(desk.words(), stderr=subprocess.PIPE, text=True, cwd=desk.folder)
+        child = subprocess.Popen(scene.words(), stderr=subprocess.PIPE, text=True, cwd=scene.folder)
         assert child.stderr is not None
         said = next(line for line in child.stderr if "Another run writes to" in line)
         run.add(DeadLetter("orders", record(3), "no_time", "", 0, ""))
@@ -202,57 +206,57 @@ class TestAtOneDestination:
         assert child.stderr.read()
         assert child.wait(TIMEOUT) == 0, said
         child.stderr.close()
-        assert reasons(desk.path) == {3: "no_time"}
-        assert desk.customers == {"c1", "c2"}
+        assert reasons(scene.path) == {3: "no_time"}
+        assert scene.customers == {"c1", "c2"}
 
     @pytest.mark.slow
-    def test_a_file_that_somebody_edits_meanwhile_loses_no_letter(self, desk):
-        desk.write((record(1), "refused"), (record(2), "refused"))
-        run = DeadLetters(desk.path)
+    def test_a_file_that_somebody_edits_meanwhile_loses_no_letter(self, scene):
+        scene.write((record(1), "refused"), (record(2), "refused"))
+        run = DeadLetters(scene.path)
         run.add(DeadLetter("orders", record(3), "no_time", "", 0, ""))
-        child = subprocess.Popen(desk.words(), stderr=subprocess.PIPE, text=True, cwd=desk.folder)
+        child = subprocess.Popen(scene.words(), stderr=subprocess.PIPE, text=True, cwd=scene.folder)
         assert child.stderr is not None
         assert any("Another run writes to" in line for line in child.stderr)
-        text = desk.path.read_bytes()
-        with desk.path.open("r+b") as file:  # in place, as some editors do
+        text = scene.path.read_bytes()
+        with scene.path.open("r+b") as file:  # in place, as some editors do
             file.write(text.replace(b'"id": 1', b'"id":10').replace(b'"id":1,', b'"id":9,'))
         run.close()
         rest = child.stderr.read()
         child.wait(TIMEOUT)
         child.stderr.close()
         assert "was changed meanwhile" in rest
-        assert len(reasons(desk.path)) == 3
+        assert len(reasons(scene.path)) == 3
 
     @pytest.mark.slow
-    def test_the_settings_may_come_from_the_environment(self, desk, monkeypatch):
-        desk.write((record(1), "refused"), (nobody(2), "refused"))
-        for name, value in json.loads(desk.config().read_text()).items():
+    def test_the_settings_may_come_from_the_environment(self, scene, monkeypatch):
+        scene.write((record(1), "refused"), (nobody(2), "refused"))
+        for name, value in json.loads(scene.config().read_text()).items():
             text = value if isinstance(value, str) else json.dumps(value)
             monkeypatch.setenv(f"TARGET_POSTHOG_{name.upper()}", text)
         words = [str(BIN / "singer-delivery"), "dead-letters", "retry", "--config", "ENV"]
         words += ["--target", "target-posthog"]
         ended = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=TIMEOUT, cwd=desk.folder
+            words, capture_output=True, text=True, check=False, timeout=TIMEOUT, cwd=scene.folder
         )
         assert ended.returncode == 0, ended.stderr
-        assert desk.customers == {"c1"}
-        assert reasons(desk.path) == {2: "no_identity"}
+        assert scene.customers == {"c1"}
+        assert reasons(scene.path) == {2: "no_identity"}
 
-    def test_a_signal_ends_it_in_order(self, desk):
-        desk.write(*[(record(n), "refused") for n in range(3_000)])
+    def test_a_signal_ends_it_in_order(self, scene):
+        scene.write(*[(record(n), "refused") for n in range(3_000)])
         child = subprocess.Popen(
-            desk.words(max_batch_events=50, max_in_flight=1, max_events_per_second=300),
-            stderr=subprocess.PIPE, text=True, cwd=desk.folder,
+            scene.words(max_batch_events=50, max_in_flight=1, max_events_per_second=300),
+            stderr=subprocess.PIPE, text=True, cwd=scene.folder,
         )  # fmt: skip
         waited = threading.Event()
-        while len(desk.customers) < 700 and not waited.wait(0.05):
+        while len(scene.customers) < 700 and not waited.wait(0.05):
             assert child.poll() is None
         child.send_signal(signal.SIGTERM)
         _, log = child.communicate(timeout=TIMEOUT)
         assert child.returncode == 128 + signal.SIGTERM, log
-        assert desk.all_accounted_for(range(3_000))
+        assert scene.all_accounted_for(range(3_000))
         assert "were not decided, and stay" in log
-        assert not desk.again.exists()
+        assert not scene.again.exists()
 
     @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
     @pytest.mark.parametrize(
@@ -262,14 +266,14 @@ class TestAtOneDestination:
             for number, each in enumerate(retry_killed_at.STEPS)
         ],
     )
-    def test_killed_at_any_step_it_loses_no_letter_and_can_be_run_again(self, desk, step, when):
+    def test_killed_at_any_step_it_loses_no_letter_and_can_be_run_again(self, scene, step, when):
         numbers = range(1, 41)
-        desk.write(*[((nobody if n % 4 == 0 else record)(n), "refused") for n in numbers])
-        deadly = retry_killed_at.executable(desk.folder / "deadly", step, when)
-        ended = desk.retry(command=deadly)
+        scene.write(*[((nobody if n % 4 == 0 else record)(n), "refused") for n in numbers])
+        deadly = retry_killed_at.executable(scene.folder / "deadly", step, when)
+        ended = scene.retry(command=deadly)
         assert ended.code == -signal.SIGKILL, ended.log
-        assert desk.all_accounted_for(numbers)
-        self._finish(desk, numbers)
+        assert scene.all_accounted_for(numbers)
+        self._finish(scene, numbers)
 
     @pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
     @pytest.mark.parametrize(
@@ -279,31 +283,31 @@ class TestAtOneDestination:
             for each in ("request", "reply", "dead letters", "state")
         ],
     )
-    def test_a_target_killed_at_any_arrow_loses_no_letter(self, desk, step, when):
+    def test_a_target_killed_at_any_arrow_loses_no_letter(self, scene, step, when):
         numbers = range(1, 41)
-        desk.write(*[((nobody if n % 4 == 0 else record)(n), "refused") for n in numbers])
+        scene.write(*[((nobody if n % 4 == 0 else record)(n), "refused") for n in numbers])
         target = killed_at.write_executable(
-            desk.folder / "target", desk.destination.target, step, when, 1
+            scene.folder / "target", scene.destination.target, step, when, 1
         )
-        command = retry_killed_at.with_target(desk.folder / "command", target)
-        ended = desk.retry(command=command)
+        command = retry_killed_at.with_target(scene.folder / "command", target)
+        ended = scene.retry(command=command)
         assert ended.code == 1, ended.log
         assert "The target ended with exit code" in ended.log
-        assert desk.all_accounted_for(numbers)
-        self._finish(desk, numbers)
+        assert scene.all_accounted_for(numbers)
+        self._finish(scene, numbers)
 
     @staticmethod
-    def _finish(desk: Desk, numbers: Sequence[int]) -> None:
-        ended = desk.retry()
+    def _finish(scene: Scene, numbers: Sequence[int]) -> None:
+        ended = scene.retry()
         for _ in range(100):  # the target of a command that was killed may still be at its work
             if "Another run" not in ended.log:
                 break
             time.sleep(0.1)
-            ended = desk.retry()
+            ended = scene.retry()
         assert ended.code == 0, ended.log
-        assert desk.customers == {f"c{n}" for n in numbers if n % 4}
-        assert sorted(each["id"] for each in records(desk.path)) == [
+        assert scene.customers == {f"c{n}" for n in numbers if n % 4}
+        assert sorted(each["id"] for each in records(scene.path)) == [
             n for n in numbers if not n % 4
         ]
-        assert not desk.again.exists()
-        assert not list(desk.folder.glob("*.draft"))
+        assert not scene.again.exists()
+        assert not list(scene.folder.glob("*.draft"))

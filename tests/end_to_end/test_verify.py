@@ -33,7 +33,7 @@ ID = {POSTHOG: "uuid", MIXPANEL: "insert_id"}
 
 
 @dataclass
-class Desk:
+class Migration:
     """One migration that is done, and whoever asks whether the numbers match."""
 
     pipe: Pipe
@@ -90,14 +90,14 @@ def company():
 
 
 @pytest.fixture
-def desk(request, tmp_path, company) -> Iterator[Desk]:
+def migration(request, tmp_path, company) -> Iterator[Migration]:
     destination = request.param
     with FakeAmplitude(company.hours()) as amplitude, destination.open(company) as fake:
         pipe = all_hours(make_pipe(tmp_path, amplitude, destination, fake), company)
         pipe.target |= asking(destination, fake)
         ended = pipe.run()
         assert ended.target_code == 0, ended.target_log
-        yield Desk(pipe, company, destination, fake, amplitude)
+        yield Migration(pipe, company, destination, fake, amplitude)
 
 
 def asking(destination: Destination, fake: Any) -> dict[str, Any]:
@@ -108,26 +108,26 @@ def asking(destination: Destination, fake: Any) -> dict[str, Any]:
 
 
 both = pytest.mark.parametrize(
-    "desk",
+    "migration",
     [POSTHOG, pytest.param(MIXPANEL, marks=pytest.mark.slow)],
     ids=str,
     indirect=True,
 )
-posthog = pytest.mark.parametrize("desk", [POSTHOG], ids=str, indirect=True)
+posthog = pytest.mark.parametrize("migration", [POSTHOG], ids=str, indirect=True)
 slow = pytest.mark.slow
 
 
-def cells_of(desk: Desk, lost: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
-    return Counter((desk.day_of(each), each["event"]) for each in lost)
+def cells_of(migration: Migration, lost: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
+    return Counter((migration.day_of(each), each["event"]) for each in lost)
 
 
-def assert_found_and_closed(desk: Desk, lost: list[dict[str, Any]]) -> None:
+def assert_found_and_closed(migration: Migration, lost: list[dict[str, Any]]) -> None:
     """Lose events, have them found exactly, run the printed command, have nothing found."""
-    ids = {desk.id_of(each) for each in lost}
-    before = {desk.id_of(each) for each in desk.events()}
-    desk.lose(ids)
+    ids = {migration.id_of(each) for each in lost}
+    before = {migration.id_of(each) for each in migration.events()}
+    migration.lose(ids)
 
-    code, result, log = desk.result()
+    code, result, log = migration.result()
 
     assert (code, result["verdict"]) == (1, "differs"), log
     fewer = {
@@ -135,9 +135,9 @@ def assert_found_and_closed(desk: Desk, lost: list[dict[str, Any]]) -> None:
         for cell in result["cells"]
         if cell["verdict"] == "fewer"
     }
-    assert fewer == dict(cells_of(desk, lost))
+    assert fewer == dict(cells_of(migration, lost))
     assert result["missing"]["events"] == len(lost)
-    assert set(result["missing"]["hours"]) == desk.hours_of(ids)
+    assert set(result["missing"]["hours"]) == migration.hours_of(ids)
 
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     again = subprocess.run(
@@ -147,102 +147,102 @@ def assert_found_and_closed(desk: Desk, lost: list[dict[str, Any]]) -> None:
         text=True,
         timeout=TIMEOUT,
         check=False,
-        cwd=desk.pipe.folder,
+        cwd=migration.pipe.folder,
     )
     assert again.returncode == 0, again.stderr
-    code, result, log = desk.result()
+    code, result, log = migration.result()
     assert (code, result["verdict"], result["cells"]) == (0, "equal", []), log
-    assert {desk.id_of(each) for each in desk.events()} == before
+    assert {migration.id_of(each) for each in migration.events()} == before
 
 
 @both
-def test_each_kind_of_gap_is_found_exactly_and_its_command_closes_it(desk):
-    code, result, log = desk.result()
+def test_each_kind_of_gap_is_found_exactly_and_its_command_closes_it(migration):
+    code, result, log = migration.result()
     assert (code, result["verdict"], result["cells"]) == (0, "equal", []), log
-    sent = Counter((desk.day_of(each), each["event"]) for each in desk.events())
+    sent = Counter((migration.day_of(each), each["event"]) for each in migration.events())
     assert sum(each["sent"] for each in result["days"]) == sum(sent.values())
     assert {each["name"]: each["found"] for each in result["names"]} == Counter(
-        each["event"] for each in desk.events()
+        each["event"] for each in migration.events()
     )
 
-    events = desk.events()
-    assert_found_and_closed(desk, [events[len(events) // 2]])
-    first = min(desk.day_of(each) for each in events)
-    assert_found_and_closed(desk, [each for each in events if desk.day_of(each) == first])
+    events = migration.events()
+    assert_found_and_closed(migration, [events[len(events) // 2]])
+    first = min(migration.day_of(each) for each in events)
+    assert_found_and_closed(migration, [each for each in events if migration.day_of(each) == first])
     name = Counter(each["event"] for each in events).most_common(2)[1][0]
-    assert_found_and_closed(desk, [each for each in events if each["event"] == name])
+    assert_found_and_closed(migration, [each for each in events if each["event"] == name])
 
 
 @slow
 @both
-def test_a_duplicate_and_events_of_others_make_no_difference_and_are_told(desk):
-    event = desk.events()[0]
-    desk.fake.repeat(lambda each: desk.id_of(each) == desk.id_of(event))
-    if desk.destination is POSTHOG:
-        desk.fake.queries.merges_at = 1_000
+def test_a_duplicate_and_events_of_others_make_no_difference_and_are_told(migration):
+    event = migration.events()[0]
+    migration.fake.repeat(lambda each: migration.id_of(each) == migration.id_of(event))
+    if migration.destination is POSTHOG:
+        migration.fake.queries.merges_at = 1_000
         foreign = "0190a7de-0000-7000-8000-00000000dead"
-        desk.fake.plant(event["event"], event["timestamp"], uuid=foreign)
+        migration.fake.plant(event["event"], event["timestamp"], uuid=foreign)
     else:
-        desk.fake.plant(event["event"], event["time"], insert_id="foreign")
+        migration.fake.plant(event["event"], event["time"], insert_id="foreign")
 
-    code, result, log = desk.result("--both-ways")
+    code, result, log = migration.result("--both-ways")
 
     assert (code, result["verdict"], result["cells"]) == (0, "equal", []), log
     assert result["others"] == [{"name": event["event"], "found": 1}]
-    if desk.destination is POSTHOG:
+    if migration.destination is POSTHOG:
         assert [each["reason"] for each in result["reasons"]] == ["duplicates"]
 
 
 @slow
 @both
-def test_an_event_of_another_under_our_mark_is_more_and_an_error_both_ways_only(desk):
-    event = desk.events()[0]
-    if desk.destination is POSTHOG:
+def test_an_event_of_another_under_our_mark_is_more_and_an_error_both_ways_only(migration):
+    event = migration.events()[0]
+    if migration.destination is POSTHOG:
         foreign = "0190a7de-0000-7000-8000-00000000dead"
-        desk.fake.plant(event["event"], event["timestamp"], uuid=foreign, lib="target-posthog")
+        migration.fake.plant(event["event"], event["timestamp"], uuid=foreign, lib="target-posthog")
     else:
-        desk.fake.plant(event["event"], event["time"], insert_id="x", lib="target-mixpanel")
-    code, result, _ = desk.result()
+        migration.fake.plant(event["event"], event["time"], insert_id="x", lib="target-mixpanel")
+    code, result, _ = migration.result()
     assert (code, result["verdict"]) == (0, "equal")
     assert [(each["name"], each["verdict"]) for each in result["cells"]] == [
         (event["event"], "more")
     ]
-    assert desk.result("--both-ways")[0] == 1
+    assert migration.result("--both-ways")[0] == 1
 
 
 @posthog
-def test_the_table_for_people(desk):
-    events = desk.events()
+def test_the_table_for_people(migration):
+    events = migration.events()
     lost = events[7]
-    desk.lose({desk.id_of(lost)})
-    ended = desk.verify()
+    migration.lose({migration.id_of(lost)})
+    ended = migration.verify()
     assert ended.returncode == 1
     lines = ended.stdout.splitlines()
     assert lines[0] == "PostHog, project 12345: It differs."
     rows = [line.split() for line in lines]
     assert ["events", f"{len(events):,}", f"{len(events) - 1:,}"] in rows
-    assert any(row[:1] == [desk.day_of(lost)] and row[-1:] == ["fewer"] for row in rows)
-    (hour,) = desk.hours_of({desk.id_of(lost)})
+    assert any(row[:1] == [migration.day_of(lost)] and row[-1:] == ["fewer"] for row in rows)
+    (hour,) = migration.hours_of({migration.id_of(lost)})
     assert f"  {hour}" in lines
     assert any("tap-amplitude --config" in line and "| target-posthog" in line for line in lines)
     assert "queries of PostHog" in ended.stderr
-    kept = sorted(desk.pipe.folder.rglob("verify-*.json"))
+    kept = sorted(migration.pipe.folder.rglob("verify-*.json"))
     assert json.loads(kept[-1].read_text())["verdict"] == "differs"
     assert max(map(len, lines[: lines.index("To know:")])) < 1_000
     written = ended.stdout + ended.stderr + kept[-1].read_text()
-    for secret in (desk.fake.queries.personal_key, *desk.destination.secrets):
+    for secret in (migration.fake.queries.personal_key, *migration.destination.secrets):
         assert secret not in written
 
 
 @both
-def test_the_report_tells_the_verdict_and_the_days_that_differ(desk):
-    events = desk.events()
+def test_the_report_tells_the_verdict_and_the_days_that_differ(migration):
+    events = migration.events()
     lost = events[7]
-    desk.lose({desk.id_of(lost)})
-    assert desk.verify().returncode == 1
-    folder = desk.pipe.folder
+    migration.lose({migration.id_of(lost)})
+    assert migration.verify().returncode == 1
+    folder = migration.pipe.folder
     ended = subprocess.run(
-        [*(str(BIN / "singer-delivery"), "report", "--target", desk.destination.target),
+        [*(str(BIN / "singer-delivery"), "report", "--target", migration.destination.target),
          *("--config", str(folder / "target.json"), "--output", "page.html")],
         capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd=folder,
     )  # fmt: skip
@@ -251,67 +251,67 @@ def test_the_report_tells_the_verdict_and_the_days_that_differ(desk):
     text = (folder / "page.html").read_text("utf-8")
     data = json.loads(text.split('id="report">')[1].split("</script>")[0])
     assert data["verdict"]["state"] == "differs"
-    assert [day[0] for day in data["days"] if day[3] == "fewer"] == [desk.day_of(lost)]
-    assert data["missing"]["hours"] == [*desk.hours_of({desk.id_of(lost)})]
+    assert [day[0] for day in data["days"] if day[3] == "fewer"] == [migration.day_of(lost)]
+    assert data["missing"]["hours"] == [*migration.hours_of({migration.id_of(lost)})]
     (source,) = data["sources"]
     assert source["gaps"] == []
     assert sum(hours for *_, hours in source["ranges"]) == 50
-    for secret in desk.destination.secrets:
+    for secret in migration.destination.secrets:
         assert secret not in text
 
 
 @slow
 @posthog
-def test_it_waits_while_the_destination_takes_in(desk):
-    desk.fake.queries.late.extend([30, 0])
-    code, result, log = desk.result()
+def test_it_waits_while_the_destination_takes_in(migration):
+    migration.fake.queries.late.extend([30, 0])
+    code, result, log = migration.result()
     assert (code, result["verdict"]) == (0, "equal")
     assert "reading again in 0 s" in log
 
 
 @slow
 @posthog
-def test_what_cannot_be_asked_is_code_2_with_a_sentence(desk):
-    desk.fake.queries.plan = "over"
-    code, result, _ = desk.result()
+def test_what_cannot_be_asked_is_code_2_with_a_sentence(migration):
+    migration.fake.queries.plan = "over"
+    code, result, _ = migration.result()
     assert (code, result["verdict"]) == (2, "unknown")
     assert "(402)" in result["reasons"][0]["sentence"]
-    del desk.pipe.target["personal_api_key"]
-    (desk.pipe.folder / "target.json").write_text(json.dumps(desk.pipe.target))
-    ended = desk.verify()
+    del migration.pipe.target["personal_api_key"]
+    (migration.pipe.folder / "target.json").write_text(json.dumps(migration.pipe.target))
+    ended = migration.verify()
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "`personal_api_key`" in ended.stderr
 
 
 @slow
 @posthog
-def test_what_it_costs_is_said_without_asking(desk):
-    asked = len(desk.fake.queries.asked)
-    ended = desk.verify("--cost")
+def test_what_it_costs_is_said_without_asking(migration):
+    asked = len(migration.fake.queries.asked)
+    ended = migration.verify("--cost")
     assert ended.returncode == 0
     assert "This takes 5 queries of PostHog" in ended.stderr
-    assert len(desk.fake.queries.asked) == asked
+    assert len(migration.fake.queries.asked) == asked
 
 
 @slow
 @posthog
-def test_the_books_stand_beside_the_charts_of_the_source_and_never_fail(desk):
-    desk.amplitude.charts.hidden = {"session_start"}
-    ended = desk.verify("--source-timezone", "UTC")
+def test_the_books_stand_beside_the_charts_of_the_source_and_never_fail(migration):
+    migration.amplitude.charts.hidden = {"session_start"}
+    ended = migration.verify("--source-timezone", "UTC")
     assert ended.returncode == 0
     assert "Amplitude's own charts beside the books" in ended.stdout
-    desk.pipe.tap["secret_key"] = "wrong"
-    (desk.pipe.folder / "tap.json").write_text(json.dumps(desk.pipe.tap))
-    ended = desk.verify("--source-timezone", "UTC")
+    migration.pipe.tap["secret_key"] = "wrong"
+    (migration.pipe.folder / "tap.json").write_text(json.dumps(migration.pipe.tap))
+    ended = migration.verify("--source-timezone", "UTC")
     assert ended.returncode == 0
     assert "The source was not asked" in ended.stderr
 
 
 @slow
 @posthog
-def test_an_interrupt_is_130(desk):
-    desk.lose({desk.id_of(desk.events()[0])})
-    folder = desk.pipe.folder
+def test_an_interrupt_is_130(migration):
+    migration.lose({migration.id_of(migration.events()[0])})
+    folder = migration.pipe.folder
     process = subprocess.Popen(
         [
             *(str(BIN / "singer-delivery"), "verify", "--target", "target-posthog"),
