@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import pairwise
 
 import pytest
 from singer_delivery.tap import handover as handover_module
@@ -194,6 +195,26 @@ def test_a_target_that_has_deleted_one_file_is_waited_for(put):
 
     assert not handover.is_given_up
     assert not any(path.exists() for path in paths)
+
+
+def test_the_longer_it_waits_the_seldomer_it_looks(put):
+    naps, ends = [0.0], 100
+    paths = []
+
+    def take_at_last(seconds):
+        naps.append(seconds)
+        if seconds > ends:
+            paths[0].unlink(missing_ok=True)
+
+    handover, put_next = put(take_at_last)
+    paths.append(put_next())
+
+    handover.wait_until_taken()
+
+    assert naps[1] <= 0.01, "a target that is quick is not kept waiting"
+    assert max(after - before for before, after in pairwise(naps)) <= 1
+    assert len(naps) < 5 * ends
+    assert all(after <= 1.1 * before + 0.02 for before, after in pairwise(naps[:50]))
 
 
 def test_it_waits_for_nobody_who_is_gone(put):

@@ -32,7 +32,10 @@ logger = logging.getLogger("singer-delivery.handover")
 
 MOST_FILES = 64
 MOST_BYTES = 1024 * 1024 * 1024
-POLL_SECONDS = 0.01
+SHORTEST_NAP, LONGEST_NAP, OF_THE_WAIT = 0.01, 1.0, 1 / 20
+"""Seconds between two looks at the files: a part of the wait so far, so that no wait is much longer
+than it need be, and a long one costs nothing."""
+
 A_WHILE = 0.2
 """Seconds of waiting after which the target may itself be waiting, for a STATE."""
 
@@ -206,7 +209,8 @@ class Handover:
             if now - noted >= PATIENCE:
                 noted = now
                 self._log_that_it_waits()
-            self._clock.sleep(POLL_SECONDS)
+            nap = max(SHORTEST_NAP, OF_THE_WAIT * (now - start))
+            self._clock.sleep(min(nap, LONGEST_NAP))
         return True
 
     def _log_that_it_waits(self) -> None:
