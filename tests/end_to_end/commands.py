@@ -100,6 +100,7 @@ class Command:
             "report_path": str(self.folder / "report.json"),
             "status_path": str(self.folder / "status.json"),
             "reports_path": str(self.folder / "reports"),
+            "output_path": str(self.folder / "dry-run.jsonl"),
         }
 
 
