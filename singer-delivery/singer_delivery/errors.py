@@ -9,7 +9,7 @@
     ├── BatchUnreadable     a file of a BATCH message is gone or damaged: run the tap again
     ├── WorkerLost          a process that maps records ended: start again, with fewer of them
     ├── EventsWait          the service takes no more events of some ids: start again later
-    └── StorageError        ledger or dead letters cannot be written: free the disk, start again
+    └── StorageError        ledger, dead letters or STATE cannot be written: free space, start again
 
 None of them loses anything: STATE has not moved past what was decided, and the same run can be
 started again. A single bad record is no error of the run; it becomes a dead letter.
@@ -70,4 +70,4 @@ class EventsWait(DeliveryError):  # noqa: N818 - as those above
 
 
 class StorageError(DeliveryError):
-    """What must be remembered cannot be written to disk."""
+    """What must be remembered cannot be written."""

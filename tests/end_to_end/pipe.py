@@ -61,7 +61,9 @@ class Pipe:
         """The file of dead letters."""
         return self.folder / "dead.singer"
 
-    def start(self) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+    def start(
+        self, states_to: int | BinaryIO = subprocess.PIPE
+    ) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
         """Start both processes from the last state."""
         with self._log("tap") as tap_log, self._log("target") as target_log:
             tap = subprocess.Popen(
@@ -72,7 +74,7 @@ class Pipe:
             target = subprocess.Popen(
                 [str(BIN / self.target_name), "--config", self._write("target", self.target)],
                 stdin=tap.stdout,
-                stdout=subprocess.PIPE,
+                stdout=states_to,
                 stderr=target_log,
             )
         assert tap.stdout is not None
@@ -83,7 +85,7 @@ class Pipe:
         """Wait for both and keep the last state, as Meltano does."""
         output, _ = target.communicate(timeout=TIMEOUT)
         tap.wait(timeout=TIMEOUT)
-        states = [json.loads(line) for line in output.splitlines()]
+        states = [json.loads(line) for line in (output or b"").splitlines()]
         self.last_state = states[-1] if states else self.last_state
         logs = [(self.folder / f"{name}.log").read_text() for name in ("tap", "target")]
         return Ended(tap.returncode, target.returncode, states, *logs)

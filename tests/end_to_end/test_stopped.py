@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +80,37 @@ def test_a_service_that_stays_down_stops_the_run_and_loses_nothing(
     pipe.run()
 
     destination.assert_everything_arrived(service, pipe.report, company)
+
+
+def nobody():
+    """Return the end of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "wb", buffering=0)
+
+
+def full_disk():
+    return Path("/dev/full").open("wb", buffering=0)
+
+
+@pytest.mark.parametrize("where", [full_disk, nobody])
+def test_state_that_cannot_be_written_stops_the_run_with_words_and_loses_nothing(
+    pipe, destination, service, company, where
+):
+    with where() as out:
+        ended = pipe.end(*pipe.start(states_to=out))
+
+    assert ended.target_code == 1
+    assert "Traceback" not in ended.target_log
+    assert 'File "' not in ended.target_log
+    assert ended.target_log.count("STATE cannot be written to standard output") >= 1
+    assert "STATE cannot be written" in pipe.report["outcome"]
+    status = json.loads((pipe.folder / "status.json").read_text())
+    assert status["state"] == "failed"
+
+    pipe.run()
+
+    destination.assert_everything_arrived(service, pipe.report, company, destination.cut_off)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

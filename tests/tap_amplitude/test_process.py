@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 from singer_delivery.sdk.messages import LineWriter
@@ -182,6 +183,21 @@ def test_a_reader_that_leaves_ends_the_run_with_one_sentence(stuck):
     assert "reader of this tap's output is gone" in errors[0]
     assert "Traceback" not in log
     assert "BrokenPipe" not in log
+
+
+def test_a_full_disk_behind_the_output_ends_the_run_with_one_sentence(sandbox):
+    config = sandbox.folder / "config.json"
+    config.write_text(json.dumps(sandbox.config))
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [EXECUTABLE, "--config", config], stdout=full, stderr=subprocess.PIPE, text=True,
+            cwd=sandbox.folder, check=False, timeout=SECONDS,
+        )  # fmt: skip
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert len(errors) == 1
+    assert "output cannot be written (No space left on device). Make room" in errors[0]
+    assert "Traceback" not in done.stderr
 
 
 def test_a_run_that_fails_waits_for_no_download_under_way(tmp_path):

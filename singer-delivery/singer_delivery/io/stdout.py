@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -13,8 +15,17 @@ def write_to_stdout(lines: bytes) -> None:
     """Return when all of `lines` is handed to the reader.
 
     Raises:
-        BrokenPipeError: the reader is gone.
+        BrokenPipeError: the reader is gone. What was not written is dropped, and all that follows.
+        OSError: the disk is full, for instance; likewise.
     """
+    try:
+        _write(lines)
+    except OSError:
+        _abandon_stdout()
+        raise
+
+
+def _write(lines: bytes) -> None:
     # Looked up each time, since stdout may be redirected between two messages.
     out = sys.stdout
     out.flush()
@@ -28,11 +39,20 @@ def write_to_stdout(lines: bytes) -> None:
     out.buffer.flush()
 
 
+def _abandon_stdout() -> None:
+    """Send what stdout still buffers to nowhere: else the interpreter reports it at exit."""
+    with suppress(OSError):  # a stdout without a file descriptor buffers nothing
+        descriptor = sys.stdout.fileno()
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, descriptor)
+        os.close(devnull)
+
+
 def write_json_line(value: Any) -> None:
     """Write a value as a line of JSON, whatever its integers.
 
     Raises:
-        BrokenPipeError: the reader is gone.
+        OSError: it cannot be written: see `write_to_stdout`.
     """
     try:
         line = orjson.dumps(value)

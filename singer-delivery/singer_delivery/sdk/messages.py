@@ -11,7 +11,6 @@ import os
 import select
 import stat
 import sys
-from contextlib import suppress
 
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib import SchemaMessage, StateMessage
@@ -20,6 +19,7 @@ from singer_sdk.singerlib.encoding.simple import Message
 from singer_sdk.singerlib.json import serialize_json
 
 from singer_delivery.io.stdout import write_to_stdout
+from singer_delivery.tap.errors import OutputUnwritable
 
 CHUNK_BYTES = 65_536
 """The size of a Linux pipe; larger chunks gain nothing."""
@@ -61,6 +61,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
         Raises:
             BrokenPipeError: The reader has ended. The waiting lines are dropped, and later ones.
+            OutputUnwritable: They cannot be written for another reason; likewise.
             SystemExit: A signal arrived during the write.
         """
         self.is_writing = True
@@ -70,10 +71,15 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             self._size = 0
             write_to_stdout(chunk)
         except BrokenPipeError:
-            _abandon_stdout()
             if self.signum is not None:  # a Ctrl-C reaches both ends of a pipe
                 raise SystemExit(128 + self.signum) from None
             raise
+        except OSError as error:
+            msg = (
+                f"The output cannot be written ({error.strerror}). Make room, and start again from "
+                "the last STATE that was stored."
+            )
+            raise OutputUnwritable(msg) from error
         finally:
             self.is_writing = False
         if self.signum is not None:
@@ -106,12 +112,3 @@ def reader_is_gone() -> bool:
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)  # poll always reports errors and hang-ups
     return bool(poll.poll(0))
-
-
-def _abandon_stdout() -> None:
-    """Send what stdout still buffers to nowhere: else the interpreter reports it at exit."""
-    with suppress(OSError):  # a stdout without a file descriptor buffers nothing
-        descriptor = sys.stdout.fileno()
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, descriptor)
-        os.close(devnull)

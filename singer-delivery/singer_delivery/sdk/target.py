@@ -26,7 +26,7 @@ from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError, Interrupted, SettingsError
+from singer_delivery.errors import DeliveryError, Interrupted, SettingsError, StorageError
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.copies import Copies
 from singer_delivery.io.heaps import share_heaps
@@ -168,8 +168,20 @@ class DeliveryTarget(AskingTarget):
             self.run.say_progress()
 
     def give_back(self, state: State) -> None:
-        """Write a STATE value for whoever runs the target to store."""
-        write_json_line(state)
+        """Write a STATE value for whoever runs the target to store.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            write_json_line(state)
+        except OSError as error:
+            msg = (
+                f"STATE cannot be written to standard output ({error.strerror or 'closed'}). "
+                "Nothing is lost: make room, or see why its reader ended, and start the same run "
+                "again."
+            )
+            raise StorageError(msg) from error
 
     @classmethod
     def invoke(cls, **options: Any) -> None:

@@ -7,7 +7,8 @@
     ├── StateUnreadable     the bookmark is not one of this tap: correct the state
     ├── ArchiveUnreadable   the archive is not there, or a file of it is damaged
     ├── TooManyBroken       its lines are no rows: look at what it is
-    └── SpoolUnwritable     the working folder cannot be written: free some space, start again
+    ├── SpoolUnwritable     the working folder cannot be written: free some space, start again
+    └── OutputUnwritable    standard output cannot be written: likewise
 
     AnswerNotUsable         one answer brings no data; the tap handles it
     ├── TooSlow             ask for less; for the least that can be asked for, ask again
@@ -50,6 +51,10 @@ class TooManyBroken(TapError):  # noqa: N818 - named by what happened
 
 class SpoolUnwritable(TapError):  # noqa: N818 - named by what happened
     """The working folder cannot be written."""
+
+
+class OutputUnwritable(TapError):  # noqa: N818 - named by what happened
+    """Standard output cannot be written, though it has a reader."""
 
 
 class AnswerNotUsable(Exception):  # noqa: N818 - a signal between two modules
