@@ -11,6 +11,7 @@ from target_amplitude.target import TargetAmplitude
 
 from tests.end_to_end.commands import Command
 from tests.fakes.amplitude_batch import BROKEN, BUSY, PAGE, RATE_LIMITED, FakeAmplitudeBatch
+from tests.fakes.amplitude_batch.http import json_reply
 from tests.fakes.http.server import DropConnection, LoseReply
 from tests.singer_delivery.toys import PlayedClock
 
@@ -132,6 +133,22 @@ def test_a_daily_quota_ends_the_run_with_a_sentence_and_the_next_sends_first(ope
     ended = scene.run(row(100, "device-hot"), max_wait_minutes=60 * 72)
     assert ended.code == 0, ended.log
     assert scene.of("device-hot") == [*(n for n in range(80) if n % 4), 100]
+
+
+def test_a_429_that_names_only_ids_of_no_event_here_ends_the_run(opened):
+    scene = opened()
+    elsewhere = {"throttled_devices": {"device-elsewhere": 1_000}, "throttled_events": []}
+    scene.amplitude.misbehave_always(json_reply(429, error="Too many requests", **elsewhere))
+    ended = scene.run(*hot_and_cold(8), max_retries=3)
+    assert ended.code == 1
+    assert "names no event of the request. It was tried 4 times. Nothing is lost" in ended.log
+    assert "device-elsewhere" not in ended.log
+    assert ended.states == []
+
+    scene.amplitude.behave()
+    ended = scene.run(*hot_and_cold(8))
+    assert ended.code == 0, ended.log
+    assert sorted(number(each) for each in scene.amplitude.stored()) == [*range(8)]
 
 
 def test_our_own_pace_keeps_a_device_below_what_amplitude_refuses(opened):

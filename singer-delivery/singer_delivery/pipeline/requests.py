@@ -43,9 +43,6 @@ SLICE = 0.25
 MOMENT = 1e-3
 """Seconds. What is less is no wait: a clock is no finer where it counts from 1970."""
 
-NOBODY_NAMED = Again(after=60.0, is_counted=False, is_for_all=True)
-"""After a reply that names only what is not in the request."""
-
 
 class Stopped(Exception):  # noqa: N818 - a signal between two modules
     """The run stops: what is not decided is left for the next one."""
@@ -211,10 +208,11 @@ class Requests:
         if again is None or not rest:
             return []
         if again.again == AT_ONCE:
-            # Where a reply names nobody of the request, its words fit no event: all wait.
-            again = replace(again, again=NOBODY_NAMED)
             if len(rest) < sent:
                 return next_round(part, rest)
+            # It names only what is not in the request: no wait without end would help.
+            detail = f"{again.detail} It names no event of the request."
+            again = replace(again, detail=detail, again=Again())
         if decided:
             part = Part(origin=part.request, attempts=part.attempts)
         return [self._again(replace(part, pieces=(), singles=rest), again, reply)]

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from singer_delivery.endpoint import Hold
-from singer_delivery.errors import EventsWait
+from singer_delivery.errors import EventsWait, ServiceUnavailable
 
 from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.pipeline.hot import (
@@ -286,19 +286,34 @@ def test_an_earlier_event_of_the_same_order_goes_first_however_often_it_is_tried
     assert tries[:4] == [[0, 1, 2], [0], [0], [0]]
 
 
-def test_a_reply_that_names_only_strangers_is_waited_out(scene, service):
+def naming_strangers(scene, service, times: int) -> list[float]:
+    """Let the next replies name nobody of their request; return when they come."""
     answer, tries = service.answer, []
 
     def strange(exchange, body):
         tries.append(scene.clock.now())
-        if len(tries) < 3:
+        if len(tries) <= times:
             named = {"places": [99], "ids": {"id:stranger": "throttled"}}
             return Answer(429, json.dumps(named).encode())
         return answer(exchange, body)
 
     service.answer = strange
-    run = scene.run(max_retries=0)
+    return tries
+
+
+def test_a_reply_that_names_only_strangers_is_waited_out(scene, service):
+    tries = naming_strangers(scene, service, 2)
+    run = scene.run(max_retries=2)
     give(run, "ann", "bob")
     finish(run)
     assert sorted(service.numbers) == [0, 1]
-    assert tries[2] - tries[0] >= 120
+    assert tries[0] < tries[1] < tries[2]
+
+
+def test_replies_that_name_only_strangers_end_the_run(scene, service):
+    tries = naming_strangers(scene, service, 9)
+    run = scene.run(max_retries=2)
+    give(run, "ann", "bob")
+    with pytest.raises(ServiceUnavailable, match="names no event of the request"):
+        finish(run)
+    assert len(tries) == 3
