@@ -94,7 +94,8 @@ class Events:
         self, reading: Reading[AmplitudeDecision], found: set[str]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Return what stands at the top, the properties, and the user properties of an event."""
-        own, tables = reading.event_properties, self._tables
+        told, tables = reading.event_properties, self._tables
+        own = reading.event_properties = self._own.kept(told)
         variant = tables.variant_of(reading)
         of_top, of_beside = self._of_columns[variant]
         top, of_user = of_top.made(reading), self._of_user(reading)
@@ -105,7 +106,7 @@ class Events:
         if tables.columns is not None and not reading.record.keys() <= tables.columns:
             self._add_unknown(reading.record, tables.columns, properties, found)
         if self._settings.revenue:
-            add_revenue(self._settings.revenue, own, top)
+            add_revenue(self._settings.revenue, told, top)  # named, so it is also if left out
         return top, properties, of_user
 
     def _add_parts(
@@ -147,9 +148,9 @@ class Events:
         if not (settings.user_properties_on_events and settings.skip_user_properties_sync):
             return {}
         if tables.of_person is not None:
-            return self._own.without_excluded(dict(tables.of_person(reading.record)))
+            return dict(self._own.kept(tables.of_person(reading.record)))
         if reading.decision.profile:
-            return self._own.without_excluded(orjson.loads(reading.decision.profile))
+            return dict(self._own.kept(orjson.loads(reading.decision.profile)))
         return {}
 
     def _complete(self, top: dict[str, Any], properties: dict[str, Any], found: set[str]) -> None:

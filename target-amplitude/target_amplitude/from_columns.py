@@ -150,11 +150,11 @@ class UpdatesFromColumns(UpdateRows):
         self, stream: str, words: Words, key_properties: Sequence[str], settings: MappingSettings
     ) -> None:
         it = description(stream, words)
-        ids = OF_PEOPLE if it.form == PERSON else IDS
-        super().__init__(
-            Rows(it, key_properties, ids, READER), (stream, words, key_properties, settings)
-        )
-        self._settings, self._is_person = settings, it.form == PERSON
+        is_person = it.form == PERSON
+        leaves_out = settings.leaves_out_property() if is_person else None
+        rows = Rows(it, key_properties, OF_PEOPLE if is_person else IDS, READER, leaves_out)
+        super().__init__(rows, (stream, words, key_properties, settings))
+        self._settings, self._is_person = settings, is_person
         self._ids, self._owners = Ids(OF_PEOPLE), Whose(stream, links=True, apart=True)
 
     def decide_update(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.choice import without
 from singer_delivery.mapping.records import put_aside
 from singer_delivery.mapping.table import is_absent, select
 
@@ -42,8 +42,7 @@ class OwnProperties:
 
     def __init__(self, settings: MappingSettings, tables: SourceTables) -> None:
         self._tables = tables
-        self._excluded = Choice((), settings.exclude_properties)
-        self._excludes = bool(settings.exclude_properties)
+        self._leaves_out = settings.leaves_out_property() if settings.exclude_properties else None
         self._supers = frozenset(settings.super_properties)
         self._rows = {
             variant: Rows(*(
@@ -85,15 +84,13 @@ class OwnProperties:
                 put_aside(properties, name, properties[name], self._tables.prefix)
         properties.update(made)
 
-    def without_excluded(self, properties: dict[str, Any]) -> dict[str, Any]:
+    def kept(self, properties: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return properties without those that the settings leave out."""
-        if not self._excludes:
-            return properties
-        return {name: value for name, value in properties.items() if not self._is_excluded(name)}
+        return properties if self._leaves_out is None else without(properties, self._leaves_out)
 
     def _look_at(self, variant: str, names: tuple[str, ...]) -> _Names:
         tables, rows = self._tables, self._rows[variant].reading(names)
-        leaving = {name for name in names if tables.drops(name) or self._is_excluded(name)}
+        leaving = {name for name in names if tables.drops(name)}
         guarded = () if tables.is_copy else GUARDED_KEYS
         aside = tuple(name for name in names if name in guarded and name not in leaving)
         supers = tuple(name for name in names if name in self._supers and name not in leaving)
@@ -119,6 +116,3 @@ class OwnProperties:
             if not is_absent(own[name]):
                 put_aside(carried, name, own[name], self._tables.prefix)
         return {name: value for name, value in carried.items() if value is not None and value != ""}
-
-    def _is_excluded(self, name: str) -> bool:
-        return self._excluded.leaves_out(name) is not None

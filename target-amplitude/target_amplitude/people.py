@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from singer_delivery.mapping import devices
 from singer_delivery.mapping.changes import Changes
+from singer_delivery.mapping.choice import without
 from singer_delivery.mapping.newer import Newer
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import PERSON
@@ -99,7 +100,8 @@ class People:
         changes: Callable[[Mapping[str, Any], list[Note]], Changes],
         person_properties: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     ) -> None:
-        self._mode, self._changes = settings.user_properties, changes
+        self._mode, self._all_changes = settings.user_properties, changes
+        self._leaves_out = settings.leaves_out_property() if settings.exclude_properties else None
         self._is_deferred = settings.skip_user_properties_sync
         self._person_properties = person_properties
         self._newer, self._names = Newer(settings.backfill_days), PropertyNames()
@@ -189,6 +191,14 @@ class People:
             devices.remember(self._newer, device, seen, change, facts, effects)
             if change.set or change.set_once or change.unset:
                 it.state = state.digest
+
+    def _changes(self, properties: Mapping[str, Any], notes: list[Note]) -> Changes:
+        """Return what becomes of a person's properties, but for those that the user leaves out."""
+        change = self._all_changes(properties, notes)
+        if self._leaves_out is not None:
+            change.set = without(change.set, self._leaves_out)
+            change.set_once = without(change.set_once, self._leaves_out)
+        return change
 
     def updates(self, it: AmplitudeDecision, record: Mapping[str, Any]) -> list[Event]:
         """Return the update that was decided."""

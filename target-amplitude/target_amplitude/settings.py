@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.choice import Choice, LeavesOut, left_out_by
 
 from target_amplitude.amplitude import (
     MAX_GROUP_TYPES,
@@ -90,6 +90,10 @@ class MappingSettings:
                 check_event_name(f"`{setting}` is", name)
         _check_group_keys(self.group_keys)
         _check_revenue(self.revenue)
+
+    def leaves_out_property(self) -> LeavesOut:
+        """Return what tells whether properties of a name are left out."""
+        return left_out_by(self.exclude_properties)
 
     def choice(self) -> Choice:
         """Return what chooses the events that travel."""

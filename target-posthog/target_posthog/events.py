@@ -7,9 +7,10 @@ of the person or of groups instead).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from singer_delivery.mapping.choice import without
 from singer_delivery.mapping.identity import Link, Who
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.names import EventNames
@@ -132,7 +133,7 @@ class PostHog:
         notes: list[Note] = []
         events: list[Event] = []
         if self._leaves_out is not None:
-            reading.event_properties = self._without(reading.event_properties)
+            reading.event_properties = without(reading.event_properties, self._leaves_out)
         if it.link is not None:
             events.append(self._link(it.link, reading))
         if it.links:
@@ -144,13 +145,6 @@ class PostHog:
             events.append(self._main(reading, of_groups, notes))
         notes += young(events, self._settings.live_from)
         return Mapped(events, notes)
-
-    def _without(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Return properties without those that the user leaves out."""
-        leaves_out = self._leaves_out
-        if leaves_out is None:
-            return dict(properties)
-        return {name: value for name, value in properties.items() if not leaves_out(name)}
 
     def _link(self, link: tuple[str, str, int], reading: Reading[PostHogDecision]) -> Event:
         device, user, _ = link
@@ -177,7 +171,9 @@ class PostHog:
         if it.sets_person:
             change = self._source.changes(self._source.person_properties(record), [])
             change.unset += it.cleared
-            change.set, change.set_once = map(self._without, (change.set, change.set_once))
+            if self._leaves_out is not None:
+                change.set = without(change.set, self._leaves_out)
+                change.set_once = without(change.set_once, self._leaves_out)
             first = self._source.first_attribution
             mode = self._settings.person_properties
             properties.update(people.person_changes(change, mode, first).as_properties())

@@ -155,11 +155,11 @@ class UpdatesFromColumns(UpdateRows):
         self, stream: str, words: Words, key_properties: Sequence[str], settings: MappingSettings
     ) -> None:
         it = description(stream, words)
-        ids = OF_PEOPLE if it.form == PERSON else IDS
-        rows = Rows(it, key_properties, ids, READER)
+        is_person = it.form == PERSON
+        leaves_out = settings.leaves_out_property() if is_person else None
+        rows = Rows(it, key_properties, OF_PEOPLE if is_person else IDS, READER, leaves_out)
         super().__init__(rows, (stream, words, key_properties, settings))
-        self._settings, self._name = settings, self._rows.description.name
-        is_person = self._rows.description.form == PERSON
+        self._settings, self._name = settings, it.name
         self._decide = self._decide_person if is_person else self._decide_group
         self._event = self._person if is_person else self._group
         self._base = base_properties(settings.version, stream)

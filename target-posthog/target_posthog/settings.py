@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
-from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.choice import Choice, LeavesOut, left_out_by
 
 LinkIdentities = Literal["alias", "identify", "none"]
 PersonProperties = Literal["set", "set_once", "none"]
@@ -85,10 +84,9 @@ class MappingSettings:
             msg = f"`revenue` names `{unknown[0]}`: PostHog knows `revenue` and `currency`."
             raise ValueError(msg)
 
-    def leaves_out_property(self) -> Callable[[str], bool]:
+    def leaves_out_property(self) -> LeavesOut:
         """Return what tells whether properties of a name are left out."""
-        choice = Choice((), self.exclude_properties)
-        return lru_cache(4096)(lambda name: choice.leaves_out(name) is not None)
+        return left_out_by(self.exclude_properties)
 
     def choice(self) -> Choice:
         """Return what chooses the events that travel."""

@@ -155,3 +155,11 @@ def test_equal_ids_are_one_delivery_and_copies_are_told_apart() -> None:
 def test_names_that_are_amplitude_s_own_are_refused(words: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         description("orders", words)
+
+
+def test_properties_that_the_user_leaves_out_are_told_of_no_person() -> None:
+    walk = loading({"person": "user", "timestamp": "at"}, exclude_properties=("secret*",))
+    of = sent(read(walk, secret_a=1, plan="pro"), "person")
+    assert of["user_properties"] == {"$set": {"id": 1, "plan": "pro"}}
+    walk = loading({"person": "user", "timestamp": "at"}, exclude_properties=("*",))
+    assert read(walk, plan="pro").skipped == "nothing to set"

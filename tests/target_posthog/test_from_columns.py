@@ -336,3 +336,13 @@ def test_a_row_of_a_person_links_the_device_beside_it() -> None:
 def test_a_row_with_an_id_alone_sets_nothing(words: dict, row: dict) -> None:
     mapped = Loading("users", words).reads(**row, plan=None, _fivetran_synced="2024")
     assert (mapped.events, mapped.skipped) == ((), "nothing to set")
+
+
+def test_properties_that_the_user_leaves_out_are_told_of_no_person() -> None:
+    words = {"person": "id", "timestamp": "at"}
+    row = {"id": "ann", "at": "2024-03-01T10:00:00Z", "secret": 1, "plan": "pro"}
+    walk = Loading("people", words, exclude_properties=("secret*",))
+    (event,) = walk.reads(**row).events
+    assert event.body["properties"]["$set"] == {"plan": "pro"}
+    walk = Loading("people", words, exclude_properties=("*",))
+    assert walk.reads(**row).skipped == "nothing to set"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from singer_delivery.mapping import lines
+from singer_delivery.mapping.choice import LeavesOut, without
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.records import check_keys, is_bookkeeping
 from singer_delivery.mapping.table import is_absent
@@ -36,13 +37,19 @@ class Rows:
         key_properties: the stream's key, which makes the uuid where no column is one.
         ids: what the destination makes of ids.
         service: what reads records, for people.
+        leaves_out: tells which properties the user leaves out; None for none.
     """
 
     def __init__(
-        self, description: Description, key_properties: Sequence[str], ids: IdRules, service: str
+        self,
+        description: Description,
+        key_properties: Sequence[str],
+        ids: IdRules,
+        service: str,
+        leaves_out: LeavesOut | None = None,
     ) -> None:
         self.description, self._keys = description, tuple(key_properties)
-        self.ids, self._service = ids, service
+        self.ids, self._service, self._leaves_out = ids, service, leaves_out
         self._named = _not_properties(description)
 
     @property
@@ -113,7 +120,8 @@ class Rows:
         Raises:
             Unmappable: an object that is written as JSON text nests too deep.
         """
-        return self.of_columns(record, self.description.properties)
+        found = self.of_columns(record, self.description.properties)
+        return found if self._leaves_out is None else without(found, self._leaves_out)
 
     def of_columns(self, record: Record, columns: Properties) -> dict[str, Any]:
         """Return what these columns hold that has a value; None stands for all not named.

@@ -1,10 +1,11 @@
-"""Which events travel: the settings `include_events` and `exclude_events`."""
+"""Which events and properties travel: `include_events`, `exclude_events`, `exclude_properties`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 WILD = {"*": ".*", "?": "."}
 """What is not literal in a pattern. Brackets are: `[Vendor] Page Viewed` is a usual name."""
@@ -57,9 +58,28 @@ class Choice:
         return [_sentence(each) for each in self._unmatched] if self._has_met else []
 
 
+LeavesOut = Callable[[str], bool]
+"""Tells whether the user leaves out properties of a name."""
+
+
+def left_out_by(patterns: Iterable[str]) -> LeavesOut:
+    """Return what tells whether a name fits one of these patterns, which are those of `Choice`."""
+    any_of = [_regex(text) for text in patterns]
+    return lru_cache(4096)(lambda name: any(each.fullmatch(name) for each in any_of))
+
+
+def without(properties: Mapping[str, Any], leaves_out: LeavesOut) -> dict[str, Any]:
+    """Return properties without those that the user leaves out."""
+    return {name: value for name, value in properties.items() if not leaves_out(name)}
+
+
 def _pattern(setting: str, text: str) -> _Pattern:
+    return _Pattern(setting, text, _regex(text))
+
+
+def _regex(text: str) -> re.Pattern[str]:
     parts = (WILD.get(character) or re.escape(character) for character in text)
-    return _Pattern(setting, text, re.compile("".join(parts), re.DOTALL))
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _literal(text: str) -> re.Pattern[str]:

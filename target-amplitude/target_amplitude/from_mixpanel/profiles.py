@@ -23,10 +23,9 @@ from analytics_records.mixpanel.profiles import (
 )
 from analytics_records.nobody import besides
 from singer_delivery.mapping.changes import Changes
-from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.choice import without
 from singer_delivery.mapping.countries import country_name
 from singer_delivery.model import (
-    DEVICE,
     Decision,
     Effects,
     Event,
@@ -79,7 +78,7 @@ class ProfilesFromMixpanel:
         self._created = Created(settings, CREATED_EVENT)
         self._payments = Payments(settings.transaction_event)
         self._types = GroupTypes(settings.group_keys)
-        self._excluded = Choice((), settings.exclude_properties)
+        self._leaves_out = settings.leaves_out_property()
         is_on = settings.user_properties_on_events and settings.skip_user_properties_sync
         self._copies = Copies(is_on=is_on)
 
@@ -164,12 +163,7 @@ class ProfilesFromMixpanel:
         return user, device
 
     def _said(self, profile: Profile) -> Said:
-        kept = {
-            name: value
-            for name, value in profile.properties.items()
-            if self._excluded.leaves_out(name) is None
-        }
-        return said(kept, PROFILE_NAMES)
+        return said(without(profile.properties, self._leaves_out), PROFILE_NAMES)
 
     def _identify(self, it: AmplitudeDecision, profile: Profile, found: set[str]) -> Event:
         """Return the update of a person, or of a device that is nobody's when the run ends."""
@@ -181,10 +175,7 @@ class ProfilesFromMixpanel:
         ids, at = (it.user, it.device), it.at or None
         if self._settings.skip_user_properties_sync or it.user is None:
             fact = Fact("person", it.whose, it.state, *it.since)
-            event = closing_event(*ids, change, mode, at=at, fact=fact, beside=beside)
-            if it.user is None:
-                event.kind, event.order = DEVICE, it.device
-            return event
+            return closing_event(*ids, change, mode, at=at, fact=fact, beside=beside)
         event = identify_event(*ids, change, mode, at, beside)
         event.leads = True  # before the person's first event
         return event
@@ -192,7 +183,7 @@ class ProfilesFromMixpanel:
     def _beside(self, profile: Profile, found: set[str]) -> dict[str, Any]:
         """Return the place of a person and their groups, as keys of the event."""
         get = profile.properties.get
-        place = {key: get(name) for name, key in _PLACE.items()}
+        place = {key: None if self._leaves_out(name) else get(name) for name, key in _PLACE.items()}
         place["country"] = country_name(str(place["country"] or ""))
         known = {key: value for key, value in place.items() if isinstance(value, str) and value}
         made: dict[str, Any] = {}

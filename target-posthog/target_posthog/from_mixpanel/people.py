@@ -15,6 +15,7 @@ from analytics_records.mixpanel.columns import FIRST_ATTRIBUTION
 from analytics_records.mixpanel.ids import Ids, people_of, without_prefix
 from analytics_records.mixpanel.pair import goes_by
 from analytics_records.mixpanel.profiles import Profile, Said, profile_of, read_profile
+from singer_delivery.mapping.choice import without
 from singer_delivery.mapping.pair import PairDecision
 from singer_delivery.mapping.values import Moment, country_name, rfc3339, stable_uuid
 from singer_delivery.model import (
@@ -96,8 +97,7 @@ class _Profiles:
 
     def said(self, profile: Profile) -> Said:
         """Return what a profile says, by PostHog's names."""
-        kept = {k: v for k, v in profile.properties.items() if not self._leaves_out(k)}
-        found = profiles.said(kept, NAMES)
+        found = profiles.said(without(profile.properties, self._leaves_out), NAMES)
         code = found.set.get("$geoip_country_code")
         country = country_name(code) if isinstance(code, str) else None
         if country is not None:

@@ -149,3 +149,13 @@ def test_without_a_date_the_first_event_is_the_creation() -> None:
     assert "creation" not in kinds(walk.reads(event_time=T12))
     nobody = walk.reads(user_id=None, device_id="d1")
     assert "creation" not in kinds(nobody)
+
+
+def test_properties_that_the_user_leaves_out_are_not_told_of_people_either() -> None:
+    walk = Copying(exclude_properties=("secret*",))
+    walked = walk.reads(user_properties={"secret": 1, "plan": "pro"})
+    assert sent(walked, "person")["user_properties"] == {"$set": {"plan": "pro"}}
+    walk.reads(user_id=None, device_id="d2", user_properties={"secret": 2, "city": "Oslo"})
+    inherited = walk.reads(user_id="u2", device_id="d2", user_properties={})
+    assert sent(inherited, "person")["user_properties"] == {"$set": {"city": "Oslo"}}
+    assert kinds(walk.reads(user_id="u3", user_properties={"secret": 3})) == ["event"]

@@ -234,6 +234,18 @@ def test_a_pattern_leaves_properties_out() -> None:
     assert sent["event_properties"]["b"] == 2
 
 
+def test_a_pattern_leaves_properties_out_whatever_they_would_become() -> None:
+    left_out = ("$city", "$os", "$user_id", "initial_utm_source", "plan")
+    chosen = {"exclude_properties": left_out, "super_properties": ("plan",)}
+    own = {"$city": "Oslo", "$os": "iOS", "initial_utm_source": "ad", "plan": "pro"}
+    sent = body(Importing(**chosen).reads(**ANN, **own))
+    assert sent.keys().isdisjoint({"city", "os_name", "platform", "user_properties"})
+    assert sent["user_id"] == "ann"
+    named = Importing(exclude_properties=("amount",), revenue={"revenue": "amount"})
+    paid = body(named.reads(**ANN, amount=5))
+    assert (paid["revenue"], "amount" in paid.get("event_properties", {})) == (5, False)
+
+
 def test_a_time_that_cannot_be_gives_way_to_the_receipt() -> None:
     row = a_row(**ANN, time="1971-01-01T00:00:00.000Z", **{"$mp_api_timestamp_ms": AT_MS})
     row["properties"]["time"] = 31_536_000_000

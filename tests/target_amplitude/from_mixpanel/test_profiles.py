@@ -304,3 +304,10 @@ def test_groups_are_left_out_or_refused() -> None:
     assert groups(groups=False).reads_row(group(a=1)).skipped == "groups: false"
     with pytest.raises(Unmappable, match="no_identity"):
         groups().walks(group(id_="", a=1))
+
+
+def test_properties_that_the_user_leaves_out_name_no_place_either() -> None:
+    walk = People(exclude_properties=("$email", "$city"))
+    of = identify(walk.reads_row(profile(**ANN, **{"$city": "Oslo"})))
+    assert of["user_properties"]["$set"].keys() == {"Plan", "created"}
+    assert "city" not in of
