@@ -27,7 +27,7 @@ from singer_delivery.proof.counting import (
 
 from target_mixpanel.asking import ALLOWED, Account, Queries, account_of
 from target_mixpanel.exports import Exports, export_windows
-from target_mixpanel.reports import Calendar, Reports, chunks, names_of, spans_of_cells
+from target_mixpanel.reports import Calendar, Reports
 
 OWN_NAMES = ("$identify", "$create_alias", "$merge")
 """Calls that link ids; they are no events in a report."""
@@ -76,7 +76,7 @@ class MixpanelCounter:
         calendar = Calendar(ZoneInfo(zone), clock)
         around = 0 if self._by_day else 1  # days of an old project are those of its zone
         self._exports = Exports(self._queries, calendar.latest, around, asker.tell)
-        self._reports = Reports(self._queries, asker, calendar, self._exports)
+        self._reports = Reports(self._queries, asker, calendar, self._exports, around)
         self.time_zone = _how(zone, by_day=self._by_day, raw=raw)
 
     @property
@@ -87,14 +87,13 @@ class MixpanelCounter:
     def cost(self, sent: Mapping[CellKey, int]) -> Cost:
         """Return the requests for the counts and for the profiles."""
         if self._raw:
-            requests, what = len([*export_windows(sent)]), "raw exports"
+            requests, what, more = len([*export_windows(sent)]), "raw exports", ""
         else:
-            requests = len([*spans_of_cells(sent)]) * len([*chunks(names_of(sent))]) + 1
-            what = "requests"
+            requests, what = self._reports.cost(sent) + 1, "requests"
+            more = "one for each name of which others send events too, and "
         sentence = (
             f"This takes {requests:,} of the 60 {what} that Mixpanel answers a project in an hour, "
-            "which your team shares; then one for each name of which others send events too, and "
-            "one for each day that lacks some."
+            f"which your team shares; then {more}one for each day that lacks some."
         )
         return Cost(requests, sentence)
 

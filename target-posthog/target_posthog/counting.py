@@ -170,7 +170,7 @@ class PostHogCounter:
 
     def groups(self) -> Mapping[str, int]:
         """Return the groups by the number of their type: 0 is the first of the project."""
-        rows = self._queries.rows(GROUPS, {}, "groups")
+        rows = self._beside(GROUPS, "groups")
         return {f"type {index}": count for index, count in rows}
 
     def reasons(self) -> Iterable[Reason]:
@@ -200,12 +200,15 @@ class PostHogCounter:
         return self._queries.rows(query, {**values, **more}, name)
 
     def _number(self, query: str, name: str) -> int:
-        try:
-            rows = self._queries.rows(query, {}, name)
-        except TooMuch as error:
-            msg = "PostHog has no time to count people. Try again later."
-            raise CannotAsk(msg) from error
+        rows = self._beside(query, name)
         return int(rows[0][0]) if rows else 0
+
+    def _beside(self, query: str, name: str) -> Any:
+        try:
+            return self._queries.rows(query, {}, name)
+        except TooMuch as error:
+            msg = f"PostHog has no time to count {name}. Try again later."
+            raise CannotAsk(msg) from error
 
 
 def counter_of(

@@ -74,6 +74,11 @@ def test_in_another_zone_the_whole_range_is_compared():
     assert not any(row[0].startswith("2024") for row in rows)
 
 
+def test_empty_books_are_a_sentence():
+    with FakeAmplitude({HOUR: LINES}) as fake, pytest.raises(CannotAsk, match="no events"):
+        next(soft_check([], asking(fake)))
+
+
 def test_it_keeps_to_the_cost_of_five_minutes():
     with FakeAmplitude({HOUR: LINES}) as fake:
         clock = PlayedClock(0.0)

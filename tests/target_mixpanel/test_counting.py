@@ -163,6 +163,66 @@ def test_days_beyond_the_history_of_the_plan_are_not_asked():
         assert [each[:3] for each in counts.not_asked] == [(FIRST, FIRST + 3, "history")]
 
 
+def test_ours_alone_are_asked_within_the_history_of_the_plan():
+    with project() as fake:
+        cells = fill(fake, 10)
+        fake.plant("e1", at(8), insert_id="live-1", lib="web")
+        fake.queries.history = (NOW.date() - START).days - 4
+        counter, _ = asking(fake)
+        counts = counter.count(cells)
+        assert counts.found == {key: n for key, n in cells.items() if key[0] >= FIRST + 4}
+        assert counter.others(FIRST, FIRST + 9) == {"e1": 1}
+
+
+@pytest.mark.parametrize("beyond", [4, 30])
+def test_in_another_zone_ours_alone_are_asked_within_the_history_too(beyond):
+    with project() as fake:
+        fake.queries.zone = "Asia/Kolkata"
+        cells = fill(fake, 10)
+        for number in range(30):
+            fake.plant("e1", at(8), insert_id=f"live-{number}", lib="web")
+        fake.queries.history = (NOW.date() - START).days - beyond
+        counter, _ = asking(fake, project_timezone="Asia/Kolkata")
+        counts = counter.count(cells)
+        assert all(counts.is_unseen(day) for day in range(FIRST, FIRST + min(beyond, 10)))
+
+
+def test_in_another_zone_what_lacked_is_counted_by_day_when_it_is_asked_again():
+    with project() as fake:
+        fake.queries.zone = "America/New_York"
+        cells = fill(fake, 4, clock="01:30:00")
+        fake.lose(lambda each: each["insert_id"] == "id-2-1")
+        counter, _ = asking(fake, project_timezone="America/New_York")
+        counter.count(cells)
+        fake.plant("e1", at(2, "01:30:00"), insert_id="id-2-1", lib="target-mixpanel")
+        again = counter.count({(FIRST + 2, "e1"): 1})
+        assert again.found == {(FIRST + 2, "e1"): 1}
+        assert again.by_name == {}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+@pytest.mark.parametrize("days", [(0,), (0, 365), (0, 366), (-3_000, 0)])
+def test_what_is_announced_is_what_it_takes(zone, days):
+    """Where nothing lacks and nobody else sends: the counts, and the profiles."""
+    with project() as fake:
+        fake.queries.zone = zone
+        cells = {}
+        for day in days:
+            fake.plant("e", at(day - 400), insert_id=f"id-{day}", lib="target-mixpanel")
+            cells[FIRST + day - 400, "e"] = 1
+        counter, _ = asking(fake, project_timezone=zone)
+        counter.count(cells)
+        counter.people()
+        assert counter.requests == counter.cost(cells).requests
+
+
+def test_raw_exports_are_announced_without_requests_that_they_do_not_take():
+    with project() as fake:
+        sentence = asking(fake, raw=True)[0].cost({(FIRST, "e"): 1}).sentence
+    assert sentence.startswith("This takes 1 of the 60 raw exports")
+    assert "each name" not in sentence
+
+
 def test_ids_of_a_day_are_those_that_were_sent():
     with project() as fake:
         fill(fake, 3)

@@ -261,3 +261,13 @@ def test_a_time_of_the_fake_is_what_it_says():
 
     moment = datetime.fromisoformat("2024-03-01T23:59:59.500000+00:00")
     assert moment.astimezone(ZoneInfo("Asia/Kolkata")).date() == date(2024, 3, 2)
+
+
+def test_groups_that_take_too_long_are_a_sentence():
+    with FakePostHog() as fake:
+        counter, _ = asking(fake)
+        fake.misbehave_always(Reply(504, b"{}"))
+        with pytest.raises(CannotAsk, match="no time"):
+            counter.groups()
+        with pytest.raises(CannotAsk, match="no time"):
+            counter.people()

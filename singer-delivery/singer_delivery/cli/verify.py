@@ -16,11 +16,11 @@ import click
 import orjson
 
 from singer_delivery.cli.plugins import installed, plugin_of, plugin_options
-from singer_delivery.errors import DeliveryError, SettingsError
+from singer_delivery.errors import DeliveryError
 from singer_delivery.io.files import write_private
 from singer_delivery.io.retry import Clock
 from singer_delivery.proof.again import Way
-from singer_delivery.proof.counting import CannotAsk, Counter, day_number
+from singer_delivery.proof.counting import CannotAsk, Counter, day_number, day_of
 from singer_delivery.proof.result import Asked, not_asked, result_of, table
 from singer_delivery.proof.soft import soft_check
 from singer_delivery.proof.verify import Options, Verifier
@@ -41,6 +41,7 @@ class Wishes:
     is_raw: bool
     as_json: bool
     only_cost: bool
+    most_requests: int | None
 
 
 def day(_ctx: click.Context, _param: click.Parameter, value: datetime | None) -> int | None:
@@ -49,6 +50,7 @@ def day(_ctx: click.Context, _param: click.Parameter, value: datetime | None) ->
 
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+SECONDS = click.FloatRange(min=0)
 
 
 @click.command(short_help="Compare the books with the destination.")
@@ -60,9 +62,11 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option(
     "--raw", "is_raw", is_flag=True, help="Count raw exports where reports cannot be asked."
 )
-@click.option("--interval", default=300.0, show_default=True, help="Seconds between two readings.")
 @click.option(
-    "--wait", "longest", default=3600.0, show_default=True, help="Seconds to wait in all."
+    "--interval", type=SECONDS, default=300.0, show_default=True, help="Seconds between readings."
+)
+@click.option(
+    "--wait", "longest", type=SECONDS, default=3600.0, show_default=True, help="Seconds in all."
 )
 @click.option(
     "--max-requests", "most_requests", type=click.IntRange(1), help="Most requests to send."
@@ -102,30 +106,37 @@ def _verify(name: str | None, wishes: Wishes, options: Options) -> int:
 
     target, clock = plugin_of("target", name, wishes.config), Clock()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a target waits for its requests
-    counter = _counter_of(target, clock, wishes, options)
+    counter = _counter_of(target, clock, wishes)
     with closing(read_books(target.config["ledger_url"], target.scope)) as books:
         verifier = Verifier(counter, books, options, clock, tell)
+        if wishes.only_cost:
+            verifier.announce()
+            return EQUAL
         asked_at = datetime.fromtimestamp(clock.now(), timezone.utc)
         way = _way(target.name, wishes, books.coverage())
-        try:
-            verifier.announce()
-            if wishes.only_cost:
-                return EQUAL
-            outcome = verifier.run()
-        except CannotAsk as error:
-            result = not_asked(_asked(counter, asked_at), str(error))
-        else:
-            result = result_of(outcome, _asked(counter, asked_at), way, both_ways=options.both_ways)
-        _keep(result, target, asked_at)
-        if wishes.as_json:
-            click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
-        else:
-            click.echo("\n".join(table(result)))
-        _compare_with_source(wishes, verifier, clock)
+        result = _result(verifier, counter, options, way, asked_at)
+    _keep(result, target, asked_at)
+    if wishes.as_json:
+        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo("\n".join(table(result)))
+    _compare_with_source(wishes, verifier, clock)
     return CODES[result["verdict"]]
 
 
-def _counter_of(target: Any, clock: Clock, wishes: Wishes, options: Options) -> Counter:
+def _result(
+    verifier: Verifier, counter: Counter, options: Options, way: Way, at: datetime
+) -> dict[str, Any]:
+    """Return the result of a comparison, also of one that could not be made."""
+    try:
+        verifier.announce()
+        outcome = verifier.run()
+    except CannotAsk as error:
+        return not_asked(_asked(counter, options, at), str(error))
+    return result_of(outcome, _asked(counter, options, at), way, both_ways=options.both_ways)
+
+
+def _counter_of(target: Any, clock: Clock, wishes: Wishes) -> Counter:
     """Return what asks the target's destination.
 
     Raises:
@@ -136,20 +147,30 @@ def _counter_of(target: Any, clock: Clock, wishes: Wishes, options: Options) -> 
         msg = f"{target.name} has no way yet to ask its destination what it holds."
         raise CannotAsk(msg)
     counter = make(clock, tell, raw=wishes.is_raw)
-    if options.most_requests is not None:
-        counter.most_requests = options.most_requests
+    if wishes.most_requests is not None:
+        counter.most_requests = wishes.most_requests
     return counter
 
 
-def _asked(counter: Counter, at: datetime) -> Asked:
-    written = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Asked(counter.destination, counter.project, written, counter.time_zone, counter.requests)
+def _asked(counter: Counter, options: Options, at: datetime) -> Asked:
+    return Asked(
+        destination=counter.destination,
+        project=counter.project,
+        asked_at=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        time_zone=counter.time_zone,
+        requests=counter.requests,
+        since=_day_text(options.first),
+        until=_day_text(options.last),
+    )
+
+
+def _day_text(day: int | None) -> str | None:
+    return None if day is None else str(day_of(day))
 
 
 def _way(target: str, wishes: Wishes, coverage: Sequence[Any]) -> Way:
-    """Return how hours are sent again: by the tap that is named, or that the books name."""
-    known = sorted({each.source for each in coverage if each.source.startswith("tap-")})
-    source = wishes.source or (known[0] if len(known) == 1 else "")
+    """Return how hours are sent again: by the tap that is named."""
+    source = wishes.source or ""
     return Way(
         target=target,
         target_config=wishes.config,
@@ -197,5 +218,5 @@ def _compare_with_source(wishes: Wishes, verifier: Verifier, clock: Clock) -> No
         counter = make(clock, tell, wishes.source_timezone)
         lines = soft_check(verifier.sent, counter, wishes.source_names)
         click.echo("\n" + "\n".join(lines), err=wishes.as_json)
-    except (CannotAsk, SettingsError) as error:
+    except DeliveryError as error:
         tell(f"The source was not asked: {error}")

@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 
 from singer_delivery.proof.counting import CellKey, Counts, NotAsked
 
-Verdict = Literal["equal", "differs", "unknown"]
 CellVerdict = Literal["equal", "fewer", "more", "not asked"]
 FEWER: Literal["fewer"] = "fewer"
 MORE: Literal["more"] = "more"
@@ -67,18 +66,6 @@ class Comparison:
         """Cells of which fewer were found."""
         return [each for each in self.cells if each.verdict == FEWER]
 
-    @property
-    def short_by(self) -> int:
-        """How many events are fewer, all cells together."""
-        return sum(each.sent - (each.found or 0) for each in self.lacking)
-
-    def verdict(self, *, both_ways: bool) -> Verdict:
-        """Say in a word what came of it; more counts as a difference only `both_ways`."""
-        verdicts = {each.verdict for each in self.cells}
-        if FEWER in verdicts or (both_ways and MORE in verdicts):
-            return "differs"
-        return "unknown" if NOT_ASKED in verdicts else "equal"
-
 
 def summed(cells: Iterable[Sent]) -> dict[CellKey, int]:
     """Return day and name -> events sent, whatever the source called them."""
@@ -109,7 +96,7 @@ def compare(sent: Mapping[CellKey, int], counts: Counts, own_names: Collection[s
 
 def _line(key: CellKey, sent: int, found: int, counts: Counts) -> Line:
     day, name = key
-    if any(each.first <= day <= each.last for each in counts.not_asked):
+    if counts.is_unseen(day):
         return Line(day, name, sent, None, NOT_ASKED)
     return Line(day, name, sent, found, _verdict(sent, found))
 
@@ -123,10 +110,16 @@ def _verdict(sent: int, found: int) -> CellVerdict:
 def _whole_names(sent: Mapping[CellKey, int], counts: Counts) -> Iterable[Line]:
     """Yield a line for each name that is compared over the whole range alone."""
     of_name: defaultdict[str, int] = defaultdict(int)
-    for (_, name), count in sent.items():
+    unseen = set[str]()
+    for (day, name), count in sent.items():
         of_name[name] += count
+        if counts.is_unseen(day):
+            unseen.add(name)
     for name, found in sorted(counts.by_name.items()):
-        yield Line(None, name, of_name[name], found, _verdict(of_name[name], found))
+        if name in unseen:
+            yield Line(None, name, of_name[name], None, NOT_ASKED)
+        else:
+            yield Line(None, name, of_name[name], found, _verdict(of_name[name], found))
 
 
 def _days(lines: Iterable[Line], sent: Mapping[CellKey, int]) -> dict[int, tuple[int, int | None]]:

@@ -76,6 +76,10 @@ class Counts:
     shared: set[str] = field(default_factory=set)
     not_asked: list[NotAsked] = field(default_factory=list)
 
+    def is_unseen(self, day: int) -> bool:
+        """Tell whether a day could not be asked for."""
+        return any(each.first <= day <= each.last for each in self.not_asked)
+
 
 class Counter(Protocol):
     """Asks a destination what it holds of what a target sent.
@@ -84,7 +88,7 @@ class Counter(Protocol):
         destination: its name, for people.
         project: which project of it, for people.
         time_zone: how days are brought together, in a sentence.
-        most_requests: that it sends unless it is told otherwise.
+        most_requests: that may be sent in all; the user may set another number.
     """
 
     destination: str
@@ -105,6 +109,9 @@ class Counter(Protocol):
 
     def count(self, sent: Mapping[CellKey, int]) -> Counts:
         """Count what is there of ours on the days of these cells.
+
+        It is asked again for some of the cells: for all of a name that `by_name` had, and for all
+        other names of a day.
 
         Raises:
             CannotAsk: nothing of it is answered.

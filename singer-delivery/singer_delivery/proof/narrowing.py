@@ -8,12 +8,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from singer_delivery.model import Delivery
-from singer_delivery.proof.comparing import Comparison
+from singer_delivery.proof.comparing import NOT_ASKED, Comparison
 from singer_delivery.proof.counting import CannotAsk, CellKey, Counter, day_of
 
 
@@ -30,6 +30,10 @@ class Books(Protocol):
         """Return the source hours of events of a day, with their number."""
 
 
+BEYOND, REFUSED, NO_IDS = "beyond", "refused", "no ids"
+"""Why ids of a day were not compared: the requests allowed, the destination, the books."""
+
+
 @dataclass
 class Missing:
     """Events that are not there, and the source hours in which they lie.
@@ -37,13 +41,14 @@ class Missing:
     Attributes:
         events: how many.
         hours: source hour since 1970 -> events.
-        whole_days: days whose ids were not asked for: all of their hours are named.
+        whole_days: day -> why its ids were not compared. All hours of those that lack something
+            are named.
         elsewhere: days whose ids are all there although their counts are fewer.
     """
 
     events: int = 0
     hours: Tally[int] = field(default_factory=Tally)
-    whole_days: list[int] = field(default_factory=list)
+    whole_days: dict[int, str] = field(default_factory=dict)
     elsewhere: list[int] = field(default_factory=list)
 
 
@@ -53,15 +58,11 @@ class Narrowing:
     Args:
         counter: asks the destination.
         books: what was accepted.
-        most_requests: that may be sent in all.
         tell: is told what happens, in sentences.
     """
 
-    def __init__(
-        self, counter: Counter, books: Books, most_requests: int, tell: Callable[[str], None]
-    ) -> None:
-        self._counter, self._books = counter, books
-        self._most_requests, self._tell = most_requests, tell
+    def __init__(self, counter: Counter, books: Books, tell: Callable[[str], None]) -> None:
+        self._counter, self._books, self._tell = counter, books, tell
 
     def missing(
         self, comparison: Comparison, sent: Mapping[CellKey, int], *, every_id: bool
@@ -74,54 +75,62 @@ class Narrowing:
             every_id: whether the ids of all days are compared.
         """
         missing = Missing()
-        lacking = {each.day for each in comparison.lacking}
-        for day, found in _days(comparison, sent, every_id=every_id):
+        lacking = _lacking_days(comparison, sent)
+        for day in sorted(lacking | (_asked_days(comparison) if every_id else set())):
             keys = array("Q", sorted(self._books.keys_of(day)))
-            lost = self._lost(day, keys, found)
-            if lost is None:
-                missing.whole_days.append(day)
-                lost = keys if lacking & {day, None} else []
-            elif lost:
+            lost, why = self._lost(day, keys, comparison.days[day][1])
+            if why:
+                missing.whole_days[day] = why
+                lost = keys if day in lacking else ()
+            else:
                 missing.events += len(lost)
-            elif day in lacking:
-                missing.elsewhere.append(day)
+                if day in lacking and not lost:
+                    missing.elsewhere.append(day)
             if lost:
                 missing.hours.update(self._books.hours_of(day, lost))
-        if missing.whole_days:
-            missing.events = max(missing.events, comparison.short_by)
+        _count_whole_days(missing, comparison, lacking)
         return missing
 
-    def _lost(self, day: int, keys: array[int], found: int | None) -> Collection[int] | None:
-        """Return the keys whose ids are not there; None where that is not known."""
+    def _lost(self, day: int, keys: array[int], found: int | None) -> tuple[Collection[int], str]:
+        """Return the keys whose ids are not there; or why that is not known."""
         if not keys:
-            return None  # the books were kept without ids
+            return (), NO_IDS
         if found == 0:
-            return keys
+            return keys, ""
         cost = self._counter.cost_of_ids(len(keys))
-        if self._counter.requests + cost > self._most_requests:
-            return None
+        if self._counter.requests + cost > self._counter.most_requests:
+            return (), BEYOND
         self._tell(f"Comparing the ids of {day_of(day)}: {len(keys):,} events.")
         try:
             ids = self._counter.ids(day)
             there = array("Q", sorted(Delivery.of(each, 0).key for each in ids))
         except CannotAsk as error:
             self._tell(str(error))
-            return None
-        return [key for key in keys if not _is_in(there, key)]
+            return (), REFUSED
+        return [key for key in keys if not _is_in(there, key)], ""
 
 
-def _days(
-    comparison: Comparison, sent: Mapping[CellKey, int], *, every_id: bool
-) -> Iterator[tuple[int, int | None]]:
-    """Yield the days whose ids are compared, each with how many events were found."""
-    days = {each.day for each in comparison.lacking if each.day is not None}
+def _lacking_days(comparison: Comparison, sent: Mapping[CellKey, int]) -> set[int]:
+    """Return the days of which something may lack."""
     names = {each.name for each in comparison.lacking if each.day is None}
-    days |= {day for day, name in sent if name in names}
-    if every_id:
-        asked = {e.day for e in comparison.cells if e.verdict == "not asked"}
-        days |= comparison.days.keys() - asked
-    for day in sorted(days):
-        yield day, comparison.days[day][1]
+    days = {each.day for each in comparison.lacking if each.day is not None}
+    return days | {day for day, name in sent if name in names}
+
+
+def _asked_days(comparison: Comparison) -> set[int]:
+    """Return the days of which all could be asked."""
+    return comparison.days.keys() - {e.day for e in comparison.cells if e.verdict == NOT_ASKED}
+
+
+def _count_whole_days(missing: Missing, comparison: Comparison, lacking: set[int]) -> None:
+    """Count what lacks where no ids tell it: by the counts."""
+    whole = lacking & missing.whole_days.keys()
+    short = Tally[int | None]()
+    for each in comparison.lacking:
+        short[each.day] += each.sent - (each.found or 0)
+    missing.events += sum(short[day] for day in whole)
+    if whole:
+        missing.events = max(missing.events, short[None])
 
 
 def _is_in(keys: array[int], key: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from singer_delivery.proof.verify import Outcome, verdict_of
 MOST_LINES = 20
 """Of days and names that differ, in the table; the JSON has all."""
 
-MOST_OTHERS = 20
 WIDEST = 40
 
 
@@ -28,6 +27,8 @@ class Asked:
         asked_at: when, as `2024-03-17T09:00:00Z`.
         time_zone: how days were brought together.
         requests: how many were sent.
+        since: first day that is compared, such as `2024-03-17`; None for all.
+        until: last day, included; None for all.
     """
 
     destination: str
@@ -35,6 +36,19 @@ class Asked:
     asked_at: str
     time_zone: str
     requests: int
+    since: str | None = None
+    until: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it stands in a result."""
+        return {
+            "destination": {"name": self.destination, "project": self.project},
+            "asked_at": self.asked_at,
+            "since": self.since,
+            "until": self.until,
+            "time_zone": self.time_zone,
+            "requests": self.requests,
+        }
 
 
 def result_of(outcome: Outcome, asked: Asked, way: Way, *, both_ways: bool) -> dict[str, Any]:
@@ -46,10 +60,7 @@ def result_of(outcome: Outcome, asked: Asked, way: Way, *, both_ways: bool) -> d
         sources.setdefault(each.name, set()).add(each.source_name)
     return {
         "verdict": verdict_of(outcome, both_ways=both_ways),
-        "destination": {"name": asked.destination, "project": asked.project},
-        "asked_at": asked.asked_at,
-        "time_zone": asked.time_zone,
-        "requests": asked.requests,
+        **asked.as_dict(),
         "days": [
             {"day": str(day_of(day)), "sent": sent, "found": found}
             for day, (sent, found) in comparison.days.items()
@@ -93,10 +104,7 @@ def not_asked(asked: Asked, sentence: str) -> dict[str, Any]:
     """Return the result of a comparison that could not be made; the sentence says why."""
     return {
         "verdict": "unknown",
-        "destination": {"name": asked.destination, "project": asked.project},
-        "asked_at": asked.asked_at,
-        "time_zone": asked.time_zone,
-        "requests": asked.requests,
+        **asked.as_dict(),
         "days": [],
         "names": [],
         "cells": [],
@@ -115,14 +123,19 @@ VERDICTS = {
     "differs": "It differs.",
     "unknown": "Unknown: not all could be asked, and nothing lacks of what was.",
 }
+NOT_ASKED = "Unknown: it could not be asked."
 
 
 def table(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that people read."""
     destination = result["destination"]
-    yield f"{destination['name']}, {destination['project']}: {VERDICTS[result['verdict']]}"
-    yield ""
-    yield from aligned([("", "sent", "found"), *_totals(result)])
+    said = VERDICTS[result["verdict"]] if result["days"] else NOT_ASKED
+    yield f"{destination['name']}, {destination['project']}: {said}"
+    if result["since"] or result["until"]:
+        yield f"Only days {span_of(result)} were compared."
+    if result["days"]:
+        yield ""
+        yield from aligned([("", "sent", "found"), *_totals(result)])
     yield from _differing(result["cells"])
     yield from _missing(result["missing"])
     yield from _others(result["others"])
@@ -132,18 +145,29 @@ def table(result: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"Days: {result['time_zone']} Asked with {result['requests']:,} requests.")
 
 
+def span_of(result: Mapping[str, Any]) -> str:
+    """Say which days were chosen of those in the books."""
+    since, until = result.get("since"), result.get("until")
+    if since and until:
+        return f"from {since} to {until}"
+    return f"from {since}" if since else f"up to {until}"
+
+
 def _totals(result: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    for what, rows in (("events", result["names"]), ("days", result["days"])):
-        if what == "events":
-            found = None if any(e["found"] is None for e in rows) else sum(e["found"] for e in rows)
-            yield what, f"{sum(e['sent'] for e in rows):,}", number(found)
-        else:
-            sent = sum(each["sent"] > 0 for each in rows)
-            found = sum((each["found"] or 0) > 0 for each in rows)
-            yield what, f"{sent:,}", f"{found:,}"
+    yield _total("events", result["names"], lambda count: count)
+    yield _total("days", result["days"], lambda count: int(count > 0))
     for what, counts in (("people", result["people"]), ("groups", result["groups"])):
         for kind, found in counts.items():
             yield f"{what}: {kind}", "", number(found)
+
+
+def _total(
+    what: str, rows: Sequence[Mapping[str, Any]], counted: Callable[[int], int]
+) -> Sequence[str]:
+    sent = sum(counted(each["sent"]) for each in rows)
+    is_asked = all(each["found"] is not None for each in rows)
+    found = sum(counted(each["found"]) for each in rows) if is_asked else None
+    return what, number(sent), number(found)
 
 
 def _differing(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -170,12 +194,11 @@ def _differing(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _missing(missing: Mapping[str, Any]) -> Iterator[str]:
     hours = missing["hours"]
     if missing["events"]:
-        yield ""
         what = "1 event is" if missing["events"] == 1 else f"{missing['events']:,} events are"
         of = "1 hour" if len(hours) == 1 else f"{len(hours):,} hours"
-        yield f"{what} missing, of {of} of the source:"
+        yield from ("", f"{what} missing, of {of} of the source:" if hours else f"{what} missing.")
+    if hours:
         yield "  " + " ".join(hours[:MOST_LINES]) + (" …" if len(hours) > MOST_LINES else "")
-    if missing["command"]:
         yield "Send them again; what is there already stays as it is:"
         yield from (f"  {line}" for line in missing["command"].splitlines())
 

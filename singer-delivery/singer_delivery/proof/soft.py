@@ -37,8 +37,11 @@ def soft_check(
         most_names: that are asked for; None for as many as are cheap.
 
     Raises:
-        CannotAsk: the source does not answer.
+        CannotAsk: the books are empty, or the source does not answer.
     """
+    if not sent:
+        msg = "the books hold no events of these days."
+        raise CannotAsk(msg)
     of_day, of_name = Counter[int](), Counter[str]()
     for cell in sent:
         of_day[cell.day] += cell.count

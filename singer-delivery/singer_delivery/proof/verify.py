@@ -7,14 +7,25 @@ readings are equal.
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Literal
 
 from singer_delivery.io.retry import Clock
 from singer_delivery.proof import words
-from singer_delivery.proof.comparing import Comparison, Sent, compare, summed
+from singer_delivery.proof.comparing import (
+    MORE,
+    NOT_ASKED,
+    Comparison,
+    Sent,
+    compare,
+    summed,
+)
 from singer_delivery.proof.counting import CannotAsk, CellKey, Counter, Counts, Reason
 from singer_delivery.proof.narrowing import Books, Missing, Narrowing
+
+Verdict = Literal["equal", "differs", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,6 @@ class Options:
         every_id: whether the ids of all days are compared, not only of those that lack something.
         interval: seconds between two readings.
         longest: seconds to wait, at most, for a destination that is still taking in.
-        most_requests: that are sent; None for what the destination bears.
     """
 
     first: int | None = None
@@ -37,7 +47,6 @@ class Options:
     every_id: bool = False
     interval: float = 300.0
     longest: float = 3600.0
-    most_requests: int | None = None
 
     def covers(self, day: int) -> bool:
         """Tell whether a day is compared."""
@@ -81,6 +90,7 @@ class Verifier:
         cells = (Sent(*cell) for cell in books.cells())
         self.sent = [cell for cell in cells if options.covers(cell.day)]
         self._sums = summed(self.sent)
+        self._said: list[Reason] = []
 
     def announce(self) -> None:
         """Say what it will cost.
@@ -96,12 +106,24 @@ class Verifier:
             raise CannotAsk(msg)
         cost = self._counter.cost(self._sums)
         self._tell(cost.sentence)
-        if cost.requests > self._most_requests:
+        most = self._counter.most_requests
+        if cost.requests + self._cost_of_every_id() > most:
             msg = (
-                f"That is more than {self._most_requests:,} requests: allow them with "
-                "--max-requests, or compare fewer days (--since, --until)."
+                f"That is more than {most:,} requests: allow them with --max-requests, or compare "
+                "fewer days (--since, --until)."
             )
             raise CannotAsk(msg)
+
+    def _cost_of_every_id(self) -> int:
+        """Return, and say, how many requests the ids of all days take, if they are compared."""
+        if not self._options.every_id:
+            return 0
+        events = Tally[int]()
+        for cell in self.sent:
+            events[cell.day] += cell.count
+        requests = sum(map(self._counter.cost_of_ids, events.values()))
+        self._tell(f"The ids of all {len(events):,} days take {requests:,} requests more.")
+        return requests
 
     def run(self) -> Outcome:
         """Return what came of it.
@@ -111,17 +133,12 @@ class Verifier:
         """
         counts = self._settled(self._counter.count(self._sums))
         comparison = self._compared(counts)
-        narrowing = Narrowing(self._counter, self._books, self._most_requests, self._tell)
+        narrowing = Narrowing(self._counter, self._books, self._tell)
         missing = narrowing.missing(comparison, self._sums, every_id=self._options.every_id)
         outcome = Outcome(comparison, missing, self.sent)
         self._ask_beside(outcome)
         outcome.reasons += self._reasons(outcome)
         return outcome
-
-    @property
-    def _most_requests(self) -> int:
-        given = self._options.most_requests
-        return self._counter.most_requests if given is None else given
 
     def _compared(self, counts: Counts) -> Comparison:
         return compare(self._sums, counts, self._counter.own_names)
@@ -129,10 +146,14 @@ class Verifier:
     # Waiting ----------------------------------------------------------------------------------
 
     def _settled(self, counts: Counts) -> Counts:
-        """Read what lacks again until two readings are equal, or the time is up."""
+        """Read what lacks again until two readings are equal, or time or requests are used up."""
         options, waited = self._options, 0.0
         lacking = self._lacking(counts)
         while lacking and waited + options.interval <= options.longest:
+            if not self._may_count(lacking):
+                self._said.append(words.NOT_READ_AGAIN)
+                self._tell(words.NOT_READ_AGAIN.sentence)
+                break
             before = _total(counts)
             self._tell(
                 f"{self._counter.destination} shows fewer events than it accepted. It may still be "
@@ -146,12 +167,23 @@ class Verifier:
                 break
         return counts
 
+    def _may_count(self, cells: Mapping[CellKey, int]) -> bool:
+        cost = self._counter.cost(cells).requests
+        return self._counter.requests + cost <= self._counter.most_requests
+
     def _lacking(self, counts: Counts) -> dict[CellKey, int]:
-        """Return the cells to read again: of days, and of whole names, that lack something."""
+        """Return the cells to read again: of whole names, and of days, that lack something.
+
+        Of a name that is counted over the whole range, a few days would say nothing.
+        """
         lines = self._compared(counts).lacking
         days = {each.day for each in lines}
         names = {each.name for each in lines if each.day is None}
-        return {key: n for key, n in self._sums.items() if key[0] in days or key[1] in names}
+        return {
+            (day, name): n
+            for (day, name), n in self._sums.items()
+            if (name in names if name in counts.by_name else day in days)
+        }
 
     # What stands beside -----------------------------------------------------------------------
 
@@ -168,21 +200,26 @@ class Verifier:
     def _reasons(self, outcome: Outcome) -> list[Reason]:
         comparison, missing = outcome.comparison, outcome.missing
         found = [Reason(each.reason, each.sentence) for each in comparison.not_asked]
+        found += self._said
         found += words.of_comparison(comparison.copies, comparison.shared)
         found += words.of_missing(missing)
-        if comparison.cells:
+        if comparison.cells or missing.events:
             found += self._counter.reasons()
-        return found
+        return [*dict.fromkeys(found)]
 
 
-def verdict_of(outcome: Outcome, *, both_ways: bool) -> str:
-    """Say in a word what came of it: what is there under another name or day is not lost."""
+def verdict_of(outcome: Outcome, *, both_ways: bool) -> Verdict:
+    """Say in a word what came of it; more counts as a difference only `both_ways`.
+
+    Fewer alone is none: where no event is missing, the ids are there under another name or day.
+    Equal is what was told apart from events of others and, where ids are compared, all of it.
+    """
     comparison, missing = outcome.comparison, outcome.missing
-    if missing.events:
+    is_more = any(e.verdict == MORE and e.name not in comparison.shared for e in comparison.cells)
+    if missing.events or (both_ways and is_more):
         return "differs"
-    settled = set(missing.elsewhere)
-    cells = [e for e in comparison.cells if not (e.verdict == "fewer" and e.day in settled)]
-    return replace(comparison, cells=cells).verdict(both_ways=both_ways)
+    is_unasked = any(each.verdict == NOT_ASKED for each in comparison.cells)
+    return "unknown" if is_unasked or comparison.shared or missing.whole_days else "equal"
 
 
 def _total(counts: Counts) -> int:
@@ -191,6 +228,7 @@ def _total(counts: Counts) -> int:
 
 def _with(counts: Counts, newer: Counts, asked: Mapping[CellKey, int]) -> Counts:
     """Return a reading of which a part was read again."""
+    names = {name for _, name in asked}
 
     def kept(cells: Mapping[CellKey, int]) -> dict[CellKey, int]:
         return {key: n for key, n in cells.items() if key not in asked}
@@ -198,7 +236,10 @@ def _with(counts: Counts, newer: Counts, asked: Mapping[CellKey, int]) -> Counts
     return Counts(
         found={**kept(counts.found), **newer.found},
         copies={**kept(counts.copies), **newer.copies},
-        by_name={**counts.by_name, **newer.by_name},
+        by_name={
+            **{name: n for name, n in counts.by_name.items() if name not in names},
+            **newer.by_name,
+        },
         shared=counts.shared | newer.shared,
         not_asked=list(dict.fromkeys([*counts.not_asked, *newer.not_asked])),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from singer_delivery.proof.again import Way
 from singer_delivery.proof.counting import NotAsked
 from singer_delivery.proof.result import Asked, not_asked, result_of, shortened, table
@@ -12,8 +14,8 @@ from tests.singer_delivery.proof.toy_counting import DAY, events
 ASKED = Asked("Toy", "project 1", "2026-11-30T02:00:00Z", "UTC.", 7)
 HOUR = DAY * 24 + 9
 KEYS = {
-    *("verdict", "destination", "asked_at", "time_zone", "requests", "days", "names", "cells"),
-    *("missing", "others", "people", "groups", "reasons"),
+    *("verdict", "destination", "asked_at", "since", "until", "time_zone", "requests"),
+    *("days", "names", "cells", "missing", "others", "people", "groups", "reasons"),
 }
 
 
@@ -69,8 +71,41 @@ def test_what_could_not_be_asked_is_a_question_mark():
     sent = events(3)
     lines = [*table(result(sent, sent, not_asked=[NotAsked(DAY, DAY, "slow", "Too slow.")]))]
     assert lines[0].startswith("Toy, project 1: Unknown")
-    assert ["events", "3", "?"] in [line.split() for line in lines]
+    rows = [line.split() for line in lines]
+    assert ["events", "3", "?"] in rows
+    assert ["days", "1", "?"] in rows
     assert "- Too slow." in lines
+
+
+def test_where_nothing_could_be_asked_no_number_is_said():
+    lines = [*table(not_asked(ASKED, "It was not reached."))]
+    assert lines[0] == "Toy, project 1: Unknown: it could not be asked."
+    assert "- It was not reached." in lines
+    assert not any(line.startswith(("events", "days")) for line in lines)
+
+
+def test_days_that_were_chosen_are_said():
+    sent = events(3)
+    outcome, _, _, _ = verified(sent, sent)
+    first, last = {"since": "2024-03-01"}, {"until": "2024-03-31"}
+
+    def said(**chosen: str) -> str:
+        asked = replace(ASKED, **chosen)
+        return [*table(result_of(outcome, asked, Way("target-toy"), both_ways=False))][1]
+
+    assert [said(), said(**first), said(**first, **last), said(**last)] == [
+        "",
+        "Only days from 2024-03-01 were compared.",
+        "Only days from 2024-03-01 to 2024-03-31 were compared.",
+        "Only days up to 2024-03-31 were compared.",
+    ]
+
+
+def test_events_of_unknown_hours_have_no_list_of_hours():
+    sent = events(2, hour=0)
+    lines = [*table(result(sent, sent[:1]))]
+    place = lines.index("1 event is missing.")
+    assert lines[place + 1] == ""
 
 
 def test_a_name_does_nothing_to_the_terminal():

@@ -109,9 +109,9 @@ def test_what_is_there_under_another_name_is_not_lost():
 
 def test_beyond_the_requests_allowed_whole_days_are_named():
     sent = [each._replace(hour=HOUR + n % 3) for n, each in enumerate(events(500))]
-    outcome, counter, _, _ = verified(sent, sent[:-1], options=Options(most_requests=20))
+    outcome, counter, _, _ = verified(sent, sent[:-1], most_requests=20)
     assert counter.asked_ids == []
-    assert outcome.missing.whole_days == [DAY]
+    assert outcome.missing.whole_days == {DAY: "beyond"}
     assert outcome.missing.events == 1
     assert set(outcome.missing.hours) == {HOUR, HOUR + 1, HOUR + 2}
     assert verdict_of(outcome, both_ways=False) == "differs"
@@ -120,8 +120,10 @@ def test_beyond_the_requests_allowed_whole_days_are_named():
 def test_ids_that_are_refused_name_whole_days():
     sent = events(3)
     outcome, _, _, said = verified(sent, sent[:2], refuses_ids=True)
-    assert outcome.missing.whole_days == [DAY]
+    assert outcome.missing.whole_days == {DAY: "refused"}
     assert said[-1] == "No ids today."
+    (sentence,) = [each.sentence for each in outcome.reasons if each.reason == "ids_refused"]
+    assert "--max-requests" not in sentence
 
 
 def test_what_was_not_asked_is_unknown_and_never_equal():
@@ -159,7 +161,77 @@ def test_every_id_finds_what_counts_hide():
 def test_it_is_not_begun_when_it_costs_too_much():
     sent = [each for day in range(30) for each in events(1, day=DAY + day)]
     with pytest.raises(CannotAsk, match="more than 29 requests"):
-        verified(sent, sent, options=Options(most_requests=29))
+        verified(sent, sent, most_requests=29)
+
+
+def test_the_ids_of_all_days_are_part_of_the_cost():
+    sent = [each for day in range(3) for each in events(50, day=DAY + day)]
+    with pytest.raises(CannotAsk, match="more than 17 requests"):
+        verified(sent, sent, options=Options(every_id=True), most_requests=17)
+    _, _, _, said = verified(sent, sent, options=Options(every_id=True), most_requests=18)
+    assert said[1] == "The ids of all 3 days take 15 requests more."
+
+
+def test_ids_of_all_days_that_were_not_compared_are_never_equal():
+    sent = events(3)
+    outcome, _, _, _ = verified(sent, sent, options=Options(every_id=True), refuses_ids=True)
+    assert verdict_of(outcome, both_ways=False) == "unknown"
+    assert outcome.missing.events == 0
+
+
+def test_names_that_may_hide_what_lacks_are_never_equal():
+    """Five of ours are away, and nine of others stand under the same name."""
+    sent = events(9)
+    foreign = events(9, name="play", hour=0)
+    held = [*sent[:4], *(each._replace(id=f"foreign {each.id}") for each in foreign)]
+    outcome, _, _, _ = verified(sent, held, shared={"play"})
+    assert verdict_of(outcome, both_ways=False) == "unknown"
+    assert verdict_of(outcome, both_ways=True) == "unknown"
+    assert "shared_names" in [each.reason for each in outcome.reasons]
+
+
+def test_reading_again_keeps_to_the_requests_too():
+    sent = events(9)
+    readings = [sent[:n] for n in range(1, 9)]
+    outcome, counter, clock, said = verified(sent, *readings, most_requests=3)
+    assert (counter.requests, clock.now()) == (3, 600.0)
+    assert "--max-requests" in said[-1]
+    assert "not_read_again" in [each.reason for each in outcome.reasons]
+
+
+def test_a_name_of_the_whole_range_is_read_again_as_a_whole():
+    sent = [*events(4), *events(4, day=DAY + 1), *events(2, name="stop")]
+    once = Options(longest=300.0)
+    for first in (sent[:-1], [*sent[:7], *sent[8:]]):
+        outcome, _, _, _ = verified(sent, first, sent, by_name={"play"}, options=once)
+        assert outcome.comparison.cells == []
+
+
+def test_a_name_of_the_whole_range_whose_ids_are_there_is_not_lost():
+    sent = [*events(4), *events(4, day=DAY + 1)]
+    held = [*sent[:7], sent[7]._replace(name="turned")]
+    outcome, counter, _, _ = verified(sent, held, by_name={"play"})
+    assert counter.asked_ids == [DAY, DAY + 1]
+    assert outcome.missing.events == 0
+    assert verdict_of(outcome, both_ways=False) == "equal"
+
+
+def test_a_name_of_the_whole_range_is_not_asked_where_a_part_is_not():
+    sent = [*events(4), *events(4, day=DAY + 1)]
+    lacks = [NotAsked(DAY, DAY, "history", "The plan shows a week.")]
+    outcome, _, _, _ = verified(sent, sent[4:], by_name={"play"}, not_asked=lacks)
+    assert [each.verdict for each in outcome.comparison.cells] == ["not asked"]
+    assert verdict_of(outcome, both_ways=False) == "unknown"
+
+
+def test_what_is_elsewhere_is_not_counted_as_missing_beside_a_day_that_lacks():
+    """One day has all ids, under other names; the ids of the other take too many requests."""
+    sent = [*events(3), *events(300, day=DAY + 1)]
+    held = [*(each._replace(name="turned") for each in sent[:2]), sent[2], *sent[3:-1]]
+    outcome, _, _, _ = verified(sent, held, most_requests=20)
+    assert outcome.missing.elsewhere == [DAY]
+    assert outcome.missing.whole_days == {DAY + 1: "beyond"}
+    assert outcome.missing.events == 1
 
 
 def test_empty_books_are_said():
@@ -174,7 +246,6 @@ def test_a_name_that_is_compared_over_the_whole_range_has_no_days():
     assert [(e.day, e.name, e.sent, e.found) for e in comparison.cells] == [(None, "a", 5, 4)]
     assert comparison.days == {DAY: (4, None), DAY + 1: (2, None)}
     assert comparison.names == {"a": (5, 4), "b": (1, 1)}
-    assert comparison.short_by == 1
 
 
 def test_cells_of_one_name_from_two_names_of_the_source_are_one():

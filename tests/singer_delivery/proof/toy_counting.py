@@ -41,7 +41,10 @@ class ToyBooks:
 
 
 class ToyCounter:
-    """A destination that holds events; each reading sees one more list of `readings`."""
+    """A destination that holds events; each reading sees one more list of `readings`.
+
+    Names of `by_name` are counted over the days that are asked for, and not by day.
+    """
 
     destination, project, time_zone = "Toy", "project 1", "UTC."
     own_names = frozenset({"$link"})
@@ -52,6 +55,8 @@ class ToyCounter:
         self.requests = 0
         self.asked_ids: list[int] = []
         self.not_asked: list[NotAsked] = []
+        self.by_name: set[str] = set()
+        self.shared: set[str] = set()
         self.refuses_beside = False
         self.refuses_ids = False
 
@@ -65,7 +70,8 @@ class ToyCounter:
     def count(self, sent: Mapping[CellKey, int]) -> Counts:
         days = {day for day, _ in sent}
         self.requests += len(days)
-        counts, ids = Counts(not_asked=[*self.not_asked]), defaultdict(set)
+        counts = Counts(not_asked=[*self.not_asked], shared={*self.shared})
+        ids: defaultdict[CellKey, set[str]] = defaultdict(set)
         if len(self.readings) > 1 and self.requests > len(days):
             self.readings.pop(0)
         rows = Counter((e.day, e.name) for e in self._held if e.day in days)
@@ -75,6 +81,9 @@ class ToyCounter:
             counts.found[cell] = len(ids[cell])
             if there > len(ids[cell]):
                 counts.copies[cell] = there - len(ids[cell])
+        for name in self.by_name & {name for _, name in sent}:
+            cells = [cell for cell in counts.found if cell[1] == name]
+            counts.by_name[name] = sum(counts.found.pop(cell) for cell in cells)
         return counts
 
     def cost_of_ids(self, events: int) -> int:
