@@ -6,9 +6,9 @@ project's time zone by event_time, which no API tells; a cost of days times even
 
 from __future__ import annotations
 
-import base64
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 from singer_delivery.endpoint import Reply, Request
 from singer_delivery.io.retry import Clock
+from singer_delivery.io.secrets import login_of
 from singer_delivery.proof.asking import Allowed, Asker, Questions
 from singer_delivery.proof.counting import CannotAsk, day_number, day_of
 
@@ -81,15 +82,14 @@ class AmplitudeSourceCounter:
             "i": "1",
         }
         account = self._account
-        login = base64.b64encode(f"{account.api_key}:{account.secret_key}".encode()).decode()
         url = f"{account.base_url}{PATH}?{urlencode(query)}"
-        headers = {"Authorization": f"Basic {login}"}
+        headers = {"Authorization": f"Basic {login_of(account.api_key, account.secret_key)}"}
         reply = self._asker.ask(Request(url, b"", headers, "GET"))
         if reply.status == 400 and UNKNOWN_EVENT in reply.body:
             return {}  # so it says that there is no such event
         if reply.status != 200:
             raise CannotAsk(_refused(reply))
-        return dict(_by_day(reply))
+        return _by_day(reply)
 
     def _afford(self, cost: int) -> None:
         """Wait until a request of this cost is allowed."""
@@ -138,16 +138,16 @@ def counter_of(
     return AmplitudeSourceCounter(Account(base_url, region, *keys), asker, clock, zone)
 
 
-def _by_day(reply: Reply) -> Iterator[tuple[int, int]]:
-    """Yield days and counts: by xValues, since labels and positions have changed before."""
+def _by_day(reply: Reply) -> dict[int, int]:
+    """Return counts by day: by xValues, since labels and positions have changed before."""
     try:
         data = orjson.loads(reply.body)["data"]
-        series, days = data["series"], data["xValues"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        days = [day_number(date.fromisoformat(text[:10])) for text in data["xValues"]]
+        counts = data["series"][0] if data["series"] else [0] * len(days)
+        return {day: int(count) for day, count in zip(days, counts, strict=True)}
+    except (KeyError, TypeError, ValueError) as error:
         msg = "Amplitude answered with something else than a chart. Try again later."
         raise CannotAsk(msg) from error
-    for text, count in zip(days, series[0] if series else [0] * len(days), strict=True):
-        yield day_number(type(day_of(0)).fromisoformat(text[:10])), int(count)
 
 
 def _refused(reply: Reply) -> str:

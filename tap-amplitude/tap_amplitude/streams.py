@@ -77,6 +77,7 @@ class EventsStream(RawStream):
                         self._since_state += len(lines)
                         yield lines
                 self._finish(portion, bad_lines, self.STATE_MSG_FREQUENCY)
+        self.note_the_end()
 
     def hand_files_over(self) -> None:
         """Write BATCH messages of the files of each hour; see `hours`."""
@@ -106,6 +107,7 @@ class EventsStream(RawStream):
                         self._tell_of(path)
                         counter.increment()
                 self._finish(portion, bad_lines, STATE_EVERY_BYTES)
+            self.note_the_end()
 
     def _begin(self, hour: Hour) -> None:
         self.note_the_time()

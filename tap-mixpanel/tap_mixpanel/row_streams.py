@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from singer_delivery.sdk.tap import CheckedTap
 from singer_delivery.tap.bad_lines import BadLines
-from singer_delivery.tap.coverage import COVERED, SHARE, ranges_in
+from singer_delivery.tap.coverage import SHARE, ranges_in
 from singer_delivery.tap.spool import run_folder
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
@@ -149,8 +149,7 @@ class RowsStream(MixpanelStream):
                         self.progress.passed("days")
                 self._finish(portion.finish(), project)
                 self._log(portion.name, bad_lines.count)
-        if COVERED in self.stream_state:  # also where nothing was new
-            self.stream_state[SHARE] = self.progress.share = 1.0
+        self.note_the_end()
         self._tell(copies, records)
 
     def _counted(self, blocks: Iterable[list[bytes]]) -> Generator[list[bytes], None, None]:

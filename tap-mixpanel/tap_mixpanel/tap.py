@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_delivery.sdk.tap import CheckedTap
-from singer_delivery.tap.coverage import SHARE
 
 from tap_mixpanel.config import CONFIG_SCHEMA
 from tap_mixpanel.identities import IdentitiesStream
@@ -49,11 +48,6 @@ class TapMixpanel(CheckedTap):
         """What the streams of this run share."""
         settings = Settings.of_config(self.config)
         return Run(settings, self.clock, self.user_agent, self.progress.waiting)
-
-    def before_sync(self) -> None:
-        """Forget how far an earlier run came: other streams are read before that of the events."""
-        bookmarks = self.state.get("bookmarks") or {}
-        bookmarks.get(EventsStream.name, {}).pop(SHARE, None)
 
     def discover_streams(self) -> Sequence[Stream]:
         """Return the streams."""

@@ -13,6 +13,7 @@ from singer_delivery.proof.soft import soft_check
 from tap_amplitude.counting import counter_of
 
 from tests.fakes.amplitude import FakeAmplitude
+from tests.fakes.http.exchanges import Reply
 from tests.singer_delivery.toys import PlayedClock
 
 HOUR = datetime(2024, 3, 17, 9, tzinfo=timezone.utc)
@@ -101,6 +102,25 @@ def test_it_keeps_to_the_cost_of_five_minutes():
 def test_what_lacks_is_said(zone, more, sentence):
     with FakeAmplitude({}) as fake, pytest.raises(CannotAsk, match=sentence):
         asking(fake, zone, **more)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"series": [[1, 2]], "xValues": ["2024-03-17"]},
+        {"series": [[None]], "xValues": ["2024-03-17"]},
+        {"series": [[1]], "xValues": ["Mar 17"]},
+        {"series": [[1]], "xValues": [17]},
+        {"series": 7, "xValues": ["2024-03-17"]},
+        {"series": {"a": [1]}, "xValues": ["2024-03-17"]},
+        [],
+    ],
+)
+def test_a_chart_of_another_form_is_said(data):
+    with FakeAmplitude({}) as fake:
+        fake.misbehave(Reply(200, orjson.dumps({"data": data})))
+        with pytest.raises(CannotAsk, match="something else than a chart"):
+            asking(fake).days(DAY, DAY)
 
 
 def test_wrong_keys_are_said():

@@ -31,7 +31,9 @@ def sandbox(tmp_path, amplitude):
 def said(output):
     """Return what each STATE says of coverage."""
     bookmarks = [state["bookmarks"]["events"] for state in output.states]
-    return [(each["covered"], each["share"], each["total"]) for each in bookmarks]
+    return [
+        (each["covered"], each["share"], each["total"]) for each in bookmarks if "share" in each
+    ]
 
 
 def test_a_state_says_the_hours_that_are_covered_and_their_share(sandbox):
@@ -50,6 +52,16 @@ def test_what_is_covered_outlasts_runs_and_shows_gaps(sandbox):
     assert covered == [GAP, ["2024-01-01T00", "2024-01-02T12"]]
     assert (share, total) == (0.75, {"hours": 48}), "of all that is asked for"
     assert said(second)[-1][0] == [GAP, ["2024-01-01T00", "2024-01-03T00"]]
+
+
+def test_the_share_of_the_last_run_is_forgotten_until_hours_are_read(sandbox):
+    state = sandbox.run(end_date="2024-01-02").states[-1]
+    output = sandbox.run(state=state)
+    assert "share" not in output.states[0]["bookmarks"]["events"]
+    assert said(output)[0][1] == 1.0
+    again = sandbox.run(state=output.states[-1])
+    assert again.records == []
+    assert again.states[-1] == output.states[-1], "nothing new is all that was asked for"
 
 
 def test_a_state_that_says_something_else_there_is_no_error(sandbox):

@@ -17,6 +17,7 @@ from singer_delivery.sdk.checking import check_before_run, tell_answers
 from singer_delivery.sdk.messages import LineWriter
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
 from singer_delivery.sdk.progress_settings import rhythm_of
+from singer_delivery.tap.coverage import SHARE
 from singer_delivery.tap.errors import AccessRefused, TapError
 from singer_delivery.tap.progress import TapProgress
 
@@ -72,9 +73,6 @@ class CheckedTap(CheckedPlugin, Tap):
         """Log how far the run is, if there is one. Safe in a signal handler."""
         self.progress.ask()
 
-    def before_sync(self) -> None:
-        """Do what is to be done before anything is read; nothing by default."""
-
     def sync_all(self) -> None:  # type: ignore[misc] # nothing else ends with the run
         """Ask what must be known, read all streams, and say meanwhile how far the run is.
 
@@ -85,7 +83,8 @@ class CheckedTap(CheckedPlugin, Tap):
         writer = self.message_writer
         if isinstance(writer, LineWriter):
             self.progress.is_writing = lambda: writer.is_writing
-        self.before_sync()
+        for bookmark in (self.state.get("bookmarks") or {}).values():
+            bookmark.pop(SHARE, None)  # of an earlier run: the target would show it as this one's
         process = Process.this(self.name, self.clock.now())
         with self.progress.shown(process, rhythm_of(self.config)):
             super().sync_all()

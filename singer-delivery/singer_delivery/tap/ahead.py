@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 Item = TypeVar("Item")
+
+BEAT = 0.5
+"""Seconds until a signal is seen at the latest."""
 
 
 def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
@@ -24,11 +27,21 @@ def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]
     maker = _Maker(items)
     try:
         coming = maker.next()
-        while (item := coming.result()) is not None:
+        while (item := _awaited(coming)) is not None:
             coming = maker.next()
             yield item
     finally:
         maker.close()
+
+
+def _awaited(coming: Future[Item]) -> Item:
+    """Return the result of a future, or raise its error.
+
+    A signal that strikes just before a wait begins does not end it: Python sees it at the next one.
+    """
+    while not wait([coming], BEAT).done:
+        pass
+    return coming.result()
 
 
 class _Maker(Generic[Item]):
