@@ -16,9 +16,10 @@ from singer_delivery.tap.archive import is_hidden
 from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.errors import ArchiveUnreadable
 
-from tap_mixpanel.engage import person, profile_in
+from tap_mixpanel.dealing import Broken
+from tap_mixpanel.engage import person
 from tap_mixpanel.file_lines import PROFILES, rows_in
-from tap_mixpanel.readings import NO_PROFILE, sound_records, written
+from tap_mixpanel.readings import record_of, written
 from tap_mixpanel.scan import UNDATED, Scan
 
 logger = logging.getLogger("tap-mixpanel.archive")
@@ -120,8 +121,10 @@ class ExportedFiles:
             if self.scan.files[name].profiles
         }
         for name in sorted(moments, key=lambda name: (moments[name], name)):
+            before = 0
             for lines in self.archive.blocks(self.files[name]):
-                yield [*_profile_records(name, lines, written(moments[name]), bad_lines)]
+                yield [*_records(name, lines, before, written(moments[name]), bad_lines)]
+                before += len(lines)
 
     def _written_at(self, file: ExportFile, now: float) -> float:
         moment = self.archive.modified(file)
@@ -138,14 +141,13 @@ class ExportedFiles:
         )
 
 
-def _profile_records(
-    name: str, lines: list[bytes], read_at: str, bad_lines: BadLines
+def _records(
+    name: str, lines: list[bytes], before: int, read_at: str, bad_lines: BadLines
 ) -> Iterator[bytes]:
-    profiles = []
-    for row in [line.row for line in rows_in(lines) if line.stream == PROFILES]:
-        profile = profile_in(row)
-        if profile is None:
-            bad_lines.add(name, 0, NO_PROFILE, row)
-        else:
-            profiles.append(profile)
-    return sound_records(name, profiles, person, read_at, bad_lines)
+    for line in rows_in(lines, before):
+        if line.stream == PROFILES:
+            record = record_of(line.number, line.row, person, read_at)
+            if isinstance(record, Broken):
+                bad_lines.add(name, *record)
+            else:
+                yield record

@@ -1,4 +1,4 @@
-"""Keeps to the number of requests that Mixpanel takes of a project.
+"""Keeps to the number of requests that Mixpanel takes of a project, and waits after failures.
 
 Raw exports: 60 an hour and 3 a second, of all programs together (Mixpanel docs, API Rate Limits).
 One vendor describes the hour as sliding, so any hour counts here.
@@ -11,8 +11,11 @@ import threading
 from collections import deque
 from contextlib import nullcontext
 
-from singer_delivery.io.retry import Clock
+from singer_delivery.io.retry import Backoff, Clock
+from singer_delivery.tap.errors import AnswerNotUsable, TryAgain
 from singer_delivery.tap.progress import Waiting
+
+from tap_mixpanel.errors import Throttled
 
 HOUR = 3600.0
 APART = 0.35
@@ -20,6 +23,18 @@ APART = 0.35
 
 WORTH_TELLING = 5.0
 """Seconds. A longer wait is logged."""
+
+WAITS = Backoff(first=2.0, cap=300.0)
+WAITS_FOR_THE_HOUR = Backoff(first=60.0, cap=3600.0, jitter=lambda most: most)
+"""Nobody else waits for the same moment, so these are not shortened at random."""
+
+
+def seconds_to_wait(attempt: int, error: AnswerNotUsable) -> float:
+    """Return the seconds to wait after failed attempt number `attempt`, counted from 1."""
+    asked = error.retry_after if isinstance(error, TryAgain) else None
+    if isinstance(error, Throttled):
+        return WAITS_FOR_THE_HOUR.wait(attempt) if asked is None else asked
+    return WAITS.wait(attempt, asked)
 
 
 class Budget:

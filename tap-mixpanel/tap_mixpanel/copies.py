@@ -24,11 +24,9 @@ SECOND = slice(0, 21)
 """Of the head: the day, and the time without its milliseconds."""
 
 PROCESSED = slice(42, 59)
-MOST_IN_MEMORY = 20_000
-"""Rows of one second that are compared in memory. Imports put whole days on one second."""
-
 RUN_BYTES = 8 * 1024 * 1024
-"""Less than a whole window may have in memory, since two such sorts are under way beside it."""
+"""Bytes of the rows of one second that are compared in memory: imports put whole days on one
+second. Less than a whole window may have, since two sorts are under way beside it."""
 
 BLOCK_LINES = 256
 _uuid_and_key = slice(0, 36 + KEY)
@@ -43,13 +41,13 @@ class Copies:
 
     Args:
         spool_dir: where rows of one second go that do not fit into memory.
-        most: how many rows of one second are compared in memory.
+        run_bytes: how many bytes of them do.
     """
 
-    def __init__(self, spool_dir: Path, most: int = MOST_IN_MEMORY) -> None:
+    def __init__(self, spool_dir: Path, run_bytes: int = RUN_BYTES) -> None:
         self.duplicates = self.alike = 0
         self._spool_dir = spool_dir
-        self._most = most
+        self._run_bytes = run_bytes
 
     def left(self, blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
         """Yield the rows that are left, in order, some at a time.
@@ -66,9 +64,12 @@ class Copies:
             yield from self._of_a_second(group)
 
     def _of_a_second(self, rows: Iterator[bytes]) -> Iterable[bytes]:
-        kept = [*islice(rows, self._most)]
-        if len(kept) == self._most:
-            return self._on_disk(chain(kept, rows))
+        kept, size = [], 0
+        for row in rows:
+            kept.append(row)
+            size += len(row)
+            if size >= self._run_bytes:
+                return self._on_disk(chain(kept, rows))
         return kept if len(kept) == 1 else self._in_memory(kept)
 
     def _in_memory(self, rows: list[bytes]) -> Iterator[bytes]:
@@ -78,39 +79,41 @@ class Copies:
         if len(by_uuid) < len(rows):
             for places in by_uuid.values():
                 if len(places) > 1:
-                    decided = self._decided([rows[at] for at in places])
-                    for at, row in zip(places, decided, strict=True):
+                    left = [*self._decided([rows[at] for at in places])]
+                    left += [b""] * (len(places) - len(left))
+                    for at, row in zip(places, left, strict=True):
                         rows[at] = row
         return filter(None, rows)
 
     def _on_disk(self, rows: Iterable[bytes]) -> Iterator[bytes]:
         """Sort by uuid, decide, and sort back."""
         with (
-            closing(Sorter(_keys_by_uuid, self._spool_dir, RUN_BYTES)) as by_uuid,
-            closing(Sorter(keys_of, self._spool_dir, RUN_BYTES)) as in_order,
+            closing(Sorter(_keys_by_uuid, self._spool_dir, self._run_bytes)) as by_uuid,
+            closing(Sorter(keys_of, self._spool_dir, self._run_bytes)) as in_order,
         ):
             for block in _blocks(row[UUID] + row for row in rows):
                 by_uuid.add(Rows(block, _keys_by_uuid(block)))
             told = chain.from_iterable(by_uuid.blocks())
-            alike = groupby(told, key=itemgetter(slice(0, 36)))
-            decided = (row for _, group in alike for row in self._decided_of([*group]))
-            for block in _blocks(decided):
+            groups = groupby(told, key=itemgetter(slice(0, 36)))
+            left = (self._decided(row[36:] for row in group) for _, group in groups)
+            for block in _blocks(chain.from_iterable(left)):
                 in_order.add(Rows(block, keys_of(block)))
             yield from chain.from_iterable(in_order.blocks())
 
-    def _decided_of(self, rows: list[bytes]) -> Iterator[bytes]:
-        return filter(None, self._decided([row[36:] for row in rows]))
-
-    def _decided(self, rows: list[bytes]) -> list[bytes]:
-        """Return what becomes of rows of one uuid, in order; nothing for those left out."""
-        if len(rows) == 1:
-            return rows
-        if rows[0][MARKS].startswith(LACKS_ID):
-            self.alike += len(rows) - 1
-            return [rows[0], *(_numbered(row, copy) for copy, row in enumerate(rows[1:], 1))]
-        self.duplicates += len(rows) - 1
-        newest = max(rows, key=itemgetter(PROCESSED))
-        return [rows[0][:KEY] + newest[KEY:], *[b""] * (len(rows) - 1)]
+    def _decided(self, rows: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield what is left of the rows of one uuid, which come in order."""
+        rows = iter(rows)
+        first = newest = next(rows)
+        if first[MARKS].startswith(LACKS_ID):
+            yield first
+            for copy, row in enumerate(rows, 1):
+                self.alike += 1
+                yield _numbered(row, copy)
+            return
+        for row in rows:
+            self.duplicates += 1
+            newest = max(newest, row, key=itemgetter(PROCESSED))
+        yield first[:KEY] + newest[KEY:]
 
 
 def _numbered(row: bytes, copy: int) -> bytes:

@@ -8,41 +8,29 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from singer_delivery.io.retry import Backoff, Clock
+from singer_delivery.io.retry import Clock
 from singer_delivery.tap.errors import (
     AnswerNotUsable,
     RequestRefused,
     ServiceUnavailable,
     TooManyBroken,
     TooSlow,
-    TryAgain,
 )
 from singer_delivery.tap.progress import Waiting, in_brief
 
 from tap_mixpanel.body import deal
+from tap_mixpanel.budget import seconds_to_wait
 from tap_mixpanel.client import Asked, ExportClient
 from tap_mixpanel.dealing import RUN_BYTES, Dealer, Dealt
-from tap_mixpanel.errors import FutureDay, Throttled, TooManyLinesBroken, WindowFailed
+from tap_mixpanel.errors import FutureDay, TooManyLinesBroken, WindowFailed
 from tap_mixpanel.project import Project
 from tap_mixpanel.rows import Heads
 from tap_mixpanel.windows import DAY, MOST_PARTS, Part, Walk, Window
 
 logger = logging.getLogger("tap-mixpanel.export")
 
-WAITS = Backoff(first=2.0, cap=300.0)
-WAITS_FOR_THE_HOUR = Backoff(first=60.0, cap=3600.0, jitter=lambda most: most)
-"""Nobody else waits for the same moment, so these are not shortened at random."""
-
 TRIES_AT_ONE_SIZE = 2
 TRIES_OF_BROKEN_LINES = 3
-
-
-def seconds_to_wait(attempt: int, error: AnswerNotUsable) -> float:
-    """Return the seconds to wait after failed attempt number `attempt`, counted from 1."""
-    asked = error.retry_after if isinstance(error, TryAgain) else None
-    if isinstance(error, Throttled):
-        return WAITS_FOR_THE_HOUR.wait(attempt) if asked is None else asked
-    return WAITS.wait(attempt, asked)
 
 
 def not_begun(error: AnswerNotUsable) -> str:

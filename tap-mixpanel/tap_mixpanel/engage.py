@@ -36,23 +36,16 @@ class Page:
     """A page of profiles.
 
     Attributes:
-        profiles: those that can be read.
-        broken: those that cannot.
-        size: how many profiles a full page has.
-        session_id: goes with the next page.
+        results: its profiles, as `profile_in` reads them.
+        size: how many a full page has; None where the reply does not say.
+        session_id: goes with the next page; nothing where the reply has none.
         total: how many profiles there are; None where the reply does not say.
     """
 
-    profiles: list[Profile]
-    broken: list[bytes]
-    size: int
+    results: list[bytes]
+    size: int | None
     session_id: str
     total: int | None
-
-    @property
-    def count(self) -> int:
-        """How many profiles it holds."""
-        return len(self.profiles) + len(self.broken)
 
 
 def read_page(body: bytes, number: int) -> Page:
@@ -65,14 +58,8 @@ def read_page(body: bytes, number: int) -> Page:
     if reply.results is None or (reply.page is not None and reply.page != number):
         msg = f"Mixpanel answered 200 with {'an error' if reply.error else NO_PAGE}"
         raise TryAgain(msg)
-    found = [profile_in(result) for result in reply.results]
-    return Page(
-        [profile for profile in found if profile is not None],
-        [bytes(raw) for raw, profile in zip(reply.results, found, strict=True) if profile is None],
-        reply.page_size or len(found),
-        reply.session_id or "",
-        reply.total,
-    )
+    results = [*map(bytes, reply.results)]
+    return Page(results, reply.page_size, reply.session_id or "", reply.total)
 
 
 def person(profile: Profile, read_at: str) -> bytes:
@@ -112,6 +99,7 @@ class Reading:
     number: int = 0
     is_over: bool = False
     _session_id: str = ""
+    _last: list[bytes] = field(default_factory=list)
 
     def form(self) -> dict[str, str]:
         """Return the fields of the request for the next page."""
@@ -119,15 +107,28 @@ class Reading:
         return {**form, "session_id": self._session_id} if self.number else form
 
     def take(self, page: Page) -> None:
-        """Take the page that was asked for into account."""
+        """Take the page that was asked for into account.
+
+        Raises:
+            SessionLost: No page can follow, or the one before came once more.
+        """
         if self.number == 0:
             self.total = page.total
-        self.read += page.count
+        elif page.results and page.results == self._last:
+            msg = f"Mixpanel answered page {self.number - 1} once more, as page {self.number}"
+            raise SessionLost(msg)
+        self._last = page.results
+        self.read += len(page.results)
         self.number += 1
         self._session_id = page.session_id or self._session_id
-        # A short page before the end would leave out all that follow: only an empty one is sure.
-        is_short = page.count < page.size and not self.lacks
-        self.is_over = page.count == 0 or is_short or not self._session_id
+        # A short page before the end would leave out all that follow.
+        is_short = page.size is not None and len(page.results) < page.size and not self.lacks
+        self.is_over = not page.results or is_short
+        if not self.is_over and not self._session_id:
+            if self.read != self.total:
+                msg = "Mixpanel answered 200 with a page without session_id, which the next needs"
+                raise SessionLost(msg)
+            self.is_over = True
 
     @property
     def lacks(self) -> int:

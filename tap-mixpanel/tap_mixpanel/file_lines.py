@@ -20,14 +20,8 @@ from singer_delivery.tap.bad_lines import made_sound
 EVENTS, PROFILES = "events", "profiles"
 
 EXPORTED = b'{"event":'
-AT_THE_TOP = {
-    "time": b'"time"',
-    "distinct_id": b'"distinct_id"',
-    "device_id": b'"$device_id"',
-    "user_id": b'"$user_id"',
-    "insert_id": b'"$insert_id"',
-}
-"""Of a flat row: its keys, as the raw export writes them among the properties."""
+AT_THE_TOP = {"device_id": "$device_id", "user_id": "$user_id", "insert_id": "$insert_id"}
+"""Of a flat row: the keys that have another name among the properties of the raw export."""
 
 
 class Line(NamedTuple):
@@ -123,10 +117,11 @@ def _unfolded(row: dict[str, msgspec.Raw]) -> bytes:
         known = _columns(inner)
     except (msgspec.DecodeError, RecursionError):
         known, inner = {}, b"{}"
+    named = {AT_THE_TOP.get(name, name): bytes(value) for name, value in row.items()}
     outer = [
-        b"%b:%b" % (AT_THE_TOP.get(name) or json.dumps(name).encode(), bytes(value))
-        for name, value in row.items()
-        if json.loads(AT_THE_TOP.get(name, b'""')) not in known and name not in known
+        b"%b:%b" % (json.dumps(name).encode(), value)
+        for name, value in named.items()
+        if name not in known
     ]
     rest = inner.strip()[1:-1].strip()
     properties = b",".join([*outer, rest] if rest else outer)

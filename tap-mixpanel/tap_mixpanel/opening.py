@@ -24,8 +24,9 @@ from singer_delivery.tap.progress import Waiting, in_brief
 
 from tap_mixpanel.account import Account
 from tap_mixpanel.body import MARKERS
+from tap_mixpanel.budget import seconds_to_wait
 from tap_mixpanel.client import Asked, ExportClient, other_region
-from tap_mixpanel.downloads import not_begun, seconds_to_wait
+from tap_mixpanel.downloads import not_begun
 from tap_mixpanel.errors import FutureDay, WindowFailed
 from tap_mixpanel.project import FEW_DAYS, SAMPLE_ROWS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,8 +21,8 @@ from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.spool import run_folder
 
 from tap_mixpanel.archive import ExportedFiles
-from tap_mixpanel.engage import Profile, group, person
-from tap_mixpanel.readings import ProfileReader, Spooled, written
+from tap_mixpanel.engage import group, person
+from tap_mixpanel.readings import AsRecord, ProfileReader, Spooled, written
 from tap_mixpanel.streams import MixpanelStream, Part
 
 WHOLE_EVERY = 10
@@ -37,7 +37,7 @@ class Query(NamedTuple):
 
     name: str
     asked: Mapping[str, str]
-    as_record: Callable[[Profile, str], bytes]
+    as_record: AsRecord
 
 
 class WholeStream(MixpanelStream):
@@ -85,20 +85,21 @@ class WholeStream(MixpanelStream):
                 self.clock,
                 settings.max_retries,
                 settings.page_size,
-                bad_lines,
                 self.progress.waiting,
             )
             for query in queries:
                 spooled = reader.spooled(*query, folder / "profiles")
                 self.note_the_time()
-                yield from open_blocks(spooled.path)
+                for broken in spooled.broken:
+                    bad_lines.add(query.name, *broken)
                 bad_lines.to_disk()
+                yield from open_blocks(spooled.path)
                 self.read(spooled)
                 self.logger.info(
                     "%s: %s profiles, %d of them broken.",
                     query.name,
                     f"{spooled.count:,}",
-                    bad_lines.count,
+                    len(spooled.broken),
                 )
 
 

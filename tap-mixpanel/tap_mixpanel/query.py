@@ -46,6 +46,7 @@ from tap_mixpanel.client import (
     other_region,
 )
 from tap_mixpanel.engage import PATH, Page, SessionLost, read_page
+from tap_mixpanel.errors import Throttled
 
 READ_TIMEOUT = 300.0
 """Seconds. A large project is searched before the first byte."""
@@ -62,10 +63,6 @@ IN_USE = re.compile(r"(\d+)/(\d+) queries running concurrently and (\d+)/(\d+)")
 
 class PlanLacksQueries(TapError):  # noqa: N818 - named by what happened
     """The plan of the project has no Query API."""
-
-
-class HourIsFull(TryAgain):
-    """The queries of this hour are used up, by this program or another."""
 
 
 def meaning(
@@ -109,11 +106,11 @@ def _too_many(text: str, retry_after: float | None) -> TryAgain:
     """Say which of the two limits is full: queries at once, or in an hour."""
     found = IN_USE.search(text)
     if found is None:
-        return HourIsFull("Mixpanel answered 429, its limit of queries is reached", retry_after)
+        return Throttled("Mixpanel answered 429, its limit of queries is reached", retry_after)
     running, most_running, asked, most_asked = map(int, found.groups())
     if asked >= most_asked:
         what = f"the {most_asked} queries of this hour are used up"
-        return HourIsFull(f"Mixpanel answered 429, {what}", retry_after)
+        return Throttled(f"Mixpanel answered 429, {what}", retry_after)
     what = f"{running} of {most_running} queries run at once"
     return TryAgain(f"Mixpanel answered 429, {what}", retry_after)
 

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from singer_delivery.io.retry import Backoff, Clock
-from singer_delivery.tap.bad_lines import BadLines, made_sound
+from singer_delivery.io.retry import Clock
+from singer_delivery.tap.bad_lines import made_sound
 from singer_delivery.tap.errors import ServiceUnavailable, TryAgain
 from singer_delivery.tap.progress import Waiting, in_brief
 from singer_delivery.tap.spool import open_private, spool_errors
 
-from tap_mixpanel.engage import Page, Profile, Reading, SessionLost
-from tap_mixpanel.query import HourIsFull, QueryClient
+from tap_mixpanel.budget import seconds_to_wait
+from tap_mixpanel.dealing import Broken
+from tap_mixpanel.engage import Page, Profile, Reading, SessionLost, profile_in
+from tap_mixpanel.query import QueryClient
 
 logger = logging.getLogger("tap-mixpanel.profiles")
 
-WAITS = Backoff(first=2.0, cap=300.0)
-WAITS_FOR_THE_HOUR = Backoff(first=60.0, cap=3600.0)
 NO_PROFILE = "it is no profile with a $distinct_id"
 TELL_EVERY = 20
 """Pages between two log entries."""
+
+AsRecord = Callable[[Profile, str], bytes]
+"""Makes a record of a profile and the time of the reading."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,14 @@ class Spooled:
 
     Attributes:
         path: of its records, gzipped JSON lines.
-        count: how many there are.
+        count: how many profiles there are, broken ones included.
+        broken: those that are none.
         read_at: when page 0 came; seconds since 1970, UTC.
     """
 
     path: Path
     count: int
+    broken: list[Broken]
     read_at: float
 
 
@@ -56,30 +61,25 @@ class ProfileReader:
         clock: the clock of every wait.
         max_retries: how often a page is asked for again, and a reading begun again.
         page_size: how many profiles to ask for at once.
-        bad_lines: keeps the profiles that cannot be read.
+        waiting: surrounds each wait, told for what.
     """
 
     client: QueryClient
     clock: Clock
     max_retries: int
     page_size: int
-    bad_lines: BadLines
     waiting: Waiting = nullcontext
     _lacked: int = field(default=0, init=False)
 
     def spooled(
-        self,
-        name: str,
-        asked: Mapping[str, str],
-        as_record: Callable[[Profile, str], bytes],
-        path: Path,
+        self, name: str, asked: Mapping[str, str], as_record: AsRecord, path: Path
     ) -> Spooled:
         """Read all profiles of a query, and return them when the last one has come.
 
         Args:
             name: names the profiles in the log.
             asked: the fields of the query.
-            as_record: makes a record of a profile and the time of the reading.
+            as_record: makes records.
             path: where the records go.
 
         Raises:
@@ -95,13 +95,10 @@ class ProfileReader:
                 self._wait(name, f"{error}. Reading begins again at page 0", begun, error)
 
     def _read(
-        self,
-        name: str,
-        asked: Mapping[str, str],
-        as_record: Callable[[Profile, str], bytes],
-        path: Path,
+        self, name: str, asked: Mapping[str, str], as_record: AsRecord, path: Path
     ) -> Spooled:
         reading = Reading(asked, self.page_size)
+        broken: list[Broken] = []
         read_at = 0.0
         with (
             spool_errors(path.parent),
@@ -111,17 +108,17 @@ class ProfileReader:
             while not reading.is_over:
                 page = self._page(name, reading)
                 read_at = read_at or self.clock.now()
+                for number, raw in enumerate(page.results, reading.read + 1):
+                    record = record_of(number, raw, as_record, written(read_at))
+                    if isinstance(record, Broken):
+                        broken.append(record)
+                    else:
+                        file.write(record + b"\n")
                 reading.take(page)
-                for number, broken in enumerate(page.broken, 1):
-                    self.bad_lines.add(name, number, NO_PROFILE, broken)
-                for record in sound_records(
-                    name, page.profiles, as_record, written(read_at), self.bad_lines
-                ):
-                    file.write(record + b"\n")
                 if reading.number % TELL_EVERY == 0:
                     logger.info("%s: %s read.", name, _of_total(reading))
         self._check(name, reading)
-        return Spooled(path, reading.read, read_at)
+        return Spooled(path, reading.read, broken, read_at)
 
     def _page(self, name: str, reading: Reading) -> Page:
         failures = 0
@@ -166,9 +163,7 @@ class ProfileReader:
                 "or deselect the stream."
             )
             raise ServiceUnavailable(msg) from error
-        asked = error.retry_after if isinstance(error, TryAgain) else None
-        waits = WAITS_FOR_THE_HOUR if isinstance(error, HourIsFull) else WAITS
-        seconds = waits.wait(failures, asked)
+        seconds = seconds_to_wait(failures, error)
         logger.warning(
             "%s: %s (%d of at most %d times), in %.0f s.",
             name,
@@ -181,20 +176,20 @@ class ProfileReader:
             self.clock.sleep(seconds)
 
 
-def sound_records(
-    name: str,
-    profiles: Iterable[Profile],
-    as_record: Callable[[Profile, str], bytes],
-    read_at: str,
-    bad_lines: BadLines,
-) -> Iterator[bytes]:
-    """Yield records of profiles, mended where few programs can read them; keep what is broken."""
-    for number, profile in enumerate(profiles, 1):
-        sound, why = made_sound(as_record(profile, read_at))
-        if sound is None:
-            bad_lines.add(name, number, why, profile.properties)
-        else:
-            yield sound
+def record_of(number: int, raw: bytes, as_record: AsRecord, read_at: str) -> bytes | Broken:
+    """Return the record of a profile, mended where few programs can read it; or why there is none.
+
+    Args:
+        number: its place in the reading, or its line in a file.
+        raw: the profile as returned.
+        as_record: makes the record.
+        read_at: when it was read.
+    """
+    profile = profile_in(raw)
+    if profile is None:
+        return Broken(number, NO_PROFILE, raw)
+    sound, why = made_sound(as_record(profile, read_at))
+    return Broken(number, why, raw) if sound is None else sound
 
 
 def written(moment: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,8 +17,9 @@ HEADS = Heads(TimeFrame(UTC, ZoneInfo("UTC")))
 NOON = 1_704_110_400_000
 
 
-def made(number, insert_id, time, processed):
+def made(number, insert_id, time, processed, more=None):
     properties = {
+        **(more or {}),
         "time": NOON + time,
         "distinct_id": "a",
         "$insert_id": insert_id,
@@ -60,7 +62,7 @@ def processed_of(row):
     return json.loads(row[HEAD:])["properties"]["mp_processing_time_ms"]
 
 
-@pytest.mark.parametrize("most", [1, 3, 20_000], ids=["on disk", "nearly", "in memory"])
+@pytest.mark.parametrize("most", [1, 1_000, 1_000_000], ids=["on disk", "nearly", "in memory"])
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
@@ -75,3 +77,21 @@ def test_what_is_left_is_what_the_rule_says(tmp_path, most, drawn):
     )
     assert len({row[UUID] for row in found}) == len(found)
     assert copies.duplicates == len(rows) - len(found)
+
+
+@pytest.mark.parametrize("insert_id", ["", "the same", None])
+def test_large_rows_of_one_second_are_not_all_in_memory(tmp_path, insert_id):
+    long = {"x": "y" * 5_000}
+    rows = sorted(
+        made(number, f"{number}" if insert_id == "" else insert_id, 0, 0, long)
+        for number in range(4_000)
+    )
+    blocks = ([bytes(bytearray(row))] for row in rows)
+    tracemalloc.start()
+    try:
+        found = sum(len(block) for block in Copies(tmp_path, 1_000_000).left(blocks))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == (1 if insert_id else 4_000)
+    assert peak < 0.75 * sum(map(len, rows))

@@ -4,7 +4,16 @@ import json
 
 import pytest
 from singer_delivery.tap.errors import TryAgain
-from tap_mixpanel.engage import Page, Profile, Reading, group, person, read_page
+from tap_mixpanel.engage import (
+    Page,
+    Profile,
+    Reading,
+    SessionLost,
+    group,
+    person,
+    profile_in,
+    read_page,
+)
 
 READ_AT = "2026-03-01T10:00:00.000Z"
 
@@ -23,12 +32,21 @@ def reply(*results, **changes):
 
 
 def page(count, size=2, session="1-A", total=None):
-    return Page([Profile(b'"a"', b"{}")] * count, [], size, session, total)
+    _numbers.extend([None] * count)
+    first = len(_numbers) - count
+    return Page([b'{"$distinct_id":%d}' % (first + n) for n in range(count)], size, session, total)
+
+
+_numbers = []
+
+
+def profiles_in(body):
+    return [profile_in(result) for result in read_page(body, 0).results]
 
 
 def test_properties_pass_as_returned_to_the_byte():
     odd = '{ "a" : 1.0, "big":123456789012345678901234567890, "u":"\\u00e9\\ud83d\\ude00" }'
-    (profile,) = read_page(reply(f'{{"$distinct_id":"ann","$properties":{odd}}}'), 0).profiles
+    (profile,) = profiles_in(reply(f'{{"$distinct_id":"ann","$properties":{odd}}}'))
     assert person(profile, READ_AT).endswith(odd.encode() + b"}")
     assert json.loads(person(profile, READ_AT))["read_at"] == READ_AT
 
@@ -44,7 +62,7 @@ def test_properties_pass_as_returned_to_the_byte():
     ],
 )
 def test_an_id_is_text_and_a_number_keeps_its_digits(given, text):
-    (profile,) = read_page(reply(f'{{"$distinct_id":{given},"$properties":{{}}}}'), 0).profiles
+    (profile,) = profiles_in(reply(f'{{"$distinct_id":{given},"$properties":{{}}}}'))
     assert json.loads(person(profile, READ_AT))["distinct_id"] == text
     told = json.loads(group(profile, READ_AT, b'"company"'))
     assert (told["group_key"], told["group_id"], told["properties"]) == ("company", text, {})
@@ -59,15 +77,13 @@ def test_a_profile_without_an_id_is_broken_and_one_without_properties_is_empty()
         '{"$distinct_id":"b","$properties":[1]}',
         "7",
     ]
-    found = read_page(reply(*broken, '{"$distinct_id":"a"}'), 0)
-    assert [text.decode() for text in found.broken] == broken
-    assert found.profiles == [Profile(b'"a"', b"{}")]
-    assert found.count == 7
+    found = profiles_in(reply(*broken, '{"$distinct_id":"a"}'))
+    assert found == [*[None] * len(broken), Profile(b'"a"', b"{}")]
 
 
 def test_a_reply_with_what_is_no_json_is_mended_and_its_other_profiles_stay():
-    found = read_page(reply('{"$distinct_id":"a","$properties":{"x":NaN,"y":1}}'), 0)
-    assert found.profiles == [Profile(b'"a"', b'{"y":1}')]
+    found = profiles_in(reply('{"$distinct_id":"a","$properties":{"x":NaN,"y":1}}'))
+    assert found == [Profile(b'"a"', b'{"y":1}')]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +141,35 @@ def test_no_profiles_are_one_page():
     reading.take(read_page(reply(total=0), 0))
     assert reading.is_over
     assert reading.lacks == 0
+
+
+LEAN = ("page", "page_size", "session_id", "status", "total")
+
+
+def lean(*results, **fields):
+    """A reply without what is promised of it."""
+    full = json.loads(reply(*results))
+    return json.dumps({**{k: v for k, v in full.items() if k not in LEAN}, **fields}).encode()
+
+
+def test_a_reply_without_page_size_and_total_is_followed_until_a_page_is_empty():
+    reading = Reading(page_size=5)
+    for number, results in enumerate((['{"$distinct_id":1}'] * 2, ['{"$distinct_id":2}'], [])):
+        assert not reading.is_over
+        reading.take(read_page(lean(*results, session_id="1-A"), number))
+    assert reading.is_over
+    assert (reading.read, reading.lacks) == (3, 0)
+
+
+def test_a_page_that_no_other_can_follow_is_no_end_unless_the_total_says_so():
+    Reading().take(read_page(lean('{"$distinct_id":1}', total=1), 0))
+    for fields in ({}, {"total": 3}, {"page_size": 1}):
+        with pytest.raises(SessionLost, match="session_id"):
+            Reading().take(read_page(lean('{"$distinct_id":1}', **fields), 0))
+
+
+def test_a_service_that_answers_the_same_page_again_is_not_asked_for_ever():
+    reading = Reading()
+    reading.take(read_page(lean('{"$distinct_id":1}', session_id="1-A"), 0))
+    with pytest.raises(SessionLost, match="once more"):
+        reading.take(read_page(lean('{"$distinct_id":1}', session_id="1-A"), 1))

@@ -52,6 +52,16 @@ def test_what_stands_in_both_places_is_taken_from_within():
     assert shaped(flat).row == b'{"event":"Play","properties":{"$insert_id":"in","n":2}}'
 
 
+def test_a_property_that_is_called_like_a_key_at_the_top_leaves_that_key_its_meaning():
+    flat = (
+        b'{"event_name":"Play","user_id":"ann","device_id":"d1","time":1,'
+        b'"properties":{"user_id":"a buyer","":7},"team":1}'
+    )
+    assert json.loads(shaped(flat).row)["properties"] == {
+        "$user_id": "ann", "$device_id": "d1", "time": 1, "team": 1, "user_id": "a buyer", "": 7
+    }  # fmt: skip
+
+
 def test_profiles_and_lines_of_nothing_are_told_by_their_keys():
     profile = b'{"$distinct_id":"ann","$properties":{"$name":"Ann"}}'
     assert shaped(profile) == Line("profiles", profile)

@@ -6,7 +6,8 @@ import pytest
 from singer_delivery.tap.errors import AccessRefused, RequestRefused, TryAgain
 from tap_mixpanel.account import Account
 from tap_mixpanel.engage import SessionLost
-from tap_mixpanel.query import HourIsFull, PlanLacksQueries, Refusal, meaning
+from tap_mixpanel.errors import Throttled
+from tap_mixpanel.query import PlanLacksQueries, Refusal, meaning
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
 ACCOUNT = Account(
@@ -53,12 +54,12 @@ def test_what_passes_is_asked_for_again(status, text):
 
 def test_a_429_says_which_of_the_two_limits_is_full():
     hour = meant(429, BUSY.format(1, 61))
-    assert type(hour) is HourIsFull
+    assert type(hour) is Throttled
     assert "60 queries of this hour" in str(hour)
     once = meant(429, BUSY.format(6, 12))
     assert type(once) is TryAgain
     assert "6 of 5 queries run at once" in str(once)
-    assert type(meant(429, "Slow down")) is HourIsFull
+    assert type(meant(429, "Slow down")) is Throttled
     assert meant(429, "", headers={"Retry-After": "17"}).retry_after == 17
 
 

@@ -7,13 +7,12 @@ from functools import partial
 
 import pytest
 from singer_delivery.io.retry import Clock
-from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.errors import AccessRefused, ServiceUnavailable
 from tap_mixpanel.account import Account
 from tap_mixpanel.budget import Budget
 from tap_mixpanel.engage import group, person
 from tap_mixpanel.query import PlanLacksQueries, QueryClient
-from tap_mixpanel.readings import ProfileReader
+from tap_mixpanel.readings import NO_PROFILE, ProfileReader
 
 from tests.fakes.http.server import DropConnection, Reply, TruncateBody
 from tests.fakes.mixpanel_export import FakeMixpanelExport
@@ -58,16 +57,15 @@ def read(tmp_path, clock):
         )
         budget = Budget(1_000, Waits(), logging.getLogger("test"))
         client = QueryClient(account, "tap-mixpanel-export/test", clock, budget)
-        bad_lines = BadLines(tmp_path / "spool", logging.getLogger("test"))
-        reader = ProfileReader(client, clock, max_retries, page_size, bad_lines)
+        reader = ProfileReader(client, clock, max_retries, page_size)
         try:
             spooled = reader.spooled("profiles", asked, as_record, tmp_path / "profiles.gz")
         finally:
             client.close()
-            bad_lines.close()
         assert spooled.path.stat().st_mode & 0o777 == 0o600
         lines = gzip.decompress(spooled.path.read_bytes()).splitlines()
-        assert spooled.count == len(lines) + bad_lines.count
+        assert spooled.count == len(lines) + len(spooled.broken)
+        reading.broken = spooled.broken
         return [json.loads(line) for line in lines]
 
     return reading
@@ -194,15 +192,29 @@ def test_a_count_that_stays_wrong_is_said_and_does_not_stop_the_run(read, caplog
     assert "counts 25 and gives 0" in caplog.text
 
 
-def test_profiles_that_no_program_can_read_are_mended_or_kept_apart(read, tmp_path):
-    body = (
-        b'{"page":0,"page_size":10,"session_id":"1-A","total":3,"results":['
-        b'{"$distinct_id":"a","$properties":{"x":"\\ud83d cut"}},{"$properties":{}},'
-        b'{"$distinct_id":"b","$properties":{"y":"nul \\u0000"}}]}'
-    )
+def odd_page(page, *results):
+    head = b'{"page":%d,"page_size":2,"session_id":"1-A","total":4,"results":[' % page
+    return Reply(200, head + b",".join(results) + b"]}")
+
+
+def test_profiles_that_no_program_can_read_are_mended_or_kept_apart(read):
+    cut, nul = b'{"x":"\\ud83d cut"}', b'{"y":"nul \\u0000"}'
     with FakeMixpanelExport() as server:
-        server.misbehave(Reply(200, body))
+        server.misbehave(
+            odd_page(0, b'{"$distinct_id":"a","$properties":%b}' % cut, b'{"$properties":{}}'),
+            odd_page(1, b"7", b'{"$distinct_id":"b","$properties":%b}' % nul),
+            odd_page(2),
+        )
         records = read(server)
     assert [record["properties"] for record in records] == [{"x": "� cut"}, {"y": "nul �"}]
-    (bad,) = (tmp_path / "spool" / "bad_lines.jsonl").read_text().splitlines()
-    assert json.loads(bad)["text"] == '{"$properties":{}}'
+    assert read.broken == [(2, NO_PROFILE, b'{"$properties":{}}'), (3, NO_PROFILE, b"7")]
+
+
+def test_a_broken_profile_of_a_reading_that_begins_again_counts_once(read):
+    broken = odd_page(0, b'{"$distinct_id":"a"}', b'{"$properties":{}}')
+    lost = Reply(400, b'{"error":"unknown session_id"}')
+    last = odd_page(1, b'{"$distinct_id":"b"}', b'{"$distinct_id":"c"}')
+    with FakeMixpanelExport() as server:
+        server.misbehave(broken, lost, broken, last, odd_page(2))
+        assert ids(read(server)) == ["a", "b", "c"]
+    assert len(read.broken) == 1
