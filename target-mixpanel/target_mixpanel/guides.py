@@ -25,7 +25,6 @@ from target_mixpanel.destination import Mixpanel
 from target_mixpanel.events import OF_THE_USER
 from target_mixpanel.from_amplitude import table as of_amplitude
 from target_mixpanel.from_mixpanel import table as of_mixpanel
-from target_mixpanel.from_mixpanel.properties import PREFIX
 from target_mixpanel.lookup_tables import LookupTable
 from target_mixpanel.settings import MappingSettings
 
@@ -54,13 +53,11 @@ def guide_of(
     if isinstance(mapping, from_mixpanel.FromMixpanel):
         return _from_mixpanel(settings)
     if isinstance(mapping, LookupTable):
-        return Guide(table="the setting `streams`", read=_OF_A_LOOKUP_TABLE)
+        return Guide(table="the setting `streams`")
     if words is not None:
         return _from_columns(mapping, from_columns.description(stream, words), keys)
     return _profiles()
 
-
-_OF_A_LOOKUP_TABLE: Mapping[str, str] = {}
 
 _OF_UPDATES = (
     Made("$ip", (), "always 0: nobody is where the importer runs", (*PEOPLE, "group")),
@@ -237,9 +234,14 @@ def _from_mixpanel(settings: MappingSettings) -> Guide:
                 for name in ("distinct_id", "$user_id", "$device_id")
             ),
             Made("properties.ip", (), "always 0: nobody is where the importer runs", ("event",)),
-            Made(f"properties.{PREFIX}overflow*", ("",), "beyond Mixpanel's 255", ("event",)),
+            Made(
+                f"properties.{from_mixpanel.PREFIX}overflow*",
+                ("",),
+                "beyond Mixpanel's 255",
+                ("event",),
+            ),
         ),
-        prefix=PREFIX,
+        prefix=from_mixpanel.PREFIX,
         holds=lambda _: (settings.identity_merge,),
         dropped={**table.DROPPED, **table.COLUMNS_DROPPED},
         read={
@@ -259,7 +261,7 @@ def _profiles() -> Guide:
         (),
         made=(
             *(Made(f"{at}.*", ("*",), how, kinds) for at in OPERATIONS),
-            *fields(PREFIX, of._replace(of_groups=each)),
+            *fields(from_mixpanel.PREFIX, of._replace(of_groups=each)),
         ),
         dropped=of_mixpanel.PROFILE_DROPPED,
         read={

@@ -6,6 +6,9 @@ properties, Supported data types, Identifying users).
 
 from __future__ import annotations
 
+import re
+from typing import Any, TypeGuard
+
 from singer_delivery.mapping import records
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.values import shortened
@@ -87,9 +90,18 @@ MEANINGFUL_PREFIXES = ("$mp_", "$ae_")
 """Event names Mixpanel gives a meaning, such as `$mp_session_record` or `$ae_first_open`."""
 
 
+_INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
+
+
 def is_illegal_id(text: str) -> bool:
     """Tell whether Mixpanel takes this id for nobody."""
     return text.lower() in ILLEGAL_IDS
+
+
+def is_insert_id(value: Any) -> TypeGuard[str]:
+    """Tell whether Mixpanel takes a value as `$insert_id` (docs, "Import Events")."""
+    is_one = isinstance(value, str) and _INSERT_ID.fullmatch(value) is not None
+    return is_one and not is_illegal_id(value)
 
 
 def fitted_id(text: str) -> str:

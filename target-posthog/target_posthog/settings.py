@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from singer_delivery.mapping.choice import Choice, LeavesOut, left_out_by
+from singer_delivery.mapping.choice import Choice, LeavesOut, fits_one_of
 
 LinkIdentities = Literal["alias", "identify", "none"]
 PersonProperties = Literal["set", "set_once", "none"]
@@ -86,7 +86,7 @@ class MappingSettings:
 
     def leaves_out_property(self) -> LeavesOut:
         """Return what tells whether properties of a name are left out."""
-        return left_out_by(self.exclude_properties)
+        return fits_one_of(self.exclude_properties)
 
     def choice(self) -> Choice:
         """Return what chooses the events that travel."""

@@ -71,6 +71,7 @@ DEAD_LETTERS = {
 """Not deliverable: into the dead letters, with the reason."""
 
 LEFT_OUT = {
+    "hotshard_record": "Mixpanel's count of the events of a hot shard",
     "identity_verb": "a row that joins ids (`$identify`, `$create_alias`, `$merge`) is no event",
     "excluded: <event>": "`exclude_events` names it",
     "not included: <event>": "`include_events` does not name it",

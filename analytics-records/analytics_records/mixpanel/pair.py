@@ -18,6 +18,7 @@ from singer_delivery.model import Effects, Facts, Mapped, Note, Unmappable
 
 from analytics_records.mixpanel.ids import without_prefix
 from analytics_records.mixpanel.observation import Seen
+from analytics_records.mixpanel.record import HOT_SHARD_COUNT
 from analytics_records.mixpanel.row import uuid_of_content
 from analytics_records.mixpanel.source import COLUMNS, COPY, Mixpanel
 from analytics_records.mixpanel.whose import Persons, Whom
@@ -29,6 +30,9 @@ Number = Callable[[str], int]
 
 VERB_ROW = "identity_verb"
 """Why a row that joins ids sends no event."""
+
+COUNT_ROW = "hotshard_record"
+"""Why a row that counts the events of a hot shard sends none."""
 
 UNKNOWN = "unknown_column"
 """Counted for each column beside those of the tap."""
@@ -75,6 +79,8 @@ class MixpanelPair(Pair[D]):
             Unmappable: it has no name, id or time that the destination takes.
         """
         assert isinstance(observation, Seen), "as the source makes them"
+        if observation.name == HOT_SHARD_COUNT:
+            return self._new(skipped=COUNT_ROW, sends=False)
         if observation.is_verb:
             return self._decide_verb(observation, facts, effects)
         if not observation.content:  # nearly always

@@ -23,6 +23,9 @@ VERBS = frozenset({IDENTIFY, CREATE_ALIAS, MERGE})
 HOT_SHARD = "$hotshard_events"
 """Name of rows whose own name and id Mixpanel has put aside, since they were too many of one id."""
 
+HOT_SHARD_COUNT = "$hotshard_record"
+"""Name of the row that counts the events of such an id; it is no event."""
+
 FAILURES = ("$failure_reason", "$identity_failure_reason")
 """Say that Mixpanel refused to join ids."""
 

@@ -62,7 +62,7 @@ LeavesOut = Callable[[str], bool]
 """Tells whether the user leaves out properties of a name."""
 
 
-def left_out_by(patterns: Iterable[str]) -> LeavesOut:
+def fits_one_of(patterns: Iterable[str]) -> LeavesOut:
     """Return what tells whether a name fits one of these patterns, which are those of `Choice`."""
     any_of = [_regex(text) for text in patterns]
     return lru_cache(4096)(lambda name: any(each.fullmatch(name) for each in any_of))

@@ -11,7 +11,7 @@ from analytics_records.mixpanel.pair import MixpanelPair
 from analytics_records.mixpanel.source import PREFIX, SESSION, UUID, Mixpanel
 from analytics_records.mixpanel.whose import Persons, Whom
 from analytics_records.nobody import besides
-from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.choice import Choice, fits_one_of
 from singer_delivery.mapping.identity import Identity, Who
 from singer_delivery.mapping.observation import Observation
 from singer_delivery.mapping.pair import Reading
@@ -30,25 +30,14 @@ from target_amplitude.from_mixpanel.profiles import (
 from target_amplitude.settings import MappingSettings
 from target_amplitude.tables import SourceTables
 
-HOT_SHARD_COUNT = "$hotshard_record"
-"""Name of the record that counts the events of an id with too many of them."""
-
 OF_PEOPLE = besides(IDS)
 """What Amplitude makes of ids of people."""
 
+leaves = fits_one_of([*table.DROPPED, *table.READ])
+"""Tells whether a property of an event does not travel as one."""
+
 _READ = frozenset({UUID, SESSION})
-_BEGINNINGS = tuple(name[:-1] for name in table.DROPPED if name.endswith("*"))
-_LEAVING = frozenset(table.DROPPED) | table.READ
-
-
-def leaves(name: str) -> bool:
-    """Tell whether a property of an event does not travel as one."""
-    return name in _LEAVING or name.startswith(_BEGINNINGS)
-
-
-_PAGES = {table.PAGE: "page"}
-_ELEMENTS = dict.fromkeys(table.ELEMENTS.values(), "page element")
-_KINDS = {**_PAGES, **_ELEMENTS}
+_KINDS = {table.PAGE: "page", **dict.fromkeys(table.ELEMENTS.values(), "page element")}
 VARIANTS = tuple(
     f"{where} {kind}".strip()
     for where in ("web not_ios", "app ios", "app not_ios")
@@ -99,8 +88,6 @@ class FromMixpanel(MixpanelPair[AmplitudeDecision]):
 
     def decide(self, observation: Observation, facts: Facts, effects: Effects) -> AmplitudeDecision:
         """Return the decision of a row: see `MixpanelPair`."""
-        if observation.name == HOT_SHARD_COUNT:
-            return AmplitudeDecision(skipped="hotshard_record", sends=False)
         assert isinstance(observation, Seen), "as the source makes them"
         if not self._knows_mode:
             self._knows_mode = remember_mode(observation, facts, effects)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analytics_records.mixpanel.ids import without_prefix
 from analytics_records.mixpanel.record import RECEIPT
 from singer_delivery.mapping.countries import country_name
 from singer_delivery.mapping.pair import PairDecision, Reading
@@ -17,7 +18,6 @@ Own = Mapping[str, Any]
 
 WEB, IOS, ANDROID = "Web", "iOS", "Android"
 _OF_APPLE = ("iOS", "iPadOS")  # no set: a property may hold a list
-_DEVICE = "$device:"
 
 
 def is_web(own: Own) -> bool:
@@ -135,6 +135,6 @@ def _other(value: Any, *sent: str | None) -> Any:
     if value is None or (value in sent and value[:1] != "$"):  # nearly always
         return None
     found = value if isinstance(value, str) else clean_id(value)
-    if found is None or not found.strip() or found.strip().removeprefix(_DEVICE) in sent:
+    if found is None or not found.strip() or without_prefix(found) in sent:
         return None
     return value

@@ -5,7 +5,6 @@ The first line of each docstring is printed beside its row, for the analyst who 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +14,7 @@ from singer_delivery.mapping.pair import PairDecision, Reading
 from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import as_uuid, moment
 
-from target_mixpanel.mixpanel import is_illegal_id
-
-_INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
+from target_mixpanel.mixpanel import is_insert_id
 
 
 def ids(reading: Reading[PairDecision]) -> tuple[str | None, str | None]:
@@ -36,9 +33,7 @@ def insert_id(record: Mapping[str, Any]) -> str:
     if found is not None:
         return found
     own = record.get("$insert_id")
-    if isinstance(own, str) and _INSERT_ID.fullmatch(own) and not is_illegal_id(own):
-        return own
-    return event_uuid(record)
+    return own if is_insert_id(own) else event_uuid(record)
 
 
 def other_user(reading: Reading[PairDecision]) -> Any:

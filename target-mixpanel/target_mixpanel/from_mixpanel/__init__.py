@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analytics_records.mixpanel import columns
+from analytics_records.mixpanel.source import PREFIX
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.selection import Export
 from singer_delivery.model import RecordMapping
@@ -19,7 +20,13 @@ from target_mixpanel.from_mixpanel.whose import Unlinked
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.settings import MappingSettings
 
-__all__ = ["FromMixpanel", "GroupProfilesFromMixpanel", "ProfilesFromMixpanel", "exports"]
+__all__ = [
+    "PREFIX",
+    "FromMixpanel",
+    "GroupProfilesFromMixpanel",
+    "ProfilesFromMixpanel",
+    "exports",
+]
 
 Check = Callable[[Mapping[str, Any]], None]
 

@@ -5,15 +5,12 @@ The first line of each docstring is printed beside its row, for the analyst who 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from analytics_records.mixpanel.row import row_uuid
 
 from target_mixpanel.from_mixpanel.rows import EventRow
-from target_mixpanel.mixpanel import is_illegal_id
-
-_INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
+from target_mixpanel.mixpanel import is_insert_id
 
 
 def name(row: EventRow) -> str:
@@ -39,7 +36,7 @@ def time(row: EventRow) -> int:
 def insert_id(row: EventRow) -> str:
     """As it is if Mixpanel takes it; else the tap's `uuid`."""
     own = row.properties.get("$insert_id")
-    if isinstance(own, str) and _INSERT_ID.fullmatch(own) and not is_illegal_id(own):
+    if is_insert_id(own):
         return own
     return row.uuid or row_uuid({"event": row.exported_name, "properties": row.properties})
 

@@ -7,7 +7,10 @@ from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from analytics_records.mixpanel.columns import EVENTS
+from analytics_records.mixpanel.pair import COUNT_ROW, VERB_ROW
+from analytics_records.mixpanel.record import HOT_SHARD_COUNT
 from analytics_records.mixpanel.row import hour
+from analytics_records.mixpanel.source import PREFIX
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.identity import Link
 from singer_delivery.mapping.lines import read as read_line
@@ -19,16 +22,14 @@ from singer_delivery.model import Decision, Effects, Event, Fact, Facts, Mapped,
 from target_mixpanel import limits
 from target_mixpanel.events import check_time, import_event, leaves_out
 from target_mixpanel.from_mixpanel import conversions
-from target_mixpanel.from_mixpanel.properties import ENVELOPE, PREFIX, is_dropped, kept
+from target_mixpanel.from_mixpanel.properties import ENVELOPE, is_dropped, kept
 from target_mixpanel.from_mixpanel.rows import EventRow, read
-from target_mixpanel.from_mixpanel.table import COLUMNS_DROPPED, HOT_SHARD_COUNT
+from target_mixpanel.from_mixpanel.table import COLUMNS_DROPPED
 from target_mixpanel.from_mixpanel.whose import CopiedIds, Sent, Unlinked
 from target_mixpanel.hot_ids import HotIds
 from target_mixpanel.links import count_ids, merge_event, simplified_ids
 from target_mixpanel.mixpanel import IMPORT, MAX_NAME_CHARACTERS, MAX_PROPERTIES, READER, SERVICE
 from target_mixpanel.settings import MappingSettings
-
-IDENTITY_VERB = "identity_verb"
 
 _COLUMNS = frozenset(column.name for column in EVENTS) | {*COLUMNS_DROPPED}
 
@@ -124,7 +125,7 @@ class FromMixpanel:
         if row.is_identity_event:
             return self._decide_identity(row, facts, effects)
         if row.exported_name == HOT_SHARD_COUNT:
-            return CopyDecision(skipped="hotshard_record", sends=False)
+            return CopyDecision(skipped=COUNT_ROW, sends=False)
         named = self._named(row.name)
         if named.refused is not None:
             raise Unmappable(*named.refused)
@@ -181,7 +182,7 @@ class FromMixpanel:
 
     def _decide_identity(self, row: EventRow, facts: Facts, effects: Effects) -> CopyDecision:
         """Decide what an identity event becomes: a link, itself, or nothing."""
-        joined, skipped = row.joined, CopyDecision(skipped=IDENTITY_VERB, sends=False)
+        joined, skipped = row.joined, CopyDecision(skipped=VERB_ROW, sends=False)
         if joined is None or row.mode == "simplified":
             return skipped
         self._check(row, effects.notes)
@@ -192,7 +193,7 @@ class FromMixpanel:
         if sent is None or sent.due is None:
             return skipped
         it = _of(sent, row)
-        it.skipped = IDENTITY_VERB
+        it.skipped = VERB_ROW
         self._link(it, sent, facts, effects)
         return it
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import msgspec
 from analytics_records.mixpanel.ids import DEVICE_PREFIX as PREFIXED
 from analytics_records.mixpanel.ids import looks_generated, people_of
-from analytics_records.mixpanel.row import properties_of
+from analytics_records.mixpanel.profiles import LAST_SEEN, Profile, profile_of, read_profile
+from analytics_records.mixpanel.source import PREFIX
 from analytics_records.nobody import stands_for_nobody
-from singer_delivery.mapping.lines import read as read_line
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
-from singer_delivery.mapping.values import clean_id, digest, moment
+from singer_delivery.mapping.values import digest
 from singer_delivery.model import (
     DEVICE,
     Decision,
@@ -31,33 +30,15 @@ from singer_delivery.model import (
 )
 
 from target_mixpanel.from_mixpanel.clusters import Clusters
-from target_mixpanel.from_mixpanel.properties import PREFIX
 from target_mixpanel.from_mixpanel.table import PROFILE_DROPPED
 from target_mixpanel.from_mixpanel.whose import AS_DEVICE, AS_USER
 from target_mixpanel.groups import NamedKeys, Warn
 from target_mixpanel.mixpanel import READER, fitted_id, is_illegal_id
-from target_mixpanel.profiles import Profile, group_profile, harmless, person_profile, updates
+from target_mixpanel.profiles import Profile as UpdatedProfile
+from target_mixpanel.profiles import group_profile, harmless, person_profile, updates
 from target_mixpanel.settings import MappingSettings
 
 Content = dict[str, Any]
-
-
-class ProfileRow(msgspec.Struct, gc=False):
-    """A profile, read.
-
-    Attributes:
-        id: whose it is, or of which group; empty for nobody.
-        key: the group key; empty for a person's.
-        at: when it was read, in microseconds since 1970 (UTC); 0 where nobody knows.
-        content: its properties that travel.
-        last_seen: when the source saw the person; empty where it does not say.
-    """
-
-    id: str
-    key: str
-    at: int
-    content: Content
-    last_seen: str = ""
 
 
 class ProfileDecision(Decision, array_like=True, gc=False):
@@ -96,19 +77,19 @@ class ProfilesFromMixpanel:
         """Let another process make the same."""
         return type(self), (self._settings,)
 
-    def observe(self, line: bytes, *, is_message: bool) -> ProfileRow:
+    def observe(self, line: bytes, *, is_message: bool) -> Profile:
         """Return the profile of a line. Raises as `RecordMapping.observe` does."""
-        return _read(read_line(line, is_message=is_message, service=READER), "distinct_id")
+        return read_profile(line, is_message=is_message, service=READER)
 
-    def ids_of(self, row: ProfileRow) -> tuple[str, ...]:
+    def ids_of(self, profile: Profile) -> tuple[str, ...]:
         """Return the id of the person, with and without `$device:`."""
-        return (row.id, row.id.removeprefix(PREFIXED))
+        return (profile.id, profile.id.removeprefix(PREFIXED))
 
-    def people_of(self, row: ProfileRow) -> tuple[str, ...]:
+    def people_of(self, profile: Profile) -> tuple[str, ...]:
         """Return the id of the person, without `$device:`."""
-        return people_of(row.id, None, None)
+        return people_of(profile.id, None, None)
 
-    def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
 
         Raises:
@@ -116,25 +97,24 @@ class ProfilesFromMixpanel:
         """
         if not self._settings.profiles:
             return ProfileDecision(skipped="profiles: false", sends=False)
-        _check_id(row.id, "distinct_id")
-        id_ = self._whose(row.id, facts)
+        _check_id(profile.id, "distinct_id")
+        id_ = self._whose(profile.id, facts)
         is_device = id_.startswith(PREFIXED)
         device = id_.removeprefix(PREFIXED)
         if is_device and facts.recall("owner", device) is not None:
             return ProfileDecision(skipped="device has an owner", sends=False)
-        it = _decided("profile", row.id, id_, row, facts, effects)
+        it = _decided("profile", profile.id, id_, profile, facts, effects)
         if it.sends and is_device:
             it.fact = effects.facts[-1][:4]
             effects.kept.append(effects.facts.pop())
         if it.sends and not is_device:
-            self._put_in_order(it, row, facts, effects)
+            self._put_in_order(it, profile, facts, effects)
         it.person = device if is_device else id_
         return it
 
     def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
         """Return what a clean profile becomes. Pure."""
-        row = _read(record, "distinct_id")
-        mapped = _mapped(person_profile(decision.id), row, decision)
+        mapped = _mapped(person_profile(decision.id), profile_of(record), decision)
         if decision.fact is not None:
             _wait(mapped.events, decision.person, Fact(*decision.fact))
         return mapped
@@ -164,17 +144,17 @@ class ProfilesFromMixpanel:
         return f"{PREFIXED}{fitted_id(id_)}" if is_device else fitted_id(id_)
 
     def _put_in_order(
-        self, it: ProfileDecision, row: ProfileRow, facts: Facts, effects: Effects
+        self, it: ProfileDecision, profile: Profile, facts: Facts, effects: Effects
     ) -> None:
         """Let the newest profile of a user win, key by key; an older one fills what is missing."""
         last = facts.recall("profile_of", it.id)
         seen, _, of = (last.value if last is not None else "").partition("\x1f")
-        it.once = last is not None and of != row.id and row.last_seen < seen
+        it.once = last is not None and of != profile.id and _last_seen(profile) < seen
         if it.once:
             it.unset = ()
         else:
-            value = f"{row.last_seen}\x1f{row.id}"
-            effects.facts.append(Fact("profile_of", it.id, value, row.at))
+            value = f"{_last_seen(profile)}\x1f{profile.id}"
+            effects.facts.append(Fact("profile_of", it.id, value, profile.read_at))
 
 
 class GroupProfilesFromMixpanel:
@@ -196,18 +176,18 @@ class GroupProfilesFromMixpanel:
         """Let another process make the same."""
         return type(self), (self._settings,)
 
-    def observe(self, line: bytes, *, is_message: bool) -> ProfileRow:
+    def observe(self, line: bytes, *, is_message: bool) -> Profile:
         """Return the profile of a line. Raises as `RecordMapping.observe` does."""
-        return _read(read_line(line, is_message=is_message, service=READER), "group_id")
+        return read_profile(line, is_message=is_message, service=READER)
 
-    def ids_of(self, row: ProfileRow) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
+    def ids_of(self, profile: Profile) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
         """Return none: it is about a group."""
         return ()
 
-    def people_of(self, row: ProfileRow) -> None:
+    def people_of(self, profile: Profile) -> None:
         """Return that it is about no person."""
 
-    def decide(self, row: ProfileRow, facts: Facts, effects: Effects) -> ProfileDecision:
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
 
         Raises:
@@ -215,45 +195,40 @@ class GroupProfilesFromMixpanel:
         """
         if not self._settings.groups:
             return ProfileDecision(skipped="groups: false", sends=False)
-        _check_id(row.id, "group_id")
-        if not row.key:
+        _check_id(profile.id, "group_id")
+        key = profile.group_key.strip()
+        if not key:
             reason = "no_identity"
             raise Unmappable(reason, "`group_key` is missing or empty")
-        name = f"{row.key}\x1f{row.id}"
-        it = _decided("group_profile", name, fitted_id(row.id), row, facts, effects)
+        name = f"{key}\x1f{profile.id}"
+        it = _decided("group_profile", name, fitted_id(profile.id), profile, facts, effects)
         it.person = f"group:{name}"
         if it.sends:
-            self._keys.name(self._key_of(row))
+            self._keys.name(self._key_of(profile))
         return it
 
     def map(self, record: Mapping[str, Any], decision: ProfileDecision) -> Mapped:
         """Return what a clean profile becomes. Pure."""
-        row = _read(record, "group_id")
-        return _mapped(group_profile(self._key_of(row), decision.id), row, decision)
+        profile = profile_of(record)
+        return _mapped(group_profile(self._key_of(profile), decision.id), profile, decision)
 
-    def _key_of(self, row: ProfileRow) -> str:
-        return self._settings.group_keys.get(row.key, row.key)
+    def _key_of(self, profile: Profile) -> str:
+        key = profile.group_key.strip()
+        return self._settings.group_keys.get(key, key)
 
 
 _UNSEEN = Observation("", None, None, None, 0, "", NOTHING, NO_GROUPS)
 
 
-def _read(record: Mapping[str, Any], column: str) -> ProfileRow:
-    """Return the profile of a record.
+def _content(profile: Profile) -> Content:
+    """Return the properties of a profile that travel."""
+    return {k: v for k, v in profile.properties.items() if k not in PROFILE_DROPPED}
 
-    Raises:
-        Unmappable: its id lost digits (`inexact_id`).
-    """
-    properties = properties_of(record)
-    read_at, key = moment(record.get("read_at")), record.get("group_key")
-    last_seen = properties.get("$last_seen")
-    return ProfileRow(
-        clean_id(record.get(column)) or "",
-        key.strip() if isinstance(key, str) else "",
-        0 if read_at is None else read_at.at,
-        {name: value for name, value in properties.items() if name not in PROFILE_DROPPED},
-        last_seen if isinstance(last_seen, str) else "",
-    )
+
+def _last_seen(profile: Profile) -> str:
+    """Return when the source saw the person; empty where it does not say."""
+    last_seen = profile.properties.get(LAST_SEEN)
+    return last_seen if isinstance(last_seen, str) else ""
 
 
 def _check_id(id_: str, column: str) -> None:
@@ -264,32 +239,31 @@ def _check_id(id_: str, column: str) -> None:
 
 
 def _decided(
-    kind: str, name: str, id_: str, row: ProfileRow, facts: Facts, effects: Effects
+    kind: str, name: str, id_: str, profile: Profile, facts: Facts, effects: Effects
 ) -> ProfileDecision:
     """Decide what is sent of a profile: nothing, what it says, and what is gone from it."""
-    last = facts.recall(kind, name)
+    content, last = _content(profile), facts.recall(kind, name)
     said, *names = ("",) if last is None else last.value.split("\x1f")
-    now = digest([id_, row.content])
-    if last is not None and row.at < last.at:
+    now = digest([id_, content])
+    if last is not None and profile.read_at < last.at:
         return ProfileDecision(skipped="superseded", sends=False)
-    if said == now:
-        effects.renewed.append(Fact(kind, name, last.value if last else now, row.at))
+    if last is not None and said == now:
+        effects.renewed.append(Fact(kind, name, last.value, profile.read_at))
         return ProfileDecision(skipped="unchanged", sends=False)
-    gone = tuple(name for name in names if name not in row.content)
-    if not row.content and not gone:
+    gone = tuple(name for name in names if name not in content)
+    if not content and not gone:
         return ProfileDecision(skipped="nothing to set", sends=False)
-    value = "\x1f".join((now, *row.content))
-    effects.facts.append(Fact(kind, name, value, row.at))
+    effects.facts.append(Fact(kind, name, "\x1f".join((now, *content)), profile.read_at))
     return ProfileDecision(id=id_, unset=gone)
 
 
-def _mapped(profile: Profile, row: ProfileRow, it: ProfileDecision) -> Mapped:
+def _mapped(updated: UpdatedProfile, profile: Profile, it: ProfileDecision) -> Mapped:
     found = set[str]()
-    content = harmless(dict(row.content), found, PREFIX)
+    content = harmless(_content(profile), found, PREFIX)
     operations: dict[str, Any] = {"$set_once" if it.once else "$set": content} if content else {}
     if it.unset:
         operations["$unset"] = list(it.unset)
-    made: list[Event] = updates(profile, operations, row.at or None, None)
+    made: list[Event] = updates(updated, operations, profile.read_at or None, None)
     return Mapped(made, [Note(name) for name in sorted(found)])
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from target_mixpanel.from_mixpanel.table import DROPPED, SET_ASIDE
+from singer_delivery.mapping.choice import fits_one_of
 
-PREFIX = "mixpanel_"
-"""Before names that are put aside."""
+from target_mixpanel.from_mixpanel.table import DROPPED, SET_ASIDE
 
 ENVELOPE = frozenset({"distinct_id", "$user_id", "$device_id", "$insert_id", "time"})
 """Properties that are made anew for each event."""
 
-_BEGINNINGS = tuple(name[:-1] for name in DROPPED if name.endswith("*"))
-_NAMES = frozenset(DROPPED)
+is_dropped = fits_one_of(DROPPED)
+"""Tells whether a property of an event does not travel."""
 
 
 class Kept(NamedTuple):
@@ -28,8 +27,3 @@ def kept(names: tuple[str, ...]) -> Kept:
     stay = [n for n in names if n not in ENVELOPE and not is_dropped(n)]
     aside = tuple(n for n in stay if n in SET_ASIDE)
     return Kept(tuple(n for n in stay if n not in SET_ASIDE), aside)
-
-
-def is_dropped(name: str) -> bool:
-    """Tell whether a property of an event does not travel."""
-    return name in _NAMES or name.startswith(_BEGINNINGS)

@@ -13,21 +13,17 @@ from typing import Any
 import msgspec
 from analytics_records.mixpanel.ids import DEVICE_PREFIX as DEVICE
 from analytics_records.mixpanel.ids import people_of
-from analytics_records.mixpanel.record import VERBS, joined_ids
-from analytics_records.mixpanel.row import BEFORE_IDENTITY, milliseconds, properties_of
+from analytics_records.mixpanel.record import HOT_SHARD, VERBS, joined_ids, row_of
+from analytics_records.mixpanel.row import BEFORE_IDENTITY, BEFORE_RESHUFFLE, milliseconds
 from singer_delivery.mapping.values import clean_id, moment
 from singer_delivery.model import Note
 
-HOT_SHARD = "$hotshard_events"
-"""Name of the events of an id that has too many; name and id stand beside."""
-
 _IDS = (
-    "distinct_id", "$user_id", "$device_id", BEFORE_IDENTITY, "$preshuffle_distinct_id",
+    "distinct_id", "$user_id", "$device_id", BEFORE_IDENTITY, BEFORE_RESHUFFLE,
     "mp_original_distinct_id", "$identified_id", "$anon_id", "alias",
 )  # fmt: skip
 """Properties that hold an id of a person."""
 
-PRESHUFFLE = "$preshuffle_distinct_id"
 CLOCK = Note("clock_fallback")
 
 
@@ -117,9 +113,10 @@ def read(record: Mapping[str, Any]) -> EventRow:
     """Return the row of a record.
 
     Raises:
-        Unmappable: an id lost digits (`inexact_id`).
+        Unmappable: its properties are no object (`bad_properties`); an id lost digits
+            (`inexact_id`).
     """
-    properties = properties_of(record)
+    properties = row_of(record)["properties"]
     get = properties.get
     exported = record.get("event")
     name, ingested = exported, _ingested(properties)
@@ -153,7 +150,7 @@ def _mode(value: Any) -> str:
 
 
 def _ingested(properties: Mapping[str, Any]) -> str | None:
-    for name in (BEFORE_IDENTITY, PRESHUFFLE, "distinct_id"):
+    for name in (BEFORE_IDENTITY, BEFORE_RESHUFFLE, "distinct_id"):
         found = clean_id(properties.get(name))
         if found is not None:
             return found

@@ -14,9 +14,6 @@ from singer_delivery.mapping.table import Row, of_reading
 
 from target_mixpanel.from_mixpanel import conversions
 
-HOT_SHARD_COUNT = "$hotshard_record"
-"""Name of the record that counts the events of an id with too many of them."""
-
 # fmt: off
 ENVELOPE = (
     Row("event",                  of_reading("event", "mp_original_event_name"),
@@ -167,6 +164,7 @@ DEAD_LETTERS = {
     "no_time": "neither the row nor Mixpanel's receipt says when it happened",
     "time_out_of_range": "before 1971 or more than an hour ahead of now",
     "no_identity": "a profile of nobody",
+    "bad_properties": "`properties` is neither an object nor JSON text of one",
     "inexact_id": "an id is a number that lost digits before it came",
     "nested_too_deep": "it nests deeper than 200 levels",
     "bad_line": "the line is no JSON object",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from analytics_records.mixpanel import columns, fields
 from analytics_records.mixpanel.observation import Seen
 from analytics_records.mixpanel.pair import MixpanelPair, Number
-from analytics_records.mixpanel.source import Mixpanel, layout
+from analytics_records.mixpanel.source import PREFIX, Mixpanel, layout
 from analytics_records.mixpanel.whose import Persons, Whom
 from singer_delivery.mapping.choice import Choice
 from singer_delivery.mapping.identity import Identity, Who
@@ -31,10 +31,13 @@ from target_posthog.people import PostHogDecision
 from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
 
-__all__ = ["FromMixpanel", "GroupProfilesFromMixpanel", "ProfilesFromMixpanel", "exports"]
-
-PREFIX = "mixpanel_"
-"""Before names that are unknown here, or that PostHog would act on."""
+__all__ = [
+    "PREFIX",
+    "FromMixpanel",
+    "GroupProfilesFromMixpanel",
+    "ProfilesFromMixpanel",
+    "exports",
+]
 
 ALSO_WRITTEN = ("$mixpanel_event_name", "$groups")
 """Properties of an event that no row writes, beside those that every event has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from analytics_records.mixpanel.columns import EVENT_PROPERTIES
 from analytics_records.mixpanel.row import row_uuid
@@ -210,3 +211,12 @@ def test_too_much_of_a_row_stays_readable() -> None:
     assert_mixpanel_takes(the("event", walked))
     assert {"over_254_properties", "nested_over_3_deep"} <= {*note_names(walked)}
     assert sent(walked)["$user_id"] == "ann"
+
+
+def test_properties_that_a_table_holds_as_json_text() -> None:
+    row = a_row(**ANN, Plan="pro")
+    told = orjson.dumps(row["properties"]).decode()
+    assert sent(Copying().reads_row({**row, "properties": told})) == sent(Copying().reads_row(row))
+    for properties in ("[1]", "half {", 7):
+        with pytest.raises(Unmappable, match="bad_properties"):
+            Copying().reads_row({**row, "properties": properties})

@@ -142,6 +142,15 @@ def test_a_profile_of_nobody_is_a_dead_letter(id_: Any) -> None:
         People().walks(profile(id_, a=1))
 
 
+def test_properties_that_a_table_holds_as_json_text() -> None:
+    walk = People()
+    walk.reads_row({**profile(), "properties": '{"Plan":"pro","Trial":true}'})
+    walked = walk.reads_row({**later(3), "properties": '{"Plan":"pro"}'})
+    assert updates(walked) == [("$set", {"Plan": "pro"}), ("$unset", ["Trial"])]
+    with pytest.raises(Unmappable, match="bad_properties"):
+        walk.walks({**later(4), "properties": "{'half"})
+
+
 def test_digits_of_an_id_stay() -> None:
     walked = People().reads_row(profile(9007199254740993, a=1))
     assert walked.events[0].body["$distinct_id"] == "9007199254740993"

@@ -222,6 +222,11 @@ def test_properties_that_the_user_leaves_out() -> None:
     assert not {"secret_a", "$geoip_city_name", "$os", "$device_type"} & found.keys()
 
 
+def test_mixpanel_s_count_of_a_hot_shard_is_no_event() -> None:
+    walked = Importing().reads_row(tapped("$hotshard_record", distinct_id="bot"))
+    assert (walked.skipped, walked.events) == ("hotshard_record", ())
+
+
 def test_an_unknown_column_travels_behind_the_prefix() -> None:
     row = {**tapped(distinct_id="d"), "shard": 7, "_sdc_batched_at": "now"}
     found = event_of(Importing().reads_row(row))["properties"]
