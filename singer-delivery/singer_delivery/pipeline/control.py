@@ -76,7 +76,7 @@ def _rate(value: Any) -> float | None:
         return None
     try:
         rate = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rate = math.nan
     if not 0 <= rate < math.inf:
         msg = f"{RATE} must be a number of events, 0 for no limit"

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
-from singer_delivery.errors import DeliveryError, Interrupted
+from singer_delivery.errors import DeliveryError, StorageError
 from singer_delivery.io.retry import Clock
 from singer_delivery.pipeline.dead_letters import DeadLetters
-from singer_delivery.pipeline.kept_reports import KeptReport, cause_text
+from singer_delivery.pipeline.kept_reports import KeptReport
 from singer_delivery.pipeline.progress import RunProgress
 from singer_delivery.pipeline.report import RunReport
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.pipeline.summary import lines_of
-from singer_delivery.progress.figures import COMPLETE, FAILED, INTERRUPTED
+from singer_delivery.progress.figures import FAILED, Figures, ending_of
 from singer_delivery.progress.reporter import Reporter
 from singer_delivery.progress.status import Process
 
@@ -41,24 +40,27 @@ class Journal:
     def begin(self) -> None:
         """Write the reports, so that one that was killed leaves no report of an older run behind.
 
+        The ledger is this run's from now on, and so are the report of the last run and the status.
+
         Raises:
             StorageError: that of `report_path` cannot be written; nothing was sent.
         """
+        self._reporter = Reporter(
+            self._process,
+            self._settings.progress,
+            self._look,
+            beat=self._beat,
+            keep=self._keep,
+            clock=self._clock,
+        )
         self._write_report()
         self._kept.write()
 
     def show(self, progress: RunProgress) -> None:
         """Say from now on how far the run is."""
         self._progress = progress
-        progress.beat()  # a run that is to begin in a pause sends nothing before
-        self._reporter = Reporter(
-            self._process,
-            self._settings.progress,
-            progress.figures,
-            beat=progress.beat,
-            keep=self._keep,
-            clock=self._clock,
-        )
+        self._beat()  # a run that is to begin in a pause sends nothing before
+        assert self._reporter is not None, "it has begun"
         self._reporter.start()
 
     def ask(self) -> None:
@@ -75,58 +77,60 @@ class Journal:
         """Say how the run ended; `cause` is why it did before its time.
 
         Raises:
-            StorageError: the report cannot be written.
+            StorageError: the report cannot be written; all else is said.
         """
-        self._report.finished = self._clock.now()
-        self._report.outcome = _outcome(cause)
-        self._say_the_end(cause)
+        unwritten = self._end(cause)
         for line in lines_of(self._report):
             logger.info("%s", line)
-        self._kept.write(cause)
-        self._write_report()
-        self._say_where(dead_letters)
+        if unwritten is None:
+            self._say_where_it_is()
+        warning = dead_letters.warning()
+        if warning is not None:
+            logger.warning("%s", warning)
+        if unwritten is not None:
+            raise unwritten
 
     def fail(self, cause: BaseException) -> None:
-        """Keep the report of a run that could not be opened."""
-        self.stop()
+        """Say that a run could not be opened."""
+        self._end(cause)
+
+    def _end(self, cause: BaseException | None) -> StorageError | None:
+        """Write how the run ended; return why the report cannot be written."""
         self._report.finished = self._clock.now()
-        self._report.outcome = _outcome(cause)
-        self._kept.write(cause)
+        ending, unwritten = ending_of(cause, DeliveryError), None
+        self._report.outcome = str(ending.cause) if ending.state == FAILED else ending.state
+        if self._reporter is not None:
+            try:
+                self._write_report()
+            except StorageError as error:
+                unwritten = error
+                ending = ending_of(cause or error, DeliveryError)
+            self._reporter.end(ending)
+        self._kept.write(ending)
+        return unwritten
+
+    def _look(self) -> Figures:
+        return Figures() if self._progress is None else self._progress.figures()
+
+    def _beat(self) -> None:
+        if self._progress is not None:
+            self._progress.beat()
 
     def _keep(self) -> None:
         self._report.finished = self._clock.now()
         self._kept.write()
 
-    def _say_the_end(self, cause: BaseException | None) -> None:
-        if self._reporter is None or self._progress is None:
-            return
-        state = COMPLETE if cause is None else FAILED
-        state = INTERRUPTED if isinstance(cause, Interrupted) else state
-        why = None if cause is None else cause_text(cause)
-        figures = self._progress.figures()
-        self._reporter.end(replace(figures, state=state, waits=(), cause=why))
-
     def _write_report(self) -> None:
         if self._settings.report_path is not None:
             self._report.write(self._settings.report_path)
 
-    def _say_where(self, dead_letters: DeadLetters) -> None:
+    def _say_where_it_is(self) -> None:
         path, kept = self._settings.report_path, self._kept.path
         if path is not None:
             also = f", and is kept in {kept}" if kept else ""
             logger.info("The run report is in %s%s.", path, also)
         elif kept is not None:
             logger.info("The run report is in %s.", kept)
-        warning = dead_letters.warning()
-        if warning is not None:
-            logger.warning("%s", warning)
-
-
-def _outcome(cause: BaseException | None) -> str:
-    """Return the outcome as the report has it: a word, or the sentence of what failed."""
-    if cause is None:
-        return COMPLETE
-    return INTERRUPTED if isinstance(cause, Interrupted) else cause_text(cause)
 
 
 @contextmanager
@@ -135,4 +139,4 @@ def logged() -> Iterator[None]:
     try:
         yield
     except (DeliveryError, BrokenPipeError) as error:  # nobody may read STATE any more
-        logger.error("%s", cause_text(error))  # noqa: TRY400 - the sentence is for people
+        logger.error("%s", ending_of(error, DeliveryError).cause)  # noqa: TRY400 - for people

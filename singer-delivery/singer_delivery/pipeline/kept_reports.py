@@ -8,15 +8,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from singer_delivery.errors import DeliveryError, Interrupted
 from singer_delivery.io.files import write_private
 from singer_delivery.pipeline.report import RunReport
-from singer_delivery.progress.figures import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from singer_delivery.progress.figures import RUNNING, Ending
 from singer_delivery.progress.reporter import SideFile
 from singer_delivery.progress.status import Process, is_gone
 
 NAME = "[0-9]*T[0-9]*Z-*.json"
 """How the name of a run's report looks; other files may lie beside them."""
+
+STILL_RUNNING = Ending(RUNNING)
 
 KILLED = "killed"
 """The outcome of a run whose report says that it is running, and whose process is gone."""
@@ -42,32 +43,15 @@ class KeptReport:
         """Where it is."""
         return self._file.path if self._file else None
 
-    def write(self, cause: BaseException | None = None) -> None:
-        """Write the report as it stands; `cause` is why the run ended before its time."""
+    def write(self, ending: Ending = STILL_RUNNING) -> None:
+        """Write the report as it stands, and how the run ended; once it has, nothing more."""
         if self._file is None or self._is_closed:
             return
-        said = self._report.as_dict()
-        self._is_closed = said["outcome"] != RUNNING
-        content = {**self._process.as_dict(), **said, **outcome_of(said["outcome"], cause)}
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        self._is_closed = ending != STILL_RUNNING
+        # The report of the last run has a sentence for an outcome that is none of these words.
+        said = {**self._report.as_dict(), "outcome": ending.state, "cause": ending.cause}
+        text = json.dumps({**self._process.as_dict(), **said}, indent=2, ensure_ascii=False) + "\n"
         self._file.write(lambda path: write_private(path, text))
-
-
-def outcome_of(outcome: str, cause: BaseException | None) -> dict[str, str | None]:
-    """Return how a run ended in one word, and why: the old report has a sentence in its place."""
-    if outcome in (RUNNING, COMPLETE):
-        return {"outcome": outcome, "cause": None}
-    if isinstance(cause, Interrupted):
-        return {"outcome": INTERRUPTED, "cause": cause_text(cause)}
-    return {"outcome": FAILED, "cause": outcome}
-
-
-def cause_text(cause: BaseException) -> str:
-    """Return why a run ended, for people."""
-    if isinstance(cause, Interrupted) and isinstance(cause.code, int):
-        return f"signal {cause.code - 128}"
-    # The text of an error that is not ours may quote a record.
-    return str(cause) if isinstance(cause, DeliveryError) else type(cause).__name__
 
 
 def name_of(started: float, pid: int) -> str:

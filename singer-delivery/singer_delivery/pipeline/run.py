@@ -88,6 +88,7 @@ class Run:
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
         self._held: State | None = None
+        self._is_closed = False
         self._requests: Requests | None = None
         self._pace = Pace(settings.max_events_per_second, self._clock)
         self._journal = Journal(settings, self.report, self._clock)
@@ -177,6 +178,8 @@ class Run:
         Whatever is decided by then is on disk and its STATE given back; the rest is read again by
         the next run.
         """
+        if self._is_closed:  # the report alone could not be written
+            return
         self._dispatch.stop(GRACE)
         with logged():
             self._checkpoints.rest()
@@ -284,6 +287,7 @@ class Run:
             self._delivery.close_block()
 
     def _close(self, cause: BaseException | None = None) -> None:
+        self._is_closed = True
         self._opened.close()
         self._journal.end(self.dead_letters, cause)
 

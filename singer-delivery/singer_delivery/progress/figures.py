@@ -13,7 +13,33 @@ COMPLETE, FAILED, INTERRUPTED = "complete", "failed", "interrupted"
 ENDED = frozenset({COMPLETE, FAILED, INTERRUPTED})
 """States after which nothing more comes."""
 
+SIGNALLED = 128
+"""Exit codes above it are those of signals."""
+
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+class Ending(NamedTuple):
+    """How a run ended, in one of the words above, and why it did before its time."""
+
+    state: str
+    cause: str | None = None
+
+
+def ending_of(cause: BaseException | None, *for_people: type[BaseException]) -> Ending:
+    """Return how a run ended.
+
+    Args:
+        cause: what ended it before its time; None for nothing.
+        for_people: errors whose texts are for people; those of others may quote a record.
+    """
+    if cause is None:
+        return Ending(COMPLETE)
+    if isinstance(cause, SystemExit) and isinstance(cause.code, int) and cause.code > SIGNALLED:
+        return Ending(INTERRUPTED, f"signal {cause.code - SIGNALLED}")
+    if isinstance(cause, BrokenPipeError):
+        return Ending(FAILED, "the reader of the output is gone")
+    return Ending(FAILED, str(cause) if isinstance(cause, for_people) else type(cause).__name__)
 
 
 class Wait(NamedTuple):

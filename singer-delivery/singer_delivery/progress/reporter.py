@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from singer_delivery.io.retry import Clock
@@ -20,6 +20,7 @@ from singer_delivery.progress.figures import (
     ENDED,
     RUNNING,
     WAITING,
+    Ending,
     Figures,
     line_of,
 )
@@ -108,10 +109,11 @@ class Reporter:
             self._asked.put(STOP)
             self._thread.join(PATIENCE)
 
-    def end(self, figures: Figures) -> None:
+    def end(self, ending: Ending) -> None:
         """Stop, and say how the run ended."""
         self.stop()
         now = time.monotonic()
+        figures = replace(self._look(), state=ending.state, waits=(), cause=ending.cause)
         self._meter.note(now, figures.count, figures.share)
         self._write(figures, now)
         if self._rhythm.seconds:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 from singer_delivery.errors import DeliveryError
 from singer_delivery.progress.figures import (
-    COMPLETE,
-    FAILED,
-    INTERRUPTED,
     RUNNING,
     WAITING,
     Figures,
     Wait,
+    ending_of,
 )
 from singer_delivery.progress.reporter import Reporter, Rhythm
 from singer_delivery.progress.status import Process
@@ -73,36 +70,31 @@ class TapProgress:
         try:
             yield
         except BaseException as error:
-            state = INTERRUPTED if isinstance(error, SystemExit) else FAILED
-            self._reporter.end(self.figures(state, _cause(error)))
+            self._reporter.end(ending_of(error, TapError, DeliveryError))
             raise
-        self._reporter.end(self.figures(COMPLETE))
+        self._reporter.end(ending_of(None))
 
     def ask(self) -> None:
         """Log how far the run is. Safe in a signal handler."""
         if self._reporter is not None:
             self._reporter.ask()
 
-    def figures(self, ended: str | None = None, cause: str | None = None) -> Figures:
-        """Return what is done by now; `ended` is how the run ended."""
-        waits = () if ended else self._waits_now()
+    def figures(self) -> Figures:
+        """Return what is done by now."""
+        waits = self._waits_now()
         is_of_files = self.files > 0
         also = [f"{self.rows:,} rows"] if is_of_files and self.rows else []
         also += [f"{count:,} {word}" for word, count in [*self._parts.items()]]
         return Figures(
-            state=ended or (WAITING if waits else RUNNING),
+            state=WAITING if waits else RUNNING,
             count=self.files if is_of_files else self.rows,
             unit="files" if is_of_files else "rows",
             at=self.at,
             share=self.share,
             also=tuple(also),
             waits=waits,
-            details=self._details(),
-            cause=cause,
+            details={"rows": self.rows, "files": self.files, "parts": dict(self._parts)},
         )
-
-    def _details(self) -> dict[str, Any]:
-        return {"rows": self.rows, "files": self.files, "parts": dict(self._parts)}
 
     def _waits_now(self) -> tuple[Wait, ...]:
         """Return what the tap waits for, once nothing has left it for a while."""
@@ -121,12 +113,3 @@ def in_brief(error: Exception, attempt: int, most: int) -> str:
     """Return why a tap waits before another attempt: the service's own words stay in the log."""
     what = str(error).partition(": ")[0].partition(" (")[0]
     return f"{what}, try {attempt + 1} of {most + 1}"
-
-
-def _cause(error: BaseException) -> str:
-    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
-        return f"signal {error.code - 128}"
-    if isinstance(error, BrokenPipeError):
-        return "the reader of the output is gone"
-    # The text of an error that is not ours may quote a row.
-    return str(error) if isinstance(error, (TapError, DeliveryError)) else type(error).__name__

@@ -36,6 +36,7 @@ def test_what_a_file_asks_for(text, wanted):
         '{"max_events_per_second": true}',
         "max_events_per_second: nan", "max_events_per_second: inf", "max_event_per_second: 5",
         '{"max_events_per_second": [5]}', "{" * 3_000,
+        '{"max_events_per_second": 1' + "0" * 400 + "}",
     ],
 )  # fmt: skip
 def test_what_cannot_be_read(text):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from singer_delivery.endpoint import Reply
+from singer_delivery.errors import StorageError
 from singer_delivery.pipeline import progress as progress_module
 from singer_delivery.pipeline.answers import LONG, SILENT, Answers
 from singer_delivery.pipeline.progress import hour_of, share_in
@@ -155,6 +156,19 @@ def test_a_run_that_cannot_be_opened_keeps_a_report_with_its_cause(scene):
     kept = json.loads(path.read_text())
     assert kept["outcome"] == "failed"
     assert "ledger_url" in kept["cause"]
+
+
+def test_a_run_that_cannot_be_opened_leaves_no_report_and_no_status_of_another_one(scene):
+    status = scene.folder / "status.json"
+    within(scene.open(progress=Rhythm(30, status)).finish)
+    assert scene.report()["outcome"] == json.loads(status.read_text())["state"] == "complete"
+    folder = scene.folder / "folder"
+    folder.mkdir()
+    with pytest.raises(StorageError) as caught:
+        scene.open(progress=Rhythm(30, status), output_path=folder, dry_run=True)
+    assert scene.report()["outcome"] == str(caught.value)
+    said = json.loads(status.read_text())
+    assert (said["state"], said["cause"]) == ("failed", str(caught.value))
 
 
 def test_a_second_run_on_the_ledger_leaves_the_status_of_the_first_alone(scene):

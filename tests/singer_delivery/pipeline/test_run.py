@@ -128,7 +128,7 @@ def test_a_reader_of_states_that_is_gone_does_not_keep_a_run_from_its_report(sce
     with pytest.raises(BrokenPipeError) as caught:
         run.checkpoint({"at": 1})
     within(lambda: run.abandon(caught.value))
-    assert scene.report()["outcome"] == "BrokenPipeError"
+    assert scene.report()["outcome"] == "the reader of the output is gone"
 
 
 def test_an_interrupted_run_counts_the_request_in_flight(scene, service):
@@ -255,6 +255,24 @@ def test_the_error_that_ended_a_run_is_not_hidden_by_a_full_disk(scene, service,
         error = abandoned(run, run.finish)
     assert isinstance(error, ServiceRefused)
     assert any("run report could not be written" in text for text in caplog.messages)
+
+
+def test_a_report_that_cannot_be_written_at_the_end_is_said_once_and_nothing_else(
+    scene, service, caplog
+):
+    run = scene.open(remember_deliveries=True, keep_books=True)
+    for number in range(200):
+        run.report.note(Note("odd", f"{number} " + "x" * 100))
+    take(run, events=[1])
+    (scene.folder / "report.json").unlink()
+    (scene.folder / "report.json").mkdir()
+    caplog.set_level(logging.INFO)
+    error = abandoned(run, run.finish)
+    assert isinstance(error, StorageError)
+    assert "run report could not be written" in str(error)
+    assert "ledger" not in caplog.text
+    assert sum(text.startswith("stream or name") for text in caplog.messages) == 1
+    assert service.numbers == [1]
 
 
 # STATE and files ----------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 
-from singer_delivery.progress.figures import COMPLETE, Figures, Wait
+from singer_delivery.errors import ServiceRefused
+from singer_delivery.progress.figures import Figures, Wait, ending_of
 from singer_delivery.progress.reporter import Reporter, Rhythm
 from singer_delivery.progress.status import Process, age_of, is_gone, is_stale, iso
 
@@ -40,17 +41,28 @@ def test_the_file_is_there_at_once_private_and_says_all(tmp_path):
 
 def test_the_end_is_in_the_file(tmp_path):
     path = tmp_path / "status.json"
-    reporter = shown(path, Figures)
+    reporter = shown(path, lambda: Figures("waiting", 5, waits=(Wait("the toy", 3.2),)))
     reporter.start()
-    within(lambda: reporter.end(Figures(COMPLETE, 5)))
-    assert json.loads(path.read_text())["state"] == "complete"
+    within(lambda: reporter.end(ending_of(ServiceRefused("no key"), ServiceRefused)))
+    status = json.loads(path.read_text())
+    assert (status["state"], status["cause"], status["events"]) == ("failed", "no key", 5)
+    assert status["waiting"] == []
+
+
+def test_how_a_run_ended_is_a_word_and_a_cause_that_quotes_no_record():
+    assert ending_of(None, ServiceRefused) == ("complete", None)
+    assert ending_of(ServiceRefused("no key"), ServiceRefused) == ("failed", "no key")
+    assert ending_of(ValueError("ann@example.com"), ServiceRefused) == ("failed", "ValueError")
+    assert ending_of(BrokenPipeError()) == ("failed", "the reader of the output is gone")
+    assert ending_of(SystemExit(143)) == ("interrupted", "signal 15")
+    assert ending_of(SystemExit(1)) == ("failed", "SystemExit")
 
 
 def test_a_file_that_cannot_be_written_is_warned_of_once_and_ends_nothing(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     reporter = shown(tmp_path / "file" / "status.json", Figures)
     reporter.start()
-    within(lambda: reporter.end(Figures(COMPLETE)))
+    within(lambda: reporter.end(ending_of(None)))
     said = [each for each in caplog.messages if "status_path" in each]
     assert len(said) == 1
 
