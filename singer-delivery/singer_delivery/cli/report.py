@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from singer_delivery.cli.dead_letter_summary import Summary
 from singer_delivery.cli.plugins import plugin_of, plugin_options
 from singer_delivery.errors import DeliveryError, SettingsError, StorageError
 from singer_delivery.io.files import write_private
+from singer_delivery.proof.counting import day_of
 from singer_delivery.proof.report_data import data_of
 from singer_delivery.proof.report_sources import (
     Count,
@@ -25,8 +26,6 @@ from singer_delivery.proof.report_sources import (
     newest_verified,
     public_settings,
 )
-
-_FIRST_DAY = date(1970, 1, 1)
 
 
 @click.command(short_help="Write one page about a migration, or its plan.")
@@ -94,7 +93,7 @@ def _books(target: Any) -> tuple[list[Count] | None, list[Covered], list[Covered
             counts[cell.day, cell.name, cell.source_name] += cell[3]
         covered = books.coverage()
     found = [
-        Count(str(_FIRST_DAY + timedelta(days=day)), name, source, count)
+        Count(str(day_of(day)), name, source, count)
         for (day, name, source), count in sorted(counts.items())
     ]
     ranges, between = ([Covered(*each) for each in of] for of in (covered, gaps(covered)))

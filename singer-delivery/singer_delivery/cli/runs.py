@@ -12,11 +12,9 @@ import click
 
 from singer_delivery.cli.plugins import plugin_of, plugin_options
 from singer_delivery.errors import SettingsError
-from singer_delivery.pipeline.kept_reports import kept_reports
+from singer_delivery.pipeline.kept_reports import kept_reports, totals_of
 from singer_delivery.pipeline.summary import Row, aligned, shortened
 from singer_delivery.progress.figures import duration
-
-COLUMNS = ("seconds", "outcome", "delivered", "dead", "undecided")
 
 
 @click.command()
@@ -45,17 +43,13 @@ def command(folder: Path | None, target: str | None, config: Sequence[str], as_j
 
 def run_of(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is listed of a run's report."""
-    streams = [*(report.get("streams") or {}).values()]
     return {
         "started": report.get("started"),
         "seconds": report.get("seconds"),
         "outcome": report["outcome"],
+        "dry_run": "plan" in report,
         "cause": report.get("cause"),
-        "read": sum(each.get("read", 0) for each in streams),
-        "delivered": sum(each.get("delivered", 0) for each in streams),
-        "skipped": sum(sum(each.get("skipped", {}).values()) for each in streams),
-        "dead": sum(sum(each.get("dead", {}).values()) for each in streams),
-        "undecided": sum(each.get("undecided", 0) for each in streams),
+        **totals_of(report),
         "report": report["path"],
     }
 
@@ -74,7 +68,8 @@ def table_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 def _row_of(run: Mapping[str, Any]) -> Row:
     counts = (f"{run[name]:,}" for name in ("delivered", "dead", "undecided"))
     took = duration(float(run["seconds"] or 0))
-    return Row(_time_text(run["started"]), (took, str(run["outcome"]), *counts))
+    outcome = f"dry run, {run['outcome']}" if run["dry_run"] else str(run["outcome"])
+    return Row(_time_text(run["started"]), (took, outcome, *counts))
 
 
 def _time_text(started: Any) -> str:

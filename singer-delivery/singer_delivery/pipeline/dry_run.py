@@ -55,6 +55,7 @@ class DryRun:
         self._outcomes = outcomes
         self._checkpoints = checkpoints
         self._plan, self._report, self._clock = plan, report, clock
+        report.plan = {}  # a dry run that is killed must not look like a run
         self._exit_code: int | None = None
         self._file = self._open()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -59,24 +59,46 @@ def name_of(started: float, pid: int) -> str:
     return f"{datetime.fromtimestamp(started, timezone.utc):%Y%m%dT%H%M%SZ}-{pid}.json"
 
 
-def kept_reports(folder: Path) -> Iterator[dict[str, Any]]:
+def read_or_none(path: Path) -> Any:
+    """Return the JSON in a file; None where it cannot be read."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def kept_reports(
+    folder: Path, read: Callable[[Path], Any] = read_or_none
+) -> Iterator[dict[str, Any]]:
     """Yield the reports of a folder, the oldest first, each with its `path`.
 
-    One that cannot be read is left out. A run that is gone without an end was killed.
+    What is no report is left out. A run that is gone without an end was killed.
+
+    Args:
+        folder: where they are kept.
+        read: returns the JSON in a file.
     """
     for path in sorted(folder.glob(NAME)):
-        report = _read(path)
-        if report is not None and report["outcome"] == RUNNING and is_gone(report):
-            report = _read(path) or report  # it may have ended between the two
-            if report["outcome"] == RUNNING:
+        report = read(path)
+        if _is_running(report) and is_gone(report):
+            report = read(path)  # it may have ended between the two
+            if _is_running(report):
                 report["outcome"] = KILLED
-        if report is not None:
+        if isinstance(report, dict) and "outcome" in report:
             yield {**report, "path": str(path)}
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        report = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) and "outcome" in report else None
+def _is_running(report: Any) -> bool:
+    return isinstance(report, dict) and report.get("outcome") == RUNNING
+
+
+def totals_of(report: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many records of all streams of a run came to what end."""
+    streams = [*(report.get("streams") or {}).values()]
+    return {
+        "read": sum(each.get("read", 0) for each in streams),
+        "delivered": sum(each.get("delivered", 0) for each in streams),
+        "skipped": sum(sum((each.get("skipped") or {}).values()) for each in streams),
+        "dead": sum(sum((each.get("dead") or {}).values()) for each in streams),
+        "undecided": sum(each.get("undecided", 0) for each in streams),
+    }

@@ -107,7 +107,7 @@ class RunReport:
         self.notes: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
         self.endpoints: dict[str, EndpointCounts] = {}
-        self.plan: Mapping[str, Any] | None = None  # of a dry run, when it is over
+        self.plan: Mapping[str, Any] | None = None  # of a dry run; empty until it is over
 
     def stream(self, name: str) -> StreamCounts:
         """Return the counts of a stream, new ones on first sight."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from singer_delivery.pipeline.kept_reports import totals_of
 from singer_delivery.proof.report_plan import plan_of, plan_verdict
 from singer_delivery.proof.report_sources import Covered, Evidence
 from singer_delivery.proof.report_verdict import verdict
@@ -38,7 +39,7 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         advice: on dead letters.
         with_ids: whether examples are shown, which name people.
     """
-    plan = of.runs[-1].get("plan") if of.runs else None
+    plan = (of.runs[-1].get("plan") if of.runs else None) or None
     runs = [of.runs[-1]] if plan else [run for run in of.runs if "plan" not in run]
     days, names = _compared(of, runs)
     if plan:
@@ -53,6 +54,7 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         if plan
         else verdict(of, days, names),
         "plan": plan_of(plan) if plan else None,
+        "events": _total(days, names),
         "sources": [] if plan else _sources(of.covered, of.gaps),
         "days": [] if plan else [[*each, state(each[1], each[2])] for each in days],
         "months": _months(days, plan),
@@ -66,6 +68,7 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         else {key: dict((of.verified or {}).get(key) or {}) for key in ("people", "groups")},
         "people": _noted(runs, PEOPLE, with_ids=with_ids),
         "skipped": _skipped(runs),
+        "letters_known": of.letters is not None,
         "dead": _dead(runs, of.letters, advice),
         "not_carried": _noted(runs, CARRIED, with_ids=with_ids),
         "noted": _others_noted(runs, with_ids=with_ids),
@@ -110,6 +113,14 @@ def _compared(
         sent = _sum(run.get("events", {}) for run in runs)
         days, names = [], [[name, "", count, None] for name, count in sent.items()]
     return sorted(days), sorted(names, key=lambda each: (-each[2], each[0], each[1]))
+
+
+def _total(days: Sequence[list[Any]], names: Sequence[list[Any]]) -> list[int | None]:
+    """Return how many events were sent and found; None where nobody could say."""
+    for rows, at in ((days, 1), (names, 2)):
+        if rows and all(each[at + 1] is not None for each in rows):
+            return [sum(each[at] for each in rows), sum(each[at + 1] for each in rows)]
+    return [sum(each[2] for each in names), None]
 
 
 def _months(days: Iterable[list[Any]], plan: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -238,13 +249,9 @@ def _examples(
 
 
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
-    streams = [*(run.get("streams") or {}).values()]
     return {
         "started": run.get("started", ""),
         "seconds": run.get("seconds", 0),
         "outcome": run.get("outcome", ""),
-        "read": sum(of.get("read", 0) for of in streams),
-        "delivered": sum(of.get("delivered", 0) for of in streams),
-        "skipped": sum(sum((of.get("skipped") or {}).values()) for of in streams),
-        "dead": sum(sum((of.get("dead") or {}).values()) for of in streams),
+        **totals_of(run),
     }

@@ -111,7 +111,8 @@ def _strip(placed: Sequence[tuple[float, Day]], step: float) -> Iterator[str]:
 
 def _months(first: date, last: date, step: float) -> Iterator[str]:
     starts = list(_firsts(first, last))
-    every = next(n for n in (1, 2, 3, 6, 12, 24, 60, 1200) if len(starts) / n <= _MOST_LABELS)
+    steps = (1, 2, 3, 6, 12, 24, 60, 1_200, 12_000)
+    every = next((n for n in steps if len(starts) / n <= _MOST_LABELS), steps[-1])
     shown = [day for day in starts if (day.year * 12 + day.month - 1) % every == 0] or [first]
     for day in shown:
         x = LEFT + (day - first).days * step

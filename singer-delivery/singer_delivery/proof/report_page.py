@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from singer_delivery.proof.report_drawing import Day, drawn
+from singer_delivery.proof.report_verdict import NOT_VERIFIED
 
 MOST_BYTES = 980_000
 """Of a page: mail and wikis take a megabyte."""
@@ -26,6 +27,13 @@ FEWEST = 10
 
 ROWS = 25
 """Of the largest names that are shown at once; the others are a list that opens."""
+
+MOST, FEW = 2_000, 60
+"""Of cells and hours, and of others' names and rules, that stand in the page; the rest is
+counted."""
+
+MOST_DAYS = 2_000
+"""More are listed if there is room."""
 
 DIFFERENT = 200
 """Of names, and of days, that differ and are shown at once."""
@@ -37,19 +45,23 @@ _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def page(data: Mapping[str, Any]) -> str:
-    """Return the page, of less than `MOST_BYTES`: long names are cut, then the last names go.
+    """Return the page, of less than `MOST_BYTES`.
+
+    Long names are cut, then the list of all days goes, then the last names.
 
     Args:
         data: see `report_data.data_of`.
     """
-    names, longest = len(data["names"]), 120
+    names, longest, lists_days = len(data["names"]), 120, True
     while True:
-        found = _page(_cut(data, names, longest))
+        found = _page(_cut(data, names, longest), lists_days=lists_days)
         encoded = found.encode(errors="replace")  # half an emoji has no UTF-8
         if len(encoded) <= MOST_BYTES or names <= FEWEST:
             return encoded.decode()
         if longest > 40:
             longest //= 2
+        elif lists_days and len(data["days"]) > MOST_DAYS:
+            lists_days = False
         else:
             names = names * 3 // 4
 
@@ -61,21 +73,38 @@ def _cut(data: Mapping[str, Any], names: int, longest: int) -> dict[str, Any]:
         for name, source, *rest in data["names"][:names]
     ]
     rest = data["names"][names:]
+    missing, hours = data["missing"], data["missing"].get("hours") or ()
+    others, skipped = data["others"], data["skipped"]
     return {
         **data,
         "names": shown,
         "names_left_off": [len(rest), sum(each[2] for each in rest)],
-        "cells": [
-            {**cell, "name": _short(cell["name"], longest)} for cell in data["cells"][:2_000]
-        ],
+        "cells": _shortened(data["cells"][:MOST], "name", longest),
+        "cells_left_off": max(len(data["cells"]) - MOST, 0),
+        "missing": {**missing, "hours": [*hours[:MOST]]} if hours else missing,
+        "hours_left_off": max(len(hours) - MOST, 0),
+        "others": _shortened(others[:FEW], "name", longest),
+        "others_left_off": _left_off(others[FEW:], "found"),
+        "skipped": _shortened(skipped[:FEW], "reason", longest),
+        "skipped_left_off": _left_off(skipped[FEW:], "count"),
     }
+
+
+def _shortened(
+    rows: Sequence[Mapping[str, Any]], key: str, longest: int
+) -> list[Mapping[str, Any]]:
+    return [{**row, key: _short(row[key], longest)} for row in rows]
+
+
+def _left_off(rows: Sequence[Mapping[str, Any]], key: str) -> list[int]:
+    return [len(rows), sum(row[key] for row in rows)]
 
 
 def _short(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _page(data: Mapping[str, Any]) -> str:
+def _page(data: Mapping[str, Any], *, lists_days: bool) -> str:
     style = (files(__package__) / "templates" / "report.css").read_text("utf-8")
     source = (files(__package__) / "templates" / "report.html").read_text("utf-8")
     environment = Environment(
@@ -95,6 +124,7 @@ def _page(data: Mapping[str, Any]) -> str:
         figures=_figures(data),
         differ=differ[:DIFFERENT],
         differ_left_off=len(differ) - DIFFERENT,
+        lists_days=lists_days,
         **_split(data["names"]),
     )
 
@@ -112,13 +142,18 @@ def _split(names: list[list[Any]]) -> dict[str, Any]:
 def _figures(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return what stands first: a label, a number, a remark."""
     days, names, dead = data["days"], data["names"], data["dead"]
-    sent, found = (sum(each[place] or 0 for each in days) for place in (1, 2))
-    is_asked = bool(days) and all(each[2] is not None for each in days)
-    differ = sum(each[3] in ("fewer", "more") for each in days)
+    sent, found = data["events"]
+    asked = [each for each in days if each[2] is not None]
+    differ = sum(each[3] in ("fewer", "more") for each in asked)
     ends = (days[0][0], days[-1][0]) if days else ()
     of_names = data["names_left_off"][0] + len(names)
     there = [each["there"] for each in dead if each["there"] is not None]
-    found_text = difference(sent, found) if is_asked else ""
+    is_verified = data["verdict"]["state"] != NOT_VERIFIED
+    if len(asked) == len(days) > 0:
+        of_days = f"{differ:,} differ"
+    else:
+        of_days = f"{differ:,} of {len(asked):,} asked differ" if asked else "with events"
+    unknown = "not all could be asked" if is_verified else "not asked yet"
     return [
         (
             "Events accepted",
@@ -127,10 +162,10 @@ def _figures(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ),
         (
             "Events found",
-            number(found) if is_asked else NOTHING,
-            f"{found_text} to what was accepted" if is_asked else "not asked yet",
+            number(found),
+            unknown if found is None else f"{difference(sent, found)} to what was accepted",
         ),
-        ("Days", number(len(days)), f"{differ:,} differ" if is_asked else "with events"),
+        ("Days", number(len(days)), of_days),
         ("Names", number(of_names), "of events"),
         (
             "Dead letters",

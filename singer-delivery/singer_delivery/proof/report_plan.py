@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from singer_delivery.pipeline.plan import size_text, time_text
-
-COMPLETE = "complete"
-"""The outcome of a run that came to its end."""
+from singer_delivery.progress.figures import COMPLETE
 
 MOST_COLUMNS, MOST_ROWS = 12, 20
 """Of the table of names and months."""

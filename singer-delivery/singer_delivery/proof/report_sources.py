@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from singer_delivery.errors import StorageError
+from singer_delivery.pipeline.kept_reports import kept_reports
 
-RUNS = "[0-9]*T[0-9]*Z-*.json"
 VERIFIED = "verify-*.json"
 
 _LOGIN = re.compile(r"//[^/@\s]*@")
@@ -79,11 +79,10 @@ def kept_runs(folder: Path | None, last: Path | None) -> list[dict[str, Any]]:
     Raises:
         StorageError: one cannot be read.
     """
-    found = sorted(folder.glob(RUNS)) if folder is not None else []
+    found = [*kept_reports(folder, _read)] if folder is not None else []
     if not found and last is not None and last.is_file():
-        found = [last]
-    runs = [run for path in found if isinstance(run := _read(path), dict)]
-    return sorted(runs, key=lambda run: str(run.get("started", "")))
+        found = [run for run in (_read(last),) if isinstance(run, dict)]
+    return found
 
 
 def newest_verified(folder: Path | None) -> dict[str, Any] | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from singer_delivery.proof.report_plan import COMPLETE
+from singer_delivery.progress.figures import COMPLETE, RUNNING
 from singer_delivery.proof.report_sources import Evidence
+from singer_delivery.proof.result import span_of
 
 NOT_VERIFIED = "not verified"
 
@@ -35,20 +36,24 @@ def _asked(
     verified: Mapping[str, Any], sent: int, days: Sequence[Sequence[Any]]
 ) -> tuple[str, str]:
     where = str((verified.get("destination") or {}).get("name") or "the destination")
-    if verified.get("verdict") == "equal":
-        text = (
-            f"The numbers match: {where} holds every one of the {sent:,} events that it accepted."
-        )
-        return "equal", text
+    chosen = f"days {span_of(verified)}" if span_of(verified) else ""
     if verified.get("verdict") == "differs":
-        return "differs", _differs(verified, where, sent, days)
-    return "unknown", f"Unknown: not all of the {sent:,} events could be asked for at {where}."
+        only = f" Only {chosen} were compared." if chosen else ""
+        return "differs", _differs(verified, where, sent, days) + only
+    if verified.get("verdict") != "equal":
+        return "unknown", f"Unknown: not all of the {sent:,} events could be compared at {where}."
+    holds = f"{where} holds every one of the {sent:,} events"
+    if chosen:
+        return "unknown", (f"Unknown as a whole: {holds} of {chosen}; no other days were compared.")
+    return "equal", f"The numbers match: {holds} that it accepted."
 
 
 def _unread(of: Evidence) -> Iterator[str]:
     """Say what no comparison tells: what was never sent."""
     runs = [run for run in of.runs if "plan" not in run]
-    if runs and runs[-1].get("outcome") != COMPLETE:
+    if runs and runs[-1].get("outcome") == RUNNING:
+        yield "A run is under way: what it brings is not in here."
+    elif runs and runs[-1].get("outcome") != COMPLETE:
         yield f"The last run did not come to its end ({runs[-1].get('outcome')}): start it again."
     if of.gaps:
         gaps = "1 gap that was" if len(of.gaps) == 1 else f"{len(of.gaps):,} gaps that were"
@@ -62,11 +67,20 @@ def _differs(
     verified: Mapping[str, Any], where: str, sent: int, days: Sequence[Sequence[Any]]
 ) -> str:
     missing = (verified.get("missing") or {}).get("events") or 0
-    differ = sum(each[2] is not None and each[1] != each[2] for each in days)
-    lack = (
-        f"{missing:,} of {sent:,} events are missing" if missing else f"{sent:,} events were sent"
+    said = (
+        f"{missing:,} of {sent:,} events are missing at {where}"
+        if missing
+        else f"{where} holds events that were not sent"
     )
-    return f"The numbers differ: {lack} at {where}; {differ:,} of {len(days):,} days differ."
+    return f"The numbers differ: {said}{_days_that_differ(days)}."
+
+
+def _days_that_differ(days: Sequence[Sequence[Any]]) -> str:
+    asked = [each for each in days if each[2] is not None]
+    differ = sum(each[1] != each[2] for each in asked)
+    if len(asked) == len(days):
+        return f"; {differ:,} of {len(days):,} days differ"
+    return f"; of {len(asked):,} days that could be asked {differ:,} differ" if asked else ""
 
 
 def _unverified(of: Evidence, sent: int) -> str:
@@ -85,9 +99,10 @@ def _age(of: Evidence, verified: Mapping[str, Any]) -> str:
     """Say when it was asked, and whether a run came after it."""
     asked = str(verified.get("asked_at") or "")
     said = f"Asked {asked or 'nobody knows when'}, with {verified.get('requests') or 0:,} requests."
-    last = max((str(run.get("finished", "")) for run in of.runs if "plan" not in run), default="")
+    ends = (str(run.get("finished", "")) for run in of.runs if "plan" not in run)
+    last = max(ends, key=_moment, default="")
     if _moment(last) > _moment(asked):
-        return f"{said} A run ended after that, at {last}: verify again."
+        return f"{said} A run went on after that, until {last}: verify again."
     return said
 
 

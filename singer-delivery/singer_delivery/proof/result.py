@@ -131,7 +131,7 @@ def table(result: Mapping[str, Any]) -> Iterator[str]:
     destination = result["destination"]
     said = VERDICTS[result["verdict"]] if result["days"] else NOT_ASKED
     yield f"{destination['name']}, {destination['project']}: {said}"
-    if result["since"] or result["until"]:
+    if span_of(result):
         yield f"Only days {span_of(result)} were compared."
     if result["days"]:
         yield ""
@@ -146,11 +146,11 @@ def table(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def span_of(result: Mapping[str, Any]) -> str:
-    """Say which days were chosen of those in the books."""
+    """Say which days were chosen of those in the books; empty for all."""
     since, until = result.get("since"), result.get("until")
-    if since and until:
-        return f"from {since} to {until}"
-    return f"from {since}" if since else f"up to {until}"
+    if since:
+        return f"from {since} to {until}" if until else f"from {since}"
+    return f"up to {until}" if until else ""
 
 
 def _totals(result: Mapping[str, Any]) -> Iterator[Sequence[str]]:

@@ -50,6 +50,15 @@ def test_a_dry_run_writes_what_it_would_send_and_sends_nothing(scene, service):
     assert (scene.folder / "out.jsonl").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_dry_run_is_known_as_one_before_its_end(scene):
+    """Else the report of one that was killed would count as delivered what it wrote down."""
+    run = scene.open(dry_run=True)
+    take(run, events=[1])
+    assert run.report.as_dict()["plan"] == {}
+    within(run.finish)
+    assert run.report.as_dict()["plan"]["events"] == 1
+
+
 def test_a_dry_run_changes_no_ledger(scene):
     run = scene.open()
     take(run, events=[1], said=["ann"])

@@ -41,6 +41,54 @@ def test_what_differs_is_a_sentence_with_days_and_events() -> None:
     )
 
 
+def test_more_than_was_sent_is_a_sentence() -> None:
+    cells = counts(3, 2)
+    more = {**verified(cells, {(cells[0].day, cells[0].name): -5}), "verdict": "differs"}
+    assert said(counts=cells, verified=more)["verdict"]["sentence"] == (
+        "The numbers differ: PostHog holds events that were not sent; 1 of 3 days differ."
+    )
+
+
+def test_days_that_could_not_be_asked_do_not_count_as_days_that_match() -> None:
+    cells = counts(3, 2)
+    asked = verified(cells, {(cells[0].day, cells[0].name): 5})
+    asked["days"][1]["found"] = None
+    sentence = said(counts=cells, verified=asked)["verdict"]["sentence"]
+    assert sentence.endswith("of 2 days that could be asked 1 differ.")
+    for each in asked["days"]:
+        each["found"] = None
+    assert said(counts=cells, verified=asked)["verdict"]["sentence"].endswith("missing at PostHog.")
+
+
+def test_a_comparison_of_some_days_does_not_speak_for_the_others() -> None:
+    cells = counts(30, 5)
+    some = [cell for cell in cells if cell.day >= "2022-03-10"]
+    chosen = {"since": "2022-03-10", "until": None}
+    total = sum(cell.count for cell in some)
+    found = said(counts=cells, verified={**verified(some, {}), **chosen})["verdict"]
+    assert found["state"] == "unknown"
+    assert found["sentence"] == (
+        f"Unknown as a whole: PostHog holds every one of the {total:,} events of days from "
+        "2022-03-10; no other days were compared."
+    )
+    lost = {(some[0].day, some[0].name): 7}
+    found = said(counts=cells, verified={**verified(some, lost), **chosen})["verdict"]
+    assert found["state"] == "differs"
+    assert found["sentence"].endswith("Only days from 2022-03-10 were compared.")
+
+
+def test_the_sum_of_what_was_found_is_known_by_names_where_no_day_is() -> None:
+    cells = counts(3, 2)
+    asked = verified(cells, {})
+    total = sum(cell.count for cell in cells)
+    for each in asked["days"]:
+        each["found"] = None
+    assert said(counts=cells, verified=asked)["events"] == [total, total]
+    asked["names"][0]["found"] = None
+    assert said(counts=cells, verified=asked)["events"] == [total, None]
+    assert said(counts=cells, verified=None)["events"] == [total, None]
+
+
 def test_without_verify_it_is_not_yet_verified() -> None:
     found = said(verified=None)
     total = sum(cell.count for cell in counts(400, 60))
@@ -92,6 +140,9 @@ def test_a_run_that_was_cut_off_stands_beside_the_verdict() -> None:
         "did not come to its end (interrupted)" in said(runs=[run(), cut_off])["verdict"]["beside"]
     )
     assert "come to its end" not in said(runs=[cut_off, run()])["verdict"]["beside"]
+    under_way = said(runs=[run(), run(outcome="running")])["verdict"]["beside"]
+    assert "A run is under way" in under_way
+    assert "start it again" not in under_way
     planned = run(plan=plan(), outcome="failed")
     assert "part of the plan" in said(runs=[planned])["verdict"]["beside"]
     assert "part of the plan" not in said(runs=[run(plan=plan())])["verdict"]["beside"]
@@ -178,6 +229,13 @@ def test_a_dry_run_makes_it_a_plan() -> None:
     assert found["plan"]["warnings"][0]["events"] == 31_022
     assert (found["days"], found["cells"]) == ([], [])
     assert found["plan"]["whole"] == []
+
+
+def test_a_dry_run_that_was_killed_is_no_run_and_no_plan() -> None:
+    found = said(runs=[run(), run("2026-11-29T09:00:00.000+00:00", plan={}, outcome="killed")])
+    assert found["kind"] == "report"
+    assert [each["started"][:10] for each in found["runs"]] == ["2026-11-28"]
+    assert "start it again" not in found["verdict"]["beside"]
 
 
 def test_a_run_after_a_dry_run_makes_it_a_report_again() -> None:

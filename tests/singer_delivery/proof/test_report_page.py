@@ -14,7 +14,7 @@ import pytest
 from singer_delivery.proof.report_data import data_of
 from singer_delivery.proof.report_drawing import Day, drawn, short
 from singer_delivery.proof.report_page import MOST_BYTES, page
-from singer_delivery.proof.report_sources import Count, Evidence
+from singer_delivery.proof.report_sources import Count, Covered, Evidence
 
 from tests.singer_delivery.proof.evidence import HOSTILE, counts, evidence, plan, run, verified
 
@@ -167,6 +167,82 @@ def test_five_years_of_2000_names_are_less_than_a_megabyte(length: int) -> None:
     assert sum(each[2] for each in inside["names"]) + events == sum(cell.count for cell in cells)
     if length < 100:
         assert left_off == 0
+
+
+def test_whatever_is_much_leaves_the_page_small_and_is_counted() -> None:
+    cells = [Count(f"2024-{month:02}-{day:02}", f"name {n}", "", 2)
+             for month in range(1, 13) for day in range(1, 29) for n in range(9)]  # fmt: skip
+    lost = {(cell.day, cell.name): 1 for cell in cells}
+    asked = verified(cells, lost)
+    asked["others"] = [{"name": f"{n:05} {'<ж>' * 60}", "found": 3} for n in range(20_000)]
+    asked["missing"]["hours"] = [f"{n:012}" for n in range(30_000)]
+    rules = {f"excluded: {n:05} {'<ж>' * 60}": 1 for n in range(9_000)}
+    streams = {"events": {"read": 9_000, "delivered": 0, "skipped": rules, "dead": {}}}
+    text = shown(evidence(counts=cells, verified=asked, runs=[run(streams=streams)]))
+    assert len(text.encode()) <= MOST_BYTES
+    said = " ".join(" ".join(Elements(text).texts).split())
+    assert "60,000 events of 20,000 other names" in said
+    assert "of 30,000 hours of the source" in said
+    assert f"{len(cells):,} cells of day and name" in said
+    assert f"and {len(cells) - 500:,} more" in said
+    assert "8,940 more rules 8,940" in said
+
+
+def test_twenty_years_are_less_than_a_megabyte() -> None:
+    days = [f"{year}-{month:02}-{day:02}" for year in range(2004, 2024)
+            for month in range(1, 13) for day in range(1, 29)]  # fmt: skip
+    cells = [Count(day, f"name {n % 900}", "", 123_456 + n) for n, day in enumerate(days)]
+    assert len(shown(evidence(counts=cells, verified=verified(cells, {}))).encode()) <= MOST_BYTES
+
+
+def test_gaps_that_have_no_room_are_counted() -> None:
+    gaps = [Covered("events", f"2024-01-{day:02}T{hour:02}", f"2024-01-{day:02}T{hour + 1:02}")
+            for day in range(1, 6) for hour in range(0, 22, 2)]  # fmt: skip
+    text = shown(evidence(5, 5, gaps=gaps))
+    assert text.count("<b>Gap:</b>") == 40
+    assert "15 more gaps" in text
+
+
+def test_what_could_not_be_asked_is_not_what_nobody_asked() -> None:
+    cells = counts(3, 2)
+    asked = {**verified(cells, {}), "verdict": "unknown"}
+    asked["days"][0]["found"] = asked["names"][0]["found"] = None
+    text = shown(evidence(counts=cells, verified=asked))
+    assert "not all could be asked" in text
+    assert "not asked yet" not in text
+    assert "not asked yet" in shown(evidence(counts=cells, verified=None))
+
+
+def test_what_nobody_counted_is_not_said_to_be_none() -> None:
+    nothing = evidence(verified=None, counts=None, runs=[], covered=[], gaps=[], letters=None)
+    text = shown(nothing)
+    assert "No rule left a record out" not in text
+    assert "No record was refused" not in text
+    assert "The dead letters could not be read" in text
+    assert "No dead letters lie there." in shown(replace(nothing, letters={}))
+    quiet = run(streams={"events": {"read": 1, "delivered": 1, "skipped": {}, "dead": {}}})
+    text = shown(replace(nothing, runs=[quiet], letters={}))
+    assert "No rule left a record out" in text
+    assert "No record was refused" in text
+
+
+def test_nothing_is_said_of_gaps_between_files() -> None:
+    files = [Covered("events", "a.json.gz", "f.json.gz")]
+    assert "No gap lies" not in shown(evidence(5, 5, covered=files, gaps=[]))
+    assert "No gap lies" in shown(evidence(5, 5, gaps=[]))
+
+
+def test_one_event_is_one() -> None:
+    cells = counts(3, 2)
+    text = shown(
+        evidence(counts=cells, verified=verified(cells, {(cells[0].day, cells[0].name): 1}))
+    )
+    assert "<b>1 event is missing</b>, of 1 hour of the source" in text
+
+
+def test_events_of_many_centuries_are_drawn() -> None:
+    days = [Day("0009-01-01", 5, 5, "equal"), Day("2024-01-11", 5, 5, "equal")]
+    assert drawn(days, "t", "d").endswith("</svg>")
 
 
 def test_what_differs_is_shown_at_once_however_small() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,19 @@ def put(folder: Path, name: str, **content: object) -> Path:
 
 
 def test_runs_are_those_of_the_folder_the_oldest_first(tmp_path: Path) -> None:
-    put(tmp_path, "20240318T090000Z-7.json", started="2024-03-18T09:00:00Z")
-    put(tmp_path, "20240317T090000Z-9.json", started="2024-03-17T09:00:00Z")
+    put(tmp_path, "20240318T090000Z-7.json", started="2024-03-18T09:00:00Z", outcome="complete")
+    put(tmp_path, "20240317T090000Z-9.json", started="2024-03-17T09:00:00Z", outcome="failed")
     put(tmp_path, "verify-20240317T090000Z.json", verdict="equal")
     put(tmp_path, "notes.json", started="2024-03-19T09:00:00Z")
     last = put(tmp_path, "report.json", started="2024-03-18T09:00:00Z")
     assert [run["started"][8:10] for run in kept_runs(tmp_path, last)] == ["17", "18"]
+
+
+def test_a_run_that_is_gone_without_an_end_was_killed(tmp_path: Path) -> None:
+    gone = {"outcome": "running", "pid": 2**22 + 1, "host": socket.gethostname()}
+    put(tmp_path, "20240318T090000Z-7.json", **gone)
+    put(tmp_path, "20240319T090000Z-7.json", **{**gone, "pid": os.getpid()})
+    assert [run["outcome"] for run in kept_runs(tmp_path, None)] == ["killed", "running"]
 
 
 def test_the_last_run_stands_for_all_where_none_is_kept(tmp_path: Path) -> None:
