@@ -33,7 +33,7 @@ def processes(comparisons: Sequence[Comparison], results: Results) -> Iterator[s
     )
     head = ["CPU µs an event", "tap", "sending process", "mapping processes", "all", ALLOWED]
     figures = (tap_cpu, sending_cpu, mapping_cpu, cpu, most_rate)
-    trials = [trial for it in comparisons for trial in it.ours]
+    trials = [trial for it in comparisons for trial in (*it.ours, *it.others)]
     yield from table(
         head, [[trial.pipeline.name, *_medians(trial, results, figures)] for trial in trials]
     )

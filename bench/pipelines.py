@@ -131,7 +131,7 @@ class Ours:
         """For people."""
         messages = "BATCH" if self.batch else "RECORD"
         mapping = "" if self.processes is None else f", processes: {self.processes}"
-        return f"{self.tap} | {self.service.target}, {messages}{mapping}"
+        return f"{self.tap} | {self.service.target}, {messages}{mapping}{self.service.label}"
 
     def start(self, export: Export, work: Path, url: str) -> Pipe:
         """Start both."""

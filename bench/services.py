@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,19 @@ class Service:
         settings: of the target; they are realistic, since a target looks for its secrets in what a
             service answers. Where a service's documented rate would be kept, it is switched off.
         address: the setting that takes the sink's address.
+        label: for people: the settings that tell it from another of its name.
     """
 
     name: str
     target: str
     settings: dict[str, Any]
     address: str
+    label: str = ""
+
+    def other(self, **settings: str) -> Service:
+        """Return the same with other settings."""
+        label = "".join(f", {name}: {value}" for name, value in settings.items())
+        return replace(self, settings={**self.settings, **settings}, label=label)
 
     def config(self, url: str, work: Path) -> dict[str, Any]:
         """Return the config of our target for one run."""
@@ -40,7 +47,10 @@ class Service:
 
 
 SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
-    "target-posthog": ({"api_key": "phc_0123456789abcdefghijklmnopqrstuvwxyz"}, "host"),
+    "target-posthog": (
+        {"api_key": "phc_0123456789abcdefghijklmnopqrstuvwxyz", "capture": "v0"},
+        "host",
+    ),
     "target-mixpanel": (
         {
             "project_token": "0123456789abcdef-token",
@@ -64,3 +74,6 @@ SERVICES = tuple(
     for each in targets()
     if each.name in SETTINGS
 )
+
+OTHERS: dict[str, dict[str, str]] = {"target-posthog": {"capture": "v1"}}
+"""Settings with which a target is measured once more."""

@@ -4,9 +4,10 @@
 latency. `GET /counts` tells what came, and what it cost. Nothing is validated: the fakes of the
 tests do that.
 
-PostHog's reply says nothing of the events, so bodies for `/batch/` go to a temporary file as they
-came and are unpacked when the counts are asked for, after the run. Mixpanel's `/import` and
-Amplitude's `/batch` must say how many events they took, so these bodies are unpacked at once.
+The reply of PostHog's capture v0 says nothing of the events, so bodies for `/batch/` go to a
+temporary file as they came and are unpacked when the counts are asked for, after the run. Capture
+v1 answers for each event, Mixpanel's `/import` and Amplitude's `/batch` say how many they took, so
+these bodies are unpacked at once.
 """
 
 from __future__ import annotations
@@ -32,22 +33,22 @@ EVENT, SPACED_EVENT = b'{"event":"', b'{"event": "'
 UPDATE = b'"$token":'
 """What stands once in an update of a profile."""
 
-UPDATES = (b"/engage", b"/groups")
-
-TO_AMPLITUDE = b"/batch"
-"""Its address, where PostHog's ends with another stroke."""
+V0, V1 = b"/batch/", b"/i/v1/analytics/events"
+"""PostHog's addresses; Amplitude's is `/batch`, without another stroke."""
 
 INSERT_ID = re.compile(rb'"insert_id": ?"')
 CALL = re.compile(rb'"event_type": ?"\$(?:group)?identify"')
 """What stands once in everything that is sent to Amplitude, and once in updates."""
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+OK, BAD_REQUEST = b"200 OK", b"400 Bad Request"
+ANSWER = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 QUESTION = b"(check)"
 """Stands in the user agent of what a target asks before a run."""
 
 YES = b'{"code":200,"flags":{},"num_records_imported":0,"events_ingested":0}'
 """Says yes to it, whichever service is meant."""
 
-KNOWN = (b"/batch", b"/import", *UPDATES)
+EMPTY = b'{"error":"empty_batch","error_description":"batch is empty"}'
+"""What capture v1 says to a request without events, by which a target learns that it is there."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,13 @@ class Sink:
         self._requests = self._events = self._updates = self._body_bytes = 0
         self._lock = threading.Lock()
         self._cpu_before = time.process_time()
+        self._answers = {
+            V1: self._posthog,
+            b"/batch": self._amplitude,
+            b"/import": self._mixpanel,
+            b"/engage": self._profiles,
+            b"/groups": self._profiles,
+        }
 
     def serve(self, connection: socket.socket) -> None:
         """Answer the requests of one connection, one after the other."""
@@ -109,7 +117,8 @@ class Sink:
                 answer = YES if is_question else self._answer(path, body, is_gzip=is_gzip)
                 if self._latency and path != b"/counts":
                     time.sleep(self._latency)
-                connection.sendall(ANSWER % (len(answer), answer))
+                status = BAD_REQUEST if answer is EMPTY else OK
+                connection.sendall(ANSWER % (status, len(answer), answer))
 
     def counts(self) -> Counts:
         """Return what came so far."""
@@ -120,33 +129,41 @@ class Sink:
     def _answer(self, path: bytes, body: bytes, *, is_gzip: bool) -> bytes:
         if path == b"/counts":
             return json.dumps(asdict(self.counts())).encode()
-        if not path.startswith(KNOWN):
-            return b"{}"
-        if path == TO_AMPLITUDE:
-            return self._batch(body, is_gzip=is_gzip)
-        if path.startswith(b"/batch"):
+        if path.startswith(V0):
             with self._lock:
                 self._note(body)
                 self._spool.keep(body, is_gzip=is_gzip)
             return b'{"status":"Ok"}'
-        content = igzip.decompress(body) if is_gzip else body
-        if path.startswith(UPDATES):
-            updates = content.count(UPDATE)
-            with self._lock:
-                self._note(body, updates=updates)
-            return b'{"status":1,"error":null,"num_good_events":%d}' % updates
+        answer = self._answers.get(path.partition(b"?")[0])
+        return answer(body, igzip.decompress(body) if is_gzip else body) if answer else b"{}"
+
+    def _posthog(self, body: bytes, content: bytes) -> bytes:
+        """Answer as PostHog's capture v1 does."""
+        ids = [event["uuid"] for event in _parsed(content)["batch"]]
+        if not ids:
+            return EMPTY
+        with self._lock:
+            self._note(body, events=len(ids))
+        return orjson.dumps({"results": {name: {"result": "ok"} for name in ids}})
+
+    def _amplitude(self, body: bytes, content: bytes) -> bytes:
+        count, updates = len(INSERT_ID.findall(content)), len(CALL.findall(content))
+        with self._lock:
+            self._note(body, events=count - updates, updates=updates)
+        return b'{"code":200,"events_ingested":%d,"payload_size_bytes":%d}' % (count, len(content))
+
+    def _mixpanel(self, body: bytes, content: bytes) -> bytes:
         events = content.count(EVENT) or content.count(SPACED_EVENT)
         with self._lock:
             self._note(body, events=events)
         return b'{"code":200,"num_records_imported":%d,"status":"OK"}' % events
 
-    def _batch(self, body: bytes, *, is_gzip: bool) -> bytes:
-        """Answer as Amplitude does."""
-        content = igzip.decompress(body) if is_gzip else body
-        count, updates = len(INSERT_ID.findall(content)), len(CALL.findall(content))
+    def _profiles(self, body: bytes, content: bytes) -> bytes:
+        """Answer as Mixpanel does for updates of profiles."""
+        updates = content.count(UPDATE)
         with self._lock:
-            self._note(body, events=count - updates, updates=updates)
-        return b'{"code":200,"events_ingested":%d,"payload_size_bytes":%d}' % (count, len(content))
+            self._note(body, updates=updates)
+        return b'{"status":1,"error":null,"num_good_events":%d}' % updates
 
     def _note(self, body: bytes, *, events: int = 0, updates: int = 0) -> None:
         self._requests += 1

@@ -24,7 +24,7 @@ from bench.pipelines import (
     knows_batch,
     run,
 )
-from bench.services import SERVICES, Service
+from bench.services import OTHERS, SERVICES, Service
 
 LATENCY = 0.2
 """Seconds a reply takes in the runs that wait for replies."""
@@ -82,6 +82,7 @@ class Comparison:
         peers: what others run.
         late_peers: of these, what also runs waiting for replies.
         overhead: ours and Meltano's on next to nothing.
+        others: ours with other settings; see `services.OTHERS`.
         left_out: what cannot run here, and why.
     """
 
@@ -94,6 +95,7 @@ class Comparison:
     peers: list[Trial]
     late_peers: list[Trial] = field(default_factory=list)
     overhead: list[Trial] = field(default_factory=list)
+    others: list[Trial] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -101,6 +103,7 @@ class Comparison:
         """All of them, in the order in which they run."""
         return [
             *self.ours,
+            *self.others,
             *self.meltano,
             *self.peers,
             *self.halves,
@@ -113,7 +116,7 @@ class Comparison:
     @property
     def memory_trials(self) -> list[Trial]:
         """Those whose memory is limited: our pipes on much."""
-        return [*self.ours, *self.halves, *self.scales.values(), *self.latencies]
+        return [*self.ours, *self.others, *self.halves, *self.scales.values(), *self.latencies]
 
     def late_pairs(self) -> list[tuple[Trial, Trial]]:
         """Return each trial that waits for replies behind the same without waiting."""
@@ -188,6 +191,9 @@ def _comparison(
         latencies=[Trial(ours[0], exports.full, LATENCY, rounds=1)],
         peers=[Trial(peers.SdkDefaults(service), exports.tenth)],
     )
+    if service.target in OTHERS:
+        other = service.other(**OTHERS[service.target])
+        found.others.extend(Trial(Ours(other, batch), exports.full) for batch in batches)
     if len(batches) == 1:
         found.left_out[Ours(service, batch=True).name] = "this tap writes no BATCH messages"
     _add_meltano(found, batches, exports, folder / service.target)

@@ -9,7 +9,7 @@ import pytest
 from bench.export import generated
 from bench.pipelines import Ours, checked, run
 from bench.processes import RunFailed
-from bench.services import SERVICES
+from bench.services import OTHERS, SERVICES
 from bench.sink import Counts
 
 
@@ -60,6 +60,16 @@ def test_what_does_not_add_up_fails(report, wrong, lines, counts):
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
     return generated(tmp_path_factory.mktemp("bench") / "export", 300)
+
+
+def test_what_capture_v1_takes_is_what_v0_takes(export, tmp_path):
+    service = next(each for each in SERVICES if each.target in OTHERS)
+    runs = [Ours(each) for each in (service, service.other(**OTHERS[service.target]))]
+
+    v0, v1 = (run(each, export, tmp_path / "run") for each in runs)
+
+    assert [each.name for each in runs][1] == f"{runs[0].name}, capture: v1"
+    assert v1.counts.events == v0.counts.events == v1.sent
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)

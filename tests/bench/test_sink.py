@@ -8,8 +8,13 @@ import time
 
 import pytest
 import requests
+from singer_delivery.endpoint import Limits, Reply
+from target_posthog.capture_v1 import EventsEndpoint, is_of_v1
 
 from bench.running_sink import RunningSink
+
+V1 = "/i/v1/analytics/events"
+LIMITS = Limits(10, 1_000)
 
 
 @pytest.fixture
@@ -33,6 +38,26 @@ def test_posthog_batches_are_counted_when_asked(sink):
     assert post(sink, "/batch/", batch) == {"status": "Ok"}
 
     assert (sink.counts().events, sink.counts().requests) == (4, 2)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_capture_v1_says_of_each_event_that_it_is_taken(sink, packed):
+    batch = [{"event": "a", "uuid": "1", "properties": {"uuid": "x"}}, {"event": "b", "uuid": "2"}]
+
+    reply = post(sink, V1, {"created_at": "now", "batch": batch}, packed=packed)
+
+    assert reply == {"results": {"1": {"result": "ok"}, "2": {"result": "ok"}}}
+    assert (sink.counts().events, sink.counts().requests) == (2, 1)
+
+
+def test_a_target_that_asks_for_capture_v1_learns_that_it_is_there(sink):
+    endpoint = EventsEndpoint(sink.url, "phc_x", "1", historical_migration=True, limits=LIMITS)
+    question = endpoint.question()
+
+    reply = requests.post(question.url, question.body, headers=dict(question.headers), timeout=10)
+
+    assert is_of_v1(Reply(reply.status_code, reply.content))
+    assert (sink.counts().events, sink.counts().requests) == (0, 0)
 
 
 def test_halves_of_surrogate_pairs_are_counted_too(sink):
