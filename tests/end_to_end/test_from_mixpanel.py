@@ -31,10 +31,10 @@ from tests.mixpanel_people.judge import assert_right, judge
 from tests.mixpanel_people.runs import PROJECTS, TO_AMPLITUDE, Project, messages, served
 from tests.mixpanel_people.tapped import settings as tap_settings
 from tests.singer_delivery.toys import PlayedClock, restless_threads
-from tests.tap_amplitude.running import StoppedClock
 from tests.tap_amplitude.taking import batch_config
 from tests.tap_mixpanel.test_into_targets import TODAY, shell_of, source_of
 from tests.tap_mixpanel.test_kills import SMALL, Killer
+from tests.tap_runs import StoppedClock
 
 HTML = b"<html><body><h1>Hello</h1></body></html>"
 OF_THE_SOURCE: tuple[Act, ...] = (

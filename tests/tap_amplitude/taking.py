@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 import pytest
 
-from tests.tap_amplitude.running import Output
+from tests.tap_amplitude.running import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,8 +45,8 @@ class Taken:
     contents: list[bytes] = field(default_factory=list)
 
     @property
-    def output(self) -> Output:
-        return Output("".join(self.lines))
+    def output(self) -> Recorded:
+        return Recorded("".join(self.lines))
 
     @property
     def compressions(self) -> list[str]:

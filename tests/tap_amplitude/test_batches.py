@@ -26,7 +26,7 @@ from tests.tap_amplitude.running import (
     HOUR,
     MONDAY,
     TUESDAY,
-    Output,
+    Recorded,
     Sandbox,
     hours_of_rows,
     row,
@@ -506,7 +506,7 @@ def test_a_stdout_that_is_read_later_gets_records(sandbox, tree, tmp_path, root)
             text=True,
             check=True,
         )
-    assert len(Output((tmp_path / "out.singer").read_text()).records) == 4 * 3
+    assert len(Recorded((tmp_path / "out.singer").read_text()).records) == 4 * 3
     assert "stdout is no pipe, and files are gone when this run has ended" in done.stderr
     assert not root.exists()
 
@@ -519,7 +519,7 @@ def test_a_dry_run_gets_a_record(sandbox, tree, root):
     process = sandbox.start("--test", archive_path=str(tree))
     out, log = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
-    assert len(Output(out).records) == 1
+    assert len(Recorded(out).records) == 1
     assert "this run is to end after a few records" in log
     assert not root.exists()
 

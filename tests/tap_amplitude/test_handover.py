@@ -12,7 +12,7 @@ from singer_delivery.tap.errors import SpoolUnwritable
 from singer_delivery.tap.handover import Handover, file_name, handing_over
 from tap_amplitude.archive import Archive
 
-from tests.tap_amplitude.running import StoppedClock
+from tests.tap_runs import StoppedClock
 
 # Restated here, on purpose.
 MOST_FILES, MOST_BYTES = 64, 1024**3

@@ -19,14 +19,7 @@ from singer_delivery.sdk.messages import LineWriter
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.http.exactly_once import assert_exactly_once
 from tests.fakes.http.server import Hold
-from tests.tap_amplitude.running import (
-    EXECUTABLE,
-    MONDAY,
-    Output,
-    Sandbox,
-    hours_of_rows,
-    row,
-)
+from tests.tap_amplitude.running import EXECUTABLE, MONDAY, Recorded, Sandbox, hours_of_rows, row
 
 SECONDS = 30
 
@@ -44,7 +37,7 @@ def sandbox(tmp_path, amplitude):
 
 def test_a_run_to_the_end_exits_with_0(sandbox):
     out, log = sandbox.start().communicate(timeout=SECONDS)
-    assert len(Output(out).records) == 48 * 3
+    assert len(Recorded(out).records) == 48 * 3
     assert "Traceback" not in log
 
 
@@ -67,7 +60,7 @@ def test_a_signal_that_comes_when_all_is_written_leaves_no_traceback():
 
 def test_the_same_run_in_a_process_says_the_same(sandbox):
     out, _ = sandbox.start().communicate(timeout=SECONDS)
-    assert Output(out).raw_records == sandbox.run().raw_records
+    assert Recorded(out).raw_records == sandbox.run().raw_records
 
 
 def read_until(process, kind):
@@ -96,8 +89,8 @@ def test_a_signal_while_waiting_ends_the_run_and_never_with_0(amplitude, sandbox
     process.send_signal(signum)
     out, log = read_on(process)
     assert process.returncode == 128 + signum
-    assert len(Output(written).records) == 72
-    assert Output(written).bookmarks == ["2024-01-02T00:00:00Z"]
+    assert len(Recorded(written).records) == 72
+    assert Recorded(written).bookmarks == ["2024-01-02T00:00:00Z"]
     assert out == ""
     assert "Stopped by a signal" in log
     assert "Traceback" not in log
@@ -107,7 +100,7 @@ def test_a_signal_while_waiting_ends_the_run_and_never_with_0(amplitude, sandbox
 def test_the_run_after_a_signal_asks_again_for_one_window_at_most(amplitude, sandbox):
     amplitude.misbehave(Hold(), when=lambda exchange: exchange.number == 2)
     process = sandbox.start()
-    written = Output(read_until(process, "STATE"))
+    written = Recorded(read_until(process, "STATE"))
     amplitude.wait_until_held()
     process.terminate()
     read_on(process)
@@ -158,7 +151,7 @@ def test_a_signal_in_the_middle_of_writing_tears_no_line(stuck):
     wait_until_blocked(process)  # the signal has been taken, and the write goes on
     out, _ = read_on(process)
     assert process.returncode == 128 + signal.SIGTERM
-    output = Output(written + out)  # each line is whole, or this fails
+    output = Recorded(written + out)  # each line is whole, or this fails
     assert 1 < len(output.records) < 2000
     assert out.endswith("\n")
     assert output.states == []
@@ -233,7 +226,7 @@ def test_an_error_is_one_sentence_and_exit_code_1(amplitude, sandbox):
     process = sandbox.start(secret_key="wrong-secret")
     out, log = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert Output(out).records == []
+    assert Recorded(out).records == []
     errors = [line for line in log.splitlines() if "ERROR" in line]
     assert len(errors) == 1
     assert "Amplitude refused api_key and secret_key (403" in errors[0]
@@ -254,7 +247,7 @@ def test_the_connection_test_writes_one_record(amplitude, sandbox):
     process = sandbox.start("--test")
     out, log = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
-    assert len(Output(out).records) == 1
+    assert len(Recorded(out).records) == 1
     assert "ERROR" not in log
 
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from tests.fakes.amplitude import FakeAmplitude
-from tests.tap_amplitude.running import HOUR, MONDAY, Output, Sandbox, hours_of_rows, row
+from tests.tap_amplitude.running import HOUR, MONDAY, Recorded, Sandbox, hours_of_rows, row
 
 CURIOUS = [
     b'{"uuid":"1","n":12345678901234567890123,"f":1.0,"g":1E2,"h":0.1000}',
@@ -108,7 +108,7 @@ def test_no_more_records_than_a_dry_run_may_have(tmp_path, limit, written):
         tap = Sandbox(tmp_path, amplitude).tap(end_date="2024-01-01T01:00:00Z")
         tap.run_sync_dry_run(dry_run_record_limit=limit)
     out.seek(0)
-    output = Output(out.read())
+    output = Recorded(out.read())
     assert output.raw_records == [line.decode() for line in lines[:written]]
     assert ("replication_key_value" in output.bookmark) is (limit >= len(lines))
 

@@ -13,7 +13,7 @@ from tap_amplitude.settings import Settings
 from tap_amplitude.tap import TapAmplitude
 
 from tests.fakes.company import rows as company_rows
-from tests.tap_amplitude.running import LATER, StoppedClock
+from tests.tap_runs import LATER, StoppedClock
 
 GOOD = {"api_key": "key-of-api", "secret_key": "very-secret", "start_date": "2024-01-01"}
 NAMES = {

@@ -1,14 +1,10 @@
-"""What the tests of the tap share: rows, a clock that does not wait, a tap whose output is read."""
+"""What the tests of the tap share: rows, and a tap whose output is read."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stdout
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,12 +14,12 @@ from tap_mixpanel.tap import TapMixpanel
 
 from tests.fakes.mixpanel_export import FakeMixpanelExport, Row
 from tests.fakes.mixpanel_export.quota import UNLIMITED
-from tests.tap_amplitude.running import Output, StoppedClock
+from tests.tap_runs import Output, TapSandbox, executable
 
 DAY = timedelta(days=1)
 MONDAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
 NOW = datetime(2024, 1, 20, 12, tzinfo=timezone.utc)
-EXECUTABLE = Path(sys.executable).parent / "tap-mixpanel"
+EXECUTABLE = executable("tap-mixpanel")
 USERNAME, SECRET = "exporter.1a2b3c.mp-service-account", "mixpanel-secret"
 
 
@@ -56,17 +52,7 @@ def days_of_rows(*counts: int, first: int = 1) -> list[Row]:
 
 
 class Recorded(Output):
-    """What the tap wrote, a line at each newline and at no other character."""
-
-    def __post_init__(self) -> None:
-        self.messages = [json.loads(line) for line in self.text.split("\n") if line]
-
-    @property
-    def raw_records(self) -> list[str]:
-        """The bytes of each record within its message."""
-        head, tail = '"record":', ',"time_extracted"'
-        lines = [line for line in self.text.split("\n") if '"RECORD"' in line[:20]]
-        return [line[line.index(head) + len(head) : line.rindex(tail)] for line in lines]
+    """What the tap wrote."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -90,16 +76,17 @@ class Recorded(Output):
         return [event["replication_key_value"] for event in events if event]
 
 
-class Sandbox:
+class Sandbox(TapSandbox[Recorded]):
     """A folder to run the tap in, in this process or as a process of its own."""
+
+    name = "tap-mixpanel"
+    output = Recorded
 
     def __init__(
         self, folder: Path, mixpanel: FakeMixpanelExport | None = None, now: datetime = NOW
     ) -> None:
-        self.folder = folder
-        self.spool = folder / "spool"
-        self.clock = StoppedClock(now)
-        self.config: dict[str, Any] = {"spool_dir": str(self.spool), "time_frame": "utc"}
+        super().__init__(folder, now)
+        self.config["time_frame"] = "utc"
         if mixpanel is not None:
             self.config |= {
                 "service_account_username": USERNAME,
@@ -120,44 +107,11 @@ class Sandbox:
         catalog = selecting(tap.catalog_dict, streams)
         return TapMixpanel(config=config, state=state, catalog=catalog, clock=self.clock)
 
-    def run(self, **options: Any) -> Recorded:
-        """Sync to the end, and return what was written."""
-        output, error = self.try_run(**options)
-        if error is not None:
-            raise error
-        return output
-
-    def try_run(self, **options: Any) -> tuple[Recorded, Exception | None]:
-        """Sync, and return what was written before the error, and the error."""
-        out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-        failure = None
-        with redirect_stdout(out):
-            try:
-                self.tap(**options).sync_all()
-            except Exception as error:  # noqa: BLE001 - handed to the test
-                failure = error
-        out.seek(0)
-        return Recorded(out.read()), failure
-
-    def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, **settings: Any) -> subprocess.Popen[str]:
         """Start the executable with this sandbox's settings, for `events` alone."""
-        config, catalog = self.folder / "config.json", self.folder / "catalog.json"
-        config.write_text(json.dumps({**self.config, **settings}))
+        catalog = self.folder / "catalog.json"
         catalog.write_text(json.dumps(self.tap(**settings).catalog_dict))
-        return subprocess.Popen(
-            [EXECUTABLE, "--config", config, "--catalog", catalog, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env={**os.environ, "TAP_MIXPANEL_LOGLEVEL": "INFO"},
-        )
-
-    @property
-    def leftovers(self) -> list[str]:
-        """What the run left in its working folder, but for the lock."""
-        found = self.spool.rglob("*") if self.spool.exists() else ()
-        return sorted(path.name for path in found if path.name != "lock")
+        return super().start("--catalog", catalog, *arguments, **settings)
 
 
 def selecting(catalog: dict[str, Any], streams: Sequence[str]) -> dict[str, Any]:

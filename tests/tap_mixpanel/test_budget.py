@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tap_mixpanel.budget import Budget
 
-from tests.tap_amplitude.running import StoppedClock
 from tests.tap_mixpanel.running import Sandbox, days_of_rows, fake
+from tests.tap_runs import StoppedClock
 
 # Restated on purpose: Mixpanel docs, API Rate Limits.
 HOUR, A_SECOND = 3600, 3

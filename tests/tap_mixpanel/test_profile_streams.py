@@ -16,7 +16,7 @@ from tap_mixpanel.tap import TapMixpanel
 from tests.fakes.http.server import Reply
 from tests.fakes.mixpanel_export import FakeMixpanelExport
 from tests.fakes.mixpanel_export.engage import Profile
-from tests.tap_amplitude.running import Output
+from tests.tap_runs import Output
 
 EXECUTABLE = Path(sys.executable).parent / "tap-mixpanel"
 PEOPLE = [
