@@ -77,10 +77,11 @@ class Books:
 
     def cells(self) -> Iterator[Cell]:
         """Yield the cells by day, and of a day by name; none where no books are kept yet."""
-        names = self._names()
         of = tables.books.c
         asked = select(of.day, of.counts).where(of.scope == self._scope).order_by(of.day)
-        for day, text in self._rows(asked):
+        rows = self._rows(asked)
+        names = self._names()  # only now: a run beside this may have named more by now, never less
+        for day, text in rows:
             counts = [(names[number], count) for number, count in read_counts(text).items()]
             yield from (Cell(day, *of_names, count) for of_names, count in sorted(counts))
 
@@ -91,12 +92,12 @@ class Books:
             day: on which they happened, since 1970-01-01 UTC.
             name: that they were sent under; None for all.
         """
-        numbers = {
-            number for number, names in self._names().items() if name is None or names.name == name
-        }
-        found = []
-        for keys, kinds, of in self._listed(day):
-            is_meant = [number in numbers for number, _ in of]
+        listed, names, found = [*self._listed(day)], self._names(), []
+        for keys, kinds, of in listed:
+            is_meant = [
+                number != NO_CELL and (name is None or names[number].name == name)
+                for number, _ in of
+            ]
             found.append(array("Q", compress(keys, map(is_meant.__getitem__, kinds))))
         return merged_lists(found)
 

@@ -74,6 +74,11 @@ class BookOfNames:
             self._there.update(self._new)
         self._new.clear()
 
+    def forget(self) -> None:
+        """Forget what the disk has: it is asked anew."""
+        self._there = None
+        self._new.clear()
+
     def _read(self, connection: Connection) -> dict[Names, int]:
         of = tables.names.c
         asked = select(of.name, of.source_name, of.number).where(of.scope == self._store.scope)

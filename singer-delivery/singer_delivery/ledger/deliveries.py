@@ -99,6 +99,7 @@ class Deliveries:
         self._next: int | None = None
         self._written: dict[int, Sequence[int]] = {}
         self._sifted: dict[int, Keys] = {}
+        self._is_doubtful = False  # whether what was written last is on disk
 
     @property
     def to_save(self) -> int:
@@ -135,6 +136,9 @@ class Deliveries:
 
     def write(self, of: UnsavedKeys, connection: Connection) -> None:
         """Write it, and count those events that no save has written before."""
+        if self._is_doubtful:
+            self._ask_anew()
+        self._is_doubtful = True
         self._written.clear()
         self._sifted.clear()
         kinds, counts = [*of.kinds], dict[int, Mapping[int, int]]()
@@ -154,6 +158,7 @@ class Deliveries:
 
     def saved(self, of: UnsavedKeys) -> None:
         """Take note that it is on disk; a dry run writes nothing."""
+        self._is_doubtful = False
         self._names.saved()
         with self._lock:
             for day, keys in of.days.items():
@@ -173,6 +178,13 @@ class Deliveries:
             "content": packed(array("Q", keys)),
             "cells": packed_cells(cells),
         }
+
+    def _ask_anew(self) -> None:
+        """Forget what the disk has: a save failed, or nobody heard that it did not."""
+        self._names.forget()
+        with self._lock:
+            self._days.clear()
+            self._on_disk = self._next = None
 
     def _first(self, connection: Connection) -> int:
         """Return the number of the next row."""

@@ -196,7 +196,8 @@ class Packer:
         own, also = decision.delivery, decision.also_known
         if own is None and not (event.id and event.at is not None):
             return
-        known, hour = own or Delivery.of(event.id, event.at or 0), event.source_hour
+        known = own or Delivery.of(event.id, event.at or 0)
+        hour = max(event.source_hour, 0)  # nobody exports what came before 1970
         kind = (hour, event.name, event.source_name, own is not None)
         self._listed.add(known, kind, of)
         if also is not None:

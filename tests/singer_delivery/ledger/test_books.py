@@ -110,6 +110,35 @@ def test_a_save_that_fails_counts_nothing_and_the_next_one_everything(url, scope
     ]
 
 
+def test_a_save_of_which_nobody_knows_whether_it_came_to_its_end_counts_once(
+    url, scope, monkeypatch
+):
+    with closing(Ledger(url, scope, lists=True)) as ledger:
+        ledger.delivered([it(0)])
+        ledger.save()
+        write = ledger._store.write
+
+        def whose_answer_is_lost(*of: object) -> None:
+            write(*of)
+            msg = "the server closed the connection"
+            raise StorageError(msg)
+
+        ledger.delivered([it(1), it(2, "Stop"), it(9, day=DAY + 1)])
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger._store, "write", whose_answer_is_lost)
+            with pytest.raises(StorageError):
+                ledger.save()
+        ledger.delivered([it(3, "Pause"), it(2, "Stop")])
+        ledger.save()
+        assert ledger.was_delivered(known(1))
+    assert [(cell.day, cell.name, cell.count) for cell in read(url, scope)] == [
+        (DAY, "Pause", 1),
+        (DAY, "Play", 2),
+        (DAY, "Stop", 1),
+        (DAY + 1, "Play", 1),
+    ]
+
+
 def test_a_second_key_of_an_event_is_listed_and_not_counted(url, scope):
     run(url, scope, [it(1), accepted(known(2))])
     assert read(url, scope) == [Cell(DAY, "Play", "play", 1)]
@@ -197,6 +226,23 @@ def test_books_can_be_read_while_a_run_writes_and_a_dry_run_writes_none(url, sco
             assert [cell.count for cell in books.cells()] == [2]
     run(url, scope, [it(3)], keep=False)
     assert read(url, scope) == [Cell(DAY, "Play", "play", 2)]
+
+
+@pytest.mark.parametrize("ask", [lambda books: books.cells(), lambda books: books.keys_of(DAY)])
+def test_a_save_in_the_middle_of_a_question_is_in_the_answer_or_not(url, scope, ask, monkeypatch):
+    run(url, scope, [it(1)])
+    with closing(read_books(url, scope)) as books:
+        rows, saved = books._rows, []
+
+        def then_more_is_saved(asked):
+            found = rows(asked)
+            if not saved:
+                saved.append(run(url, scope, [it(2, "Stop")]))
+            return found
+
+        monkeypatch.setattr(books, "_rows", then_more_is_saved)
+        assert len([*ask(books)]) == 1
+        assert len([*ask(books)]) == 2
 
 
 @pytest.mark.parametrize("few", [1, 1_000])

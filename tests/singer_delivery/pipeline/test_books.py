@@ -84,6 +84,15 @@ def test_what_runs_deliver_is_counted_once_with_its_hours(scene, service, proces
         assert books.hours_of(DAY, [keys[3], keys[14]]) == {3: 1, 14: 1}
 
 
+def test_an_hour_before_1970_is_one_that_nobody_knows(scene):
+    run = scene.run()
+    take(run, events=[1], at=AT, hour=-1)
+    finish(run)
+    assert scene.counted == Counter({"event 1": 1})
+    with closing(read_books(scene.settings.ledger_url, "project")) as books:
+        assert books.hours_of(DAY, books.keys_of(DAY)) == {0: 1}
+
+
 def test_without_books_nothing_is_counted_and_a_dry_run_counts_nothing(scene):
     run = scene.run(keep_books=False)
     give(run, 1)
