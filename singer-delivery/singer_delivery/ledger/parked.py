@@ -77,9 +77,9 @@ class ParkedEvents:
     def __init__(self, store: Store) -> None:
         self._store = store
         of = tables.parked.c
-        asked = select(of.digest, of.number).where(of.scope == store.scope)
-        self._there: dict[int, int] = {row.digest: row.number for row in store.rows(asked)}
-        self.first = self._next = max(self._there.values(), default=0) + 1
+        rows = store.rows(select(of.digest, of.number).where(of.scope == store.scope))
+        self._there = {row.digest for row in rows}
+        self.first = self._next = max((row.number for row in rows), default=0) + 1
         self._unsaved: dict[int, ParkedEvent] = {}
         self._gone: set[int] = set()
         self._moved: list[tuple[str, str]] = []
@@ -98,9 +98,11 @@ class ParkedEvents:
 
     def put(self, event: ParkedEvent) -> int | None:
         """Let an event wait behind all others; return its number, None if it waits already."""
-        if self._there.get(_digest(event)) is not None:
+        digest = _digest(event)
+        if digest in self._there:
             return None
         number, self._next = self._next, self._next + 1
+        self._there.add(digest)
         self._unsaved[number] = event._replace(number=number)
         return number
 
@@ -117,7 +119,7 @@ class ParkedEvents:
 
     def remove(self, event: ParkedEvent) -> None:
         """Say that an event waits no more; the next save deletes it."""
-        self._there.pop(_digest(event), None)
+        self._there.discard(_digest(event))
         self._gone.add(event.number)
 
     def move(self, queue: str, into: str) -> None:
@@ -149,10 +151,8 @@ class ParkedEvents:
 
     def saved(self, of: UnsavedParked) -> None:
         """Take note that it is on disk."""
-        for number, event in of.events.items():
-            now = self._unsaved.pop(number)
-            if now.queue != event.queue:  # it was moved meanwhile, and so will the row be
-                continue
+        for number in of.events:  # of one that was moved meanwhile, the next save moves the row
+            del self._unsaved[number]
         self._gone -= of.gone
         del self._moved[: len(of.moved)]
 

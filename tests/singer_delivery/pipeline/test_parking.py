@@ -157,6 +157,25 @@ def test_what_comes_again_while_it_waits_is_the_one_that_waits(scene, service):
     assert service.of("ann") == [0, 2]
 
 
+def test_what_comes_twice_in_one_run_waits_once(scene, service):
+    service.hot["ann"] = Heat(2)
+    run = scene.run()
+    give(run, "ann", "ann")
+    give(run, "ann", "ann")
+    finish(run)
+    assert service.of("ann") == [0, 1]
+    counts = scene.counts
+    assert "waiting" not in counts
+    assert (counts["delivered"], counts["skipped"]) == (2, {"parked_before": 2})
+    assert counts["undecided"] == 0
+
+    service.hot["ann"] = Heat(FOREVER, Hold.QUOTA)
+    run = scene.run(max_wait_minutes=0)
+    give(run, "ann", "ann", first=7)
+    give(run, "ann", first=7)
+    assert str(left_waiting(run)) == "2 events of 1 id wait in the ledger: run again."
+
+
 def test_a_parked_event_that_is_refused_is_a_dead_letter_with_its_record(scene, service):
     service.hot["ann"] = Heat(1)
     service.bad = frozenset({2})
