@@ -17,6 +17,11 @@ WEB_SYSTEMS = (
 """Operating systems as their libraries for the Web write them, and the words that tell them."""
 
 
+def carrier(value: Any) -> Any:
+    """The carrier; `--`, which iOS writes, is none."""
+    return None if value == "--" else value
+
+
 def words_in(*values: Any) -> str:
     """Return what columns say, in lower case, to look for words in."""
     return " ".join([value for value in values if isinstance(value, str)]).lower()

@@ -47,11 +47,6 @@ def web_system(*device_and_browser: Any) -> str | None:
     return system_of(words_in(*device)) or system_of(words_in(browser))
 
 
-def carrier(value: Any) -> Any:
-    """The carrier; `--`, which iOS writes, is none."""
-    return None if value == "--" else value
-
-
 def country(value: Any) -> str | None:
     """ISO 3166-1 code of the English name."""
     return country_code(value) if isinstance(value, str) else None

@@ -19,13 +19,11 @@ STEADY = frozenset({
 })  # fmt: skip
 """Properties that hold the same in many rows, together: kinds of devices and places are few."""
 
+OF_APPLE = ("iOS", "iPhone OS", "iPadOS")  # no set: a property may hold a list
+"""What `$os` is on devices of Apple's that run apps."""
+
 APP_VERSION = ("$app_version_string", "$app_release", "$app_version")
 """Where the version of an app is; iOS has a number of the build as `$app_version`."""
-
-
-def carrier(value: Any) -> Any:
-    """The carrier; `--`, which iOS writes, is none."""
-    return None if value == "--" else value
 
 
 def country_name(value: Any) -> str | None:
@@ -39,8 +37,7 @@ def app_version(reading: Reading[PairDecision]) -> Any:
     text, release, version = (get(name) for name in APP_VERSION)
     if not is_absent(text):
         return text
-    is_ios = get("$os") in {"iOS", "iPhone OS", "iPadOS"}
-    found = release if is_ios and not is_absent(release) else version
+    found = release if get("$os") in OF_APPLE and not is_absent(release) else version
     return None if is_absent(found) else found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analytics_records.mixpanel.fields import OF_APPLE
 from analytics_records.mixpanel.ids import without_prefix
 from analytics_records.mixpanel.record import RECEIPT
 from singer_delivery.mapping.countries import country_name
@@ -17,7 +18,6 @@ from singer_delivery.mapping.values import as_text, clean_id, instant
 Own = Mapping[str, Any]
 
 WEB, IOS, ANDROID = "Web", "iOS", "Android"
-_OF_APPLE = ("iOS", "iPadOS")  # no set: a property may hold a list
 
 
 def is_web(own: Own) -> bool:
@@ -27,7 +27,7 @@ def is_web(own: Own) -> bool:
 
 def is_ios(own: Own) -> bool:
     """Tell whether an event is of an app on a device of Apple's."""
-    return not is_web(own) and own.get("$os") in _OF_APPLE
+    return not is_web(own) and own.get("$os") in OF_APPLE
 
 
 def ids(reading: Reading[PairDecision]) -> tuple[str | None, str | None]:
@@ -55,14 +55,9 @@ def platform(mp_lib: Any, browser: Any, system: Any) -> str | None:
     """`Web` for the web library or a browser, else `iOS` or `Android` by `$os`, else none."""
     if mp_lib == "web" or browser:
         return WEB
-    if system in _OF_APPLE:
+    if system in OF_APPLE:
         return IOS
     return ANDROID if system == ANDROID else None
-
-
-def carrier(value: Any) -> Any:
-    """As it is, but for `--`."""
-    return None if value == "--" else value
 
 
 def country(code: Any) -> str | None:

@@ -48,7 +48,10 @@ class Payments:
 
     def drops(self, profile: Profile) -> bool:
         """Tell whether a profile has payments that become nothing."""
-        return not self._event and bool(profile.properties.get(TRANSACTIONS))
+        listed = profile.properties.get(TRANSACTIONS)
+        if not (self._event and isinstance(listed, list)):
+            return bool(listed)
+        return any(_read(of) is None for of in listed)
 
     def new(self, user: str, profile: Profile, facts: Facts, effects: Effects) -> tuple[int, ...]:
         """Return which payments were not sent before, by their number."""
@@ -75,7 +78,7 @@ class Payments:
             return
         before: Counter[tuple[float, int]] = Counter()
         for of in listed:
-            read = _read(of) if isinstance(of, Mapping) else None
+            read = _read(of)
             if read is not None:
                 yield Payment(*read, before[read])
                 before[read] += 1
@@ -86,7 +89,9 @@ class Payments:
         return make_event("event", self._event, payment.at, insert_id, content)
 
 
-def _read(of: Mapping[str, Any]) -> tuple[int | float, int] | None:
+def _read(of: Any) -> tuple[int | float, int] | None:
     """Return amount and time of a payment; None where it has not both."""
+    if not isinstance(of, Mapping):
+        return None
     amount, when = limits.number(of.get("$amount")), moment(of.get("$time"))
     return None if amount is None or when is None or when.at < 0 else (amount, when.at)

@@ -11,6 +11,7 @@ Names: Amplitude docs, HTTP V2 API; Batch Event Upload; Autocapture of its brows
 
 from __future__ import annotations
 
+from analytics_records import devices
 from analytics_records.mixpanel.source import SESSION, UUID
 from singer_delivery.mapping.table import Row, of_reading, values
 
@@ -38,7 +39,7 @@ CREATED_EVENT = "Mixpanel User Created"
 CONDITIONS = {
     "web": "on the web: `mp_lib` is `web`, or there is a `$browser`",
     "app": "not on the web",
-    "ios": "in an app, and `$os` is `iOS` or `iPadOS`",
+    "ios": "in an app, and `$os` is `iOS`, `iPhone OS` or `iPadOS`",
     "not_ios": "elsewhere",
     "page": "a page view, or an event of an element",
     "element": "an event of an element",
@@ -72,7 +73,7 @@ OWN_TOP = (
     Row("device_model",       ("$model", "$device"),        None, "app"),
     Row("device_manufacturer", "$manufacturer"),
     Row("device_brand",       "$brand"),
-    Row("carrier",            "$carrier",                   conversions.carrier),
+    Row("carrier",            "$carrier",                   devices.carrier),
     Row("app_version",        ("$app_version_string", "$app_release", "$app_version"),
                                                             conversions.text, "ios"),
     Row("app_version",        ("$app_version_string", "$app_version"),
@@ -221,7 +222,9 @@ COUNTED = {
     "lists_in_lists": "a list in a list became JSON text",
     "over_5_group_types": "more group types than Amplitude links to an event",
     "over_10_groups": "more groups of a type than Amplitude links to an event",
-    "transactions_dropped": "a profile with `$transactions`, and no `transaction_event`",
+    "transactions_dropped": (
+        "a profile with `$transactions`, and no `transaction_event`, or no amount or time in one"
+    ),
 }
 """Counted, and delivered all the same."""
 

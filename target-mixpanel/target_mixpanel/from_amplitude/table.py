@@ -10,6 +10,7 @@ Names: Mixpanel docs, Import Events, Default properties; its web library's page 
 
 from __future__ import annotations
 
+from analytics_records import devices
 from analytics_records.amplitude import fields, groups, outcomes, record
 from singer_delivery.mapping.table import Row, of_reading, values
 
@@ -94,7 +95,7 @@ PROPERTIES = (
     Row("$brand",                    "device_brand"),
     Row("$manufacturer",             "device_manufacturer"),
     Row("$model",                    "device_model"),
-    Row("$carrier",                  "device_carrier",              fields.carrier),
+    Row("$carrier",                  "device_carrier",              devices.carrier),
     Row("$app_version_string",       "version_name"),
     Row("amplitude_start_version",   "start_version"),
     Row("amplitude_language",        "language"),

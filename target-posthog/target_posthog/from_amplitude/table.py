@@ -98,7 +98,7 @@ PROPERTIES = (
     Row("$device_brand",               "device_brand"),
     Row("$device_manufacturer",        "device_manufacturer"),
     Row("$device_model",               "device_model"),
-    Row("$network_carrier",            "device_carrier",            fields.carrier),
+    Row("$network_carrier",            "device_carrier",            devices.carrier),
     Row("$app_version",                "version_name"),
     Row("$amplitude_start_version",    "start_version"),
     Row("$locale",                     "language",                  conversions.locale),

@@ -11,6 +11,7 @@ Names: PostHog docs, Capture API and default properties; `$mixpanel_…` as its 
 
 from __future__ import annotations
 
+from analytics_records import devices
 from analytics_records.mixpanel import columns, fields, outcomes, profiles, record
 from analytics_records.mixpanel.row import BEFORE_IDENTITY, BEFORE_RESHUFFLE
 from analytics_records.mixpanel.source import NAME, SESSION, UUID, Mixpanel
@@ -69,7 +70,7 @@ PROPERTIES = (
     Row("$device_brand",                "$brand"),
     Row("$device_manufacturer",         "$manufacturer"),
     Row("$device_model",                "$model"),
-    Row("$network_carrier",             "$carrier",                 fields.carrier),
+    Row("$network_carrier",             "$carrier",                 devices.carrier),
     Row("$network_wifi",                "$wifi"),
     Row("$viewport_height",             "$viewportHeight"),
     Row("$viewport_width",              "$viewportWidth"),

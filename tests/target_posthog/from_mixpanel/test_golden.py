@@ -222,6 +222,12 @@ def test_properties_that_the_user_leaves_out() -> None:
     assert not {"secret_a", "$geoip_city_name", "$os", "$device_type"} & found.keys()
 
 
+@pytest.mark.parametrize("system", [["iOS"], [], {"name": "iOS"}, 5])
+def test_a_system_that_is_no_text_ends_no_run(system: Any) -> None:
+    found = of_event(**{"$os": system, "$app_version": "7"})
+    assert found["$app_version"] == "7"
+
+
 def test_mixpanel_s_count_of_a_hot_shard_is_no_event() -> None:
     walked = Importing().reads_row(tapped("$hotshard_record", distinct_id="bot"))
     assert (walked.skipped, walked.events) == ("hotshard_record", ())
