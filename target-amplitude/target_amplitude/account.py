@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from singer_delivery.errors import SettingsError
-from singer_delivery.io.addresses import host_of, http_address
+from singer_delivery.io.addresses import base_address, host_of
 
 HOSTS = {
     "us": "https://api2.amplitude.com",
@@ -46,7 +45,7 @@ class Account:
             SettingsError: their address is none.
         """
         region = config["region"]
-        address = base_address(region, config.get("base_url"))
+        address = base_address(HOSTS, region, config.get("base_url"))
         return cls(address, str(config.get("api_key") or "").strip(), region)
 
     def __repr__(self) -> str:
@@ -67,23 +66,7 @@ class Account:
         if not self.api_key:
             return ["Set `api_key`: the key of the Amplitude project (Settings > Projects)."]
         if not _KEY.fullmatch(self.api_key):
-            return ["`api_key` is no key of an Amplitude project: such a key is 32 letters."]
+            return [
+                "`api_key` is no key of an Amplitude project: such a key is 32 letters and digits."
+            ]
         return []
-
-
-def base_address(region: str, base_url: str | None) -> str:
-    """Return the address that takes events, without a trailing slash.
-
-    Args:
-        region: one of `HOSTS`.
-        base_url: an address to use instead.
-
-    Raises:
-        SettingsError: `base_url` is no http(s) address, or has a query of its own.
-    """
-    address = (base_url or HOSTS[region]).strip().rstrip("/")
-    parts = http_address(address)
-    if parts is None or parts.query or parts.fragment:
-        msg = "base_url must be an address such as https://api2.amplitude.com"
-        raise SettingsError(msg)
-    return address

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from singer_delivery.sdk.settings import delivery_settings, request_settings
+from singer_delivery.sdk.settings import address_settings, delivery_settings, request_settings
 from singer_delivery.sdk.source_settings import (
+    TEXTS,
     backfill_days_setting,
     bare_ids_setting,
     chosen_events_settings,
+    exclude_properties_setting,
 )
 from singer_delivery.sdk.stream_settings import streams_setting
 from singer_sdk import typing as th
@@ -14,8 +16,6 @@ from singer_sdk import typing as th
 from target_amplitude import endpoint
 from target_amplitude.account import HOSTS
 from target_amplitude.amplitude import BYTES_A_REQUEST, EVENTS_A_REQUEST
-
-_TEXTS = th.ObjectType(additional_properties=th.StringType)
 
 PROJECT = [
     th.Property(
@@ -25,20 +25,7 @@ PROJECT = [
         title="API key",
         description="The key of the Amplitude project; required, except for a dry run.",
     ),
-    th.Property(
-        "region",
-        th.StringType,
-        default="us",
-        allowed_values=list(HOSTS),
-        title="Data region",
-        description="Where the project's data lives.",
-    ),
-    th.Property(
-        "base_url",
-        th.StringType,
-        title="Base URL",
-        description="Address to use instead of the region's own, for instance a proxy.",
-    ),
+    *address_settings(HOSTS),
 ]
 PEOPLE = [
     th.Property(
@@ -122,15 +109,10 @@ CONTENT = [
         title="Super properties",
         description="Event properties that move into the user properties of their event.",
     ),
-    th.Property(
-        "exclude_properties",
-        th.ArrayType(th.StringType),
-        title="Exclude properties",
-        description="Names of properties of events and people to leave out, * and ? being wild.",
-    ),
+    exclude_properties_setting(),
     th.Property(
         "group_keys",
-        _TEXTS,
+        TEXTS,
         title="Group keys",
         description=(
             "Amplitude's group type for each property, or other group type, that holds groups. At "
@@ -139,7 +121,7 @@ CONTENT = [
     ),
     th.Property(
         "revenue",
-        _TEXTS,
+        TEXTS,
         title="Revenue",
         description=(
             "Which properties make an event one of revenue: the names of Amplitude (revenue, or "

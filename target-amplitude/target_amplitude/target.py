@@ -24,7 +24,7 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_amplitude import dry_run, endpoint, from_amplitude, from_columns, from_mixpanel
-from target_amplitude.account import HOSTS, Account, base_address
+from target_amplitude.account import HOSTS, Account
 from target_amplitude.amplitude import BATCH, SERVICE
 from target_amplitude.catalogue import ALARMS, BILLING
 from target_amplitude.closing import CLOSING, event_of
@@ -179,7 +179,7 @@ class TargetAmplitude(DeliveryTarget):
         """Return a sentence for every setting that is missing or wrong."""
         errors = []
         try:
-            base_address(self.config["region"], self.config.get("base_url"))
+            _ = self._account
         except SettingsError as error:
             errors.append(str(error))
         try:

@@ -1,7 +1,7 @@
 """Where a Mixpanel project lives, and in whose name it is written to. Pure.
 
-Sources: Mixpanel docs, "Ingestion API" (servers), "Import Events" (authentication), "401
-Unauthorized", as of August 2026.
+Sources: Mixpanel docs, "Ingestion API" and "Query API" (servers), "Import Events" (authentication),
+"401 Unauthorized", as of August 2026.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from singer_delivery.errors import SettingsError
-from singer_delivery.io.addresses import host_of, http_address
+from singer_delivery.io.addresses import base_address, host_of
 from singer_delivery.io.secrets import login_of
 
 HOSTS = {
@@ -21,6 +20,13 @@ HOSTS = {
     "in": "https://api-in.mixpanel.com",
 }
 """By the region where a project's data lives."""
+
+QUERY_HOSTS = {
+    "us": ("https://mixpanel.com", "https://data.mixpanel.com"),
+    "eu": ("https://eu.mixpanel.com", "https://data-eu.mixpanel.com"),
+    "in": ("https://in.mixpanel.com", "https://data-in.mixpanel.com"),
+}
+"""By region: the host of queries, and that of the raw export."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +57,7 @@ class Account:
         names = ("project_token", "project_id", "service_account_username")
         token, project_id, username = (str(config.get(name) or "").strip() for name in names)
         secret = str(config.get("service_account_secret") or "").strip()
-        address = base_address(config["region"], config.get("base_url"))
+        address = base_address(HOSTS, config["region"], config.get("base_url"))
         return cls(address, token, project_id, username, secret)
 
     def __repr__(self) -> str:
@@ -116,21 +122,3 @@ class Account:
         if self.username:
             query["project_id"] = self.project_id
         return f"{self.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
-
-
-def base_address(region: str, base_url: str | None) -> str:
-    """Return the address that takes events, without a trailing slash.
-
-    Args:
-        region: one of `HOSTS`.
-        base_url: an address to use instead.
-
-    Raises:
-        SettingsError: `base_url` is no http(s) address, or has a query of its own.
-    """
-    address = (base_url or HOSTS[region]).strip().rstrip("/")
-    parts = http_address(address)
-    if parts is None or parts.query or parts.fragment:
-        msg = "base_url must be an address such as https://api.mixpanel.com"
-        raise SettingsError(msg)
-    return address

@@ -22,12 +22,7 @@ from singer_delivery.io.secrets import blotted, login_of
 from singer_delivery.proof.asking import Allowed, Asker, BrokenOff
 from singer_delivery.proof.counting import CannotAsk
 
-QUERY_HOSTS = {
-    "us": ("https://mixpanel.com", "https://data.mixpanel.com"),
-    "eu": ("https://eu.mixpanel.com", "https://data-eu.mixpanel.com"),
-    "in": ("https://in.mixpanel.com", "https://data-in.mixpanel.com"),
-}
-"""By region: the host of queries, and that of the raw export."""
+from target_mixpanel.account import QUERY_HOSTS
 
 ALLOWED = (Allowed(1, 0.35), Allowed(60, 3600.0))
 """60 an hour of a whole project, people's dashboards by the API included; exports 3 a second."""

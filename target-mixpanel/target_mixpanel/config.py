@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from singer_delivery.sdk.settings import delivery_settings, request_settings
+from singer_delivery.sdk.settings import address_settings, delivery_settings, request_settings
 from singer_delivery.sdk.source_settings import (
+    TEXTS,
     backfill_days_setting,
     bare_ids_setting,
     chosen_events_settings,
@@ -45,20 +46,7 @@ SETTINGS = [
         title="Service account's secret",
         description="Its secret.",
     ),
-    th.Property(
-        "region",
-        th.StringType,
-        default="us",
-        allowed_values=list(HOSTS),
-        title="Data region",
-        description="Where the project's data lives.",
-    ),
-    th.Property(
-        "base_url",
-        th.StringType,
-        title="Base URL",
-        description="Address to use instead of the region's own, for instance a proxy.",
-    ),
+    *address_settings(HOSTS),
     th.Property(
         "query_base_url",
         th.StringType,
@@ -109,7 +97,7 @@ SETTINGS = [
     ),
     th.Property(
         "group_keys",
-        th.ObjectType(additional_properties=th.StringType),
+        TEXTS,
         title="Group keys",
         description=(
             "Mixpanel's group key for each Amplitude group type; by default the same name. The "

@@ -25,6 +25,7 @@ from functools import partial
 from typing import Any
 
 from singer_delivery.endpoint import Reply, Request, Sender
+from singer_delivery.io.addresses import host_of
 from singer_delivery.proof.questions import (
     Answer,
     Known,
@@ -38,13 +39,6 @@ from singer_delivery.proof.questions import (
 from target_mixpanel.account import Account
 from target_mixpanel.endpoint import LOOKUP_TABLES
 from target_mixpanel.mixpanel import IMPORT
-
-APPLICATIONS = {
-    "us": "https://mixpanel.com",
-    "eu": "https://eu.mixpanel.com",
-    "in": "https://in.mixpanel.com",
-}
-"""Where a region's projects are looked at (Mixpanel docs, "Query API", servers)."""
 
 ME = "/api/app/me"
 OK, UNAUTHORIZED, FORBIDDEN = 200, 401, 403
@@ -150,7 +144,7 @@ def _keys(group_keys: Collection[str], _sender: Sender) -> Answer:
 def _project(account: Account, application: str, sender: Sender) -> Answer:
     headers = {"Authorization": account.authorization}
     reply = sender.send(Request(application + ME, b"", headers, method="GET"))
-    whom = f"Mixpanel at {application.partition('://')[2]}"
+    whom = f"Mixpanel at {host_of(application)}"
     if reply.status in (UNAUTHORIZED, FORBIDDEN):
         return no(
             f"{whom} refused the service account ({reply.status}). Check its name and secret."

@@ -17,11 +17,11 @@ from singer_delivery.sdk.target import DeliveryTarget
 from singer_sdk import typing as th
 
 from target_mixpanel import endpoint
-from target_mixpanel.account import Account, base_address
+from target_mixpanel.account import QUERY_HOSTS, Account
 from target_mixpanel.config import SETTINGS
 from target_mixpanel.events import BILLING, OLDER, OLDER_SENTENCE
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, IMPORT
-from target_mixpanel.questions import APPLICATIONS, Wanted, questions
+from target_mixpanel.questions import Wanted, questions
 from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, check, table_ids
 
@@ -107,7 +107,7 @@ class TargetMixpanel(DeliveryTarget):
         if not account.token and not account.username:
             return []
         own = config.get("query_base_url") or config.get("base_url")
-        application = str(own).strip().rstrip("/") if own else APPLICATIONS[config["region"]]
+        application = str(own).strip().rstrip("/") if own else QUERY_HOSTS[config["region"]][0]
         wanted = Wanted(
             profiles=config["profiles"] or config["groups"],
             tables=table_ids(named_streams(config)).values(),
@@ -119,7 +119,7 @@ class TargetMixpanel(DeliveryTarget):
         """Return a sentence for every setting that is missing or wrong."""
         errors = []
         try:
-            base_address(self.config["region"], self.config.get("base_url"))
+            _ = self._account
         except SettingsError as error:
             errors.append(str(error))
         try:

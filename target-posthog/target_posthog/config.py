@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from singer_delivery.sdk.settings import delivery_settings, request_settings
 from singer_delivery.sdk.source_settings import (
+    TEXTS,
     backfill_days_setting,
     bare_ids_setting,
     chosen_events_settings,
+    exclude_properties_setting,
 )
 from singer_delivery.sdk.stream_settings import streams_setting
 from singer_sdk import typing as th
 
 from target_posthog import endpoint
 from target_posthog.capture import CAPTURE
-
-_TEXTS = th.ObjectType(additional_properties=th.StringType)
 
 SETTINGS = [
     th.Property(
@@ -91,21 +91,16 @@ SETTINGS = [
         title="Send advertising ids",
         description="Whether idfa and adid travel.",
     ),
-    th.Property(
-        "exclude_properties",
-        th.ArrayType(th.StringType),
-        title="Exclude properties",
-        description="Names of properties of events and people to leave out, * and ? being wild.",
-    ),
+    exclude_properties_setting(),
     th.Property(
         "group_keys",
-        _TEXTS,
+        TEXTS,
         title="Group keys",
         description="PostHog's group type for each property of a Mixpanel export that is a group.",
     ),
     th.Property(
         "revenue",
-        _TEXTS,
+        TEXTS,
         title="Revenue",
         description=(
             "Which property of a Mixpanel export holds the revenue of an event, and which its "

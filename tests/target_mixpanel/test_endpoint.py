@@ -17,9 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from singer_delivery.endpoint import Judgement, Limits, Reply, Verdict
 from singer_delivery.errors import SettingsError
+from singer_delivery.io.addresses import base_address
 from singer_delivery.io.transport import Transport
 from singer_delivery.model import Event, Unmappable
-from target_mixpanel.account import HOSTS, Account, base_address
+from target_mixpanel.account import HOSTS, Account
 from target_mixpanel.endpoint import (
     EVENTS_PER_SECOND,
     MAX_BYTES,
@@ -546,7 +547,7 @@ def test_updates_too_large_for_a_request_are_split(profiles):
     ],
 )
 def test_the_address_is_the_region_s_unless_one_is_given(region, base_url, meant):
-    assert base_address(region, base_url) == meant
+    assert base_address(HOSTS, region, base_url) == meant
 
 
 @pytest.mark.parametrize(
@@ -556,7 +557,7 @@ def test_the_address_is_the_region_s_unless_one_is_given(region, base_url, meant
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_in_a_sentence(given):
     with pytest.raises(SettingsError, match="base_url must be an address"):
-        base_address("us", given)
+        base_address(HOSTS, "us", given)
 
 
 SHORT = ("1", "ok", "OK", "status", "error", "0", "{", "records")

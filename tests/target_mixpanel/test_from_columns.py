@@ -234,7 +234,7 @@ def test_the_settings_that_send_none_count_here_too(
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({}, "neither an Amplitude export nor described"),
+        ({}, "not described in one of the three ways"),
         ({**ORDERS, "event": "n" * 256}, "over 255 characters"),
         ({**ORDERS, "event": "$merge"}, "no event for Mixpanel but an order"),
         ({**ORDERS, "event": "$identify"}, "no event for Mixpanel but an order"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
+
+from singer_delivery.errors import SettingsError
 
 
 def http_address(address: str) -> SplitResult | None:
@@ -15,6 +18,25 @@ def http_address(address: str) -> SplitResult | None:
         return None
     is_one = parts.scheme in {"http", "https"} and parts.hostname and " " not in address
     return parts if is_one else None
+
+
+def base_address(hosts: Mapping[str, str], region: str, base_url: str | None) -> str:
+    """Return the address that the settings `region` and `base_url` name, without a trailing slash.
+
+    Args:
+        hosts: the service's own address, by region.
+        region: one of them.
+        base_url: an address to use instead.
+
+    Raises:
+        SettingsError: `base_url` is no http(s) address, or has a query of its own.
+    """
+    address = (base_url or hosts[region]).strip().rstrip("/")
+    parts = http_address(address)
+    if parts is None or parts.query or parts.fragment:
+        msg = f"base_url must be an address such as {next(iter(hosts.values()))}"
+        raise SettingsError(msg)
+    return address
 
 
 def host_of(address: str) -> str:

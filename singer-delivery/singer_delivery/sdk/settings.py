@@ -6,7 +6,7 @@ A config that is read here has its defaults filled in.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,27 @@ from singer_delivery.sdk.progress_settings import (
     rhythm_of,
     target_settings,
 )
+
+
+def address_settings(regions: Iterable[str]) -> list[th.Property[Any]]:
+    """Return the settings of where a service is; the first of its regions is the default."""
+    names = list(regions)
+    return [
+        th.Property(
+            "region",
+            th.StringType,
+            default=names[0],
+            allowed_values=names,
+            title="Data region",
+            description="Where the project's data lives.",
+        ),
+        th.Property(
+            "base_url",
+            th.StringType,
+            title="Base URL",
+            description="Address to use instead of the region's own, for instance a proxy.",
+        ),
+    ]
 
 
 def request_settings(

@@ -7,6 +7,9 @@ from typing import Any, TypedDict
 
 from singer_sdk import typing as th
 
+TEXTS = th.ObjectType(additional_properties=th.StringType)
+"""The type of a setting that gives texts to names."""
+
 
 class ChosenEvents(TypedDict):
     """Which of a source's events travel, and by what names."""
@@ -35,11 +38,21 @@ def chosen_events_settings(source: str) -> list[th.Property[Any]]:
         ),
         th.Property(
             "rename_events",
-            th.ObjectType(additional_properties=th.StringType),
+            TEXTS,
             title="Rename events",
             description="New names of events, by their old names.",
         ),
     ]
+
+
+def exclude_properties_setting() -> th.Property[Any]:
+    """Return the setting that leaves out properties."""
+    return th.Property(
+        "exclude_properties",
+        th.ArrayType(th.StringType),
+        title="Exclude properties",
+        description="Names of properties of events and people to leave out, * and ? being wild.",
+    )
 
 
 def backfill_days_setting(source: str) -> th.Property[Any]:
