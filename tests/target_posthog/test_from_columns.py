@@ -193,7 +193,7 @@ def test_a_group_of_a_type_that_is_not_linked_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({}, "neither an Amplitude export nor described"),
+        ({}, "not described in one of the three ways"),
         ({**ORDERS, "event": "n" * 201}, "over 200 characters"),
     ],
 )

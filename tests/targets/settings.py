@@ -159,7 +159,7 @@ WRONG: dict[Destination, list[tuple[Settings, str]]] = {
         ({**TOKEN, "rename_events": {"a": "$identify"}}, "which is no event for Mixpanel"),
         ({**TOKEN, "link_event": "$merge"}, "which is no event for Mixpanel but an order"),
         ({**TOKEN, "bare_distinct_ids": "both"}, "must be one of auto, user, device, not 'both'."),
-        ({**TOKEN, "streams": {"orders": {"evnt": "x"}}}, "neither an Amplitude export nor"),
+        ({**TOKEN, "streams": {"orders": {"evnt": "x"}}}, "not described in one of the three ways"),
         ({**TOKEN, "streams": {"orders": {"event": "x"}}}, "lacks `distinct_id`, `timestamp`"),
         (
             {**TOKEN, "streams": {"tracks": {**TRACKS, "groups": {"$device_id": "a"}}}},

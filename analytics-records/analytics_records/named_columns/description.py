@@ -171,7 +171,7 @@ class _Reading:
         if is_event and GROUP not in forms:
             return EVENT
         if len(forms) != 1:
-            msg = f"The stream `{self._stream}` is neither an Amplitude export nor described. {HOW}"
+            msg = f"The stream `{self._stream}` is not described in one of the three ways. {HOW}"
             raise ValueError(msg)
         return forms[0]
 

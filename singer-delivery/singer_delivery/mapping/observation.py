@@ -1,6 +1,6 @@
 """What decisions need of a record, whatever its source: ids, time, people and groups.
 
-A source reads its records into these shapes: see `Source` in `pair.py`.
+A source reads its records into these shapes: see `source.Source`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A table is a tuple of `Row`s that a person can hold against two vendors' documents. `select` picks
 the rows whose condition holds, once; `build` evaluates them for one record. Both are pure. For
-tables that every record passes, `compiled_table` makes one function of the rows: a faster `build`.
+tables that every record passes, `compiled` makes one function of the rows: a faster `build`.
 
 Absent values: `None`, `""`, `[]` and `{}` say nothing, and a row whose source is absent writes
 nothing. `False` and `0` are values.

@@ -43,10 +43,10 @@ def test_a_stream_is_loaded_in_one_of_three_ways(words: dict, form: str) -> None
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ({}, "neither an Amplitude export nor described"),
-        ({"evnt": "x"}, "neither an Amplitude export nor described"),
-        ({"person": "a", "event": "b"}, "neither an Amplitude export nor described"),
-        ({"group": "a", "event": "b"}, "neither an Amplitude export nor described"),
+        ({}, "not described in one of the three ways"),
+        ({"evnt": "x"}, "not described in one of the three ways"),
+        ({"person": "a", "event": "b"}, "not described in one of the three ways"),
+        ({"group": "a", "event": "b"}, "not described in one of the three ways"),
         ({"event": "Ordered"}, "lacks `distinct_id`, `timestamp`"),
         ({"group": "firm"}, "lacks `key`"),
         ({"person": "a", "uuid": "b"}, "unknown `uuid`"),
