@@ -12,7 +12,7 @@ rows keep their ids.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -140,18 +140,20 @@ class Waves:
                 rows = [row for row in rows if is_verb(row)]
             dealer.add(rows if is_whole else [*_of_days(rows, days)])
             if name not in self._told and not self.verbs_alone:
-                self._keep_broken(name, before, found, dealer)
+                self._keep_broken(name, found or rows_in(lines, before), dealer)
             dealer.broken.clear()
             before += len(lines)
         self._told.add(name)
 
-    def _keep_broken(self, name: str, before: int, found: list[Line], dealer: Dealer) -> None:
-        for line in found:
+    def _keep_broken(self, name: str, lines: Iterable[Line], dealer: Dealer) -> None:
+        """Keep the lines that are of no stream, and those that the dealer found to be no rows."""
+        no_rows = {broken.line: broken.why for broken in dealer.broken}
+        for line in lines:
             if line.stream is None:
                 why = reason_to_refuse(line.row) or NO_ROW
                 self.bad_lines.add(name, line.number, why, line.row)
-        for broken in dealer.broken:
-            self.bad_lines.add(name, before + 1, broken.why, broken.line)
+            elif line.row in no_rows:
+                self.bad_lines.add(name, line.number, no_rows[line.row], line.row)
 
     def _finish_day(self, day: DayOfRows) -> dict[str, Any]:
         return self._finish([day.day or UNDATED])

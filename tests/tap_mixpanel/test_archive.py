@@ -146,6 +146,23 @@ def test_rows_of_another_vendor_are_a_sentence(sandbox, tmp_path):
         sandbox.run(archive_path=str(tmp_path / "a.json"))
 
 
+def test_broken_lines_are_kept_with_their_places(sandbox, tmp_path):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    lines = [*LINES]
+    lines.insert(7, b'{"event":"no properties"}')
+    lines.insert(50, b"{cut")
+    lines.insert(90, b'{"event":"Opened","properties":7}')
+    (folder / "a.json").write_bytes(b"\n".join(lines))
+    output = sandbox.run(archive_path=str(folder))
+    assert numbers(output) == EXPECTED
+    kept = map(json.loads, (sandbox.spool / "bad_lines.jsonl").read_text().splitlines())
+    assert [(each["file"], each["line"]) for each in kept] == [
+        ("a.json", number) for number in (8, 51, 91)
+    ]
+    assert output.states[-1]["bookmarks"]["events"]["bad_lines"] == 3
+
+
 def test_rows_without_an_insert_id_keep_their_ids_in_any_cut(sandbox, tmp_path):
     same = row(at(1), 1, **{"$insert_id": None}).line(1, in_ms=True)
     uuids = []

@@ -109,6 +109,11 @@ class QueryApi:
         finally:
             self._running -= 1
 
+    @property
+    def _today(self) -> date:
+        """The project's day, by its clock: none later is answered, of an export neither."""
+        return self._holdings.now().astimezone(ZoneInfo(self.zone)).date()
+
     # Reports --------------------------------------------------------------------------------
 
     def _query(self, exchange: Exchange, body: bytes) -> Reply:
@@ -152,7 +157,7 @@ class QueryApi:
         return report
 
     def _check_days(self, path: str, report: _Report) -> None:
-        today = self._holdings.now().astimezone(ZoneInfo(self.zone)).date()
+        today = self._today
         if report.first > report.last:
             raise _wrong(path, "from_date must be before to_date")
         if report.last > today:
@@ -194,8 +199,7 @@ class QueryApi:
             return Reply(405, b"Method Not Allowed")
         if self.exports.take(self._running) is not None:
             return too_many(None)
-        today = self._holdings.now().astimezone(timezone.utc).date()
-        asked = read(exchange.query, today)
+        asked = read(exchange.query, self._today)
         lines = [
             _line(event, asked) for event in self._holdings.arrivals if _is_found(event, asked)
         ]
