@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -24,11 +22,10 @@ from singer_delivery.tap.errors import (
 )
 from singer_delivery.tap.http import (
     CONNECT_TIMEOUT,
-    REFUSAL_BYTES,
+    Refusal,
     chunks_of,
     new_session,
     quoted,
-    text_of,
     unanswered,
 )
 from singer_delivery.tap.spool import open_private, spool_errors
@@ -37,7 +34,7 @@ from singer_delivery.tap.zips import overlap, reason_to_leave
 from tap_amplitude.errors import TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from singer_delivery.io.retry import Clock
@@ -54,15 +51,6 @@ BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, REQUEST_TIMEOUT = 400, 401, 403
 TOO_MANY, GATEWAY_TIMEOUT = 429, 504
 ABOUT_SIZE = re.compile(r"too (large|big)|\d ?GB|file size|size limit|shorten", re.IGNORECASE)
 ABOUT_KEY = re.compile(r"api[ _]?key", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An answer other than 200: its status, its text for people, and its headers."""
-
-    status: int
-    text: str
-    headers: Mapping[str, str]
 
 
 def meaning(refusal: Refusal, account: Account, now: float) -> TapError | AnswerNotUsable | None:
@@ -133,9 +121,7 @@ class ExportClient:
 
     def _receive(self, response: requests.Response, path: Path) -> bool:
         if response.status_code != requests.codes.ok:
-            body = next(response.iter_content(REFUSAL_BYTES), b"")
-            refusal = Refusal(response.status_code, text_of(body), response.headers)
-            outcome = meaning(refusal, self._account, self._clock.now())
+            outcome = meaning(Refusal.of(response), self._account, self._clock.now())
             if outcome is not None:
                 raise outcome
             return False
@@ -189,9 +175,8 @@ def which_key(status: int, text: str, account: Account) -> str:
 
 
 def _which_address(refusal: Refusal, account: Account) -> str:
-    goal = urlsplit(refusal.headers.get("Location", ""))
-    led = f", which leads to {goal.scheme}://{goal.hostname}," if goal.hostname else ""
     return (
-        f"{account.base_url} answered {refusal.status}{led} where the Export API was expected. "
-        "Check region and base_url; redirects are not followed, as the keys would travel along."
+        f"{account.base_url} answered {refusal.status}{refusal.led} where the Export API was "
+        "expected. Check region and base_url; redirects are not followed, as the keys would travel "
+        "along."
     )

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -30,10 +29,9 @@ from singer_delivery.tap.errors import (
 from singer_delivery.tap.http import (
     CHUNK_BYTES,
     CONNECT_TIMEOUT,
-    REFUSAL_BYTES,
+    Refusal,
     new_session,
     quoted,
-    text_of,
     unanswered,
 )
 from singer_delivery.tap.spool import open_private, spool_errors
@@ -87,15 +85,6 @@ class Asked:
         if self.limit:
             found["limit"] = str(self.limit)
         return found
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An answer other than 200: its status, its text for people, and its headers."""
-
-    status: int
-    text: str
-    headers: Mapping[str, str]
 
 
 def meaning(refusal: Refusal, account: Account, now: float) -> TapError | AnswerNotUsable | None:
@@ -181,9 +170,7 @@ class ExportClient:
 
     def _receive(self, response: requests.Response, path: Path) -> int | None:
         if response.status_code != requests.codes.ok:
-            body = next(response.iter_content(REFUSAL_BYTES), b"")
-            refusal = Refusal(response.status_code, text_of(body), response.headers)
-            outcome = meaning(refusal, self._account, self._clock.now())
+            outcome = meaning(Refusal.of(response), self._account, self._clock.now())
             if outcome is not None:
                 raise outcome
             return None
@@ -244,11 +231,10 @@ def other_region(account: Account, found: re.Match[str] | None = None) -> str:
 
 def other_address(refusal: Refusal, base_url: str) -> str:
     """Return the sentence about an address where no Mixpanel answers."""
-    goal = urlsplit(refusal.headers.get("Location", ""))
-    led = f", which leads to {goal.scheme}://{goal.hostname}," if goal.hostname else ""
     return (
-        f"{base_url} answered {refusal.status}{led} where Mixpanel was expected. Check region, "
-        "base_url and query_base_url; redirects are not followed, as the login would travel along."
+        f"{base_url} answered {refusal.status}{refusal.led} where Mixpanel was expected. Check "
+        "region, base_url and query_base_url; redirects are not followed, as the login would "
+        "travel along."
     )
 
 

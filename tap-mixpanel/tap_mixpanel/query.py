@@ -20,11 +20,10 @@ from singer_delivery.tap.errors import (
 )
 from singer_delivery.tap.http import (
     CONNECT_TIMEOUT,
-    REFUSAL_BYTES,
+    Refusal,
     chunks_of,
     new_session,
     quoted,
-    text_of,
     unanswered,
 )
 
@@ -40,7 +39,6 @@ from tap_mixpanel.client import (
     REQUEST_TIMEOUT,
     TOO_MANY,
     UNAUTHORIZED,
-    Refusal,
     login_refused,
     other_address,
     other_region,
@@ -167,6 +165,4 @@ class QueryClient:
     def _received(self, response: requests.Response, number: int) -> Page:
         if response.status_code == requests.codes.ok:
             return read_page(b"".join(chunks_of(response)), number)
-        body = next(response.iter_content(REFUSAL_BYTES), b"")
-        refusal = Refusal(response.status_code, text_of(body), response.headers)
-        raise meaning(refusal, self._account, number, self._clock.now())
+        raise meaning(Refusal.of(response), self._account, number, self._clock.now())

@@ -24,11 +24,11 @@ from singer_delivery.endpoint import Reply, Request, Sender
 from singer_delivery.io.secrets import login_of
 from singer_delivery.proof.questions import Answer, Question, document_of, no, not_answered, yes
 from singer_delivery.tap.errors import AccessRefused
-from singer_delivery.tap.http import text_of
+from singer_delivery.tap.http import Refusal, text_of
 
 from tap_mixpanel.account import Account
 from tap_mixpanel.client import PATH as EXPORT
-from tap_mixpanel.client import Asked, Refusal, meaning, other_region
+from tap_mixpanel.client import Asked, meaning, other_region
 from tap_mixpanel.engage import PATH as PROFILES
 from tap_mixpanel.query import PlanLacksQueries
 from tap_mixpanel.query import meaning as meaning_of_query

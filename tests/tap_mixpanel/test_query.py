@@ -4,10 +4,11 @@ from datetime import datetime, timezone
 
 import pytest
 from singer_delivery.tap.errors import AccessRefused, RequestRefused, TryAgain
+from singer_delivery.tap.http import Refusal
 from tap_mixpanel.account import Account
 from tap_mixpanel.engage import SessionLost
 from tap_mixpanel.errors import Throttled
-from tap_mixpanel.query import PlanLacksQueries, Refusal, meaning
+from tap_mixpanel.query import PlanLacksQueries, meaning
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
 ACCOUNT = Account(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -12,12 +14,36 @@ from requests.adapters import HTTPAdapter
 from singer_delivery.tap.errors import AccessRefused, TapError, TryAgain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 CONNECT_TIMEOUT = 30.0
 CHUNK_BYTES = 1024 * 1024
 REFUSAL_BYTES = 65_536
 """No more of a refusal's body is read."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that brings no data: its status, its text for people, and its headers."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, response: requests.Response) -> Refusal:
+        """Read the beginning of a response."""
+        body = next(response.iter_content(REFUSAL_BYTES), b"")
+        return cls(response.status_code, text_of(body), response.headers)
+
+    @property
+    def led(self) -> str:
+        """The host to which it redirects, as a part of a sentence; nothing when to none."""
+        try:
+            goal = urlsplit(self.headers.get("Location", ""))
+        except ValueError:
+            return ""
+        return f", which leads to {goal.scheme}://{goal.hostname}," if goal.hostname else ""
 
 
 def new_session(user_agent: str, accept_encoding: str) -> requests.Session:
