@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_delivery.io.addresses import is_open_to_others
 from singer_delivery.io.retry import Backoff
 from singer_delivery.tap.ahead import one_ahead
-from singer_delivery.tap.coverage import Range, coverage_after, joined, ranges_in
+from singer_delivery.tap.coverage import Range, coverage_after, joined, left_out, ranges_in
 from singer_delivery.tap.errors import StateUnreadable
 from singer_delivery.tap.spool import run_folder
 
@@ -118,6 +118,10 @@ def from_api(
     end = settled_until(datetime.fromtimestamp(clock.now(), timezone.utc), settings.settle_hours)
     end = min(end, settings.end) if settings.end else end
     walk = Walk.over(starting_hour(settings, bookmark), end, settings.window_hours)
+    asked = Asked(settings.start or walk.position, end, ranges_in(bookmark))
+    warning = left_out(bookmark, hour_text(asked.start), hour_text(walk.position))
+    if warning:
+        logger.warning("%s", warning)
     if walk.window is None:
         logger.info("Nothing new: every hour before %s is done.", write_time(walk.position))
         return
@@ -133,7 +137,6 @@ def from_api(
             clock=clock,
             waiting=waiting,
         )
-        asked = Asked(settings.start or walk.position, end, ranges_in(bookmark))
         with closing(one_ahead(iter(downloader))) as downloads:
             for download in downloads:
                 yield _as_portion(download, asked)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from singer_delivery.sdk.tap import CheckedTap
 from singer_delivery.tap.bad_lines import BadLines
-from singer_delivery.tap.coverage import SHARE, ranges_in
+from singer_delivery.tap.coverage import SHARE, left_out, ranges_in
 from singer_delivery.tap.spool import run_folder
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
@@ -216,6 +216,9 @@ class EventsStream(RowsStream):
         end = min(settings.end or date.max, progress.today + DAY)
         first = first_day(settings.start, progress.done, settings.lookback_days)
         self._first = first.isoformat()
+        warning = left_out(self.bookmark(), f"{settings.start}T00", f"{first}T00")
+        if warning:
+            self.logger.warning("%s", warning)
         progress = replace(
             progress, asked=(settings.start, end), first=first, covered=ranges_in(self.bookmark())
         )

@@ -64,6 +64,14 @@ def test_the_share_of_the_last_run_is_forgotten_until_hours_are_read(sandbox):
     assert again.states[-1] == output.states[-1], "nothing new is all that was asked for"
 
 
+def test_a_start_before_what_earlier_runs_read_is_said(sandbox, caplog):
+    state = sandbox.run(start_date="2024-01-01T15", end_date="2024-01-02").states[-1]
+    assert "is not read" not in caplog.text
+    output = sandbox.run(state=state)
+    assert "began with 2024-01-01T15:00:00Z" in caplog.text
+    assert said(output)[-1][0] == [["2024-01-01T15", "2024-01-03T00"]]
+
+
 def test_a_state_that_says_something_else_there_is_no_error(sandbox):
     state = sandbox.run(end_date="2024-01-02").states[-1]
     state["bookmarks"]["events"]["covered"] = {"odd": [1]}

@@ -53,6 +53,17 @@ def test_what_is_covered_outlasts_runs_and_the_look_back_takes_nothing_of_it(san
     assert shares[0] == round(4 / 7, 6)
 
 
+def test_a_start_before_what_earlier_runs_read_is_said(sandbox, caplog):
+    state = sandbox.run(start_date="2024-01-03").states[-1]
+    sandbox.run(start_date="2024-01-04", state=state)
+    assert "is not read" not in caplog.text
+    assert said(sandbox.run(state=state))[-1][0] == [["2024-01-01T00", "2024-01-06T00"]]
+    assert "is not read" not in caplog.text, "the look-back reads it"
+    output = sandbox.run(state=state, lookback_days=1)
+    assert "began with 2024-01-03T00:00:00Z" in caplog.text
+    assert said(output)[-1][0] == [["2024-01-03T00", "2024-01-06T00"]]
+
+
 def test_today_is_not_covered(tmp_path):
     now = datetime(2024, 1, 3, 12, tzinfo=timezone.utc)
     with fake(days_of_rows(2, 2, 2), now=now) as mixpanel:

@@ -53,6 +53,26 @@ def ranges_in(bookmark: Mapping[str, Any]) -> list[Range]:
     return [(each[0], each[1]) for each in found if _is_range(each)]
 
 
+def left_out(bookmark: Mapping[str, Any], start: str, first: str) -> str | None:
+    """Return the sentence about asked hours that no run reads; None when there are none.
+
+    A run goes on from its bookmark, also where `start_date` is set to before all earlier runs.
+
+    Args:
+        bookmark: of the stream.
+        start: the first hour that is asked for.
+        first: the first hour that this run reads.
+    """
+    hours = [begun for begun, _ in ranges_in(bookmark) if HOUR.fullmatch(begun)]
+    if not hours or min(*hours, first) <= start:
+        return None
+    first = f"{min(*hours, first)}:00:00Z"
+    return (
+        f"Earlier runs began with {first}: what lies between start_date and it is not read. To "
+        f"read it, run once with a state of its own and end_date {first}."
+    )
+
+
 def joined(ranges: Iterable[Range]) -> list[Range]:
     """Return ranges in order, those that touch as one.
 
