@@ -114,10 +114,7 @@ def render() -> str:
         section("Properties that stay", listed(table.STAY)),
         section("Properties that do not travel", pairs("Property", "Reason", table.DROPPED)),
         section("Guarded keys", _guarded()),
-        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
+        *pages.ending(table, MappingSettings, *_OTHERS),
     ])  # fmt: skip
 
 
@@ -126,19 +123,12 @@ def _rows(rows: tuple[pages.Row, ...]) -> str:
 
 
 def _names() -> str:
-    lines = [(pages.code(old), pages.code(new)) for old, new in table.EVENT_NAMES.items()]
-    lines += [
-        ("`$identify`, `$create_alias`, `$merge`", "no event: they say who is who"),
-        ("a name Amplitude gives a meaning", "`mixpanel_<name without $>`"),
-        ("any other", "unchanged"),
-    ]
-    prefixes = {f"{prefix}…" for prefix in amplitude.MEANINGFUL_PREFIXES}
-    meaningful = amplitude.MEANINGFUL_NAMES | amplitude.RESERVED_NAMES | prefixes
-    return (
-        pages.table(("Mixpanel", "Amplitude"), lines)
-        + "\nThe setting `rename_events` comes first. A changed name stays readable in "
-        + "`mixpanel_event_name`.\nNames Amplitude gives a meaning: "
-        + listed(meaningful)
+    return pages.event_names(
+        amplitude,
+        table.EVENT_NAMES,
+        dict.fromkeys(("$identify", "$create_alias", "$merge"), "no event: it says who is who"),
+        "mixpanel_event_name",
+        source="Mixpanel",
     )
 
 

@@ -107,10 +107,7 @@ def render() -> str:
         section("People and groups", f"{_rows(table.UPDATES)}\n{_STATE}"),
         section("Columns that do not travel", pairs("Column", "Reason", table.DROPPED)),
         section("Not copied", _LOST),
-        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
+        *pages.ending(table, MappingSettings, *_OTHERS),
     ])  # fmt: skip
 
 

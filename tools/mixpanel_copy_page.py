@@ -122,10 +122,7 @@ def render() -> str:
         section("Set aside", "These should be in no export; met, they travel as "
                 "`mixpanel_<name without $>`: " + listed(table.SET_ASIDE)),
         section("Not copied", _LOST),
-        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
+        *pages.ending(table, MappingSettings, *_OTHERS),
     ])  # fmt: skip
 
 

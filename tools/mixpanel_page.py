@@ -8,7 +8,7 @@ from target_mixpanel.from_amplitude import table
 from target_mixpanel.settings import MappingSettings
 
 from tools import pages
-from tools.pages import listed, pairs, section
+from tools.pages import pairs, section
 
 PATH = pages.FOLDER / "amplitude-to-mixpanel.md"
 
@@ -55,13 +55,6 @@ A record with neither id is kept with an empty `distinct_id`: it is in no report
 
 A record that is left out links nothing under Simplified ID Merge, where only an event could,
 and claims no device; the next event that travels does.
-"""
-
-_GUARDED = """\
-Mixpanel acts on these keys of an event.
-Found in `event_properties`, they travel as `amplitude_<key without $>`:
-imported data does not steer Mixpanel.
-A value that a table above replaces is kept in the same way.
 """
 
 _PROFILES = """\
@@ -111,11 +104,8 @@ def render() -> str:
         section("On every event", pairs("Property", "Value", _base())),
         section("Columns that do not travel", pairs("Column", "Reason", table.DROPPED)),
         section("Limits", _LIMITS),
-        section("Guarded keys", _GUARDED + "\n" + listed(mixpanel.GUARDED_KEYS)),
-        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
+        section("Guarded keys", pages.guarded(mixpanel)),
+        *pages.ending(table, MappingSettings, *_OTHERS),
     ])  # fmt: skip
 
 
@@ -128,10 +118,11 @@ def _rows(rows: tuple[Row, ...]) -> str:
 
 
 def _names() -> str:
-    prefixes = {f"{prefix}…" for prefix in mixpanel.MEANINGFUL_PREFIXES}
-    meaningful = mixpanel.MEANINGFUL_NAMES | prefixes
     return pages.event_names(
-        mixpanel.SERVICE, table.EVENT_NAMES, _CALLS, meaningful, "amplitude_event_name"
+        mixpanel,
+        table.EVENT_NAMES,
+        _CALLS,
+        "amplitude_event_name",
     )
 
 

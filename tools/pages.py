@@ -67,23 +67,22 @@ def event_properties(service: str, rows: str) -> str:
 
 
 def event_names(
-    service: str,
+    vendor: Any,
     theirs: Mapping[str, str],
     calls: Mapping[str, str],
-    meaningful: Iterable[str],
     changed: str,
     source: str = "Amplitude",
 ) -> str:
     """Return what becomes of the names of events.
 
     Args:
-        service: the destination.
+        vendor: the destination's module in its target.
         theirs: the source's names to the destination's.
         calls: what the records of Identify calls become.
-        meaningful: names that the destination gives a meaning.
         changed: the property that keeps a name that changed.
         source: of the events.
     """
+    service = vendor.SERVICE
     lines = [(code(old), code(new)) for old, new in theirs.items()]
     lines += [(code(name), becomes) for name, becomes in calls.items()]
     lines.append((f"a name {service} gives a meaning", f"`{source.lower()}_<name without $>`"))
@@ -92,8 +91,14 @@ def event_names(
         table((source, service), lines)
         + "\nThe setting `rename_events` comes first. A changed name stays readable in "
         + f"`{changed}`.\nNames {service} gives a meaning: "
-        + listed(meaningful)
+        + listed(_meaningful(vendor))
     )
+
+
+def _meaningful(vendor: Any) -> set[str]:
+    """Return the names that a destination gives a meaning, and how such names begin."""
+    prefixes = {f"{prefix}…" for prefix in vendor.MEANINGFUL_PREFIXES}
+    return vendor.MEANINGFUL_NAMES | getattr(vendor, "RESERVED_NAMES", frozenset()) | prefixes
 
 
 def pairs(left: str, right: str, entries: Mapping[str, str]) -> str:
@@ -104,6 +109,39 @@ def pairs(left: str, right: str, entries: Mapping[str, str]) -> str:
 def listed(words: Iterable[str]) -> str:
     """Return names in a line."""
     return ", ".join(code(word) for word in sorted(words)) + ".\n"
+
+
+def guarded(vendor: Any, source: str = "amplitude", place: str = "in `event_properties`") -> str:
+    """Return what becomes of keys on which a destination acts.
+
+    Args:
+        vendor: its module in the target.
+        source: before the names that such keys travel under.
+        place: where they are found.
+    """
+    return (
+        f"{vendor.SERVICE} acts on these keys of an event.\n"
+        f"Found {place}, they travel as `{source}_<key without $>`:\n"
+        f"imported data does not steer {vendor.SERVICE}.\n"
+        "A value that a table above replaces is kept in the same way.\n\n"
+        + listed(vendor.GUARDED_KEYS)
+    )
+
+
+def ending(table_of: Any, of: type[Any], *hidden: str) -> list[str]:
+    """Return the sections that end every page.
+
+    Args:
+        table_of: the module with the tables of the mapping.
+        of: the dataclass that holds the settings.
+        hidden: fields that are no settings of the user's.
+    """
+    return [
+        section("Counted in the report", pairs("Name", "Meaning", table_of.COUNTED)),
+        section("Left out by a rule", pairs("Rule", "Meaning", table_of.SKIPPED)),
+        section("Dead letters", pairs("Reason", "Meaning", table_of.DEAD_LETTERS)),
+        section("Settings", settings(of, *hidden)),
+    ]
 
 
 def settings(of: type[Any], *hidden: str) -> str:

@@ -71,13 +71,6 @@ events.
 PostHog knows these properties of a person by another name:
 """
 
-_GUARDED = """\
-PostHog acts on these keys of an event.
-Found among the properties, they travel as `mixpanel_<key without $>`:
-imported data does not steer PostHog.
-A value that a table above replaces is kept in the same way.
-"""
-
 
 def render() -> str:
     """Return the page, Markdown."""
@@ -96,11 +89,8 @@ def render() -> str:
             "Properties of profiles that do not travel",
             pairs("Property", "Reason", table.PROFILES_DROPPED),
         ),
-        section("Guarded keys", _GUARDED + "\n" + listed(posthog.GUARDED_KEYS)),
-        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
+        section("Guarded keys", pages.guarded(posthog, "mixpanel", "among the properties")),
+        *pages.ending(table, MappingSettings, *_OTHERS),
     ]
     return "\n".join(parts)
 
@@ -110,13 +100,10 @@ _OTHERS = ("version", "live_from", "backfill_days", "send_ip", "send_advertising
 
 
 def _names() -> str:
-    prefixes = {f"{prefix}…" for prefix in posthog.MEANINGFUL_PREFIXES}
-    meaningful = posthog.MEANINGFUL_NAMES | prefixes
     return pages.event_names(
-        posthog.SERVICE,
+        posthog,
         table.EVENT_NAMES,
         {},
-        meaningful,
         "$mixpanel_event_name",
         source="Mixpanel",
     )

@@ -9,7 +9,7 @@ from target_posthog.from_amplitude import table
 from target_posthog.settings import MappingSettings
 
 from tools import pages
-from tools.pages import listed, pairs, section
+from tools.pages import pairs, section
 
 PATH = pages.FOLDER / "amplitude-to-posthog.md"
 
@@ -37,14 +37,6 @@ All of them carry ids made of the record alone, so that sending twice is harmles
 A record that the settings leave out sends its link, and nothing else.
 """
 
-_GUARDED = """\
-PostHog acts on these keys of an event.
-Found in `event_properties`, they travel as `amplitude_<key without $>`:
-imported data does not steer PostHog.
-A value that a table above replaces is kept in the same way.
-"""
-
-
 _CALLS = {
     "$identify": "`$set`, an update of the person",
     "$groupidentify": "`$groupidentify`, for each group it names",
@@ -63,11 +55,8 @@ def render() -> str:
         section("People and groups", _rows(table.PEOPLE)),
         section("On every event", pairs("Property", "Value", _base())),
         section("Columns that do not travel", pairs("Column", "Reason", table.DROPPED)),
-        section("Guarded keys", _GUARDED + "\n" + listed(posthog.GUARDED_KEYS)),
-        section("Counted in the report", pairs("Name", "Meaning", table.COUNTED)),
-        section("Left out by a rule", pairs("Rule", "Meaning", table.SKIPPED)),
-        section("Dead letters", pairs("Reason", "Meaning", table.DEAD_LETTERS)),
-        section("Settings", pages.settings(MappingSettings, *_OTHERS)),
+        section("Guarded keys", pages.guarded(posthog)),
+        *pages.ending(table, MappingSettings, *_OTHERS),
     ]
     return "\n".join(parts)
 
@@ -77,10 +66,11 @@ _OTHERS = ("version", "live_from", "group_keys", "revenue", "bare_distinct_ids")
 
 
 def _names() -> str:
-    prefixes = {f"{prefix}…" for prefix in posthog.MEANINGFUL_PREFIXES}
-    meaningful = posthog.MEANINGFUL_NAMES | prefixes
     return pages.event_names(
-        posthog.SERVICE, table.EVENT_NAMES, _CALLS, meaningful, "$amplitude_event_name"
+        posthog,
+        table.EVENT_NAMES,
+        _CALLS,
+        "$amplitude_event_name",
     )
 
 
