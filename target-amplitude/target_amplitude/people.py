@@ -125,7 +125,8 @@ class People:
             return "no user"
         if not state.digest:
             return NOTHING
-        fact = self._fact(it, whose, seen, facts, effects)
+        since = it.since if it.inherited else None
+        fact = devices.person_fact(self._newer, whose, seen, since, facts, effects)
         if fact is None:
             return SUPERSEDED
         if state.clears:
@@ -160,24 +161,6 @@ class People:
         found = devices.hand_over(device, user, facts, effects)
         if found is not None:
             it.inherited, it.since, it.whose = found.operations, found.since, user
-
-    def _fact(
-        self,
-        it: AmplitudeDecision,
-        whose: str,
-        seen: Observation,
-        facts: Facts,
-        effects: Effects,
-    ) -> Fact | None:
-        """Return the fact to remember if what is said of the person is newer, else None.
-
-        It lies over what the user inherits with this record, also where it was sent before.
-        """
-        digest = seen.person.digest
-        if not it.inherited:
-            return self._newer.fact(facts, "person", whose, digest, seen, effects.renewed)
-        is_old = self._newer.is_backfilled(seen) or seen.since < it.since
-        return None if is_old else Fact("person", whose, digest, *seen.since)
 
     def _decide_device(
         self, it: AmplitudeDecision, seen: Observation, facts: Facts, effects: Effects

@@ -108,7 +108,8 @@ class People:
             return "no user"
         if not state.digest:
             return NOTHING
-        fact = self._fact(it, user, seen, facts, effects)
+        since = it.since if it.inherited else None
+        fact = devices.person_fact(self._newer, user, seen, since, facts, effects)
         if fact is None:
             return SUPERSEDED
         notes: list[Note] = []
@@ -123,19 +124,6 @@ class People:
             return ""  # `updates` counts the notes
         effects.notes += notes
         return NOTHING
-
-    def _fact(
-        self, it: MixpanelDecision, user: str, seen: Observation, facts: Facts, effects: Effects
-    ) -> Fact | None:
-        """Return the fact to remember if what is said of the person is newer, else None.
-
-        It lies over what the user inherits with this record, also where it was sent before.
-        """
-        digest = seen.person.digest
-        if not it.inherited:
-            return self._newer.fact(facts, "person", user, digest, seen, effects.renewed)
-        is_old = self._newer.is_backfilled(seen) or seen.since < it.since
-        return None if is_old else Fact("person", user, digest, *seen.since)
 
     def _remember_device(
         self, it: MixpanelDecision, seen: Observation, facts: Facts, effects: Effects

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 import orjson
 from singer_delivery.mapping.changes import Changes, EmptyWord
+from singer_delivery.mapping.choice import LeavesOut
 from singer_delivery.mapping.lines import read
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups
@@ -22,7 +23,6 @@ from analytics_records.mixpanel.decoding import decoders, read_completely
 from analytics_records.mixpanel.groups import groups_of
 from analytics_records.mixpanel.ids import people_of
 from analytics_records.mixpanel.observation import Seen
-from analytics_records.mixpanel.outcomes import DROPPED_PREFIXES
 from analytics_records.mixpanel.record import (
     HOT_SHARD,
     TIME,
@@ -100,8 +100,7 @@ class Mixpanel:
         service: what reads the rows, for people.
         columns: that the table names.
         group_keys: to each property that names groups, the type of those groups.
-        leaves_out: tells whether the user leaves out properties of a name.
-        passes_all: whether what travels nowhere is left out by the table, and here nothing is.
+        leaves_out: tells which properties the table never sees; None where it sees all.
     """
 
     name = "mixpanel"
@@ -114,15 +113,10 @@ class Mixpanel:
         service: str,
         columns: Collection[str] = (),
         group_keys: Mapping[str, str] | None = None,
-        leaves_out: Callable[[str], bool] | None = None,
-        *,
-        passes_all: bool = False,
+        leaves_out: LeavesOut | None = None,
     ) -> None:
-        self._passes_all = passes_all
         self._service, self._leaves_out = service, leaves_out
-        self._without = lru_cache(512)(
-            self._names_without
-        )  # those of one event are mostly the same
+        self._left_out = lru_cache(512)(self._names_left_out)  # those of one event, mostly
         self._columns: dict[str, Any] = dict.fromkeys(columns)
         self._named = frozenset(name for name in columns if not name.startswith("row."))
         self._added = {theirs: name for theirs, name in ADDED.items() if name in self._columns}
@@ -149,8 +143,8 @@ class Mixpanel:
     def shaped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the columns that the table names, the name of the event and its own properties."""
         name, properties = parts_of(record)
-        if not self._passes_all:
-            left_out = self._without(tuple(properties))
+        if self._leaves_out is not None:
+            left_out = self._left_out(tuple(properties))
             if left_out:
                 properties = {k: v for k, v in properties.items() if k not in left_out}
         shaped, own = self._divided(properties)
@@ -253,14 +247,9 @@ class Mixpanel:
             seen.content = content(row)
         return seen
 
-    def _names_without(self, names: tuple[str, ...]) -> frozenset[str]:
-        """Return which of these names of properties travel nowhere; the table may name others."""
-        user, known = self._leaves_out or _nothing, self._named
-        return frozenset(
-            name
-            for name in names
-            if user(name) or (name.startswith(DROPPED_PREFIXES) and name not in known)
-        )
+    def _names_left_out(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Return which of these names of properties the table never sees."""
+        return frozenset(filter(self._leaves_out, names))
 
     def _groups_in(self, said: bytes) -> Groups:
         found = self._groups.get(said)
@@ -287,10 +276,6 @@ def _with_others(own: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str,
         if not is_bookkeeping(key):
             found.setdefault(f"{PREFIX}{key}", record[key])
     return found
-
-
-def _nothing(_name: str) -> bool:
-    return False
 
 
 def _text(value: Any) -> str | None:

@@ -82,6 +82,33 @@ def hand_over(device: str, user: str, facts: Facts, effects: Effects) -> Inherit
     return Inheritance(of_device.value[DIGITS:], since)
 
 
+def person_fact(
+    newer: Newer,
+    user: str,
+    seen: Observation,
+    inherited_since: tuple[int, str] | None,
+    facts: Facts,
+    effects: Effects,
+) -> Fact | None:
+    """Return the fact to remember if what a record says of its person is newer, else None.
+
+    It lies over what the user inherits with this record, also where it was sent before.
+
+    Args:
+        newer: decides what is.
+        user: whose record it is.
+        seen: the record.
+        inherited_since: the order key of what the user inherits with it; None for nothing.
+        facts: of the past.
+        effects: gets what is renewed.
+    """
+    digest = seen.person.digest
+    if inherited_since is None:
+        return newer.fact(facts, "person", user, digest, seen, effects.renewed)
+    is_old = newer.is_backfilled(seen) or seen.since < inherited_since
+    return None if is_old else Fact("person", user, digest, *seen.since)
+
+
 def _state(fact: Fact) -> dict[str, Any]:
     state: dict[str, Any] = orjson.loads(fact.value[DIGITS:] or b"{}")
     return state

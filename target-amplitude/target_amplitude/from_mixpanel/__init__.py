@@ -125,7 +125,7 @@ def remember_mode(seen: Seen, facts: Facts, effects: Effects) -> bool:
 def tables_of(settings: MappingSettings) -> SourceTables:
     """Return what of a row becomes what in Amplitude."""
     group_keys = {key: key for key in settings.group_keys}
-    source = Mixpanel(READER, _READ, group_keys, passes_all=True)
+    source = Mixpanel(READER, _READ, group_keys)
     return SourceTables(
         source=source,
         prefix=PREFIX,

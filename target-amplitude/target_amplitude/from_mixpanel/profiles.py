@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from analytics_records.mixpanel.ids import Ids, looks_generated, people_of, without_prefix
+from analytics_records.mixpanel.ids import Ids, looks_generated
+from analytics_records.mixpanel.profile_mapping import GroupProfiles, PersonProfiles
 from analytics_records.mixpanel.profiles import (
     Profile,
     Said,
     news,
     profile_of,
-    read_profile,
     said,
     whose_profile,
 )
@@ -61,7 +61,7 @@ class ProfileDecision(AmplitudeDecision, array_like=True, gc=False):
     payments: tuple[int, ...] = ()
 
 
-class ProfilesFromMixpanel:
+class ProfilesFromMixpanel(PersonProfiles[MappingSettings]):
     """Makes what Amplitude gets of people of their profiles.
 
     Facts: `person`, user -> a digest and the names that were told; `profile`, `created` and
@@ -72,31 +72,17 @@ class ProfilesFromMixpanel:
     """
 
     decision_type: ClassVar[type[Decision]] = ProfileDecision
+    service = READER
 
     def __init__(self, settings: MappingSettings) -> None:
-        self._settings, self._ids = settings, Ids(besides(IDS))
+        super().__init__(settings)
+        self._ids = Ids(besides(IDS))
         self._created = Created(settings, CREATED_EVENT)
         self._payments = Payments(settings.transaction_event)
         self._types = GroupTypes(settings.group_keys)
         self._leaves_out = settings.leaves_out_property()
         is_on = settings.user_properties_on_events and settings.skip_user_properties_sync
         self._copies = Copies(is_on=is_on)
-
-    def __reduce__(self) -> tuple[type[ProfilesFromMixpanel], tuple[MappingSettings]]:
-        """Let another process make the same."""
-        return type(self), (self._settings,)
-
-    def observe(self, line: bytes, *, is_message: bool) -> Profile:
-        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
-        return read_profile(line, is_message=is_message, service=READER)
-
-    def ids_of(self, profile: Profile) -> tuple[str | None, ...]:
-        """Return the id of the person, with and without the prefix of devices."""
-        return (profile.id, without_prefix(profile.id))
-
-    def people_of(self, profile: Profile) -> tuple[str, ...]:
-        """Return the id of the person, without the prefix of devices."""
-        return people_of(profile.id, None, None)
 
     def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
@@ -195,7 +181,7 @@ class ProfilesFromMixpanel:
         return made
 
 
-class GroupProfilesFromMixpanel:
+class GroupProfilesFromMixpanel(GroupProfiles[MappingSettings]):
     """Makes `$groupidentify`s of group profiles, acknowledged before the first event.
 
     Fact: `group`, type and key -> a digest and the names that were told.
@@ -205,24 +191,11 @@ class GroupProfilesFromMixpanel:
     """
 
     decision_type: ClassVar[type[Decision]] = AmplitudeDecision
+    service = READER
 
     def __init__(self, settings: MappingSettings) -> None:
-        self._settings, self._types = settings, GroupTypes(settings.group_keys)
-
-    def __reduce__(self) -> tuple[type[GroupProfilesFromMixpanel], tuple[MappingSettings]]:
-        """Let another process make the same."""
-        return type(self), (self._settings,)
-
-    def observe(self, line: bytes, *, is_message: bool) -> Profile:
-        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
-        return read_profile(line, is_message=is_message, service=READER)
-
-    def ids_of(self, profile: Profile) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
-        """Return none: it is about a group."""
-        return ()
-
-    def people_of(self, profile: Profile) -> None:
-        """Return that it is about no person."""
+        super().__init__(settings)
+        self._types = GroupTypes(settings.group_keys)
 
     def decide(self, profile: Profile, facts: Facts, effects: Effects) -> AmplitudeDecision:
         """Return the decision of a profile, and fill in its effects.

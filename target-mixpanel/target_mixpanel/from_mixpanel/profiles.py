@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from analytics_records.mixpanel.ids import DEVICE_PREFIX as PREFIXED
-from analytics_records.mixpanel.ids import looks_generated, people_of
-from analytics_records.mixpanel.profiles import LAST_SEEN, Profile, profile_of, read_profile
+from analytics_records.mixpanel.ids import looks_generated
+from analytics_records.mixpanel.profile_mapping import GroupProfiles, PersonProfiles
+from analytics_records.mixpanel.profiles import LAST_SEEN, Profile, profile_of
 from analytics_records.mixpanel.source import PREFIX
 from analytics_records.nobody import stands_for_nobody
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Observation
@@ -57,7 +58,7 @@ class ProfileDecision(Decision, array_like=True, gc=False):
     fact: tuple[str, str, str, int] | None = None
 
 
-class ProfilesFromMixpanel:
+class ProfilesFromMixpanel(PersonProfiles[MappingSettings]):
     """Makes updates for `/engage` of the profiles of another project.
 
     Facts: `profile`, id in the source -> digest and names that were sent; `profile_of`, user -> the
@@ -68,26 +69,11 @@ class ProfilesFromMixpanel:
     """
 
     decision_type: ClassVar[type[Decision]] = ProfileDecision
+    service = READER
 
     def __init__(self, settings: MappingSettings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._is_simplified = settings.identity_merge == "simplified"
-
-    def __reduce__(self) -> tuple[Any, tuple[MappingSettings]]:
-        """Let another process make the same."""
-        return type(self), (self._settings,)
-
-    def observe(self, line: bytes, *, is_message: bool) -> Profile:
-        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
-        return read_profile(line, is_message=is_message, service=READER)
-
-    def ids_of(self, profile: Profile) -> tuple[str, ...]:
-        """Return the id of the person, with and without `$device:`."""
-        return (profile.id, profile.id.removeprefix(PREFIXED))
-
-    def people_of(self, profile: Profile) -> tuple[str, ...]:
-        """Return the id of the person, without `$device:`."""
-        return people_of(profile.id, None, None)
 
     def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
@@ -157,7 +143,7 @@ class ProfilesFromMixpanel:
             effects.facts.append(Fact("profile_of", it.id, value, profile.read_at))
 
 
-class GroupProfilesFromMixpanel:
+class GroupProfilesFromMixpanel(GroupProfiles[MappingSettings]):
     """Makes updates for `/groups` of the group profiles of another project.
 
     Fact: `group_profile`, group key and id -> digest and names that were sent.
@@ -168,24 +154,11 @@ class GroupProfilesFromMixpanel:
     """
 
     decision_type: ClassVar[type[Decision]] = ProfileDecision
+    service = READER
 
     def __init__(self, settings: MappingSettings, warn: Warn | None = None) -> None:
-        self._settings, self._keys = settings, NamedKeys(warn)
-
-    def __reduce__(self) -> tuple[Any, tuple[MappingSettings]]:
-        """Let another process make the same."""
-        return type(self), (self._settings,)
-
-    def observe(self, line: bytes, *, is_message: bool) -> Profile:
-        """Return the profile of a line. Raises as `RecordMapping.observe` does."""
-        return read_profile(line, is_message=is_message, service=READER)
-
-    def ids_of(self, profile: Profile) -> tuple[str, ...]:  # noqa: ARG002 - a group is nobody
-        """Return none: it is about a group."""
-        return ()
-
-    def people_of(self, profile: Profile) -> None:
-        """Return that it is about no person."""
+        super().__init__(settings)
+        self._keys = NamedKeys(warn)
 
     def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.

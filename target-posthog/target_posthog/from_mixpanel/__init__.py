@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from analytics_records.mixpanel import columns, fields
 from analytics_records.mixpanel.observation import Seen
+from analytics_records.mixpanel.outcomes import DROPPED_PREFIXES
 from analytics_records.mixpanel.pair import MixpanelPair, Number
 from analytics_records.mixpanel.source import PREFIX, Mixpanel, layout
 from analytics_records.mixpanel.whose import Persons, Whom
-from singer_delivery.mapping.choice import Choice
+from singer_delivery.mapping.choice import Choice, LeavesOut
 from singer_delivery.mapping.identity import Identity, Who
 from singer_delivery.mapping.names import EventNames
 from singer_delivery.mapping.properties import PropertyTable
@@ -69,8 +70,7 @@ class FromMixpanel(MixpanelPair[PostHogDecision]):
         number: Number | None = None,
     ) -> None:
         self._settings = settings
-        leaves_out = settings.leaves_out_property() if settings.exclude_properties else None
-        source = Mixpanel(READER, COLUMNS, settings.group_keys, leaves_out)
+        source = Mixpanel(READER, COLUMNS, settings.group_keys, leaving(settings))
         self.table = property_table(settings)
         destination = PostHog(settings, source, event_names(settings), self.table, _not_asked)
         persons = Persons(IDS, settings.bare_distinct_ids)
@@ -150,6 +150,16 @@ def _is_a_user(one: str, seen: Seen, facts: Facts) -> bool:
 
 def _not_asked(*_: Any) -> Who:
     raise AssertionError("whose a row is says `identity`")  # noqa: EM101, TRY003
+
+
+def leaving(settings: MappingSettings) -> LeavesOut:
+    """Return what tells which properties leave: as the user says, or as Mixpanel's bookkeeping."""
+    excluded = settings.leaves_out_property()
+
+    def leaves(name: str) -> bool:
+        return excluded(name) or (name.startswith(DROPPED_PREFIXES) and name not in COLUMNS)
+
+    return leaves
 
 
 def event_names(settings: MappingSettings) -> EventNames:

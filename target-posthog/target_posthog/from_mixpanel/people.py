@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 from analytics_records.mixpanel import profiles
 from analytics_records.mixpanel.columns import FIRST_ATTRIBUTION
-from analytics_records.mixpanel.ids import Ids, people_of, without_prefix
+from analytics_records.mixpanel.ids import Ids
 from analytics_records.mixpanel.pair import goes_by
-from analytics_records.mixpanel.profiles import Profile, Said, profile_of, read_profile
+from analytics_records.mixpanel.profile_mapping import GroupProfiles, PersonProfiles, ProfileMapping
+from analytics_records.mixpanel.profiles import Profile, Said, profile_of
 from singer_delivery.mapping.choice import without
 from singer_delivery.mapping.pair import PairDecision
 from singer_delivery.mapping.values import Moment, country_name, rfc3339, stable_uuid
@@ -69,31 +70,16 @@ class ProfileDecision(PairDecision, array_like=True, gc=False):
     fact: tuple[str, str, str, int] | None = None
 
 
-class _Profiles:
-    """What the two kinds of profiles have in common.
+class _Profiles(ProfileMapping[MappingSettings]):
+    """What the two kinds of profiles have in common."""
 
-    Args:
-        settings: of the target.
-    """
-
+    service = READER
     decision_type: ClassVar[type[Decision]] = ProfileDecision
 
     def __init__(self, settings: MappingSettings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._base = base_of(settings, "mixpanel")
         self._leaves_out = settings.leaves_out_property()
-
-    def __reduce__(self) -> tuple[Any, tuple[MappingSettings]]:
-        """Let another process make the same."""
-        return type(self), (self._settings,)
-
-    def observe(self, line: bytes, *, is_message: bool) -> Profile:
-        """Return the profile: see `read_profile`.
-
-        Raises:
-            Unmappable: the line is no record, or an unreadable one.
-        """
-        return read_profile(line, is_message=is_message, service=READER)
 
     def said(self, profile: Profile) -> Said:
         """Return what a profile says, by PostHog's names."""
@@ -109,7 +95,7 @@ class _Profiles:
         return Mapped([event], young([event], self._settings.live_from) + nesting.fit([event]))
 
 
-class ProfilesFromMixpanel(_Profiles):
+class ProfilesFromMixpanel(_Profiles, PersonProfiles[MappingSettings]):
     """Makes updates of people of Mixpanel's profiles.
 
     Facts: `profile`, person -> digest and names that were told.
@@ -119,28 +105,20 @@ class ProfilesFromMixpanel(_Profiles):
         super().__init__(settings)
         self._ids = Ids(IDS)
 
-    def ids_of(self, observation: Profile) -> tuple[str | None, ...]:
-        """Return the id of the profile, with and without the prefix of devices."""
-        return observation.id, without_prefix(observation.id)
-
-    def people_of(self, observation: Profile) -> tuple[str, ...]:
-        """Return the id of the person, without the prefix of devices."""
-        return people_of(observation.id, None, None)
-
-    def decide(self, observation: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a profile, and fill in its effects.
 
         Raises:
             Unmappable: it is of nobody, or was read nobody knows when.
         """
-        check_read(observation)
+        check_read(profile)
         if self._settings.person_properties == "none":
             return ProfileDecision(skipped="person_properties: none", sends=False)
-        it = self._whose(observation, facts)
+        it = self._whose(profile, facts)
         if it.skipped is not None:
             return it
-        what = self.said(observation)
-        told = profiles.news("profile", it.person, observation, what, facts, effects)
+        what = self.said(profile)
+        told = profiles.news("profile", it.person, profile, what, facts, effects)
         if isinstance(told, str):
             return ProfileDecision(skipped=told, sends=False)
         effects.notes += [Note("profile_properties_dropped", name) for name in what.dropped]
@@ -209,35 +187,28 @@ def _person(user: str, facts: Facts) -> str:
     return goes_by(user, facts)
 
 
-class GroupProfilesFromMixpanel(_Profiles):
+class GroupProfilesFromMixpanel(_Profiles, GroupProfiles[MappingSettings]):
     """Makes updates of groups of Mixpanel's group profiles.
 
     Facts: `group_profile`, type and id -> digest and names that were told.
     """
 
-    def ids_of(self, observation: Profile) -> tuple[str | None, ...]:  # noqa: ARG002
-        """Return no id: a group is no person."""
-        return ()
-
-    def people_of(self, observation: Profile) -> None:
-        """Return that it is about no person."""
-
-    def decide(self, observation: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
+    def decide(self, profile: Profile, facts: Facts, effects: Effects) -> ProfileDecision:
         """Return the decision of a group's profile, and fill in its effects.
 
         Raises:
             Unmappable: it has no id, or was read nobody knows when.
         """
-        check_read(observation)
-        group = self._group(observation)
+        check_read(profile)
+        group = self._group(profile)
         if group is None:
             return ProfileDecision(skipped=NOT_NAMED, sends=False)
         linked = groups.link_types([group[0]], self._settings.group_types, facts, BEFORE_ALL)
         effects.notes += linked.notes
         if not linked.types:
             return ProfileDecision(skipped=linked.notes[0].name, sends=False)
-        name, what = "\x1f".join(group), self.said(observation)
-        told = profiles.news("group_profile", name, observation, what, facts, effects)
+        name, what = "\x1f".join(group), self.said(profile)
+        told = profiles.news("group_profile", name, profile, what, facts, effects)
         if isinstance(told, str):
             return ProfileDecision(skipped=told, sends=False)
         effects.facts.append(told.fact)
