@@ -31,6 +31,7 @@ OURS = 'properties["mp_lib"]=="target-mixpanel"'
 """Every event of ours says so."""
 
 TEXT_BYTES = 300
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 DAYS_BACK = re.compile(r"exceeds? (\d+) days? into the past", re.IGNORECASE)
 
 
@@ -221,10 +222,16 @@ class Queries:
 def _values(answer: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
     data = answer.get("data")
     values = data.get("values") if isinstance(data, dict) else None
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not all(map(_are_counts, values.values())):
         msg = "Mixpanel answered a query with something else than counts by day. Try again later."
         raise CannotAsk(msg)
     return values
+
+
+def _are_counts(days: Any) -> bool:
+    return isinstance(days, dict) and all(
+        DAY.match(day) and isinstance(count, (int, float)) for day, count in days.items()
+    )
 
 
 def _rows(lines: Iterator[bytes]) -> Iterator[Mapping[str, Any]]:
@@ -236,9 +243,14 @@ def _rows(lines: Iterator[bytes]) -> Iterator[Mapping[str, Any]]:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             raise BrokenOff from error
-        if not isinstance(row, dict) or "properties" not in row:
+        if not _is_event(row):
             raise BrokenOff
         yield row
+
+
+def _is_event(row: Any) -> bool:
+    properties = row.get("properties") if isinstance(row, dict) else None
+    return isinstance(properties, dict) and "event" in row and type(properties.get("time")) is int
 
 
 def _text(body: bytes) -> str:

@@ -12,6 +12,7 @@ from target_mixpanel.counting import counter_of
 from target_mixpanel.exports import ROWS_A_REQUEST, export_windows
 from target_mixpanel.reports import chunks
 
+from tests.fakes.http.exchanges import Reply
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.singer_delivery.toys import PlayedClock
 
@@ -240,6 +241,30 @@ def test_an_export_that_ends_early_is_asked_for_again():
         fake.queries.broken = 3
         with pytest.raises(CannotAsk, match="ended early each time"):
             counter.ids(FIRST)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"event": "e1", "properties": {}}', '{"event": "e1", "properties": []}', '[{"a": 1}]']
+)
+def test_an_export_of_something_else_is_said_to_be_broken(line):
+    with project() as fake:
+        cells = fill(fake, 1)
+        counter, _ = asking(fake, raw=True)
+        fake.misbehave_always(Reply(200, line.encode()))
+        with pytest.raises(CannotAsk, match="ended early each time"):
+            counter.count(cells)
+
+
+@pytest.mark.parametrize(
+    "values", ['{"e1": 3}', '{"e1": {"2024": "x"}}', '{"e1": {"2024-01-01": "x"}}']
+)
+def test_a_report_of_something_else_is_no_count(values):
+    with project() as fake:
+        cells = fill(fake, 1)
+        counter, _ = asking(fake)
+        fake.misbehave_always(Reply(200, f'{{"data": {{"values": {values}}}}}'.encode()))
+        with pytest.raises(CannotAsk, match="something else than counts by day"):
+            counter.count(cells)
 
 
 def test_it_keeps_to_the_sixty_of_an_hour():
