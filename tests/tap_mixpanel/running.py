@@ -107,10 +107,12 @@ class Sandbox(TapSandbox[Recorded]):
         catalog = selecting(tap.catalog_dict, streams)
         return TapMixpanel(config=config, state=state, catalog=catalog, clock=self.clock)
 
-    def start(self, *arguments: str | Path, **settings: Any) -> subprocess.Popen[str]:
-        """Start the executable with this sandbox's settings, for `events` alone."""
+    def start(
+        self, *arguments: str | Path, streams: Sequence[str] = ("events",), **settings: Any
+    ) -> subprocess.Popen[str]:
+        """Start the executable with this sandbox's settings, for some streams alone."""
         catalog = self.folder / "catalog.json"
-        catalog.write_text(json.dumps(self.tap(**settings).catalog_dict))
+        catalog.write_text(json.dumps(self.tap(streams=streams, **settings).catalog_dict))
         return super().start("--catalog", catalog, *arguments, **settings)
 
 
