@@ -7,7 +7,6 @@ and texts are restated here on purpose, apart from the code they test.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import io
 import re
@@ -22,6 +21,7 @@ import orjson
 from tests.fakes.amplitude import questions
 from tests.fakes.amplitude.charts import PATH as CHARTS
 from tests.fakes.amplitude.charts import Charts
+from tests.fakes.http.exchanges import basic_login
 from tests.fakes.http.server import Exchange, FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class FakeAmplitude(FakeServer):
         )
 
     def _key_refusal(self, exchange: Exchange) -> Reply | None:
-        credentials = _credentials(exchange.headers.get("authorization", ""))
+        credentials = basic_login(exchange.headers)
         if credentials is None:
             return _error(401, "unauthorized", "Missing or garbled credentials")
         if credentials != (self.api_key, self.secret_key):
@@ -220,15 +220,6 @@ def _hours_between(first: datetime, last: datetime) -> Iterator[datetime]:
     while first <= last:
         yield first
         first += HOUR
-
-
-def _credentials(header: str) -> tuple[str, str] | None:
-    scheme, _, value = header.partition(" ")
-    try:
-        user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except ValueError:
-        return None
-    return (user, password) if scheme.lower() == "basic" and colon else None
 
 
 def _error(status: int, kind: str, message: str, details: str | None = None) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -110,3 +111,17 @@ class Exchange:
     def is_answered(self) -> bool:
         """Whether the service gave its own answer and sent all of it."""
         return self.status is not None and isinstance(self.act, (Delay, Hold, Stall, type(None)))
+
+
+def basic_login(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """User and password of HTTP Basic; None without one, or without a colon in it.
+
+    Args:
+        headers: Names in lower case.
+    """
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    try:
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:  # no base64, or no text
+        return None
+    return (user, password) if scheme.lower() == "basic" and colon else None

@@ -7,8 +7,6 @@ docs, "Ingestion API" (OpenAPI description: StrictUnauthorized, StrictTooLarge, 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import zlib
 from dataclasses import dataclass
 from gzip import decompress
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tests.fakes.http.exchanges import Reply
+from tests.fakes.http.exchanges import Reply, basic_login
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +88,7 @@ class Credentials:
         Raises:
             Refusal: 401.
         """
-        by_token = "project_id" not in query and _basic(headers) == (self.token, "")
+        by_token = "project_id" not in query and basic_login(headers) == (self.token, "")
         if not by_token:
             self.check_service_account(headers, query)
 
@@ -106,7 +104,7 @@ class Credentials:
 
     def is_service_account(self, headers: Mapping[str, str]) -> bool:
         """Whether the login is the service account's, whatever the project."""
-        return _basic(headers) == (self.username, self.secret)
+        return basic_login(headers) == (self.username, self.secret)
 
 
 def unpacked(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:
@@ -133,13 +131,3 @@ def is_gzip(headers: Mapping[str, str]) -> bool:
 def content_type(headers: Mapping[str, str]) -> str:
     """The media type without its parameters."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _basic(headers: Mapping[str, str]) -> tuple[str, str] | None:
-    """User and password of the basic auth; None without one, or without a colon in it."""
-    scheme, _, encoded = headers.get("authorization", "").partition(" ")
-    try:
-        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return (user, password) if scheme.lower() == "basic" and colon else None

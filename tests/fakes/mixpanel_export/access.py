@@ -6,13 +6,11 @@ name, no password, no project; off from 3 March 2027); public reports of the wro
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.fakes.http.exchanges import Exchange, Reply
+from tests.fakes.http.exchanges import Exchange, Reply, basic_login
 from tests.fakes.mixpanel_export.refusals import (
     CANNOT_AUTHENTICATE,
     FORBIDDEN,
@@ -52,7 +50,7 @@ class Access:
 
     def refused(self, exchange: Exchange) -> Reply | None:
         """Answer who is not let in, as the export host does; None: come in."""
-        known = _basic(exchange.headers)
+        known = basic_login(exchange.headers)
         query = exchange.query
         by_secret = self.project_secret is not None and known == (self.project_secret, "")
         by_account = known == (self.username, self.secret) and query.get("project_id", "")
@@ -68,19 +66,9 @@ class Access:
 
     def knows_account(self, headers: Mapping[str, str]) -> bool:
         """Whether the login is the service account's, whatever the project."""
-        return _basic(headers) == (self.username, self.secret)
+        return basic_login(headers) == (self.username, self.secret)
 
 
 def for_query_host(path: str, reply: Reply) -> Reply:
     """Say in JSON what the export host says in plain text."""
     return reply if reply is HTML else as_json(path, reply.body.decode(), reply.status)
-
-
-def _basic(headers: Mapping[str, str]) -> tuple[str, str] | None:
-    """User and password of the basic auth; None without one, or without a colon in it."""
-    scheme, _, encoded = headers.get("authorization", "").partition(" ")
-    try:
-        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return (user, password) if scheme.lower() == "basic" and colon else None
