@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-HOUR_OF_A_DAY = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+
+COVERED = "covered"
 
 
 class Covered(NamedTuple):
@@ -45,7 +47,7 @@ def gaps(covered: Iterable[Covered]) -> list[Covered]:
 
     Nothing is said of files: their names do not tell whether there is one between two of them.
     """
-    hours = sorted(each for each in covered if HOUR_OF_A_DAY.match(each.start))
+    hours = sorted(each for each in covered if HOUR.fullmatch(each.start))
     return [
         Covered(source, before.end, after.start)
         for source, ranges in groupby(hours, key=lambda each: each.source)
@@ -54,22 +56,27 @@ def gaps(covered: Iterable[Covered]) -> list[Covered]:
     ]
 
 
-def ranges_in(state: Mapping[str, Any]) -> Ranges:
-    """Return what the bookmarks of a STATE value say is covered: `covered: [[start, end], …]`.
-
-    What is not of that form is passed over: STATE is the tap's.
-    """
+def ranges_by_stream(state: Mapping[str, Any]) -> Ranges:
+    """Return what the bookmarks of a STATE value say is covered, by stream."""
     bookmarks = state.get("bookmarks")
     if not isinstance(bookmarks, Mapping):
         return {}
     found: dict[str, list[Range]] = {}
     for stream, bookmark in bookmarks.items():
-        said = bookmark.get("covered") if isinstance(bookmark, Mapping) else None
-        listed = said if isinstance(said, list) else []
-        ranges = [(each[0], each[1]) for each in listed if _is_range(each)]
+        ranges = ranges_in(bookmark) if isinstance(bookmark, Mapping) else None
         if ranges:
             found[stream] = ranges
     return found
+
+
+def ranges_in(bookmark: Mapping[str, Any]) -> list[Range]:
+    """Return what a stream's bookmark says is covered: `covered: [[start, end], …]`.
+
+    What is not of that form is passed over: STATE is the tap's, and may be another tap's.
+    """
+    said = bookmark.get(COVERED)
+    listed = said if isinstance(said, list) else []
+    return [(each[0], each[1]) for each in listed if _is_range(each)]
 
 
 def _is_range(of: Any) -> bool:

@@ -11,7 +11,7 @@ import orjson
 from singer_delivery.endpoint import Judgement, Verdict
 from singer_delivery.errors import ServiceRefused
 from singer_delivery.io.compression import grown, shrunk
-from singer_delivery.ledger.coverage import ranges_in
+from singer_delivery.ledger.coverage import ranges_by_stream
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
@@ -110,7 +110,7 @@ class Outcomes:
 
     def cover(self, state: State) -> None:
         """Take note of what a STATE value that is about to be given back says is covered."""
-        for source, ranges in ranges_in(state).items():
+        for source, ranges in ranges_by_stream(state).items():
             self._ledger.cover(source, ranges)
 
     def count(self, block: Block, undecided: Iterable[int] = ()) -> None:

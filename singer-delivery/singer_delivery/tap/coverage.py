@@ -11,14 +11,14 @@ for, those before included.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-COVERED, SHARE, TOTAL = "covered", "share", "total"
-HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+from singer_delivery.ledger.coverage import COVERED, HOUR, Range, merged, ranges_in
 
-Range = tuple[str, str]
+__all__ = ["COVERED", "SHARE", "TOTAL", "Range", "coverage_after", "joined", "ranges_in"]
+
+SHARE, TOTAL = "share", "total"
 
 
 def coverage_after(
@@ -43,14 +43,6 @@ def coverage_after(
         SHARE: round(share, 6),
         TOTAL: {unit: total},
     }
-
-
-def ranges_in(bookmark: Mapping[str, Any]) -> list[Range]:
-    """Return the ranges that a bookmark says are covered."""
-    found = bookmark.get(COVERED)
-    if not isinstance(found, list):
-        return []
-    return [(each[0], each[1]) for each in found if _is_range(each)]
 
 
 def left_out(bookmark: Mapping[str, Any], start: str, first: str) -> str | None:
@@ -79,20 +71,10 @@ def joined(ranges: Iterable[Range]) -> list[Range]:
     Files whose names hold no hour are read in the order of their names: they are one range, after
     those of hours.
     """
-    hours: list[Range] = []
-    names: list[Range] = []
-    for start, end in sorted(ranges):
-        if not HOUR.fullmatch(start):
-            names.append((start, end))
-        elif hours and start <= hours[-1][1]:
-            hours[-1] = (hours[-1][0], max(hours[-1][1], end))
-        else:
-            hours.append((start, end))
+    hours, names = list[Range](), list[Range]()
+    for each in ranges:
+        (hours if HOUR.fullmatch(each[0]) else names).append(each)
+    found = merged(hours)
     if names:
-        hours.append((min(start for start, _ in names), max(end for _, end in names)))
-    return hours
-
-
-def _is_range(value: Any) -> bool:
-    is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
-    return is_pair and all(isinstance(each, str) for each in value)
+        found.append((min(start for start, _ in names), max(end for _, end in names)))
+    return found
