@@ -51,12 +51,12 @@ class Interrupted(SystemExit):
 
 
 class WorkerLost(DeliveryError):  # noqa: N818 - as those above
-    """A process that maps records ended before its input did."""
+    """A process that maps records ended before its input did, or could not be started."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "ended, perhaps for want of memory") -> None:
         super().__init__(
-            "A process that maps records ended, perhaps for want of memory. Nothing is lost: start "
-            "the same run again, with fewer `processes`."
+            f"A process that maps records {what}. Nothing is lost: start the same run again, with "
+            "fewer `processes`."
         )
 
 

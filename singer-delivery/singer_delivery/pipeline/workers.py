@@ -106,12 +106,16 @@ class Workers:
         return self._pool is not None and all(each.done() for each in self._greetings)
 
     def start(self) -> None:
-        """Start the processes, unless they are started or there are to be none."""
+        """Start the processes, unless they are started or there are to be none.
+
+        Raises:
+            WorkerLost: one cannot be started, or ended.
+        """
         if self._pool is None and self._count:
             # Not by `fork`: a thread that sends may hold a lock at that moment.
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, spawn, prepare)
-            with _main_module_hidden():
+            with _starting():
+                self._pool = ProcessPoolExecutor(self._count, spawn, prepare)
                 self._greetings = [self._pool.submit(_nothing) for _ in range(self._count)]
         if self._is_waited_for:
             for greeting in self._greetings:
@@ -173,25 +177,30 @@ class Workers:
             )
             for of, lines, decisions, lanes in block.sections()
         ]
-        try:
-            with _main_module_hidden():  # it starts a process that is still missing
-                return self._pool.submit(map_parts, parts, block.spread)
-        except BrokenProcessPool:
-            raise WorkerLost from None
+        with _starting():  # a process that is still missing
+            return self._pool.submit(map_parts, parts, block.spread)
 
 
 @contextmanager
-def _main_module_hidden() -> Iterator[None]:
+def _starting() -> Iterator[None]:
     """Keep the program's main module from the processes that start in this block.
 
     A process that is spawned runs the file of `__main__` first (Python docs, multiprocessing, "Safe
     importing of main module"). They need nothing of it, its imports take long, and a script that
     does not expect it would begin the run anew.
+
+    Raises:
+        WorkerLost: one cannot be started, or ended.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
+    except BrokenProcessPool:
+        raise WorkerLost from None
+    except OSError as error:  # no memory; or no semaphores, as in a container without /dev/shm
+        what = f"could not be started ({error.strerror})"
+        raise WorkerLost(what) from None
     finally:
         sys.modules["__main__"] = main
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -175,6 +176,17 @@ def test_a_process_that_is_killed_stops_the_run_with_a_sentence(opened):
     with pytest.raises(WorkerLost, match="with fewer `processes`"):  # noqa: PT012 - one or the other
         some.map(block(0))
         some.result(nothing, is_needed=True)
+
+
+def test_processes_that_cannot_be_started_stop_the_run_with_a_sentence(opened, monkeypatch):
+    """As in a container without /dev/shm, or with no memory left."""
+
+    def refused(*_of: Any, **_options: Any) -> Any:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", refused)
+    with pytest.raises(WorkerLost, match=r"started \(Function not impl.*with fewer `processes`"):
+        opened(1).map(block(0))
 
 
 def test_a_signal_that_ends_a_process_too_is_what_the_run_tells_of(opened):
