@@ -122,6 +122,12 @@ def test_a_bookmark_that_is_no_time_is_refused(sandbox):
         sandbox.run(state={"bookmarks": {"events": {"replication_key_value": "soon"}}})
 
 
+@pytest.mark.parametrize("bookmarks", [None, "x", ["events"], {"events": 5}, {"events": None}])
+def test_a_state_of_another_form_is_refused(sandbox, bookmarks):
+    with pytest.raises(StateUnreadable, match="`bookmarks` must hold an object for each stream"):
+        sandbox.run(state={"bookmarks": bookmarks})
+
+
 def test_a_full_table_reload_begins_at_start_date(amplitude, sandbox):
     state = sandbox.run().states[-1]
     catalog = sandbox.tap().catalog_dict

@@ -156,6 +156,15 @@ def test_a_run_that_fails_says_so_without_keys(sandbox, amplitude):
     assert amplitude.secret_key not in log
 
 
+def test_a_run_that_is_refused_at_once_leaves_no_status_of_another_one(sandbox):
+    status = sandbox.folder / "status.json"
+    status.write_text('{"state": "complete"}')
+    process = sandbox.start(status_path=str(status), secret_key="wrong")
+    _, log = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1, log
+    assert json.loads(status.read_text())["state"] == "failed"
+
+
 def test_no_status_file_is_written_unless_it_is_asked_for(sandbox):
     process = sandbox.start(progress_seconds=0)
     _, log = process.communicate(timeout=SECONDS)

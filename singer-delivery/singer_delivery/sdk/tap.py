@@ -18,7 +18,7 @@ from singer_delivery.sdk.messages import LineWriter
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
 from singer_delivery.sdk.progress_settings import rhythm_of
 from singer_delivery.tap.coverage import SHARE
-from singer_delivery.tap.errors import AccessRefused, TapError
+from singer_delivery.tap.errors import AccessRefused, StateUnreadable, TapError
 from singer_delivery.tap.progress import TapProgress
 
 if TYPE_CHECKING:
@@ -73,13 +73,28 @@ class CheckedTap(CheckedPlugin, Tap):
         """Log how far the run is, if there is one. Safe in a signal handler."""
         self.progress.ask()
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Read the state that the tap goes on from.
+
+        Raises:
+            StateUnreadable: it is none of a tap.
+        """
+        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        of_streams = bookmarks.values() if isinstance(bookmarks, dict) else [None]
+        if not all(isinstance(each, dict) for each in of_streams):
+            msg = (
+                "The state cannot be read: `bookmarks` must hold an object for each stream. Give "
+                "the last STATE that the target gave back, or none to begin anew."
+            )
+            raise StateUnreadable(msg)
+        super().load_state(state)
+
     def sync_all(self) -> None:  # type: ignore[misc] # nothing else ends with the run
         """Ask what must be known, read all streams, and say meanwhile how far the run is.
 
         Raises:
             AccessRefused: an answer is no.
         """
-        check_before_run(self, AccessRefused)
         writer = self.message_writer
         if isinstance(writer, LineWriter):
             self.progress.is_writing = lambda: writer.is_writing
@@ -87,6 +102,7 @@ class CheckedTap(CheckedPlugin, Tap):
             bookmark.pop(SHARE, None)  # of an earlier run: the target would show it as this one's
         process = Process.this(self.name, self.clock.now())
         with self.progress.shown(process, rhythm_of(self.config)):
+            check_before_run(self, AccessRefused)
             super().sync_all()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
