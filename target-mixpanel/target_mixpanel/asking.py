@@ -31,7 +31,6 @@ OURS = 'properties["mp_lib"]=="target-mixpanel"'
 """Every event of ours says so."""
 
 TEXT_BYTES = 300
-DAY = re.compile(r"\d{4}-\d\d-\d\d")
 DAYS_BACK = re.compile(r"exceeds? (\d+) days? into the past", re.IGNORECASE)
 
 
@@ -229,9 +228,11 @@ def _values(answer: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
 
 
 def _are_counts(days: Any) -> bool:
-    return isinstance(days, dict) and all(
-        DAY.match(day) and isinstance(count, (int, float)) for day, count in days.items()
-    )
+    """Tell whether a value has a number for each day, whatever stands behind its date."""
+    try:
+        return all(date.fromisoformat(day[:10]) and count >= 0 for day, count in days.items())
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _rows(lines: Iterator[bytes]) -> Iterator[Mapping[str, Any]]:

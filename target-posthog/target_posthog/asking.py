@@ -17,6 +17,8 @@ from singer_delivery.io.secrets import blotted
 from singer_delivery.proof.asking import Allowed, Asker
 from singer_delivery.proof.counting import CannotAsk, TooMuch
 
+from target_posthog.queries import Query
+
 ALLOWED = (Allowed(200, 60.0), Allowed(2_000, 3600.0))
 """A little less than the 240 a minute and 2,400 an hour of a project, which all its keys share
 (docs, "API overview"; posthog/api/rate_limit.py). One query at a time keeps to the 3 at once."""
@@ -105,25 +107,25 @@ class Queries:
     def __init__(self, account: Account, asker: Asker) -> None:
         self._account, self._asker = account, asker
 
-    def rows(self, query: str, values: Mapping[str, Any], name: str) -> Sequence[Sequence[Any]]:
+    def rows(self, query: Query, values: Mapping[str, Any], name: str) -> Sequence[Sequence[Any]]:
         """Return the rows of a query.
 
         Args:
-            query: HogQL with placeholders.
-            values: of the placeholders.
+            query: to be answered.
+            values: of its placeholders.
             name: for PostHog's list of queries.
 
         Raises:
             TooMuch: it takes too long, or has as many rows as an answer may have.
             CannotAsk: it is not answered.
         """
-        reply = self._asker.ask(self._request(query, values, name))
+        reply = self._asker.ask(self._request(query.text, values, name))
         if reply.status in TOO_MUCH:
             raise TooMuch
         if reply.status != 200:
             raise CannotAsk(self._refused(reply))
         rows = _document(reply).get("results")
-        if not isinstance(rows, list):
+        if not isinstance(rows, list) or not all(map(query.fits, rows)):
             msg = f"{self._host} answered 200, but not as PostHog does: check `query_host`."
             raise CannotAsk(msg)
         return rows
@@ -196,6 +198,3 @@ def _text(reply: Reply) -> str:
     """Return PostHog's own words; never a page of a proxy."""
     detail = _document(reply).get("detail")
     return " ".join(str(detail).split())[:TEXT_BYTES] if detail else ""
-
-
-__all__ = ["ALLOWED", "MOST_ROWS", "Account", "Queries", "TooMuch", "account_of", "query_host"]

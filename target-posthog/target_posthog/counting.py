@@ -29,29 +29,15 @@ from singer_delivery.proof.counting import (
 
 from target_posthog.asking import ALLOWED, MOST_ROWS, Account, Queries, account_of
 from target_posthog.posthog import ALIAS, GROUP_IDENTIFY, IDENTIFY, SET
-
-BY_DAY_AND_NAME = """
-select toDate(timestamp) as day, event, count() as events, count(distinct uuid) as ids
-from events
-where timestamp >= {first} and timestamp < {after} and properties.$lib = 'target-posthog'
-group by day, event order by day, event limit 50000
-"""
-IDS = """
-select uuid from events
-where timestamp >= {first} and timestamp < {after} and properties.$lib = 'target-posthog'
-and uuid > {beyond}
-group by uuid order by uuid limit 50000
-"""
-OTHERS = """
-select event, count(distinct uuid) as ids from events
-where timestamp >= {first} and timestamp < {after}
-and (properties.$lib != 'target-posthog' or properties.$lib is null)
-group by event order by event limit 50000
-"""
-PEOPLE = "select count() from persons limit 1"
-IDS_OF_PEOPLE = "select count() from person_distinct_ids limit 1"
-GROUPS = "select index, count() from groups group by index order by index limit 100"
-"""Every event of ours says so in `$lib`, a column of its own and cheap to ask for."""
+from target_posthog.queries import (
+    BY_DAY_AND_NAME,
+    GROUPS,
+    IDS,
+    IDS_OF_PEOPLE,
+    OTHERS,
+    PEOPLE,
+    Query,
+)
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
 ROWS_PLANNED = 40_000
@@ -120,7 +106,7 @@ class PostHogCounter:
         for first, last in windows(sent):
             for rows in self._halved(first, last, self._by_day_and_name, counts.not_asked):
                 for text, name, events, ids in rows:
-                    key = _day(text), str(name)
+                    key = _day(text), name
                     if key[0] in days:
                         counts.found[key] = ids
                         if events > ids:
@@ -144,10 +130,10 @@ class PostHogCounter:
             except TooMuch as error:
                 msg = f"PostHog has no time to list the ids of {day_of(day)}. Try again later."
                 raise CannotAsk(msg) from error
-            yield from (str(uuid) for (uuid,) in rows)
+            yield from (uuid for (uuid,) in rows)
             if len(rows) < MOST_ROWS:
                 return
-            beyond = str(rows[-1][0])
+            beyond = rows[-1][0]
 
     def others(self, first: int, last: int) -> Mapping[str, int]:
         """Return the events of the same days that are not ours, by name."""
@@ -158,7 +144,7 @@ class PostHogCounter:
 
         for rows in self._halved(first, last, ask, []):
             for name, ids in rows:
-                found[str(name)] += ids
+                found[name] += ids
         return found
 
     def people(self) -> Mapping[str, int]:
@@ -195,15 +181,15 @@ class PostHogCounter:
 
         return halving(first, last, ask, note)
 
-    def _rows(self, query: str, first: int, last: int, name: str, **more: str) -> Any:
+    def _rows(self, query: Query, first: int, last: int, name: str, **more: str) -> Any:
         values = {"first": f"{day_of(first)} 00:00:00", "after": f"{day_of(last + 1)} 00:00:00"}
         return self._queries.rows(query, {**values, **more}, name)
 
-    def _number(self, query: str, name: str) -> int:
+    def _number(self, query: Query, name: str) -> int:
         rows = self._beside(query, name)
-        return int(rows[0][0]) if rows else 0
+        return rows[0][0] if rows else 0
 
-    def _beside(self, query: str, name: str) -> Any:
+    def _beside(self, query: Query, name: str) -> Any:
         try:
             return self._queries.rows(query, {}, name)
         except TooMuch as error:

@@ -40,13 +40,11 @@ from singer_delivery.proof.questions import (
     yes,
 )
 
+from target_posthog.queries import GROUPS
 from target_posthog.settings import MAX_GROUP_TYPES
 
 if TYPE_CHECKING:
     from target_posthog.asking import Account
-
-GROUPS = "select index, count() from groups group by index order by index limit 100"
-"""HogQL for how many groups there are of each type."""
 
 CLOUD = {"US": "us.i.posthog.com", "EU": "eu.i.posthog.com"}
 """The hosts of PostHog Cloud, by region (PostHog docs, "API")."""
@@ -85,7 +83,7 @@ def about_project(account: Callable[[], Account]) -> Question:
 
 def _project(account: Account, sender: Sender) -> Answer:
     """Ask which groups a project has, in the name of a personal key."""
-    asked = {"kind": "HogQLQuery", "query": GROUPS}
+    asked = {"kind": "HogQLQuery", "query": GROUPS.text}
     said = {"query": asked, "refresh": "force_blocking", "name": "target-posthog check"}
     headers = {"Authorization": f"Bearer {account.key}", "Content-Type": "application/json"}
     url = f"{account.address}/api/projects/{account.project_id}/query/"

@@ -53,6 +53,15 @@ def fill(fake: FakePostHog, days: int, *, names: int = 2, at: str = "T12:00:00Z"
     return cells
 
 
+@pytest.mark.parametrize("rows", [[5], [["2024-03-01"]], [[1, "e0", 1, 1]], [["2024", "e0", 1, 1]]])
+def test_rows_of_something_else_are_no_counts(rows):
+    with FakePostHog() as fake:
+        cells = fill(fake, 1)
+        fake.misbehave_always(Reply(200, orjson.dumps({"results": rows})))
+        with pytest.raises(CannotAsk, match="not as PostHog does"):
+            asking(fake)[0].count(cells)
+
+
 def test_events_are_counted_by_day_and_name_in_a_query_a_month():
     with FakePostHog() as fake:
         cells = fill(fake, 40)
@@ -140,7 +149,9 @@ def test_a_day_that_takes_too_long_is_not_asked_and_the_others_are():
 
 def test_ids_come_by_pages(monkeypatch):
     monkeypatch.setattr(counting, "MOST_ROWS", 7)
-    monkeypatch.setattr(counting, "IDS", counting.IDS.replace("50000", "7"))
+    monkeypatch.setattr(
+        counting, "IDS", counting.IDS._replace(text=counting.IDS.text.replace("50000", "7"))
+    )
     with FakePostHog() as fake:
         fill(fake, 1, names=20)
         counter, _ = asking(fake)
