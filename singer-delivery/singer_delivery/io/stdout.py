@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from singer_delivery.errors import StorageError
+
 
 def write_to_stdout(lines: bytes) -> None:
     """Return when all of `lines` is handed to the reader.
@@ -48,14 +50,21 @@ def _abandon_stdout() -> None:
         os.close(devnull)
 
 
-def write_json_line(value: Any) -> None:
-    """Write a value as a line of JSON, whatever its integers.
+def write_state(value: Any) -> None:
+    """Write a STATE value as a line of JSON, whatever its integers.
 
     Raises:
-        OSError: it cannot be written: see `write_to_stdout`.
+        StorageError: it cannot be written.
     """
     try:
         line = orjson.dumps(value)
     except TypeError:  # an integer of more than 64 bits
         line = json.dumps(value, separators=(",", ":")).encode()
-    write_to_stdout(line + b"\n")
+    try:
+        write_to_stdout(line + b"\n")
+    except OSError as error:
+        msg = (
+            f"STATE cannot be written to standard output ({error.strerror or 'closed'}). Nothing "
+            "is lost: make room, or see why its reader ended, and start the same run again."
+        )
+        raise StorageError(msg) from error

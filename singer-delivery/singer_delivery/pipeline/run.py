@@ -204,28 +204,38 @@ class Run:
         if not is_dry:
             opened.callback(SoleUse(settings.ledger_url, scope).release)
         self._journal.begin()
-        letters = self.dead_letters = DeadLetters(settings.dead_letters_to)
-        opened.enter_context(closing(letters))
-        now = self._clock.now if settings.remember_deliveries else None
-        lists = settings.keep_books and not is_dry
+        self.dead_letters = opened.enter_context(closing(DeadLetters(settings.dead_letters_to)))
+        self.ledger = opened.enter_context(closing(self._ledger_of(scope)))
+        most = None if is_dry else settings.max_dead_letters
+        self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most, self._alarms)
+        share = Share()
+        emit = share.of((lambda _state: None) if is_dry else emit_state)
+        self._checkpoints = Checkpoints(
+            self._outcomes.settle, self._outcomes.save, emit, self._outcomes.cover
+        )
+        self._open_ways(endpoints, opened)
+        self._progress = self._progress_of(share)
+        opened.callback(self._journal.stop)
+        self._journal.show(self._progress)
+
+    def _ledger_of(self, scope: str) -> Ledger:
+        """Return the ledger; the log has what an earlier run may have left to count twice."""
+        settings, is_dry = self._settings, self._settings.dry_run
         ledger = Ledger(
             settings.ledger_url,
             scope,
             keep=not is_dry,
-            before_save=letters.flush,
-            lists=lists,
-            now=now,
+            before_save=self.dead_letters.flush,
+            lists=settings.keep_books and not is_dry,
+            now=self._clock.now if settings.remember_deliveries else None,
         )
-        self.ledger = opened.enter_context(closing(ledger))
         if settings.remember_deliveries and not is_dry:
-            warn_of_doubles(self.ledger.cut_off_at, self._clock.now())
-        most = None if is_dry else settings.max_dead_letters
-        self._outcomes = Outcomes(self.ledger, self.dead_letters, self.report, most, self._alarms)
-        share = Share()
-        emit = share.of(_keep_back if is_dry else emit_state)
-        self._checkpoints = Checkpoints(
-            self._outcomes.settle, self._outcomes.save, emit, self._outcomes.cover
-        )
+            warn_of_doubles(ledger.cut_off_at, self._clock.now())
+        return ledger
+
+    def _open_ways(self, endpoints: Mapping[str, Endpoint], opened: ExitStack) -> None:
+        """Open what a record passes through, from its end to its beginning."""
+        settings, is_dry = self._settings, self._settings.dry_run
         self._parking = Parking(
             self.ledger,
             self._outcomes.park,
@@ -248,9 +258,6 @@ class Run:
         self._decider = Decider(
             self.ledger, self._checkpoints, self._outcomes, self._delivery, tasks
         )
-        self._progress = self._progress_of(share)
-        opened.callback(self._journal.stop)
-        self._journal.show(self._progress)
 
     def _progress_of(self, share: Share) -> RunProgress:
         parts = (self.report, self._checkpoints, self._parking, self._dispatch, share)
@@ -290,7 +297,3 @@ class Run:
         self._is_closed = True
         self._opened.close()
         self._journal.end(self.dead_letters, cause)
-
-
-def _keep_back(_state: State) -> None:
-    return None

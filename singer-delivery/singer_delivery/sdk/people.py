@@ -8,6 +8,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 from singer_delivery.errors import SettingsError
+from singer_delivery.io.id_files import read_ids
 from singer_delivery.mapping.excluded import WithoutPeople
 from singer_delivery.mapping.sampled import Sampled
 from singer_delivery.model import RecordMapping
@@ -40,6 +41,16 @@ def people_settings() -> list[th.Property[Any]]:
             ),
         ),
     ]
+
+
+def excluded_by(config: Mapping[str, Any]) -> frozenset[str]:
+    """Return the ids of people who are left out.
+
+    Raises:
+        SettingsError: their file cannot be read.
+    """
+    path = config.get(EXCLUDE_PEOPLE)
+    return frozenset() if path is None else read_ids(path, EXCLUDE_PEOPLE)
 
 
 def share_of(config: Mapping[str, Any]) -> float:

@@ -232,7 +232,7 @@ def run_settings(
         max_events_per_second=max_events_per_second,
         ledger_url=config["ledger_url"],
         dead_letter_path=Path(config["dead_letter_path"]),
-        report_path=Path(config["report_path"]) if config.get("report_path") else None,
+        report_path=path_of(config, "report_path"),
         dry_run=config["dry_run"],
         output_path=Path(config["output_path"]),
         service=user_agent.partition("/")[0],

@@ -26,19 +26,18 @@ from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_delivery.endpoint import Endpoint
-from singer_delivery.errors import DeliveryError, Interrupted, SettingsError, StorageError
+from singer_delivery.errors import DeliveryError, Interrupted, SettingsError
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.copies import Copies
 from singer_delivery.io.heaps import share_heaps
-from singer_delivery.io.id_files import read_ids
 from singer_delivery.io.stdin import read_to_the_end
-from singer_delivery.io.stdout import write_json_line
+from singer_delivery.io.stdout import write_state
 from singer_delivery.model import Event, RecordMapping
 from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.sdk.asking import MELTANO_TEST, AskingTarget
 from singer_delivery.sdk.batches import files_of, lines_of
-from singer_delivery.sdk.people import EXCLUDE_PEOPLE, share_of
+from singer_delivery.sdk.people import excluded_by, share_of
 from singer_delivery.sdk.plugin import ending_in_a_sentence, naming_stream_maps
 from singer_delivery.sdk.reader import LineReader
 from singer_delivery.sdk.sink import DeliverySink
@@ -141,13 +140,8 @@ class DeliveryTarget(AskingTarget):
 
     @cached_property
     def excluded_people(self) -> frozenset[str]:
-        """The ids of people who are left out, read once.
-
-        Raises:
-            SettingsError: their file cannot be read.
-        """
-        path = self.config.get(EXCLUDE_PEOPLE)
-        return frozenset() if path is None else read_ids(path, EXCLUDE_PEOPLE)
+        """The ids of people who are left out, read once: see `excluded_by`."""
+        return excluded_by(self.config)
 
     def shared_config_errors(self) -> list[str]:
         """Return a sentence if nothing says whose records are loaded."""
@@ -173,15 +167,7 @@ class DeliveryTarget(AskingTarget):
         Raises:
             StorageError: it cannot be written.
         """
-        try:
-            write_json_line(state)
-        except OSError as error:
-            msg = (
-                f"STATE cannot be written to standard output ({error.strerror or 'closed'}). "
-                "Nothing is lost: make room, or see why its reader ended, and start the same run "
-                "again."
-            )
-            raise StorageError(msg) from error
+        write_state(state)
 
     @classmethod
     def invoke(cls, **options: Any) -> None:
