@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from singer_delivery.tap import archive
@@ -101,8 +102,9 @@ class ExportedFiles:
         self.archive = Archive(url)
         self.files = {file.name: file for file in self.archive.files()}
         self.scan = Scan()
-        for file in self.files.values():
-            self.scan.take(file.name, file.size, self.archive.blocks(file))
+        with closing(self.archive):  # the zip that is open; it is opened again when it is read
+            for file in self.files.values():
+                self.scan.take(file.name, file.size, self.archive.blocks(file))
         self._tell()
 
     def profiles(self, now: float, bad_lines: BadLines) -> Iterator[list[bytes]]:
@@ -120,11 +122,12 @@ class ExportedFiles:
             for name, file in self.files.items()
             if self.scan.files[name].profiles
         }
-        for name in sorted(moments, key=lambda name: (moments[name], name)):
-            before = 0
-            for lines in self.archive.blocks(self.files[name]):
-                yield [*_records(name, lines, before, written(moments[name]), bad_lines)]
-                before += len(lines)
+        with closing(self.archive):
+            for name in sorted(moments, key=lambda name: (moments[name], name)):
+                before = 0
+                for lines in self.archive.blocks(self.files[name]):
+                    yield [*_records(name, lines, before, written(moments[name]), bad_lines)]
+                    before += len(lines)
 
     def _written_at(self, file: ExportFile, now: float) -> float:
         moment = self.archive.modified(file)

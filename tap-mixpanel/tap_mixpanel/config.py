@@ -167,7 +167,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Event names",
         description=(
             "Raw names of events to ask Mixpanel for; by default all. Verbs that say who is who "
-            "are asked for besides."
+            "are asked for besides. Not for archive_path."
         ),
     ),
     th.Property(

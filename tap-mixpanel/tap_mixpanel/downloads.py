@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,18 +83,17 @@ class Reader:
         dealer = Dealer(self.project, heads, self.spool_dir, run_bytes)
         asked = Asked(*days, events=self.events, where=part.where if part else None)
         path = self.folder / f"{window.first}.jsonl"
-        is_whole = False
-        try:
-            size = self.client.fetch(asked, path)
-            if size is None:
-                logger.info("%s: Mixpanel answered 404, which says that it has no rows.", window)
-            else:
-                deal(path, dealer)
-            is_whole = True
-        finally:
-            path.unlink(missing_ok=True)
-            if not is_whole:
-                dealer.close()
+        with ExitStack() as stack:
+            stack.callback(dealer.close)
+            try:
+                size = self.client.fetch(asked, path)
+                if size is None:
+                    logger.info("%s: Mixpanel answered 404: it has no rows.", window)
+                else:
+                    deal(path, dealer)
+            finally:
+                path.unlink(missing_ok=True)
+            stack.pop_all()  # the dealer is whole, and whoever reads it closes it
         return dealer, size or 0
 
 

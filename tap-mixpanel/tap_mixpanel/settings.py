@@ -115,7 +115,7 @@ def read_day(text: str) -> date:
 
 def problems(config: Mapping[str, Any], now: datetime) -> list[str]:
     """Return a sentence for each problem of settings whose types are right."""
-    found = [] if text_of(config, "archive_path") else [*_missing(config, now)]
+    found = [*(_of_files(config) if text_of(config, "archive_path") else _missing(config, now))]
     dates = ("start_date", "end_date", "identities_start_date")
     unreadable = [name for name in dates if not _is_day(config, name)]
     found += [f"{name} is no date that can be read: write 2024-01-31." for name in unreadable]
@@ -137,6 +137,14 @@ def _account(config: Mapping[str, Any]) -> Account:
         secret=text_of(config, "service_account_secret") or "",
         project_secret=text_of(config, "project_secret") or "",
     )
+
+
+def _of_files(config: Mapping[str, Any]) -> Iterator[str]:
+    if config.get("event_names"):
+        yield (
+            "event_names is what Mixpanel is asked for, and filters no files: leave it out where "
+            "archive_path is set, and set exclude_events of the target."
+        )
 
 
 def _missing(config: Mapping[str, Any], now: datetime) -> Iterator[str]:

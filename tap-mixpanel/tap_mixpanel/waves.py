@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -116,14 +117,12 @@ class Waves:
     def _dealer_of(self, days: list[str]) -> Dealer:
         heads = Heads(self.project.frame, None, self.settings.session_property)
         dealer = Dealer(self.project, heads, self.settings.spool_dir)
-        is_done = False
-        try:
-            for name in self.exported.scan.files_with(days):
-                self._deal(name, set(days), dealer)
-            is_done = True
-        finally:
-            if not is_done:
-                dealer.close()
+        with ExitStack() as stack:
+            stack.callback(dealer.close)
+            with closing(self.exported.archive):
+                for name in self.exported.scan.files_with(days):
+                    self._deal(name, set(days), dealer)
+            stack.pop_all()  # the dealer is whole, and whoever reads it closes it
         return dealer
 
     def _deal(self, name: str, days: set[str], dealer: Dealer) -> None:

@@ -178,6 +178,16 @@ def test_rows_alike_without_an_id_all_pass_with_the_same_uuids_each_time(tmp_pat
     assert len(set(seen[0])) == 3
 
 
+@pytest.mark.parametrize(
+    ("merge", "due"), [("simplified", {"Opened"}), ("original", {"Opened", "$identify"})]
+)
+def test_of_some_names_their_events_leave_with_those_that_say_who_is_who(tmp_path, merge, due):
+    rows = [row(at(1), n, name) for n, name in enumerate(("Opened", "Closed", "$identify"))]
+    with fake(rows) as mixpanel:
+        output = Sandbox(tmp_path, mixpanel).run(event_names=["Opened"], identity_merge=merge)
+    assert {record["event"] for record in output.events} == due
+
+
 def test_the_schema_names_the_project_by_a_digest(sandbox):
     (schema,) = sandbox.run().of_type("SCHEMA")
     assert len(schema["schema"]["x-source-project"]) == 16

@@ -49,6 +49,10 @@ WRONG = {
     "a group id": ({"data_group_ids": {"company": "acme"}}, "data_group_ids must hold a number"),
     "an address": ({"base_url": "data.mixpanel.com"}, "base_url must begin with https://"),
     "a login": ({"query_base_url": "https://a:b@c"}, "query_base_url must hold no user name"),
+    "names of events in files": (
+        {"archive_path": "exports", "event_names": ["Play"]},
+        "event_names is what Mixpanel is asked for",
+    ),
     "two logins": ({"project_secret": "x"}, "leave project_secret out"),
     "a batch": ({"batch_config": {"encoding": {"format": "csv"}}}, "batch_config"),
 }
