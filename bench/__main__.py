@@ -15,6 +15,7 @@ from bench.export import generated
 from bench.processes import RunFailed
 from bench.results import Page
 from bench.startup import start_ups
+from bench.table import recipe
 from bench.trials import comparisons, floor, parts, run_rounds, warm_up
 
 EVENTS, ROUNDS = 200_000, 3
@@ -48,12 +49,8 @@ def measured(events: int, rounds: int) -> Page:
             warm_up(each, folder)
         trials = [base, *(trial for each in compared for trial in each.trials)]
         results = run_rounds(trials, rounds, folder)
-    return Page(_command(events, rounds), rounds, exports, base, compared, results, start_ups())
-
-
-def _command(events: int, rounds: int) -> str:
-    chosen = [f"N={events}"] * (events != EVENTS) + [f"ROUNDS={rounds}"] * (rounds != ROUNDS)
-    return " ".join(["make bench", *chosen])
+    command = recipe("bench", N=(events, EVENTS), ROUNDS=(rounds, ROUNDS))
+    return Page(command, rounds, exports, base, compared, results, start_ups())
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from bench.pipelines import TAP_SETTINGS, Floor, Ours
 from bench.processes import BIN, Pipe, RunFailed
 from bench.services import SERVICES
 from bench.sink import Counts
-from bench.table import machine, median, number, spread, table
+from bench.table import machine, median, number, recipe, spread, table
 from bench.trials import PEERS_SHARE, Results, Trial, run_rounds
 
 EVENTS, ROUNDS = 200_000, 3
@@ -94,7 +94,7 @@ def main() -> None:
         part = export.first(max(export.lines // PEERS_SHARE, 20_000), folder / "part")
         with ExportServer(export) as server:
             try:
-                text, missed = page(export, part, server.url, folder, options.rounds)
+                text, missed = page(export, part, server.url, folder, options)
             except RunFailed as error:
                 sys.exit(str(error))
     PAGE.write_text(text, encoding="utf-8")
@@ -104,9 +104,10 @@ def main() -> None:
 
 
 def page(
-    export: Export, part: Export, server: str, folder: Path, rounds: int
+    export: Export, part: Export, server: str, folder: Path, options: argparse.Namespace
 ) -> tuple[str, Sequence[str]]:
     """Return the page, and a sentence for each pipe that took more memory than it may."""
+    rounds = options.rounds
     service = next(each for each in SERVICES if each.name == "Amplitude")
     reading = [Trial(Floor(), export), Trial(Reading(server), export)]
     if peers.missing_node() is None:
@@ -114,7 +115,8 @@ def page(
     ours = [Trial(Ours(service, batch, tap=TAP), export) for batch in (False, True)]
     sdk = Trial(peers.SdkDefaults(service, source="Mixpanel"), part)
     results = run_rounds([*reading, *ours, sdk], rounds, folder)
-    lines = [HEAD.format(command=_command(export, rounds), machine=machine(), rounds=rounds)]
+    command = recipe("bench-mixpanel", N=(options.events, EVENTS), ROUNDS=(rounds, ROUNDS))
+    lines = [HEAD.format(command=command, machine=machine(), rounds=rounds)]
     lines += _section("Reading", reading, results, reading[1])
     lines += _section("Mixpanel to Amplitude", [*ours, sdk], results, ours[0])
     times = results.ratio(ours[0], sdk)
@@ -150,10 +152,6 @@ def _row(trial: Trial, results: Results, base: Trial) -> list[str]:
         *(number(results.median(trial, figure)) for figure in (cpu, largest, total)),
         number(results.ratio(base, trial)),
     ]
-
-
-def _command(export: Export, rounds: int) -> str:  # noqa: ARG001 - the events are in the table
-    return "make bench-mixpanel" + ("" if rounds == ROUNDS else f" ROUNDS={rounds}")
 
 
 if __name__ == "__main__":

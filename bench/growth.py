@@ -19,7 +19,7 @@ from bench.limits import MEMORY_LIMIT_MB
 from bench.pipelines import Ours, Outcome, knows_batch, run
 from bench.processes import RunFailed
 from bench.services import SERVICES
-from bench.table import machine, number, table
+from bench.table import machine, number, recipe, table
 
 EVENTS, FEW = 5_000_000, 2
 """How many there are, and of how many copies the smaller export is made."""
@@ -73,7 +73,7 @@ def page(events: int, folder: Path, only: str) -> str:
     few, few_population = crowd(folder / "few", lines, FEW)
     many, many_population = crowd(folder / "many", lines, round(events / lines))
     head = HEAD.format(
-        command=command(events, only),
+        command=recipe("bench-growth", N=(events, EVENTS), ONLY=(repr(only), "''")),
         machine=machine(),
         few=few.lines,
         many=many.lines,
@@ -83,12 +83,6 @@ def page(events: int, folder: Path, only: str) -> str:
     growths = [measured(each, few, many, folder) for each in pipelines() if only in each.name]
     sections = [line for growth in growths for line in section(growth, few, many)]
     return head + "\n".join(sections).rstrip() + "\n"
-
-
-def command(events: int, only: str) -> str:
-    """Return what was called."""
-    given = {"N": str(events) if events != EVENTS else "", "ONLY": f"'{only}'" if only else ""}
-    return " ".join(["make bench-growth", *(f"{k}={v}" for k, v in given.items() if v)])
 
 
 def pipelines() -> list[Ours]:

@@ -1,4 +1,4 @@
-"""Tables of Markdown."""
+"""What pages of results are made of: tables of Markdown, and how and where they were made."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ def machine() -> str:
     today = datetime.now(timezone.utc).date()
     python = platform.python_version()
     return f"{today}, {platform.system()}, {os.cpu_count()} cores, Python {python}"
+
+
+def recipe(name: str, **variables: tuple[object, object]) -> str:
+    """Return the command that made a page.
+
+    Args:
+        name: of the recipe.
+        variables: of each its value, and the one that it has by default.
+    """
+    given = (f"{key}={value}" for key, (value, usual) in variables.items() if value != usual)
+    return " ".join(["make", name, *given])
 
 
 def _escaped(cell: str) -> str:

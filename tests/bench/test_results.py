@@ -7,7 +7,7 @@ from bench.figures import rate
 from bench.pipelines import Floor, Outcome
 from bench.processes import Measured
 from bench.sink import Counts
-from bench.table import number, table
+from bench.table import number, recipe, table
 from bench.trials import Results, Trial
 
 
@@ -62,3 +62,8 @@ def test_numbers_have_three_figures():
         "12.3",
         "1.23",
     ]
+
+
+def test_a_page_names_the_variables_that_made_it():
+    assert recipe("bench", N=(5, 5), ROUNDS=(3, 3)) == "make bench"
+    assert recipe("bench", N=(9, 5), ROUNDS=(1, 3)) == "make bench N=9 ROUNDS=1"
