@@ -115,10 +115,8 @@ def from_api(
     Raises:
         TapError: The export cannot go on.
     """
-    end = settled_until(datetime.fromtimestamp(clock.now(), timezone.utc), settings.settle_hours)
-    end = min(end, settings.end) if settings.end else end
-    walk = Walk.over(starting_hour(settings, bookmark), end, settings.window_hours)
-    asked = Asked(settings.start or walk.position, end, ranges_in(bookmark))
+    walk = _walk(settings, bookmark, datetime.fromtimestamp(clock.now(), timezone.utc))
+    asked = Asked(settings.start or walk.position, walk.end, ranges_in(bookmark))
     warning = left_out(bookmark, hour_text(asked.start), hour_text(walk.position))
     if warning:
         logger.warning("%s", warning)
@@ -142,6 +140,12 @@ def from_api(
                 yield _as_portion(download, asked)
                 if download.path is not None:
                     download.path.unlink(missing_ok=True)
+
+
+def _walk(settings: Settings, bookmark: Mapping[str, Any], now: datetime) -> Walk:
+    settled = settled_until(now, settings.settle_hours)
+    end = min(settled, settings.end) if settings.end else settled
+    return Walk.over(starting_hour(settings, bookmark), end, settings.window_hours)
 
 
 @dataclass(frozen=True)

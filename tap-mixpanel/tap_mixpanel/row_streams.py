@@ -134,23 +134,28 @@ class RowsStream(MixpanelStream):
             for portion in portions:
                 with closing(portion.dealt):
                     self._keep_broken(portion, bad_lines)
-                    for day in portion.dealt.days():
-                        if day.day is not None:
-                            project.watch.check(day.day)
-                        if self.is_only_carried(day.day):
-                            records.pass_over(day)
-                            continue
-                        self.note_the_time()
-                        self.progress.at = day.day
-                        made = records.of(day, portion.dealt.identity_merge)
-                        with closing(self._counted(made)) as counted:
-                            yield Part(f"{self.name}-{day.day or 'undated'}", counted)
-                        self._finish(portion.finish_day(day), project)
-                        self.progress.passed("days")
+                    yield from self._days(portion, records, project)
                 self._finish(portion.finish(), project)
                 self._log(portion.name, bad_lines.count)
         self.note_the_end()
         self._tell(copies, records)
+
+    def _days(
+        self, portion: Portion, records: Records, project: Project
+    ) -> Generator[Part, None, None]:
+        for day in portion.dealt.days():
+            if day.day is not None:
+                project.watch.check(day.day)
+            if self.is_only_carried(day.day):
+                records.pass_over(day)
+                continue
+            self.note_the_time()
+            self.progress.at = day.day
+            made = records.of(day, portion.dealt.identity_merge)
+            with closing(self._counted(made)) as counted:
+                yield Part(f"{self.name}-{day.day or 'undated'}", counted)
+            self._finish(portion.finish_day(day), project)
+            self.progress.passed("days")
 
     def _counted(self, blocks: Iterable[list[bytes]]) -> Generator[list[bytes], None, None]:
         for lines in blocks:
