@@ -13,8 +13,7 @@ import click
 from singer_delivery.cli.plugins import plugin_of, plugin_options
 from singer_delivery.errors import SettingsError
 from singer_delivery.pipeline.kept_reports import kept_reports, totals_of
-from singer_delivery.pipeline.summary import Row, aligned, shortened
-from singer_delivery.progress.figures import duration
+from singer_delivery.progress.words import aligned, duration, shortened
 
 
 @click.command()
@@ -56,7 +55,7 @@ def run_of(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def table_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return runs as aligned lines, each with why it ended before its time."""
-    head = Row("started", ("took", "outcome", "delivered", "dead", "undecided"))
+    head = ("started", "took", "outcome", "delivered", "dead", "undecided")
     lines = aligned([head, *map(_row_of, runs)])
     causes = ["", *(str(run.get("cause") or "") for run in runs)]
     return [
@@ -65,11 +64,11 @@ def table_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _row_of(run: Mapping[str, Any]) -> Row:
+def _row_of(run: Mapping[str, Any]) -> tuple[str, ...]:
     counts = (f"{run[name]:,}" for name in ("delivered", "dead", "undecided"))
     took = duration(float(run["seconds"] or 0))
     outcome = f"dry run, {run['outcome']}" if run["dry_run"] else str(run["outcome"])
-    return Row(_time_text(run["started"]), (took, outcome, *counts))
+    return (_time_text(run["started"]), took, outcome, *counts)
 
 
 def _time_text(started: Any) -> str:

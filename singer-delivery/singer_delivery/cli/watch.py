@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from singer_delivery.progress.figures import COMPLETE, duration, hour_text, per_second, percent
+from singer_delivery.progress.figures import COMPLETE
 from singer_delivery.progress.status import age_of, has_ended, is_gone, is_stale
+from singer_delivery.progress.words import duration, hour_text, per_second, percent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

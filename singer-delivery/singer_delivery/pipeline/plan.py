@@ -19,6 +19,7 @@ from singer_delivery.endpoint import Endpoint
 from singer_delivery.io.compression import deflated
 from singer_delivery.pipeline.report import NAMES, OTHER
 from singer_delivery.pipeline.settings import RunSettings
+from singer_delivery.progress.words import duration, size_text
 
 REPLY = 0.3
 """Seconds that a reply takes, for the estimate: a full request is answered in 0.1 to 0.5."""
@@ -252,7 +253,7 @@ def lines(plan: Mapping[str, Any]) -> list[str]:
         ("updates", f"{plan['updates_of_people']:,}", "of people"),
         ("", f"{plan['updates_of_groups']:,}", "of groups"),
         ("requests", f"{plan['requests']:,}", size_text(plan["bytes_compressed"])),
-        ("time", time_text(plan["seconds"]), f"by {plan['seconds_bound_by']}"),
+        ("time", duration(plan["seconds"]), f"by {plan['seconds_bound_by']}"),
         ("billed", f"{plan['billed']['events']:,}", "events at most"),
         *((month, f"{count:,}", "events") for month, count in _largest(plan["months"])),
     ]
@@ -276,24 +277,3 @@ def _largest(months: Mapping[str, int]) -> list[tuple[str, int]]:
     rest = sum(count for month, count in months.items() if month not in largest)
     others = len(months) - len(largest)
     return [*((month, months[month]) for month in sorted(largest)), (f"{others} others", rest)]
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes for people."""
-    units = ["bytes", "KB", "MB", "GB", "TB"]
-    while size >= 1000 and len(units) > 1:
-        size /= 1000
-        del units[0]
-    is_small = size < 10 and units[0] != "bytes"
-    return f"{size:.1f} {units[0]}" if is_small else f"{size:,.0f} {units[0]}"
-
-
-def time_text(seconds: float) -> str:
-    """Return a time for people."""
-    if seconds < 90:
-        return f"{seconds:,.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours / 24:,.1f} days"

@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from singer_delivery.pipeline.report import OTHER, RunReport, StreamCounts
+from singer_delivery.progress.words import aligned, shortened
 
 MOST_STREAMS = 9
 MOST_NAMES = 8
 """With its head, a line for the other streams or the sum, and one for the other names: 20 rows."""
-
-WIDEST = 40
-"""Characters of a stream or a name; what is longer is cut."""
 
 MOST_REASONS = 8
 
 MEGABYTE = 1_000_000
 
 
-class Row(NamedTuple):
-    """A row of the table: what it is about, and its numbers as texts, which may be empty."""
-
-    label: str
-    numbers: tuple[str, ...]
+Row = tuple[str, ...]
+"""What a row of the table is about, and its numbers as texts, which may be empty."""
 
 
 def lines_of(report: RunReport) -> list[str]:
@@ -40,22 +34,9 @@ def table_of(report: RunReport) -> list[str]:
     streams = [*report.streams.items()]
     columns = ["read", "delivered", "skipped", "dead"]
     columns += [each for each in ("waiting", "undecided") if any(_of(s, each) for _, s in streams)]
-    head = Row("stream or name", (*columns, "seconds"))
+    head = ("stream or name", *columns, "seconds")
     rows = [*_stream_rows(streams, columns, report.seconds), *_name_rows(report.names, columns)]
-    return aligned([head, *rows])
-
-
-def aligned(rows: Sequence[Row]) -> list[str]:
-    """Return rows as lines: labels to the left, numbers to the right."""
-    label = max(len(row.label) for row in rows)
-    widths = [max(map(len, column)) for column in zip(*(row.numbers for row in rows), strict=True)]
-    return [
-        "  ".join(
-            [row.label.ljust(label)]
-            + [text.rjust(width) for text, width in zip(row.numbers, widths, strict=True)]
-        ).rstrip()
-        for row in rows
-    ]
+    return [*aligned([head, *rows])]
 
 
 def _stream_rows(
@@ -64,11 +45,11 @@ def _stream_rows(
     first, others = streams[:MOST_STREAMS], streams[MOST_STREAMS:]
     for name, counts in first:
         taken = seconds if len(streams) == 1 else counts.seconds
-        yield Row(shortened(name), (*_numbers([counts], columns), f"{taken:,.1f}"))
+        yield (shortened(name), *_numbers([counts], columns), f"{taken:,.1f}")
     if len(streams) > 1:
         label = f"all {len(streams)} streams" if others else "all streams"
         every = [counts for _, counts in streams]
-        yield Row(label, (*_numbers(every, columns), f"{seconds:,.1f}"))
+        yield (label, *_numbers(every, columns), f"{seconds:,.1f}")
 
 
 def _name_rows(names: Counter[str], columns: Sequence[str]) -> Iterator[Row]:
@@ -83,7 +64,7 @@ def _name_rows(names: Counter[str], columns: Sequence[str]) -> Iterator[Row]:
 
 def _name_row(label: str, delivered: int, columns: Sequence[str]) -> Row:
     numbers = [f"{delivered:,}" if column == "delivered" else "" for column in columns]
-    return Row(f"  {label}", (*numbers, ""))
+    return (f"  {label}", *numbers, "")
 
 
 def _numbers(streams: Iterable[StreamCounts], columns: Sequence[str]) -> list[str]:
@@ -119,9 +100,3 @@ def listed(counts: Mapping[str, int]) -> str:
     if len(most) > MOST_REASONS:
         said.append(f"{len(most) - MOST_REASONS} more in the report")
     return ", ".join(said)
-
-
-def shortened(name: str, most: int = WIDEST) -> str:
-    """Return a name for one line of a log: names are chosen by anybody."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in name)
-    return plain if len(plain) <= most else plain[: most - 1] + "…"

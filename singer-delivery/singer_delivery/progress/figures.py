@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from singer_delivery.progress.words import duration, hour_text, per_second, percent
 
 RUNNING, WAITING, PAUSED, FINISHING = "running", "waiting", "paused", "finishing"
 COMPLETE, FAILED, INTERRUPTED = "complete", "failed", "interrupted"
@@ -15,8 +16,6 @@ ENDED = frozenset({COMPLETE, FAILED, INTERRUPTED})
 
 SIGNALLED = 128
 """Exit codes above it are those of signals."""
-
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 class Ending(NamedTuple):
@@ -114,40 +113,3 @@ def _parts(
 def _waits_text(waits: tuple[Wait, ...]) -> str:
     said = [f"{wait.what}, {duration(wait.seconds)}" for wait in waits]
     return f": {'; '.join(said)}" if said else ""
-
-
-def per_second(rate: float) -> str:
-    """Return a rate as in `3,410/s`, or `0.4/s`."""
-    return f"{rate:,.0f}/s" if rate >= 10 or rate == 0 else f"{rate:.1f}/s"
-
-
-def percent(share: float) -> str:
-    """Return a share as in `41 %`; 100 % only where all is done."""
-    number = math.floor(share * 1_000 + 1e-9) / 10
-    return f"{number:.1f} %" if 0 < number < 10 else f"{math.floor(number)} %"
-
-
-def hour_text(at: str) -> str:
-    """Return an hour or a day of ISO 8601 as in `2024-03-17 09 h`."""
-    day, _, hour = at.partition("T")
-    return f"{day} {hour[:2]} h" if hour else day
-
-
-def duration(seconds: float) -> str:
-    """Return a time as in `12 s`, `4 min 10 s`, `2 h 10 min` or `3 d 4 h`."""
-    whole = max(0, round(seconds))
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < 10 * MINUTE:
-        return _two(whole, MINUTE, "min", 1, "s")
-    if whole < HOUR:
-        return f"{whole // MINUTE} min"
-    if whole < 2 * DAY:
-        return _two(whole, HOUR, "h", MINUTE, "min")
-    return _two(whole, DAY, "d", HOUR, "h")
-
-
-def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
-    first, rest = divmod(whole, large)
-    second = rest // small
-    return f"{first} {large_name}" + (f" {second} {small_name}" if second else "")

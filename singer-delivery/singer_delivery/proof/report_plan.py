@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from singer_delivery.pipeline.plan import size_text, time_text
 from singer_delivery.progress.figures import COMPLETE
+from singer_delivery.progress.words import duration, size_text
 
 MOST_COLUMNS, MOST_ROWS = 12, 20
 """Of the table of names and months."""
@@ -27,7 +27,7 @@ def plan_verdict(plan: Mapping[str, Any], outcome: str) -> dict[str, str]:
         "state": "plan",
         "sentence": (
             f"Plan{part}: {plan['events']:,} events of {_people(plan)} people will be sent in "
-            f"about {time_text(plan['seconds'])}."
+            f"about {duration(plan['seconds'])}."
         ),
         "beside": f"Nothing was sent. {plan['billed']['sentence']}"
         + (cut_off if outcome != COMPLETE else ""),
@@ -45,7 +45,7 @@ def plan_of(plan: Mapping[str, Any]) -> dict[str, Any]:
          f"{plan['updates_of_people']:,} of people, {plan['updates_of_groups']:,} of groups"),
         ("Requests", f"{plan['requests']:,}", "full ones; a run comes close"),
         ("Bytes", size_text(plan["bytes_compressed"]), f"compressed; {plain} of JSON"),
-        ("Time", time_text(plan["seconds"]), f"set by {plan['seconds_bound_by']}"),
+        ("Time", duration(plan["seconds"]), f"set by {plan['seconds_bound_by']}"),
         ("Events billed", f"{billed['events']:,}", "at most"),
     ]  # fmt: skip
     return {
@@ -84,7 +84,7 @@ def _whole(plan: Mapping[str, Any]) -> list[list[str]]:
         ["Events", f"about {plan['events'] * times:,.0f}"],
         ["People", f"about {plan['people'] * times:,.0f}"],
         ["Bytes, compressed", f"about {size_text(plan['bytes_compressed'] * times)}"],
-        ["Time", f"about {time_text(plan['seconds'] * times)}"],
+        ["Time", f"about {duration(plan['seconds'] * times)}"],
         ["Events billed", f"at most about {plan['billed']['events'] * times:,.0f}"],
     ]
 

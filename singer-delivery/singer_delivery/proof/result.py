@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from singer_delivery.progress.words import aligned, shortened
 from singer_delivery.proof.again import Way, command, written
 from singer_delivery.proof.comparing import Line
 from singer_delivery.proof.counting import day_of
@@ -13,8 +14,6 @@ from singer_delivery.proof.verify import Outcome, verdict_of
 
 MOST_LINES = 20
 """Of days and names that differ, in the table; the JSON has all."""
-
-WIDEST = 40
 
 
 @dataclass(frozen=True)
@@ -211,23 +210,6 @@ def _others(others: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from ("", f"Not ours, and not compared: {events:,} events ({named}{more}).")
 
 
-def aligned(rows: Sequence[Sequence[str]], texts: Sequence[int] = (0,)) -> Iterator[str]:
-    """Yield rows as columns; those of `texts` from the left, the others from the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column in texts else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
-
-
 def number(value: int | None) -> str:
     """Return a number for people; `?` for one that nobody could say."""
     return "?" if value is None else f"{value:,}"
-
-
-def shortened(name: str) -> str:
-    """Return a name as a table has room for it, and as a terminal bears it."""
-    plain = "".join(letter if letter.isprintable() else "�" for letter in name)
-    return plain if len(plain) <= WIDEST else plain[: WIDEST - 1] + "…"

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from singer_delivery.progress.words import aligned, shortened
 from singer_delivery.proof.comparing import Sent
 from singer_delivery.proof.counting import CannotAsk, SourceCounter, day_of
-from singer_delivery.proof.result import aligned, number, shortened
+from singer_delivery.proof.result import number
 
 MOST_LINES = 20
 UTC = frozenset({"UTC", "Etc/UTC", "GMT", "Etc/GMT"})

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from singer_delivery.proof.again import Way
 from singer_delivery.proof.counting import NotAsked
-from singer_delivery.proof.result import Asked, not_asked, result_of, shortened, table
+from singer_delivery.proof.result import Asked, not_asked, result_of, table
 
 from tests.singer_delivery.proof.test_verify import verified
 from tests.singer_delivery.proof.toy_counting import DAY, events
@@ -106,8 +106,3 @@ def test_events_of_unknown_hours_have_no_list_of_hours():
     lines = [*table(result(sent, sent[:1]))]
     place = lines.index("1 event is missing.")
     assert lines[place + 1] == ""
-
-
-def test_a_name_does_nothing_to_the_terminal():
-    assert shortened("a\x1b[31mb") == "a\ufffd[31mb"
-    assert len(shortened("x" * 300)) == 40
