@@ -34,9 +34,9 @@ from tap_mixpanel.sources import (
     done_until,
     first_day,
     from_api,
+    sessions_cross,
 )
 from tap_mixpanel.streams import MixpanelStream, Part
-from tap_mixpanel.time_frame import UTC, TimeFrame
 from tap_mixpanel.waves import Waves
 from tap_mixpanel.windows import DAY, Walk
 
@@ -60,11 +60,6 @@ class RowsStream(MixpanelStream):
     @abstractmethod
     def from_api(self, project: Project, progress: Progress) -> DaySource:
         """Yield the rows to emit, from Mixpanel."""
-
-    def is_only_carried(self, day: str | None) -> bool:
-        """Tell whether a day is read for its last sessions alone, which go on in the next."""
-        del day
-        return False
 
     def bookmark_of_events(self) -> Mapping[str, Any]:
         """Return what STATE says of the stream `events`, and with it of the project."""
@@ -146,7 +141,7 @@ class RowsStream(MixpanelStream):
         for day in portion.dealt.days():
             if day.day is not None:
                 project.watch.check(day.day)
-            if self.is_only_carried(day.day):
+            if not portion.leaves(day.day):
                 records.pass_over(day)
                 continue
             self.note_the_time()
@@ -212,7 +207,6 @@ class EventsStream(RowsStream):
     """All rows of the export."""
 
     name = "events"
-    _first = ""
 
     def from_api(self, project: Project, progress: Progress) -> DaySource:
         """Yield the windows of the export."""
@@ -220,26 +214,17 @@ class EventsStream(RowsStream):
         assert settings.start is not None
         end = min(settings.end or date.max, progress.today + DAY)
         first = first_day(settings.start, progress.done, settings.lookback_days)
-        self._first = first.isoformat()
         warning = left_out(self.bookmark(), f"{settings.start}T00", f"{first}T00")
         if warning:
             self.logger.warning("%s", warning)
         progress = replace(
             progress, asked=(settings.start, end), first=first, covered=ranges_in(self.bookmark())
         )
-        if first > settings.start and first < end and self._sessions_cross(first, project.frame):
+        is_next = settings.start < first < end
+        if is_next and sessions_cross(first, project.frame, settings):
             first -= DAY
         walk = Walk.over(first, end, settings.window_days)
         yield from self.windows(project, progress, walk, self._names(project))
-
-    def is_only_carried(self, day: str | None) -> bool:
-        """Tell whether a day comes before the first that leaves."""
-        return day is not None and day < self._first
-
-    def _sessions_cross(self, midnight: date, frame: TimeFrame) -> bool:
-        """Tell whether a session may go on at the midnight that begins a day of the export."""
-        is_off = self.settings.session_timeout_minutes == 0
-        return not is_off and frame.kind == UTC and not frame.has_midnight_of(midnight)
 
     def _names(self, project: Project) -> tuple[str, ...]:
         """Return the names to ask for, with those of verbs: they say whose the others are."""

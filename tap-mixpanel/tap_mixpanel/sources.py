@@ -14,6 +14,8 @@ from singer_delivery.tap.errors import StateUnreadable
 
 from tap_mixpanel.dealing import DayOfRows, Dealt
 from tap_mixpanel.downloads import Downloader
+from tap_mixpanel.settings import Settings
+from tap_mixpanel.time_frame import UTC, TimeFrame
 from tap_mixpanel.windows import DAY
 
 REPLICATION_KEY = "day"
@@ -29,12 +31,15 @@ class Portion:
         finish_day: returns the changes to the bookmark when all rows of a day, and of those before
             it, are written; None for rows without a day.
         finish: the same for the whole portion.
+        leaves: tells whether the rows of a day leave; those of others are read for their last
+            sessions alone, which go on in the next day.
     """
 
     name: str
     dealt: Dealt
     finish_day: Callable[[DayOfRows], dict[str, Any]]
     finish: Callable[[], dict[str, Any]]
+    leaves: Callable[[str | None], bool]
 
 
 DaySource = Generator[Portion, None, None]
@@ -127,12 +132,19 @@ def first_day(start: date, done: date | None, lookback_days: int) -> date:
     return max(start, done + DAY - timedelta(days=lookback_days))
 
 
+def sessions_cross(midnight: date, frame: TimeFrame, settings: Settings) -> bool:
+    """Tell whether a session may go on at the midnight that begins a day of the export."""
+    is_off = settings.session_timeout_minutes == 0
+    return not is_off and frame.kind == UTC and not frame.has_midnight_of(midnight)
+
+
 def from_api(downloader: Downloader, progress: Progress) -> DaySource:
     """Yield the windows of the export.
 
     Raises:
         TapError: The export cannot go on.
     """
+    first = "" if progress.first is None else progress.first.isoformat()
     with closing(one_ahead(iter(downloader))) as downloads:
         for download in downloads:
             window = download.window
@@ -141,4 +153,5 @@ def from_api(downloader: Downloader, progress: Progress) -> DaySource:
                 download.dealt,
                 lambda day: progress.after(date.fromisoformat(day.day or "")),
                 lambda last=window.last: progress.after(last),  # type: ignore[misc]
+                lambda day: (day or "") >= first,
             )

@@ -12,7 +12,7 @@ rows keep their ids.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import date
@@ -31,7 +31,8 @@ from tap_mixpanel.project import Project, opened
 from tap_mixpanel.rows import Heads
 from tap_mixpanel.scan import UNDATED, WAVE_BYTES, Scan, day_of_row, looked_at, waves
 from tap_mixpanel.settings import Settings
-from tap_mixpanel.sources import DaySource, Portion, day_range
+from tap_mixpanel.sources import DaySource, Portion, day_range, sessions_cross
+from tap_mixpanel.windows import DAY
 
 logger = logging.getLogger("tap-mixpanel.archive")
 
@@ -80,6 +81,7 @@ class Waves:
     _done: dict[str, str] = field(default_factory=dict, init=False)
     _told: set[str] = field(default_factory=set, init=False)
     _sizes: dict[str, int] = field(default_factory=dict, init=False)
+    _due: set[str] = field(default_factory=set, init=False)
     _left: set[str] = field(default_factory=set, init=False)
     _covered: list[Range] = field(default_factory=list, init=False)
 
@@ -97,13 +99,29 @@ class Waves:
         sizes = {day: scan.bytes_of(day, verbs_alone=self.verbs_alone) for day in scan.days}
         self._sizes = {day: size for day, size in sizes.items() if self._is_in_range(day)}
         due = {day: size for day, size in self._sizes.items() if size and self._is_due(day)}
-        self._left = set(due)
+        self._due, self._left = set(due), set(due)
         if not due:
             logger.info("Nothing new: every day of the archive is done.")
-        for days in waves(due, self.most):
-            dealt = Dealt([self._dealer_of(days)])
-            name = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-            yield Portion(name, dealt, self._finish_day, lambda days=days: self._finish(days))  # type: ignore[misc]
+        for days in waves(due | self._carried(due), self.most):
+            yield Portion(
+                days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}",
+                Dealt([self._dealer_of(days)]),
+                self._finish_day,
+                lambda days=days: self._finish(self._due.intersection(days)),  # type: ignore[misc]
+                lambda day: (day or UNDATED) in self._due,
+            )
+
+    def _carried(self, due: Mapping[str, int]) -> dict[str, int]:
+        """Return the days before those due whose last sessions may go on, with their bytes."""
+        if self.verbs_alone:
+            return {}
+        midnights = [date.fromisoformat(day) for day in due if day != UNDATED]
+        before = {
+            str(each - DAY)
+            for each in midnights
+            if each - date.min >= DAY and sessions_cross(each, self.project.frame, self.settings)
+        }
+        return {day: self._sizes[day] for day in before - due.keys() if day in self._sizes}
 
     def _is_in_range(self, day: str) -> bool:
         if day == UNDATED:
@@ -127,7 +145,9 @@ class Waves:
 
     def _deal(self, name: str, days: set[str], dealer: Dealer) -> None:
         """Deal the rows of one file, and keep its broken lines when it is read first."""
-        is_whole = self.exported.scan.files[name].days.keys() <= days
+        held = self.exported.scan.files[name].days.keys()
+        is_whole = held <= days
+        is_told = not (self.verbs_alone or name in self._told or held.isdisjoint(self._due))
         before = 0
         for lines in self.exported.archive.blocks(self.exported.files[name]):
             found: list[Line] = []
@@ -138,7 +158,7 @@ class Waves:
             if self.verbs_alone:
                 rows = [row for row in rows if is_verb(row)]
             dealer.add(rows if is_whole else [*_of_days(rows, days)])
-            if name not in self._told and not self.verbs_alone:
+            if is_told:
                 self._keep_broken(name, found or rows_in(lines, before), dealer)
             dealer.broken.clear()
             before += len(lines)
@@ -157,12 +177,12 @@ class Waves:
     def _finish_day(self, day: DayOfRows) -> dict[str, Any]:
         return self._finish([day.day or UNDATED])
 
-    def _finish(self, days: list[str]) -> dict[str, Any]:
+    def _finish(self, days: Collection[str]) -> dict[str, Any]:
         self._done.update({day: self.exported.scan.digest_of(day) for day in days})
         self._left.difference_update(days)
         return {"archive": {"days": dict(sorted(self._done.items()))}, **self._coverage(days)}
 
-    def _coverage(self, days: list[str]) -> dict[str, Any]:
+    def _coverage(self, days: Collection[str]) -> dict[str, Any]:
         """Return what the bookmark says of coverage when days are read."""
         if self.verbs_alone:
             return {}
