@@ -26,7 +26,7 @@ from singer_delivery.ledger.store import INSERTS, Store
 from singer_delivery.model import Delivery
 
 MOST_KEYS = 6_000_000
-"""Keys of days in memory, 64 MB; a day that has more is in memory alone."""
+"""Keys of days in memory, about 70 MB; a day that has more is in memory alone."""
 
 FEW = 1_000
 """New keys of a day, below which what the disk has of it is looked through and not kept: events

@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,11 +114,11 @@ class Control:
     def look(self) -> None:
         """Do what the file says, if it has changed."""
         try:
-            stat = self._path.stat()
-            seen: tuple[int, ...] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            found = self._path.stat()
+            seen: tuple[int, ...] = (found.st_mtime_ns, found.st_size, found.st_ino)
             if seen == self._seen:
                 return
-            wanted = wanted_in(self._text(stat.st_size))
+            wanted = wanted_in(self._text(found))
         except FileNotFoundError:
             seen, wanted = (), Wanted()
         except OSError as error:
@@ -131,8 +133,11 @@ class Control:
             self._seen = seen
             self._do(wanted, is_silent=is_first and not seen)
 
-    def _text(self, size: int) -> str:
-        if size > MOST_BYTES:
+    def _text(self, found: os.stat_result) -> str:
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            msg = "it is no plain file"
+            raise ValueError(msg)
+        if found.st_size > MOST_BYTES:
             msg = "it is too large"
             raise ValueError(msg)
         try:

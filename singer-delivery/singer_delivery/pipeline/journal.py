@@ -134,9 +134,15 @@ class Journal:
 
 
 @contextmanager
-def logged() -> Iterator[None]:
-    """Log an error that must not take the place of the one that ended the run."""
+def logged(cause: BaseException) -> Iterator[None]:
+    """Log an error that must not take the place of the one that ended the run.
+
+    Args:
+        cause: that one. It is said elsewhere, so the same again is not.
+    """
     try:
         yield
     except (DeliveryError, BrokenPipeError) as error:  # nobody may read STATE any more
-        logger.error("%s", ending_of(error, DeliveryError).cause)  # noqa: TRY400 - for people
+        said = ending_of(error, DeliveryError).cause
+        if said != ending_of(cause, DeliveryError).cause:
+            logger.error("%s", said)  # noqa: TRY400 - the sentence is for people

@@ -181,16 +181,17 @@ class Run:
         if self._is_closed:  # the report alone could not be written
             return
         self._dispatch.stop(GRACE)
-        with logged():
+        with logged(cause):
             self._checkpoints.rest()
-        for block, undecided in self._checkpoints.unsettled():
-            self._outcomes.count(block, undecided)
-            self._outcomes.remember(block)
-        with logged():
+        with self._checkpoints.lock:  # a reply may still come
+            for block, undecided in self._checkpoints.unsettled():
+                self._outcomes.count(block, undecided)
+                self._outcomes.remember(block)
+        with logged(cause):
             self._outcomes.save()
             if self._dispatch.is_idle:
                 self.ledger.end_well()
-        with logged():
+        with logged(cause):
             self._close(cause)
 
     def _open(
@@ -289,8 +290,7 @@ class Run:
 
     def _close_unless_small(self) -> None:
         """Close the last block, so that what waits for its records waits for no others."""
-        sent = len(self._checkpoints.last.lines)
-        if not sent or sent >= FEW:
+        if len(self._checkpoints.last.lines) not in range(1, FEW):
             self._delivery.close_block()
 
     def _close(self, cause: BaseException | None = None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from singer_delivery.pipeline.control import Control, Wanted, wanted_in
 from singer_delivery.pipeline.pace import Pace
 
-from tests.singer_delivery.toys import PlayedClock
+from tests.singer_delivery.toys import PlayedClock, within
 
 
 @pytest.mark.parametrize(
@@ -88,13 +89,15 @@ def test_bad_content_is_warned_of_once_and_the_old_pace_stays(tmp_path, pace, ca
     assert (pace.per_second, pace.is_paused) == (100, False)
 
 
-@pytest.mark.parametrize("make", ["folder", "large", "bytes"])
+@pytest.mark.parametrize("make", ["folder", "pipe", "large", "bytes"])
 def test_what_is_no_control_file_is_warned_of_once(tmp_path, pace, caplog, make):
     path = tmp_path / "control"
     if make == "folder":
         path.mkdir()
+    elif make == "pipe":
+        os.mkfifo(path)
     else:
         path.write_bytes(b"#" * 5_000 if make == "large" else b"pause: \xff")
-    look(Control(path, pace), 6)
+    within(lambda: look(Control(path, pace), 6))
     assert caplog.text.count("changes nothing") == 1
     assert (pace.per_second, pace.is_paused) == (100, False)
