@@ -75,7 +75,7 @@ class Covering:
         else:
             new = (hour_text(hour), hour_text(hour + HOUR))
         self.covered = joined([*self.covered, new])
-        return coverage_after({}, self.covered, self.done, self.total, "bytes")
+        return coverage_after(self.covered, self.done, self.total, "bytes")
 
     def _day_of(self, hour: datetime) -> Range:
         assert self.first is not None, "the archive has an hour"

@@ -148,7 +148,7 @@ def _walk(settings: Settings, bookmark: Mapping[str, Any], now: datetime) -> Wal
     return Walk.over(starting_hour(settings, bookmark), end, settings.window_hours)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
     """The hours that are asked for, and those that earlier runs have covered."""
 
@@ -158,9 +158,9 @@ class Asked:
 
     def coverage(self, window: Window) -> dict[str, Any]:
         """Return what the bookmark says of coverage after a window."""
-        self.covered[:] = joined([*self.covered, (hour_text(window.start), hour_text(window.end))])
+        self.covered = joined([*self.covered, (hour_text(window.start), hour_text(window.end))])
         done, total = window.end - self.start, self.end - self.start
-        return coverage_after({}, self.covered, done // HOUR, total // HOUR, "hours")
+        return coverage_after(self.covered, done // HOUR, total // HOUR, "hours")
 
 
 def _as_portion(download: Download, asked: Asked) -> Portion:

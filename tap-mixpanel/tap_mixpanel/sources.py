@@ -93,7 +93,7 @@ class Progress:
         start, end = self.asked
         new = [day_range(self.first, last)] if last >= self.first else []
         done, total = (min(day + DAY, end) - start).days, (end - start).days
-        return coverage_after({}, [*self.covered, *new], done, total, "days")
+        return coverage_after([*self.covered, *new], done, total, "days")
 
 
 def day_range(first: date, last: date) -> Range:

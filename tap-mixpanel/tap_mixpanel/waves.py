@@ -190,7 +190,7 @@ class Waves:
         self._covered = joined(self._covered)
         total = sum(self._sizes.values())
         left = sum(self._sizes[day] for day in self._left)
-        return coverage_after({}, self._covered, total - left, total, "bytes")
+        return coverage_after(self._covered, total - left, total, "bytes")
 
 
 def done_days(bookmark: Mapping[str, Any]) -> dict[str, str]:

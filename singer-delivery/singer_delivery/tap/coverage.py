@@ -16,30 +16,32 @@ from typing import Any
 
 from singer_delivery.ledger.coverage import COVERED, HOUR, Range, merged, ranges_in
 
-__all__ = ["COVERED", "SHARE", "TOTAL", "Range", "coverage_after", "joined", "ranges_in"]
+__all__ = [
+    "COVERED",
+    "SHARE",
+    "TOTAL",
+    "Range",
+    "coverage_after",
+    "joined",
+    "left_out",
+    "ranges_in",
+]
 
 SHARE, TOTAL = "share", "total"
 
 
-def coverage_after(
-    bookmark: Mapping[str, Any],
-    ranges: Iterable[Range],
-    done: int,
-    total: int,
-    unit: str,
-) -> dict[str, Any]:
+def coverage_after(ranges: Iterable[Range], done: int, total: int, unit: str) -> dict[str, Any]:
     """Return what the bookmark says of coverage when more is done.
 
     Args:
-        bookmark: as it was; what is in it that cannot be read is left out.
-        ranges: that are newly covered: of hours such as `2024-03-17T09`, or of names of files.
+        ranges: that all runs have covered: of hours such as `2024-03-17T09`, or of names of files.
         done: of `total`.
         total: asked for.
         unit: of both: "hours", "days" or "bytes".
     """
     share = min(done / total, 1.0) if total else 1.0
     return {
-        COVERED: [list(each) for each in joined([*ranges_in(bookmark), *ranges])],
+        COVERED: [list(each) for each in joined(ranges)],
         SHARE: round(share, 6),
         TOTAL: {unit: total},
     }

@@ -37,9 +37,11 @@ def test_files_without_an_hour_are_one_range_after_the_hours():
 def test_a_bookmark_after_more_is_done():
     bookmark = {"covered": [[hour(0), hour(5)], "odd", ["odd"], [1, 2]], "share": 0.3}
     assert ranges_in(bookmark) == [(hour(0), hour(5))]
-    assert coverage_after(bookmark, [(hour(5), hour(7))], 7, 21, "hours") == {
+    ranges = [*ranges_in(bookmark), (hour(5), hour(7))]
+    assert coverage_after(ranges, 7, 21, "hours") == {
         "covered": [[hour(0), hour(7)]],
         "share": 0.333333,
         "total": {"hours": 21},
     }
-    assert coverage_after({"covered": "odd"}, [], 0, 0, "bytes")["share"] == 1.0
+    assert ranges_in({"covered": "odd"}) == []
+    assert coverage_after([], 0, 0, "bytes")["share"] == 1.0
