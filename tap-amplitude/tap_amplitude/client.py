@@ -55,7 +55,7 @@ ABOUT_KEY = re.compile(r"api[ _]?key", re.IGNORECASE)
 
 def meaning(refusal: Refusal, account: Account, now: float) -> TapError | AnswerNotUsable | None:
     """Return what to raise for an answer other than 200; None when the window has no data."""
-    status, text, said = refusal.status, refusal.text, account.without_keys(refusal.text)
+    status, text, said = refusal.status, refusal.text, account.without_keys(refusal.whole)
     if status == NOT_FOUND and NOTHING_FOUND in text.lower():
         return None
     if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_KEY.search(text)):

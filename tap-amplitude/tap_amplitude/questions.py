@@ -16,7 +16,7 @@ from functools import partial
 from singer_delivery.endpoint import Reply, Request, Sender
 from singer_delivery.io.secrets import login_of
 from singer_delivery.proof.questions import Answer, Question, document_of, no, not_answered, yes
-from singer_delivery.tap.http import text_of
+from singer_delivery.tap.http import Refusal, text_of
 
 from tap_amplitude.account import Account
 from tap_amplitude.client import ABOUT_KEY, FORBIDDEN, NOT_FOUND, UNAUTHORIZED, which_key
@@ -38,10 +38,10 @@ def _keys(account: Account, sender: Sender) -> Answer:
             break
     if reply.status == OK and isinstance(document_of(reply), Mapping):
         return yes(f"Amplitude at {account.base_url} takes api_key and secret_key.")
-    said = text_of(reply.body)
-    is_about_keys = reply.status == FORBIDDEN and ABOUT_KEY.search(said)
-    if reply.status == UNAUTHORIZED or is_about_keys:
-        return no(which_key(reply.status, account.without_keys(said), account))
+    refusal = Refusal(reply.status, text_of(reply.body), reply.headers)
+    is_about_keys = refusal.status == FORBIDDEN and ABOUT_KEY.search(refusal.text)
+    if refusal.status == UNAUTHORIZED or is_about_keys:
+        return no(which_key(refusal.status, account.without_keys(refusal.whole), account))
     return not_answered(reply, f"Amplitude at {account.base_url}")
 
 

@@ -90,7 +90,7 @@ class Asked:
 def meaning(refusal: Refusal, account: Account, now: float) -> TapError | AnswerNotUsable | None:
     """Return what to raise for an answer other than 200; None when there is no data."""
     status, text = refusal.status, refusal.text
-    said = account.without_secrets(text)
+    said = account.without_secrets(refusal.whole)
     if status == NOT_FOUND:
         return None
     if status == UNAUTHORIZED or (status == BAD_REQUEST and ABOUT_LOGIN.search(text)):
@@ -101,17 +101,18 @@ def meaning(refusal: Refusal, account: Account, now: float) -> TapError | Answer
         return AccessRefused(_no_role(said, account))
     if 300 <= status < BAD_REQUEST:
         return AccessRefused(other_address(refusal, account.base_url))
-    passing = _ask_again(status, said, retry_after_seconds(refusal.headers, now))
+    passing = _ask_again(refusal, said, retry_after_seconds(refusal.headers, now))
     return passing or RequestRefused(f"Mixpanel refused the export ({status}{quoted(said)}).")
 
 
-def _ask_again(status: int, said: str, retry_after: float | None) -> AnswerNotUsable | None:
+def _ask_again(refusal: Refusal, said: str, retry_after: float | None) -> AnswerNotUsable | None:
     """Return what to raise when another request may succeed; None when none does."""
+    status, text = refusal.status, refusal.text
     if status == TOO_MANY:
         return Throttled(f"Mixpanel answered 429{quoted(said)}", retry_after)
-    if status == GATEWAY_TIMEOUT or (status == BAD_REQUEST and ABOUT_TIME.search(said)):
+    if status == GATEWAY_TIMEOUT or (status == BAD_REQUEST and ABOUT_TIME.search(text)):
         return TooSlow(f"Mixpanel ran out of time ({status})")
-    if status == BAD_REQUEST and ABOUT_TODAY.search(said):
+    if status == BAD_REQUEST and ABOUT_TODAY.search(text):
         return FutureDay(f"Mixpanel answered 400{quoted(said)}")
     if status == REQUEST_TIMEOUT or status >= 500:
         return TryAgain(f"Mixpanel answered {status}{quoted(said)}", retry_after)

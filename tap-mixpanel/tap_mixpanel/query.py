@@ -68,7 +68,7 @@ def meaning(
 ) -> TapError | AnswerNotUsable:
     """Return what to raise for an answer other than 200 to the request for a page."""
     status, text = refusal.status, refusal.text
-    said = quoted(account.without_secrets(text))
+    said = quoted(account.without_secrets(refusal.whole))
     if status == BAD_REQUEST and page and ABOUT_SESSION.search(text):
         return SessionLost(f"Mixpanel knows the session of page {page} no more")
     if status == TOO_MANY:
@@ -90,7 +90,7 @@ def _refused(refusal: Refusal, account: Account) -> TapError | None:
             "This project's plan has no Query API, which profiles come from (402): deselect "
             "profiles and group_profiles."
         )
-    said = account.without_secrets(text)
+    said = account.without_secrets(refusal.whole)
     if status in (UNAUTHORIZED, FORBIDDEN) or (status == BAD_REQUEST and ABOUT_LOGIN.search(text)):
         return AccessRefused(login_refused(status, said, account))
     if status == BAD_REQUEST and ABOUT_CLUSTER.search(text):

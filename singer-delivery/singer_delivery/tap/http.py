@@ -21,13 +21,20 @@ CHUNK_BYTES = 1024 * 1024
 REFUSAL_BYTES = 65_536
 """No more of a refusal's body is read."""
 
+LONGEST_TEXT = 300
+"""Characters of it that are looked at, and shown."""
+
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer that brings no data: its status, its text for people, and its headers."""
+    """An answer that brings no data.
+
+    Attributes:
+        whole: its text for people. Blot secrets out of it before it is cut: see `quoted`.
+    """
 
     status: int
-    text: str
+    whole: str
     headers: Mapping[str, str]
 
     @classmethod
@@ -35,6 +42,11 @@ class Refusal:
         """Read the beginning of a response."""
         body = next(response.iter_content(REFUSAL_BYTES), b"")
         return cls(response.status_code, text_of(body), response.headers)
+
+    @property
+    def text(self) -> str:
+        """The beginning of its text, by which it is judged."""
+        return self.whole[:LONGEST_TEXT]
 
     @property
     def led(self) -> str:
@@ -59,13 +71,13 @@ def new_session(user_agent: str, accept_encoding: str) -> requests.Session:
 
 
 def text_of(body: bytes) -> str:
-    """Return the text for people in the body of a refusal: one line of at most 300 characters."""
+    """Return the text for people in the body of a refusal, in one line."""
     text = body.decode(errors="replace")
     try:
         text = ". ".join(_strings(orjson.loads(body))) or text
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, RecursionError):
         text = re.sub(r"<[^>]*>", " ", text)
-    return " ".join(text.split())[:300]
+    return " ".join(text.split())
 
 
 def chunks_of(response: requests.Response) -> Iterator[bytes]:
@@ -109,8 +121,8 @@ def what_failed(error: requests.RequestException) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as the end of a sentence; nothing for an empty one."""
-    return f': "{text}"' if text else ""
+    """Return the beginning of a text as the end of a sentence; nothing for an empty one."""
+    return f': "{text[:LONGEST_TEXT]}"' if text else ""
 
 
 def _strings(value: Any) -> Iterator[str]:
