@@ -30,7 +30,7 @@ ALLOWED = (Allowed(1, 0.35), Allowed(60, 3600.0))
 OURS = 'properties["mp_lib"]=="target-mixpanel"'
 """Every event of ours says so."""
 
-TEXT_BYTES = 300
+LONGEST_TEXT = 300
 DAYS_BACK = re.compile(r"exceeds? (\d+) days? into the past", re.IGNORECASE)
 
 
@@ -198,7 +198,7 @@ class Queries:
 
     def _refused(self, reply: Reply, address: str) -> str:
         account, status = self._account, reply.status
-        said = blotted(_text(reply.body), (account.login, account.secret))
+        said = blotted(_text(reply.body), (account.login, account.secret))[:LONGEST_TEXT]
         at = f"Mixpanel at {host_of(address)}"
         if status == 402:
             return (
@@ -260,6 +260,6 @@ def _text(body: bytes) -> str:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         text = body.decode(errors="replace")
-        return "" if text.lstrip().startswith("<") else " ".join(text.split())[:TEXT_BYTES]
+        return "" if text.lstrip().startswith("<") else " ".join(text.split())
     said = document.get("error") if isinstance(document, dict) else None
-    return " ".join(str(said or "").split())[:TEXT_BYTES]
+    return " ".join(str(said or "").split())

@@ -29,7 +29,7 @@ MOST_ROWS = 50_000
 TOO_MUCH = frozenset({504, 512})
 """Out of time or memory, and estimated to take too long: a shorter range may do."""
 
-TEXT_BYTES = 300
+LONGEST_TEXT = 300
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,7 +153,7 @@ class Queries:
         return Request(url, orjson.dumps(body), headers)
 
     def _refused(self, reply: Reply) -> str:
-        said = blotted(_text(reply), [self._account.key])
+        said = blotted(_text(reply), [self._account.key])[:LONGEST_TEXT]
         meaning: Callable[[str], str] | None = _MEANINGS.get(reply.status)
         if meaning is not None:
             return meaning(f"{self._host} ({said})" if said else self._host)
@@ -197,4 +197,4 @@ def _document(reply: Reply) -> Mapping[str, Any]:
 def _text(reply: Reply) -> str:
     """Return PostHog's own words; never a page of a proxy."""
     detail = _document(reply).get("detail")
-    return " ".join(str(detail).split())[:TEXT_BYTES] if detail else ""
+    return " ".join(str(detail).split()) if detail else ""

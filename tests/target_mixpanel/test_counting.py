@@ -343,3 +343,14 @@ def test_exports_are_cut_by_the_books_and_by_days():
     found = [(first - FIRST, last - FIRST) for first, last in export_windows(cells)]
     assert found == [(0, 1), (2, 3), (4, 4), (90, 90)]
     assert ROWS_A_REQUEST == 1_000_000
+
+
+@pytest.mark.parametrize("before", [280, 290, 298])
+def test_a_secret_at_the_end_of_what_is_quoted_is_blotted_whole(before):
+    with project() as fake:
+        words = f"{'x' * before} {fake.credentials.secret} and more"
+        fake.misbehave_always(Reply(418, words.encode()))
+        with pytest.raises(CannotAsk) as caught:
+            asking(fake)[0].count({(FIRST, "e0"): 1})
+    assert "xxx" in str(caught.value)
+    assert "mix" not in str(caught.value).partition("xxx")[2]

@@ -201,6 +201,14 @@ def refused(fake: FakePostHog, **more) -> str:
     return str(error.value)
 
 
+@pytest.mark.parametrize("before", [280, 290, 298])
+def test_a_key_at_the_end_of_what_is_quoted_is_blotted_whole(before):
+    with FakePostHog() as fake:
+        words = f"{'x' * before} {fake.queries.personal_key} and more"
+        fake.misbehave_always(Reply(418, orjson.dumps({"detail": words})))
+        assert "phx" not in refused(fake)
+
+
 def test_refusals_say_what_to_do():
     with FakePostHog() as fake:
         assert "does not know the personal key (401)" in refused(fake, personal_api_key="phx_other")
