@@ -17,6 +17,7 @@ from typing import Any
 
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.io.compression import deflated
+from singer_delivery.model import DEVICE, EVENT
 from singer_delivery.pipeline.report import NAMES, OTHER
 from singer_delivery.pipeline.settings import RunSettings
 from singer_delivery.progress.words import duration, size_text
@@ -154,7 +155,7 @@ class Plan:
         """
         self._kinds[kind] += 1
         self._endpoints[endpoint].add(encoded)
-        if kind != "event":
+        if kind != EVENT:
             return
         known = name in self._months or len(self._months) < NAMES
         self._months[name if known else OTHER][month_of(at)] += 1
@@ -169,14 +170,14 @@ class Plan:
             seconds: that the dry run took.
         """
         traffic = self._traffic()
-        kinds, events = self._kinds, self._kinds["event"]
+        kinds, events = self._kinds, self._kinds[EVENT]
         bound_by, expected = self._expected(seconds)
         return {
             "events": events,
             "people": len(self._people),
             "people_exact": self._people.is_exact,
             "links": kinds["link"],
-            "updates_of_people": kinds["person"] + kinds["device"],
+            "updates_of_people": kinds["person"] + kinds[DEVICE],
             "updates_of_groups": kinds["group"],
             "kinds": dict(kinds.most_common()),
             "months": self._by_month(),

@@ -91,6 +91,7 @@ class Reporter:
         self._meter = Meter(self._begun, rhythm.every)
         self._said_at = self._kept_at = self._begun
         self._said = RUNNING
+        self._is_warned = False
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="progress", daemon=True)
 
@@ -120,12 +121,17 @@ class Reporter:
             self._say(figures, now)
 
     def _work(self) -> None:
+        while (is_asked := self._next()) is not None:
+            self._try_to_look(is_asked=is_asked)
+
+    def _try_to_look(self, *, is_asked: bool) -> None:
         try:
-            while (is_asked := self._next()) is not None:
-                self._look_around(is_asked=is_asked)
+            self._look_around(is_asked=is_asked)
         except Exception as error:  # noqa: BLE001 - what shows a run must not end it
-            # Not the error's own text, which may quote a record.
-            logger.warning("How far the run is can no longer be said: %s.", type(error).__name__)
+            if not self._is_warned:
+                # Not the error's own text, which may quote a record.
+                logger.warning("How far the run is cannot be said: %s.", type(error).__name__)
+            self._is_warned = True
 
     def _next(self) -> bool | None:
         """Wait for the next look; return whether it was asked for, and None at the end."""

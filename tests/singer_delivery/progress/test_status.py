@@ -67,21 +67,33 @@ def test_a_file_that_cannot_be_written_is_warned_of_once_and_ends_nothing(tmp_pa
     assert len(said) == 1
 
 
-def test_what_fails_while_it_looks_ends_the_lines_and_not_the_run(caplog):
+def test_what_fails_while_it_looks_is_said_once_and_it_looks_on(caplog):
+    """A run in a pause goes on by this thread alone."""
+
     def look():
-        if fails:
+        if looks and len(looks) < 4:
+            looks.append("failed")
             secret = "ann@example.com"
             raise ZeroDivisionError(secret)
+        looks.append("looked")
         return Figures()
 
-    fails = False
-    reporter = shown(None, look)
+    looks, beats = list[str](), list[str]()
+    reporter = shown(None, look, beat=lambda: beats.append("beat"))
     reporter.start()
-    fails = True
-    reporter.ask()
-    within(reporter._thread.join)
-    assert "can no longer be said: ZeroDivisionError." in caplog.text
+    for _ in range(5):
+        reporter.ask()
+    within(lambda: until(lambda: looks[-2:] == ["looked", "looked"]))
+    within(reporter.stop)
+    assert looks[:4] == ["looked", "failed", "failed", "failed"]
+    assert len(beats) >= 5
+    assert caplog.text.count("cannot be said: ZeroDivisionError.") == 1
     assert "ann@example.com" not in caplog.text
+
+
+def until(is_so):
+    while not is_so():
+        time.sleep(0.01)
 
 
 def test_a_status_is_stale_after_three_intervals():
