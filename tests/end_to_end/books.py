@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-from singer_delivery.ledger.books import Covered, read_books
+from singer_delivery.ledger.books import Books
+from singer_delivery.ledger.coverage import Covered
 
 from tests.destinations import Destination
 from tests.destinations.destination import Fake
@@ -20,7 +21,7 @@ def booked(destination: Destination, settings: Mapping[str, Any]) -> Counts:
     """Return what the books of a target with these settings count."""
     target = destination.plugin(config=dict(settings))
     counts = Counts()
-    with closing(read_books(settings["ledger_url"], target.scope)) as books:
+    with closing(Books(settings["ledger_url"], target.scope)) as books:
         for cell in books.cells():
             counts[cell.day, cell.name] += cell.count
         for day in {day for day, _ in counts}:
@@ -34,7 +35,7 @@ def booked(destination: Destination, settings: Mapping[str, Any]) -> Counts:
 def covered(destination: Destination, settings: Mapping[str, Any]) -> list[Covered]:
     """Return which ranges of the source are covered, by what the tap said in STATE."""
     target = destination.plugin(config=dict(settings))
-    with closing(read_books(settings["ledger_url"], target.scope)) as books:
+    with closing(Books(settings["ledger_url"], target.scope)) as books:
         return books.coverage()
 
 

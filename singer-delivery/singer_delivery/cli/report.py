@@ -16,6 +16,7 @@ from singer_delivery.cli.dead_letter_summary import Summary
 from singer_delivery.cli.plugins import plugin_of, plugin_options
 from singer_delivery.errors import DeliveryError, SettingsError, StorageError
 from singer_delivery.io.files import write_private
+from singer_delivery.ledger import coverage
 from singer_delivery.proof.counting import day_of
 from singer_delivery.proof.report_data import data_of
 from singer_delivery.proof.report_sources import (
@@ -81,10 +82,10 @@ def evidence_of(target: Any, now: datetime) -> Evidence:
 
 def _books(target: Any) -> tuple[list[Count] | None, list[Covered], list[Covered]]:
     """Return what the books say; None for the counts where there are none."""
-    from singer_delivery.ledger.books import gaps, read_books  # noqa: PLC0415 - SQLAlchemy
+    from singer_delivery.ledger.books import Books  # noqa: PLC0415 - SQLAlchemy takes long
 
     try:
-        books = read_books(target.config["ledger_url"], target.scope)
+        books = Books(target.config["ledger_url"], target.scope)
     except SettingsError:  # there is no such file
         return None, [], []
     with closing(books):
@@ -96,7 +97,7 @@ def _books(target: Any) -> tuple[list[Count] | None, list[Covered], list[Covered
         Count(str(day_of(day)), name, source, count)
         for (day, name, source), count in sorted(counts.items())
     ]
-    ranges, between = ([Covered(*each) for each in of] for of in (covered, gaps(covered)))
+    ranges, between = ([Covered(*each) for each in of] for of in (covered, coverage.gaps(covered)))
     return found or None, ranges, between
 
 

@@ -102,12 +102,12 @@ def tell(sentence: str) -> None:
 
 
 def _verify(name: str | None, wishes: Wishes, options: Options) -> int:
-    from singer_delivery.ledger.books import read_books  # noqa: PLC0415 - SQLAlchemy takes long
+    from singer_delivery.ledger.books import Books  # noqa: PLC0415 - SQLAlchemy takes long
 
     target, clock = plugin_of("target", name, wishes.config), Clock()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a target waits for its requests
     counter = _counter_of(target, clock, wishes)
-    with closing(read_books(target.config["ledger_url"], target.scope)) as books:
+    with closing(Books(target.config["ledger_url"], target.scope)) as books:
         verifier = Verifier(counter, books, options, clock, tell)
         if wishes.only_cost:
             verifier.announce()

@@ -17,11 +17,9 @@ from sqlalchemy import Select, inspect, select
 
 from singer_delivery.ledger import tables
 from singer_delivery.ledger.books_writing import NO_CELL, Names, read_counts, read_ranges
-from singer_delivery.ledger.coverage import Covered, gaps
+from singer_delivery.ledger.coverage import Covered
 from singer_delivery.ledger.engines import as_storage_error, opened_to_read
 from singer_delivery.ledger.keys import merged_lists, unpacked, unpacked_cells
-
-__all__ = ["Books", "Cell", "Covered", "gaps", "read_books"]
 
 
 class Cell(NamedTuple):
@@ -44,12 +42,12 @@ class Cell(NamedTuple):
 
 
 class Books:
-    """The books of one project. To be closed: see `contextlib.closing`.
+    """The books of one project, beside a target that runs or not; `contextlib.closing` closes them.
 
     Each question is answered from what is on disk at that moment.
 
     Args:
-        url: of the ledger.
+        url: of the ledger, as the target's settings have it.
         scope: names the project, as `DeliveryTarget.scope` does.
 
     Raises:
@@ -153,17 +151,3 @@ class Books:
             return []
         with as_storage_error():
             return self._connection.execute(asked).all()
-
-
-def read_books(ledger_url: str, scope: str) -> Books:
-    """Open the books of a project to read them, beside a target that runs or not.
-
-    Args:
-        ledger_url: of the target's settings.
-        scope: names the project, as `DeliveryTarget.scope` does.
-
-    Raises:
-        SettingsError: the url is no database address, or there is no such file.
-        StorageError: it cannot be opened.
-    """
-    return Books(ledger_url, scope)

@@ -11,14 +11,14 @@ from singer_delivery.io.heaps import give_back
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import CREATION, DEVICE, Event, Note
+from singer_delivery.model import CREATION, DEVICE, EVENTS_A_RECORD, Event, Note
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.checkpoints import Checkpoints
 from singer_delivery.pipeline.lanes import lanes_of_group
 from singer_delivery.pipeline.outcomes import Outcomes
 from singer_delivery.pipeline.packing import Apart, Packed, Result, lane_of
 from singer_delivery.pipeline.parking import Parking
-from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
+from singer_delivery.pipeline.pieces import Gathered, Piece, Place, Single
 from singer_delivery.pipeline.queues import FIRST_PAUSE, LONGEST_PAUSE
 from singer_delivery.pipeline.workers import Workers
 
@@ -243,7 +243,7 @@ class Delivery:
             update = self._ledger.take_update(event.endpoint, event.order)
             if update is not None:
                 yield _piece_of_update(update, 1 << event.lane)
-        origin = Place(block, *divmod(event.place, EVENTS))
+        origin = Place(block, *divmod(event.place, EVENTS_A_RECORD))
         single = Single(event.kind, event.name, event.encoded, origin, event.at)
         piece = Piece.of_single(event.endpoint, single, 1 << event.lane, block)
         piece.needs = _needs(block, {event.lane})

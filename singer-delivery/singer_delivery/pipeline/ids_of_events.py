@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from singer_delivery.ledger.parked import ParkedEvent
-from singer_delivery.model import Decision
-from singer_delivery.pipeline.pieces import EVENTS, Piece, Place, Single
+from singer_delivery.model import EVENTS_A_RECORD, Decision
+from singer_delivery.pipeline.pieces import Piece, Place, Single
 from singer_delivery.pipeline.queues import ALWAYS, Position
 
 ORDER = "order:"
@@ -40,7 +40,7 @@ def decisions_of(pieces: Iterable[Piece]) -> Iterator[Decision]:
     for piece in pieces:
         if piece.block is not None:
             decisions = piece.block.decisions
-            yield from [decisions[place // EVENTS] for place in piece.places]
+            yield from [decisions[place // EVENTS_A_RECORD] for place in piece.places]
 
 
 def decisions_of_singles(singles: Iterable[Single]) -> Iterator[Decision]:

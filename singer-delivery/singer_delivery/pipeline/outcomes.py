@@ -15,12 +15,12 @@ from singer_delivery.ledger.coverage import ranges_by_stream
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
-from singer_delivery.model import Note
+from singer_delivery.model import EVENTS_A_RECORD, Note
 from singer_delivery.pipeline.blocks import Block, Input, State
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 from singer_delivery.pipeline.packing import Apart
-from singer_delivery.pipeline.pieces import EVENTS, Gathered, Piece, Place, Single
+from singer_delivery.pipeline.pieces import Gathered, Piece, Place, Single
 from singer_delivery.pipeline.report import RunReport
 
 PARKED_BEFORE = "parked_before"
@@ -213,7 +213,7 @@ class Outcomes:
 
     def keep(self, block: Block, event: Apart) -> None:
         """Keep a deferred update in the outbox until the run ends."""
-        record = event.place // EVENTS
+        record = event.place // EVENTS_A_RECORD
         self._ledger.keep_update(
             Update(
                 event.endpoint,

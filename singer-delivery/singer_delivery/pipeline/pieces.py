@@ -14,15 +14,13 @@ from singer_delivery.mapping.lines import read
 from singer_delivery.model import EVENTS_A_RECORD, Event
 from singer_delivery.pipeline.blocks import Block
 
-EVENTS = EVENTS_A_RECORD
-
 Tallies = dict[tuple[str, str], int]
 """How many events there are of each kind and name."""
 
 
 def place_of(record: int, event: int) -> int:
     """Return as one number where an event comes from: its record and its number there."""
-    return record * EVENTS + event
+    return record * EVENTS_A_RECORD + event
 
 
 class Place(NamedTuple):
@@ -101,7 +99,7 @@ class Piece:
     def records(self) -> Iterator[int]:
         """Yield the places of the records that its events come from."""
         for place in self.event_places():
-            yield place // EVENTS
+            yield place // EVENTS_A_RECORD
 
     def event_places(self) -> Iterator[int]:
         """Yield where its events come from, see `place_of`."""
@@ -156,7 +154,7 @@ def singles_of(piece: Piece, endpoint: Endpoint) -> list[Single]:
     found: list[Single] = []
     known: tuple[int, list[Event]] = (-1, [])
     for place in piece.places:
-        record, number = divmod(place, EVENTS)
+        record, number = divmod(place, EVENTS_A_RECORD)
         if known[0] != record:
             known = record, mapped_again(piece.block, record)
         event = known[1][number]

@@ -39,7 +39,7 @@ class Turns:
 
     def _next_of(self, queue: Queue, now: float) -> Sequence[ParkedEvent]:
         events = self._ledger.read_parked(queue.name, queue.at_once)
-        if not events:  # those that were counted waited already
+        if not events:  # none came since it was opened
             self._queues.close(queue)
             return []
         if self._pace:

@@ -11,7 +11,8 @@ import pytest
 from singer_delivery.errors import SettingsError, StorageError
 from singer_delivery.ledger import books_writing, deliveries
 from singer_delivery.ledger.accepted import AcceptedEvent
-from singer_delivery.ledger.books import Books, Cell, Covered, gaps, read_books
+from singer_delivery.ledger.books import Books, Cell
+from singer_delivery.ledger.coverage import Covered, gaps
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.model import Delivery
@@ -53,7 +54,7 @@ def run(url: str, scope: str, *saves, **options) -> None:
 
 
 def read(url: str, scope: str) -> list[Cell]:
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         return list(books.cells())
 
 
@@ -142,7 +143,7 @@ def test_a_save_of_which_nobody_knows_whether_it_came_to_its_end_counts_once(
 def test_a_second_key_of_an_event_is_listed_and_not_counted(url, scope):
     run(url, scope, [it(1), accepted(known(2))])
     assert read(url, scope) == [Cell(DAY, "Play", "play", 1)]
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         assert [*books.keys_of(DAY)] == [known(1).key]
         assert books.hours_of(DAY, {known(1).key, known(2).key}) == {HOUR: 1}
     with closing(Ledger(url, scope, now=lambda: 7.0)) as ledger:
@@ -155,7 +156,7 @@ def test_keys_tell_their_name_and_their_hour(url, scope):
         for number in range(20)
     ]
     run(url, scope, first[:12], first[12:], [it(0), it(30, day=DAY + 1)])
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         assert [*books.keys_of(DAY)] == sorted(known(number).key for number in range(20))
         plays = {known(number).key for number in range(1, 20, 2)}
         assert {*books.keys_of(DAY, "Play")} == plays
@@ -188,7 +189,7 @@ def test_coverage_grows_over_runs_and_shows_its_gaps(url, scope):
             ledger.cover("events", ranges)
             ledger.cover("files", [("a.json.gz", "a.json.gz"), ("c.json.gz", "c.json.gz")])
             ledger.save()
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         covered = books.coverage()
     events, files = covered[:2], covered[2:]
     assert events == [
@@ -200,7 +201,7 @@ def test_coverage_grows_over_runs_and_shows_its_gaps(url, scope):
     with closing(Ledger(url, scope)) as ledger:
         ledger.cover("events", [("2024-03-01T04", "2024-03-01T09")])
         ledger.save()
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         assert books.coverage()[0] == Covered("events", "2024-03-01T00", "2024-03-02T00")
         assert gaps(books.coverage()) == []
 
@@ -219,7 +220,7 @@ def test_books_can_be_read_while_a_run_writes_and_a_dry_run_writes_none(url, sco
     with closing(Ledger(url, scope, lists=True)) as ledger:
         ledger.delivered([it(1)])
         ledger.save()
-        with closing(read_books(url, scope)) as books:
+        with closing(Books(url, scope)) as books:
             assert [cell.count for cell in books.cells()] == [1]
             ledger.delivered([it(2)])
             ledger.save()
@@ -231,7 +232,7 @@ def test_books_can_be_read_while_a_run_writes_and_a_dry_run_writes_none(url, sco
 @pytest.mark.parametrize("ask", [lambda books: books.cells(), lambda books: books.keys_of(DAY)])
 def test_a_save_in_the_middle_of_a_question_is_in_the_answer_or_not(url, scope, ask, monkeypatch):
     run(url, scope, [it(1)])
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         rows, saved = books._rows, []
 
         def then_more_is_saved(asked):
@@ -264,7 +265,7 @@ def test_however_days_leave_memory_books_are_what_a_set_would_count(url, scope, 
         )
     due = Counter((day, name) for (_, day), name in truth.items())
     assert {(cell.day, cell.name): cell.count for cell in read(url, scope)} == due
-    with closing(read_books(url, scope)) as books:
+    with closing(Books(url, scope)) as books:
         keys = books.keys_of(DAY)
         assert sorted(keys) == sorted(known(n, day).key for n, day in truth if day == DAY)
         assert books.hours_of(DAY, keys) == Counter(n for n, day in truth if day == DAY)

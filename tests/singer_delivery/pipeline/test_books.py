@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from singer_delivery.endpoint import Hold
 from singer_delivery.errors import ServiceUnavailable
-from singer_delivery.ledger.books import Covered, read_books
+from singer_delivery.ledger.books import Books
+from singer_delivery.ledger.coverage import Covered
 from singer_delivery.model import Delivery
 from singer_delivery.pipeline.run import Run
 
@@ -34,7 +35,7 @@ class BookScene(HotScene):
     @property
     def counted(self) -> Counter[str]:
         """How often each name is counted."""
-        with closing(read_books(self.settings.ledger_url, "project")) as books:
+        with closing(Books(self.settings.ledger_url, "project")) as books:
             counts = Counter[str]()
             for cell in books.cells():
                 assert cell.source_name == cell.name.replace("event", "raw")
@@ -44,7 +45,7 @@ class BookScene(HotScene):
     @property
     def covered(self) -> list[Covered]:
         """Which ranges are covered."""
-        with closing(read_books(self.settings.ledger_url, "project")) as books:
+        with closing(Books(self.settings.ledger_url, "project")) as books:
             return books.coverage()
 
 
@@ -78,7 +79,7 @@ def test_what_runs_deliver_is_counted_once_with_its_hours(scene, service, proces
         give(run, *numbers, *numbers)
         finish(run)
     assert scene.counted == held(service) == Counter(f"event {n}" for n in range(15))
-    with closing(read_books(scene.settings.ledger_url, "project")) as books:
+    with closing(Books(scene.settings.ledger_url, "project")) as books:
         keys = {number: Delivery.of(f"id {number}", AT).key for number in range(15)}
         assert sorted(books.keys_of(DAY)) == sorted(keys.values())
         assert books.hours_of(DAY, [keys[3], keys[14]]) == {3: 1, 14: 1}
@@ -89,7 +90,7 @@ def test_an_hour_before_1970_is_one_that_nobody_knows(scene):
     take(run, events=[1], at=AT, hour=-1)
     finish(run)
     assert scene.counted == Counter({"event 1": 1})
-    with closing(read_books(scene.settings.ledger_url, "project")) as books:
+    with closing(Books(scene.settings.ledger_url, "project")) as books:
         assert books.hours_of(DAY, books.keys_of(DAY)) == {0: 1}
 
 

@@ -10,6 +10,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Endpoint, Limits
+from singer_delivery.model import EVENTS_A_RECORD
 from singer_delivery.pipeline.blocks import Input
 from singer_delivery.pipeline.packing import (
     LANES,
@@ -21,7 +22,7 @@ from singer_delivery.pipeline.packing import (
     Tasks,
     lane_of,
 )
-from singer_delivery.pipeline.pieces import EVENTS, place_of
+from singer_delivery.pipeline.pieces import place_of
 from singer_delivery.pipeline.report import StreamCounts
 
 from tests.singer_delivery.toys import ToyDecision, ToyEndpoint, ToyMapping, plain
@@ -150,7 +151,7 @@ def test_a_line_that_cannot_be_read_after_all_is_dead():
 
 
 def test_a_place_is_a_record_and_one_of_its_events():
-    assert divmod(place_of(999, 3), EVENTS) == (999, 3)
+    assert divmod(place_of(999, 3), EVENTS_A_RECORD) == (999, 3)
 
 
 def test_the_task_of_an_input_is_pickled_once():
