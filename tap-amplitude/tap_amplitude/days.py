@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from singer_delivery.tap.errors import NO_ARCHIVE, StateUnreadable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 
 class Dated(Protocol):
@@ -67,13 +69,17 @@ class Progress:
     files: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of_bookmark(cls, bookmark: Mapping[str, Any]) -> Progress:
-        """Read the progress from the state."""
-        return cls(
-            dict(bookmark.get("days") or {}),
-            bookmark.get("day"),
-            dict(bookmark.get("files") or {}),
-        )
+    def of_bookmark(cls, bookmark: Any) -> Progress:
+        """Read the progress from the state.
+
+        Raises:
+            StateUnreadable: The state holds something else.
+        """
+        said = bookmark if isinstance(bookmark, dict) else {"days": bookmark}
+        days, files = said.get("days") or {}, said.get("files") or {}
+        if not isinstance(days, dict) or not isinstance(files, dict):
+            raise StateUnreadable(NO_ARCHIVE)
+        return cls(dict(days), said.get("day"), dict(files))
 
     def as_bookmark(self) -> dict[str, Any]:
         """Return the progress as the state holds it."""

@@ -54,7 +54,6 @@ class EventsStream(RawStream):
         api_key = Settings.of_config(tap.config).account.api_key
         super().__init__(tap, events_schema(times_are_text=is_text), VENDOR, api_key)
         self._user_agent = tap.user_agent
-        self._bad_lines_before = 0
         self._counts = "records"
         # Since the last STATE, in records or bytes, and since the last log entry.
         self._since_state = 0
@@ -63,7 +62,6 @@ class EventsStream(RawStream):
     def blocks(self) -> Generator[list[bytes], None, None]:
         """Yield every line that is a JSON object, and move the bookmark between portions."""
         settings = Settings.of_config(self.config)
-        self._bad_lines_before = self.stream_state.get("bad_lines", 0)
         with (
             closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
             closing(self._portions(settings)) as portions,
@@ -84,7 +82,6 @@ class EventsStream(RawStream):
         settings = Settings.of_config(self.config)
         batches = settings.batches
         assert batches is not None
-        self._bad_lines_before = self.stream_state.get("bad_lines", 0)
         self._counts = "files"
         root = batches.root / OWN_FOLDER
         with (
@@ -142,8 +139,7 @@ class EventsStream(RawStream):
         STATE follows where it is due, and where `enough` came since the last STATE.
         """
         bad_lines.to_disk()
-        if bad_lines.count:
-            self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
+        self.note_bad_lines(bad_lines.count)
         changes = portion.finish()
         self.stream_state.update(changes)
         self.progress.share = changes[SHARE]

@@ -54,7 +54,6 @@ class RowsStream(MixpanelStream):
 
     def __init__(self, tap: CheckedTap) -> None:
         super().__init__(tap)
-        self._bad_lines_before = 0
         self._count = self._bad_lines_at_log = 0
 
     @abstractmethod
@@ -121,7 +120,6 @@ class RowsStream(MixpanelStream):
         progress = self.done_before(project)
         copies = Copies(settings.spool_dir)
         records = Records(copies, self._sessions(project), progress.is_done, progress.done_at)
-        self._bad_lines_before = self.stream_state.get("bad_lines", 0)
         with (
             closing(BadLines(settings.spool_dir, self.logger)) as bad_lines,
             closing(self.portions(project, progress, bad_lines)) as portions,
@@ -168,8 +166,7 @@ class RowsStream(MixpanelStream):
         for broken in portion.dealt.broken:
             bad_lines.add(portion.name, *broken)
         bad_lines.to_disk()
-        if bad_lines.count:
-            self.stream_state["bad_lines"] = self._bad_lines_before + bad_lines.count
+        self.note_bad_lines(bad_lines.count)
 
     def _finish(self, changes: Mapping[str, Any], project: Project) -> None:
         if changes:

@@ -21,7 +21,7 @@ from typing import Any
 from singer_delivery.mapping.json_lines import reason_to_refuse
 from singer_delivery.tap.bad_lines import BadLines
 from singer_delivery.tap.coverage import Range, coverage_after, joined, ranges_in
-from singer_delivery.tap.errors import StateUnreadable
+from singer_delivery.tap.errors import NO_ARCHIVE, StateUnreadable
 
 from tap_mixpanel.archive import ExportedFiles
 from tap_mixpanel.dealing import NO_ROW, DayOfRows, Dealer, Dealt
@@ -202,8 +202,7 @@ def done_days(bookmark: Mapping[str, Any]) -> dict[str, str]:
     archive = bookmark.get("archive") or {}
     days = (archive.get("days") or {}) if isinstance(archive, dict) else None
     if not isinstance(days, dict):
-        msg = "The state's archive is none that this tap wrote; correct or clear the state."
-        raise StateUnreadable(msg)
+        raise StateUnreadable(NO_ARCHIVE)
     return dict(days)
 
 

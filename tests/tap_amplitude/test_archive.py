@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import fsspec
 import pytest
-from singer_delivery.tap.errors import ArchiveUnreadable
+from singer_delivery.tap.errors import ArchiveUnreadable, StateUnreadable
 from tap_amplitude import archive as archive_module
 from tap_amplitude.archive import UNDATED, Archive, hour_and_part, left_aside
 from tap_amplitude.days import Progress, by_day
@@ -302,3 +302,22 @@ def test_files_order_by_number_and_not_by_letter(tmp_path):
         put(tmp_path, name_of(MONDAY + hour * HOUR, part), b"{}")
     found = [(file.hour.hour, file.part) for file in Archive(str(tmp_path)).files()]
     assert found == [(9, 70), (9, 627), (10, 1)]
+
+
+@pytest.mark.parametrize("odd", [7, [], {"days": 7}, {"files": [1]}, {"day": 7, "days": "x"}])
+def test_a_state_of_something_else_is_a_sentence_or_read_anew(sandbox, tree, odd):
+    state = {"bookmarks": {"events": {"archive": odd, "bad_lines": None}}}
+    output, error = sandbox.try_run(archive_path=str(tree), state=state)
+    if error is None:
+        assert output.uuids == EVERYTHING
+    else:
+        assert isinstance(error, StateUnreadable)
+        assert output.records == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 1), ("2", 1), (2, 3)])
+def test_broken_lines_count_on_whatever_the_state_says(sandbox, tree, before, after):
+    put(tree, name_of(TUESDAY + HOUR), packed([b"{cut", *rows_of(TUESDAY + HOUR)]))
+    state = {"bookmarks": {"events": {"bad_lines": before}}}
+    output = sandbox.run(archive_path=str(tree), state=state)
+    assert output.bookmark["bad_lines"] == after

@@ -78,6 +78,7 @@ class RawStream(Stream):
         self.progress = tap.progress
         self._record_head = record_head(self.name)
         self._record_tail = b""
+        self._bad_lines_before: int | None = None
 
     # What a stream does itself ----------------------------------------------------------------
 
@@ -196,6 +197,18 @@ class RawStream(Stream):
         """Say in the messages that follow that their rows were read now."""
         now = datetime.fromtimestamp(self.clock.now(), timezone.utc).isoformat()
         self._record_tail = f',"time_extracted":"{now}"}}\n'.encode()
+
+    def note_bad_lines(self, count: int) -> None:
+        """Say in STATE how many broken lines there are by now, with those of earlier runs.
+
+        Args:
+            count: of this run.
+        """
+        if self._bad_lines_before is None:
+            found = self.stream_state.get("bad_lines")
+            self._bad_lines_before = found if isinstance(found, int) else 0
+        if count:
+            self.stream_state["bad_lines"] = self._bad_lines_before + count
 
     def note_the_end(self) -> None:
         """Say that all that was asked for is read, also where nothing of it was new."""

@@ -41,6 +41,9 @@ class StateUnreadable(TapError):  # noqa: N818 - named by what happened
     """The bookmark in the state cannot be read."""
 
 
+NO_ARCHIVE = "The state's archive is none that this tap wrote; correct or clear the state."
+
+
 class ArchiveUnreadable(TapError):  # noqa: N818 - named by what happened
     """The archive, or a file of it, cannot be read."""
 
