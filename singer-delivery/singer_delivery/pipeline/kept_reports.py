@@ -40,7 +40,7 @@ class KeptReport:
 
     @property
     def path(self) -> Path | None:
-        """Where it is."""
+        """Where it is; None for nowhere."""
         return self._file.path if self._file else None
 
     def write(self, ending: Ending = STILL_RUNNING) -> None:

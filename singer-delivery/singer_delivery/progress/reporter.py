@@ -197,19 +197,26 @@ class SideFile:
     """
 
     def __init__(self, path: Path, what: str, setting: str) -> None:
-        self.path, self._what, self._setting = path, what, setting
-        self._is_warned = False
+        self._path, self._what, self._setting = path, what, setting
+        self._is_warned = self._is_there = False
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is; None while it is not as it should be."""
+        return self._path if self._is_there else None
 
     def write(self, write: Callable[[Path], None]) -> None:
         """Let `write` write it."""
         try:
-            write(self.path)
+            write(self._path)
+            self._is_there = True
         except OSError as error:
+            self._is_there = False
             if not self._is_warned:
                 logger.warning(
                     "%s could not be written to %s (%s): set %s. The run goes on without it.",
                     self._what,
-                    self.path,
+                    self._path,
                     error.strerror,
                     self._setting,
                 )

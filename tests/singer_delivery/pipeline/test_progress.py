@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 
 import pytest
@@ -156,6 +157,15 @@ def test_a_run_that_cannot_be_opened_keeps_a_report_with_its_cause(scene):
     kept = json.loads(path.read_text())
     assert kept["outcome"] == "failed"
     assert "ledger_url" in kept["cause"]
+
+
+def test_a_report_that_cannot_be_kept_is_warned_of_once_and_not_pointed_to(scene, caplog):
+    caplog.set_level(logging.INFO)
+    (scene.folder / "file").write_text("")
+    within(scene.open(reports_path=scene.folder / "file" / "reports").finish)
+    assert caplog.text.count("set reports_path") == 1
+    assert "is kept in" not in caplog.text
+    assert f"The run report is in {scene.folder / 'report.json'}." in caplog.messages
 
 
 def test_a_run_that_cannot_be_opened_leaves_no_report_and_no_status_of_another_one(scene):
