@@ -147,13 +147,13 @@ class RunReport:
 
     @property
     def seconds(self) -> float:
-        """How long the run took."""
-        return self.finished - self.started
+        """How long the run took; 0 if the clock was set back meanwhile."""
+        return max(self.finished - self.started, 0.0)
 
     @property
     def events_per_second(self) -> float:
         """How many events were delivered a second."""
-        return self.kinds.total() / max(self.seconds, 1e-9)
+        return self.kinds.total() / self.seconds if self.seconds else 0.0
 
     def totals(self) -> dict[str, int]:
         """Return the records of all streams by what became of them, and the events delivered."""

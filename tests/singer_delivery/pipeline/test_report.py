@@ -73,10 +73,13 @@ def test_the_totals_are_of_all_streams():
     }
 
 
-def test_a_run_of_no_time_and_no_records_has_a_report():
-    report = RunReport(0.0)
-    report.stream("events")
-    assert report.as_dict()["events_per_second"] == 0
+@pytest.mark.parametrize("finished", [10.0, 7.0])
+def test_a_run_of_no_time_has_a_report_and_so_has_one_whose_clock_was_set_back(finished):
+    report = RunReport(10.0)
+    report.delivered("/batch/", {("event", "Play"): 5})
+    report.finished = finished
+    said = report.as_dict()
+    assert (said["seconds"], said["events_per_second"]) == (0, 0)
 
 
 def test_examples_are_few_and_different():
