@@ -1,14 +1,6 @@
 """One run of a target: its parts put together, and its end, however it comes.
 
-A record passes through them in this order:
-
-    Decider.take       observe, decide: ask the ledger and change it
-    Delivery           close the block
-    Workers            map, encode, compress: in another process or here
-    Dispatcher         lanes: what leaves together, and when
-    Requests           request, reply, verdict; again, or in halves
-    Outcomes           run report, dead letters, ledger
-    Checkpoints        STATE
+CONTRIBUTING.md names them in the order in which a record passes through.
 """
 
 from __future__ import annotations
@@ -88,6 +80,7 @@ class Run:
         self._clock = clock or Clock()
         self.report = RunReport(self._clock.now())
         self._held: State | None = None
+        self._place = ExitStack()
         self._is_closed = False
         self._requests: Requests | None = None
         self._pace = Pace(settings.max_events_per_second, self._clock)
@@ -97,7 +90,8 @@ class Run:
                 self._open(endpoints, scope, emit_state, opened)
                 self._opened = opened.pop_all()
         except BaseException as error:
-            self._journal.fail(error)
+            with self._place:
+                self._journal.fail(error)
             raise
 
     def input(self, stream: str, mapping: RecordMapping, *, are_messages: bool) -> Input:
@@ -203,7 +197,7 @@ class Run:
     ) -> None:
         settings, is_dry = self._settings, self._settings.dry_run
         if not is_dry:
-            opened.callback(SoleUse(settings.ledger_url, scope).release)
+            self._place.callback(SoleUse(settings.ledger_url, scope).release)
         self._journal.begin()
         self.dead_letters = opened.enter_context(closing(DeadLetters(settings.dead_letters_to)))
         self.ledger = opened.enter_context(closing(self._ledger_of(scope)))
@@ -295,5 +289,6 @@ class Run:
 
     def _close(self, cause: BaseException | None = None) -> None:
         self._is_closed = True
-        self._opened.close()
-        self._journal.end(self.dead_letters, cause)
+        with self._place:  # another run would write to the same files
+            self._opened.close()
+            self._journal.end(self.dead_letters, cause)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from singer_delivery.endpoint import Reply
-from singer_delivery.errors import StorageError
+from singer_delivery.errors import LedgerInUse, StorageError
 from singer_delivery.pipeline import progress as progress_module
 from singer_delivery.pipeline.answers import LONG, SILENT, Answers
 from singer_delivery.pipeline.progress import hour_of, share_in
@@ -190,6 +190,21 @@ def test_a_second_run_on_the_ledger_leaves_the_status_of_the_first_alone(scene):
     assert status.read_text() == before
     within(first.finish)
     assert json.loads(status.read_text())["state"] == "complete"
+
+
+def test_another_run_may_begin_only_when_all_is_said_of_the_first(scene):
+    run = scene.open()
+    end = run._journal.end
+
+    def while_another_tries(*of):
+        with pytest.raises(LedgerInUse):
+            scene.open()
+        end(*of)
+
+    run._journal.end = while_another_tries
+    run.finish()
+    assert scene.report()["outcome"] == "complete"
+    scene.open().finish()
 
 
 def test_settings_have_a_rhythm_and_no_files_by_default(scene):
