@@ -209,6 +209,32 @@ class TestAtOneDestination:
         assert reasons(scene.path) == {3: "no_time"}
         assert scene.customers == {"c1", "c2"}
 
+    def test_a_signal_ends_the_waiting_for_another_run(self, scene):
+        scene.write((record(1), "refused"), (nobody(2), "refused"))
+        run = DeadLetters(scene.path)
+        run.add(DeadLetter("orders", record(3), "no_time", "", 0, ""))
+        child = subprocess.Popen(scene.words(), stderr=subprocess.PIPE, text=True, cwd=scene.folder)
+        assert child.stderr is not None
+        assert any("Another run writes to" in line for line in child.stderr)
+        child.send_signal(signal.SIGTERM)
+        log = child.stderr.read()
+        assert child.wait(TIMEOUT) == 128 + signal.SIGTERM
+        child.stderr.close()
+        assert "stays as it is" in log
+        run.close()
+        assert scene.all_accounted_for((1, 2, 3))
+        assert scene.retry().code == 0
+        assert reasons(scene.path) == {2: "no_identity"}
+        assert scene.customers == {"c1", "c3"}
+
+    def test_the_last_line_may_lack_its_newline_as_some_editors_leave_it(self, scene):
+        scene.write((record(1), "refused"), (record(2), "refused"))
+        scene.path.write_bytes(scene.path.read_bytes().rstrip(b"\n"))
+        ended = scene.retry()
+        assert ended.code == 0, ended.log
+        assert scene.customers == {"c1", "c2"}
+        assert not scene.path.exists()
+
     @pytest.mark.slow
     def test_a_file_that_somebody_edits_meanwhile_loses_no_letter(self, scene):
         scene.write((record(1), "refused"), (record(2), "refused"))

@@ -62,12 +62,17 @@ class Line:
     Attributes:
         number: counted from 1.
         end: of the line, in bytes from the beginning of the file.
-        content: the line with its newline.
+        content: the line as it stands there.
     """
 
     number: int
     end: int
     content: bytes
+
+    @property
+    def whole(self) -> bytes:
+        """The line with its newline, which the last one of a file that was edited may lack."""
+        return self.content if self.content.endswith(b"\n") else self.content + b"\n"
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,11 @@ class Letter(Line):
     why: Why
 
     @property
-    def record(self) -> dict[str, Any]:
-        """The record, without its mark."""
+    def record(self) -> dict[str, Any] | None:
+        """The record, without its mark; None where it cannot be read, though it can be sent."""
         message = _read(self.content)
+        if message is None:
+            return None
         return {name: of for name, of in message["record"].items() if name != COLUMN}
 
     @property
@@ -108,7 +115,10 @@ class Letter(Line):
             record = _PARTS.decode(_PARTS.decode(self.content)["record"])
             record.pop(COLUMN, None)
             return msgspec.json.encode([self.stream, record])
-        return json.dumps([self.stream, self.record], sort_keys=True).encode()
+        record = self.record
+        if record is None:
+            return self.content
+        return json.dumps([self.stream, record], sort_keys=True).encode()
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,10 @@ def letter(of: Letter, keys: Sequence[str], form: Form) -> str:
         text = why.message if form.values else shape(why.message)
         lines.append(f"  the line: {text}")
         return "\n".join(lines)
-    record = {name: value for name, value in of.record.items() if not form.ids_only or name in keys}
+    found = of.record
+    if found is None:
+        return "\n".join([*lines, "  The record cannot be shown: it is no JSON that Python reads."])
+    record = {name: value for name, value in found.items() if not form.ids_only or name in keys}
     return "\n".join([*lines, _printed(record if form.values else _shapes(record))])
 
 

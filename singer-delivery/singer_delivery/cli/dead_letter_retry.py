@@ -98,6 +98,12 @@ class Retry:
         with self._stopping(), tempfile.TemporaryDirectory() as folder:
             code = self._send(sent, Path(folder))
             merged = self._merge(self._decided(sent))
+        if merged is None:
+            self._say(
+                f"{self.path} stays as it is: what was sent is still in it, and the next retry "
+                "puts back what died again."
+            )
+            return 128 + self._signal
         for sentence in self.sentences(sent, merged, code):
             self._say(sentence)
         return 128 + self._signal if self._signal else int(code != 0)
@@ -164,11 +170,12 @@ class Retry:
             return NOTHING
         return Decided(sent.decided, sent.digests[sent.decided], self._is_sent)
 
-    def _merge(self, decided: Decided) -> Merged:
+    def _merge(self, decided: Decided) -> Merged | None:
+        """Return what merging did, None where a signal ended the waiting for another run."""
         merged = self._merged(decided)
         if merged is None:
             self._say(f"Another run writes to {self.path}: waiting until it ends.")
-        while merged is None:
+        while merged is None and not self._signal:
             time.sleep(PATIENCE)
             merged = self._merged(decided)
         return merged

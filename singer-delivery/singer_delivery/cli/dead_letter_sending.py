@@ -62,11 +62,11 @@ class Sent:
             end = line.end
             if isinstance(line, Schema) and schemas.get(line.stream) != line.content:
                 schemas[line.stream] = line.content
-                out.write(line.content)
+                out.write(line.whole)
             elif isinstance(line, Letter) and is_sent(line):
                 self.letters += 1
                 since += 1
-                out.write(line.content)
+                out.write(line.whole)
             elif isinstance(line, Letter):
                 self.left_out += 1
             if since == LETTERS_A_STATE:

@@ -30,9 +30,8 @@ class LetterWriter:
 
     def take(self, line: Schema | Letter | Damaged) -> None:
         """Write a line, a SCHEMA message when a letter of its stream follows."""
-        content = line.content if line.content.endswith(b"\n") else line.content + b"\n"
         if isinstance(line, Schema):
-            self._schemas[line.stream] = content
+            self._schemas[line.stream] = line.whole
             return
         if isinstance(line, Letter):
             schema = self._schemas.get(line.stream)
@@ -40,7 +39,7 @@ class LetterWriter:
                 self._file.write(schema)
                 self._written[line.stream] = schema
             self.letters += 1
-        self._file.write(content)
+        self._file.write(line.whole)
 
 
 @contextmanager

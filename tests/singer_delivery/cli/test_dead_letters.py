@@ -125,6 +125,20 @@ def test_show_prints_the_ids_alone(path):
     assert "SECRET" not in said
 
 
+@pytest.mark.parametrize("odd", [b"1" * 5_000, b'"\xff"'])
+def test_a_record_that_nobody_can_show_is_shown_as_such(path, odd):
+    of = b'{"id": 6, "a": ' + odd + b', "_dead_letter": {"reason": "odd"}}'
+    path.write_bytes(
+        path.read_bytes() + b'{"type": "RECORD", "stream": "orders", "record": ' + of + b"}\n"
+    )
+    for options in ([], ["--values"], ["--ids-only"]):
+        said = run("show", path, "--reason", "odd", *options).stdout
+        assert "The record cannot be shown" in said
+    assert "odd" in run("summary", path).output
+    run("split", path)
+    assert odd in path.with_name("dead.odd.singer").read_bytes()
+
+
 def test_split_writes_a_file_for_each_reason_that_stands_by_itself(path):
     before = path.read_bytes()
     said = run("split", path).output
