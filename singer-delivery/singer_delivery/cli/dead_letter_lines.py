@@ -112,9 +112,9 @@ class Letter(Line):
         if self.why.message is not None:
             return self.why.message.encode(errors="replace")
         with suppress(*_UNREADABLE):
-            record = _PARTS.decode(_PARTS.decode(self.content)["record"])
-            record.pop(COLUMN, None)
-            return msgspec.json.encode([self.stream, record])
+            parts = _PARTS.decode(_PARTS.decode(self.content)["record"])
+            parts.pop(COLUMN, None)
+            return msgspec.json.encode([self.stream, parts])
         record = self.record
         if record is None:
             return self.content

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from singer_delivery.cli.aligned import aligned
 from singer_delivery.cli.dead_letter_lines import Damaged, Letter
 from singer_delivery.cli.dead_letter_reasons import explained
 from singer_delivery.cli.dead_letter_summary import Count, Summary
+from singer_delivery.progress.words import plain_lines, ruled
 
 WIDTH = 96
 NO_REASON = "(mended)"
@@ -42,11 +42,11 @@ def summary(found: Summary, path: Path) -> str:
     ]
     parts = [
         f"{found.letters:,} dead letters in {path}",
-        aligned(HEADS, rows, right=(2, 5)),
+        ruled(HEADS, rows, numbers=(2, 5)),
         *(_what_to_do(reason, count, found) for reason, count in found.reasons().items()),
         *_damaged(found.damaged, found.examples),
     ]
-    return "\n\n".join(parts)
+    return plain_lines("\n\n".join(parts))
 
 
 def summary_json(found: Summary, path: Path) -> str:
@@ -81,21 +81,24 @@ def letter(of: Letter, keys: Sequence[str], form: Form) -> str:
     lines = [" · ".join(head)]
     if why.detail:
         lines += textwrap.wrap(why.detail, WIDTH, initial_indent="  ", subsequent_indent="  ")
-    if why.message is not None and not form.ids_only:
-        text = why.message if form.values else shape(why.message)
-        lines.append(f"  the line: {text}")
-        return "\n".join(lines)
-    found = of.record
-    if found is None:
-        return "\n".join([*lines, "  The record cannot be shown: it is no JSON that Python reads."])
-    record = {name: value for name, value in found.items() if not form.ids_only or name in keys}
-    return "\n".join([*lines, _printed(record if form.values else _shapes(record))])
+    return plain_lines("\n".join([*lines, *_content(of, keys, form)]))
+
+
+def _content(of: Letter, keys: Sequence[str], form: Form) -> list[str]:
+    message = of.why.message
+    if message is not None and not form.ids_only:
+        return [f"  the line: {message if form.values else shape(message)}"]
+    record = of.record
+    if record is None:
+        return ["  The record cannot be shown: it is no JSON that Python reads."]
+    shown = {name: value for name, value in record.items() if not form.ids_only or name in keys}
+    return [_printed(shown if form.values else _shapes(shown))]
 
 
 def written(files: Mapping[Path, tuple[str, int]], damaged: Sequence[Damaged], path: Path) -> str:
     """Say which files were written, with the reason and the number of letters of each."""
     rows = [(reason or NO_REASON, f"{n:,}", str(to)) for to, (reason, n) in files.items()]
-    found = aligned(("reason", "letters", "file"), rows, right=(1,)) if rows else ""
+    found = ruled(("reason", "letters", "file"), rows, numbers=(1,)) if rows else ""
     head = f"{path} stays as it is." if rows else f"There are no such letters in {path}."
     return "\n\n".join(each for each in (found, head, *_damaged(len(damaged), damaged)) if each)
 
@@ -121,12 +124,7 @@ def _shapes(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _printed(record: Mapping[str, Any]) -> str:
-    try:
-        text = json.dumps(record, ensure_ascii=False, indent=2)
-        text.encode()
-    except UnicodeEncodeError:  # half an emoji
-        text = json.dumps(record, indent=2)
-    return textwrap.indent(text, "  ")
+    return textwrap.indent(json.dumps(record, ensure_ascii=False, indent=2), "  ")
 
 
 def _what_to_do(reason: str, count: int, found: Summary) -> str:

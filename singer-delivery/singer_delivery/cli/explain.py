@@ -12,6 +12,7 @@ import click
 from singer_delivery.cli import explain_pages as pages
 from singer_delivery.cli.explaining import Explainer, facts_of
 from singer_delivery.cli.plugins import plugin_of, plugin_options
+from singer_delivery.errors import SettingsError
 
 NO_ROWS = "Nothing to explain: give a row as a JSON line, or a RECORD message."
 
@@ -52,12 +53,20 @@ def command(
 
 
 def _lines(file: Path | None) -> list[bytes]:
-    """Return the lines of the input; a row may also stand on several, as it is printed."""
-    with click.open_file(str(file) if file is not None else "-", "rb") as source:
-        content: bytes = source.read()
+    """Return the lines of the input; a row may also stand on several, as it is printed.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    try:
+        with click.open_file(str(file) if file is not None else "-", "rb") as source:
+            content: bytes = source.read()
+    except OSError as error:
+        msg = f"{file or 'Standard input'} cannot be read ({error.strerror})."
+        raise SettingsError(msg) from error
     try:
         json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [line for line in content.splitlines() if line.strip()]
     return [content]
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import msgspec
 
-from singer_delivery.cli.aligned import aligned
 from singer_delivery.cli.dead_letter_reasons import explained as reason_of
-from singer_delivery.cli.explaining import DELIVERED_BEFORE, EventSaid, Explained, value_of
+from singer_delivery.cli.explaining import EventSaid, Explained, value_of
+from singer_delivery.mapping.excluded import EXCLUDED
 from singer_delivery.mapping.guide import Field, Guide
+from singer_delivery.mapping.sampled import NOT_SAMPLED
 from singer_delivery.model import Decision, Fact, Note
+from singer_delivery.pipeline.decide import DELIVERED_BEFORE
+from singer_delivery.progress.words import plain_lines, ruled, shortened
 
 LONGEST = 48
 """Characters of a value in a table."""
@@ -47,7 +50,11 @@ DECIDED = {
 }
 """Fields of decisions that say something to people, in words."""
 
-IN_GENERAL = {DELIVERED_BEFORE: "the ledger lists its event as delivered"}
+IN_GENERAL = {
+    DELIVERED_BEFORE: "the ledger lists its event as delivered",
+    EXCLUDED: "the file of `exclude_people_path` names an id of it",
+    NOT_SAMPLED: "the person is not in the sample of `sample_users`",
+}
 
 
 def page(it: Explained) -> str:
@@ -59,14 +66,14 @@ def page(it: Explained) -> str:
     parts += [_table_of(number, said, it) for number, said in enumerate(it.events, 1)]
     if it.not_sent:
         rows = [(name, short(_value(it, name)), why) for name, why in sorted(it.not_sent.items())]
-        parts.append("Not sent\n" + aligned(("column", "value", "why"), rows))
+        parts.append("Not sent\n" + ruled(("column", "value", "why"), rows))
     if it.decision is not None:
         parts.append("\n".join(["Decided", *(f"  {line}" for line in _decided(it, it.decision))]))
     if it.notes:
         parts.append("\n".join(["Counted", *(f"  {line}" for line in _notes(it.notes, it.guide))]))
     if it.guide.sources:
         parts.append(f"The table is {it.guide.table}. {it.guide.sources}")
-    return "\n\n".join(parts) + "\n"
+    return plain_lines("\n\n".join(parts)) + "\n"
 
 
 def as_json(it: Explained) -> dict[str, Any]:
@@ -97,8 +104,7 @@ def as_json(it: Explained) -> dict[str, Any]:
 def short(value: Any) -> str:
     """Return a value in a few characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = text.replace("\n", "\\n").replace("\t", "\\t")
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return shortened(text.replace("\n", "\\n").replace("\t", "\\t"), LONGEST)
 
 
 def _head(it: Explained) -> str:
@@ -116,7 +122,7 @@ def _table_of(number: int, said: EventSaid, it: Explained) -> str:
     waits = ", when the run ends" if event.deferred else ""
     head = f"{number}. {event.kind} `{event.name}` to {event.endpoint}{waits}"
     rows = [(each.path, short(each.value), _from(each, it), _how(each)) for each in said.fields]
-    return head + "\n" + aligned(("field", "value", "from", "how"), rows)
+    return head + "\n" + ruled(("field", "value", "from", "how"), rows)
 
 
 def _from(of: Field, it: Explained) -> str:

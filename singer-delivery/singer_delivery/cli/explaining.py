@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from singer_delivery.errors import SettingsError
-from singer_delivery.mapping.excluded import WithoutPeople
 from singer_delivery.mapping.guide import Field, Guide, Subject
 from singer_delivery.mapping.json_lines import exact
-from singer_delivery.mapping.lines import read
+from singer_delivery.mapping.lines import read, read_line
 from singer_delivery.mapping.origins import fields_of, left_out
 from singer_delivery.mapping.pair import Pair, Reading
 from singer_delivery.model import (
@@ -28,8 +27,8 @@ from singer_delivery.model import (
     RecordMapping,
     Unmappable,
 )
-
-DELIVERED_BEFORE = "delivered_before"
+from singer_delivery.pipeline.decide import DELIVERED_BEFORE
+from singer_delivery.sdk.people import of_chosen_people
 
 
 class EventSaid(NamedTuple):
@@ -140,7 +139,6 @@ class Explainer:
         self._plugin, self._facts, self._stream = plugin, facts, stream
         self._schemas: dict[str, tuple[Mapping[str, Any], Sequence[str]]] = {}
         self._mappings: dict[str, tuple[RecordMapping, Guide]] = {}
-        self._people = plugin.excluded_people
 
     def line(self, line: bytes) -> Explained | None:
         """Return what a line becomes, None where it is no row.
@@ -149,13 +147,10 @@ class Explainer:
             SettingsError: it is no JSON object, or nothing says what its stream is.
         """
         try:
-            message = orjson.loads(exact(line))
-        except (ValueError, Unmappable) as error:
-            msg = "A line of the input is no JSON: give rows as JSON lines."
-            raise SettingsError(msg) from error
-        if not isinstance(message, dict):
+            message, line = read_line(exact(line))
+        except Unmappable as error:
             msg = "A line of the input is no JSON object: give rows as JSON lines."
-            raise SettingsError(msg)
+            raise SettingsError(msg) from error
         kind = message.get("type") if isinstance(message.get("stream"), str) else None
         if kind == "SCHEMA":
             self._know_schema(message)
@@ -174,7 +169,7 @@ class Explainer:
         self, stream: str, record: Mapping[str, Any], line: bytes, *, is_message: bool
     ) -> Explained:
         inner, guide = self._mapping(stream, record)
-        mapping = WithoutPeople(inner, self._people) if self._people else inner
+        mapping = of_chosen_people(inner, self._plugin.config, self._plugin.excluded_people)
         explained, effects = Explained(stream, self._plugin.name, guide), Effects()
         try:
             observation = mapping.observe(line, is_message=is_message)
@@ -186,7 +181,7 @@ class Explainer:
             return explained
         if self._was_delivered(decision):
             decision = Decision(skipped=DELIVERED_BEFORE, sends=False)
-            effects = Effects()
+            effects = Effects(claims=effects.claims, renewed=effects.renewed)
         explained.decision, explained.effects = decision, effects
         explained.notes, explained.subject = [*effects.notes], subject
         try:
@@ -260,8 +255,3 @@ def value_of(subject: Subject, column: str) -> Any:
     if rest and isinstance(inner, dict):
         return inner.get(rest, inner.get(rest.partition(".")[0]))
     return None
-
-
-def unexplained(events: Iterable[EventSaid]) -> list[str]:
-    """Return the paths of fields that nothing explains."""
-    return [each.path for said in events for each in said.fields if each.origin is None]

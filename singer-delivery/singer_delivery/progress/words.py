@@ -58,10 +58,20 @@ def size_text(size: float) -> str:
     return f"{size:.1f} {units[0]}" if is_small else f"{size:,.0f} {units[0]}"
 
 
+def plain(text: str) -> str:
+    """Return a text, which anybody may have written, as one line that a terminal bears."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines, each as a terminal bears it."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def shortened(name: str, most: int = WIDEST) -> str:
-    """Return a name, which anybody may choose, as a line has room and a terminal bears it."""
-    plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
+    """Return a name as a line has room for it and a terminal bears it."""
+    name = plain(name)
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def aligned(rows: Sequence[Sequence[str]], texts: Collection[int] = (0,)) -> Iterator[str]:
@@ -73,3 +83,12 @@ def aligned(rows: Sequence[Sequence[str]], texts: Collection[int] = (0,)) -> Ite
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
+
+
+def ruled(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()
+) -> str:
+    """Return a table whose head is underlined; columns of `numbers` are from the right."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    texts = {*range(len(heads))}.difference(numbers)
+    return "\n".join(aligned([heads, ["-" * width for width in widths], *rows], texts))

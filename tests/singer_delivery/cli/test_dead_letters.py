@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from singer_delivery.cli.command import cli
 from singer_delivery.cli.dead_letter_lines import Damaged, Letter, Schema, read_lines
 from singer_delivery.errors import SettingsError
+from singer_delivery.pipeline.dead_letters import DeadLetter, DeadLetters
 
 from tests.singer_delivery.cli.letters import record, records, schema, write
 
@@ -137,6 +138,16 @@ def test_a_record_that_nobody_can_show_is_shown_as_such(path, odd):
     assert "odd" in run("summary", path).output
     run("split", path)
     assert odd in path.with_name("dead.odd.singer").read_bytes()
+
+
+def test_what_letters_say_does_nothing_to_the_terminal(tmp_path):
+    odd, path = "\x1b[31m\x9b2J\u202e", tmp_path / "dead.singer"
+    letters = DeadLetters(path)
+    letters.add(DeadLetter(odd, record(1, odd, customer=odd), odd, odd, 1, odd))
+    letters.close()
+    said = run("summary", path).output + run("show", path, "--values").output
+    assert '"id": 1' in said
+    assert not {"\x1b", "\x9b", "\u202e"} & {*said}
 
 
 def test_split_writes_a_file_for_each_reason_that_stands_by_itself(path):

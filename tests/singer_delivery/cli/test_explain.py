@@ -53,6 +53,41 @@ def test_each_field_has_its_column_its_conversion_and_its_row(config):
     assert "Amplitude docs, Export API" in found["sources"]
 
 
+def test_a_name_does_nothing_to_the_terminal(config):
+    odd = "\x1b[31mred\x9b2J\u202e"
+    said = run(config, rows=({**ROW, "event_type": odd, "event_properties": {odd: odd}},)).stdout
+    assert "red" in said
+    assert not {"\x1b", "\x9b", "\u202e"} & {*said}
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "."])
+def test_a_file_that_cannot_be_read_is_a_sentence(config, name):
+    with pytest.raises(SettingsError, match="cannot be read"):
+        run(config, str(config.parent / name))
+
+
+@pytest.mark.parametrize("odd", ["NaN", '"\\ud83d"', '"a\x01b"'])
+def test_what_a_run_mends_is_explained_too(config, odd):
+    row = json.dumps(ROW)[:-1] + f', "event_properties": {{"odd": {odd}}}}}'
+    (found,) = explained(config, rows=(row,))
+    assert [event["kind"] for event in found["events"]]
+
+
+def test_a_row_that_is_nested_beyond_measure_is_a_sentence(config):
+    with pytest.raises(SettingsError, match="no JSON"):
+        run(config, rows=('{"a":' + "[" * 200_000 + "]" * 200_000 + "}",))
+
+
+def test_people_outside_of_the_sample_are_left_out_as_a_run_does(config):
+    ids = ("user_id", "device_id", "amplitude_id", "uuid")
+    rows = [{**ROW, **dict.fromkeys(ids, str(n))} for n in range(40)]
+    found = explained(config, rows=rows, sample_users="50%")
+    skipped = {each["decision"]["skipped"] for each in found}
+    assert skipped == {None, "not_sampled"}
+    assert all(bool(each["events"]) is not bool(each["decision"]["skipped"]) for each in found)
+    assert "left out by the rule: not_sampled (" in run(config, rows=rows).stdout
+
+
 def test_of_two_rows_with_one_name_the_one_is_named_that_wrote_it(config):
     app, web = explained(config, rows=(ROW, {**ROW, "platform": "Web", "os_name": "Chrome"}))
     assert field(app, "properties.$os")["columns"] == [{"name": "os_name", "value": "ios"}]
