@@ -127,7 +127,7 @@ class MixpanelCounter:
 
     def others(self, first: int, last: int) -> Mapping[str, int]:  # noqa: ARG002 - known by now
         """Return others' events of names that were asked for one by one; no other way is known."""
-        return self._reports.others
+        return +self._reports.others
 
     def people(self) -> Mapping[str, int]:
         """Return the profiles."""

@@ -120,7 +120,8 @@ class Reports:
         for first, last in spans:
             cells = _cells({name: self._ours(name, first, last, counts)}).items()
             counts.found.update({key: n for key, n in cells if key[0] in days and n})
-        self.others[name] = before - sum(counts.found.get(key, 0) for key in found)
+        ours = sum(counts.found.get(key, 0) for key in found)
+        self.others[name] = max(self.others[name], before - ours)  # of all days, or of some again
 
     def count_names(self, sent: Mapping[CellKey, int], counts: Counts) -> None:
         """Count names over the whole range, a day more at both ends, where zones differ.
@@ -182,7 +183,7 @@ class Reports:
             counts.shared.add(name)
             return
         ours = sum(sum(self._ours(name, *span, counts).values()) for span in spans)
-        self.others[name] = found[name] - ours
+        self.others[name] = max(self.others[name], found[name] - ours)
         found[name] = ours
 
     def _may_ask(self, spans: Sequence[tuple[int, int]]) -> bool:

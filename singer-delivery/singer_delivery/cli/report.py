@@ -63,7 +63,7 @@ def evidence_of(target: Any, now: datetime) -> Evidence:
         DeliveryError: something of it cannot be read.
     """
     config = target.config
-    folder = Path(config.get("reports_path") or f"{target.name}.reports")
+    folder = Path(config["reports_path"]) if config.get("reports_path") else None
     last = Path(config["report_path"]) if config.get("report_path") else None
     counts, covered, gaps = _books(target)
     return Evidence(

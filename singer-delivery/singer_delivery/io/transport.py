@@ -48,8 +48,7 @@ class Transport:
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
-            hopeless = is_certificate_refused(error)
-            return Reply(0, error=_what_failed(error, self._patience), is_hopeless=hopeless)
+            return no_reply(error, self._patience)
         return Reply(response.status_code, response.content, response.headers)
 
     def close(self) -> None:
@@ -87,6 +86,12 @@ UNVERIFIED = (
 def is_certificate_refused(error: Exception) -> bool:
     """Tell whether the other side is not who it should be: no retry mends that."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def no_reply(error: Exception, patience: float) -> Reply:
+    """Return what stands for a reply that did not come within `patience` seconds, or at all."""
+    hopeless = is_certificate_refused(error)
+    return Reply(0, error=_what_failed(error, patience), is_hopeless=hopeless)
 
 
 def _what_failed(error: Exception, patience: float) -> str:

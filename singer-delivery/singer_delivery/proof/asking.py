@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from singer_delivery.endpoint import Reply, Request
 from singer_delivery.io.addresses import host_of
 from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
-from singer_delivery.io.transport import CONNECT_TIMEOUT, Transport
+from singer_delivery.io.transport import CONNECT_TIMEOUT, Transport, no_reply
 from singer_delivery.proof.counting import CannotAsk
 
 MOST_TRIES = 8
@@ -61,26 +60,21 @@ class Questions(Transport):
 
         The body of a refusal is in the reply. Lines raise `BrokenOff` where the answer ends early.
         """
-        with closing(requests.Session()) as session:
-            session.mount("https://", HTTPAdapter(max_retries=0))
-            session.mount("http://", HTTPAdapter(max_retries=0))
-            session.headers["User-Agent"] = self._user_agent
-            session.auth = lambda prepared: prepared  # a .netrc must not take the login's place
-            try:
-                response = session.request(
-                    request.method,
-                    request.url,
-                    headers=dict(request.headers),
-                    timeout=(CONNECT_TIMEOUT, FIRST_BYTE_TIMEOUT),
-                    allow_redirects=False,
-                    stream=True,
-                )
-            except (requests.RequestException, OSError):
-                yield Reply(0, error="the connection failed or was dropped"), iter(())
-                return
-            with response:
-                body = b"" if response.status_code == 200 else _refusal(response)
-                yield Reply(response.status_code, body, response.headers), _lines(response)
+        try:
+            response = self._session().request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                timeout=(CONNECT_TIMEOUT, FIRST_BYTE_TIMEOUT),
+                allow_redirects=False,
+                stream=True,
+            )
+        except (requests.RequestException, OSError) as error:
+            yield no_reply(error, FIRST_BYTE_TIMEOUT), iter(())
+            return
+        with response:
+            body = b"" if response.status_code == 200 else _refusal(response)
+            yield Reply(response.status_code, body, response.headers), _lines(response)
 
 
 class BrokenOff(Exception):  # noqa: N818 - what happened
@@ -164,7 +158,8 @@ class Asker:
             self._keep_pace()
             self.requests += 1
             with self._transport.streamed(request) as (reply, lines):
-                if reply.status not in TRIED_AGAIN or attempt == MOST_TRIES:
+                is_last = reply.is_hopeless or attempt == MOST_TRIES
+                if reply.status not in TRIED_AGAIN or is_last:
                     if reply.status == 0:
                         raise CannotAsk(self._unreached(request, reply))
                     yield reply, lines

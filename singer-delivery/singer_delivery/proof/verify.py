@@ -133,10 +133,10 @@ class Verifier:
         """
         counts = self._settled(self._counter.count(self._sums))
         comparison = self._compared(counts)
+        outcome = Outcome(comparison, Missing(), self.sent)
+        self._ask_beside(outcome)  # ids take what is left of the requests
         narrowing = Narrowing(self._counter, self._books, self._tell)
-        missing = narrowing.missing(comparison, self._sums, every_id=self._options.every_id)
-        outcome = Outcome(comparison, missing, self.sent)
-        self._ask_beside(outcome)
+        outcome.missing = narrowing.missing(comparison, self._sums, every_id=self._options.every_id)
         outcome.reasons += self._reasons(outcome)
         return outcome
 
