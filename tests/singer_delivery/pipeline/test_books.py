@@ -17,7 +17,7 @@ from singer_delivery.pipeline.run import Run
 
 from tests.fakes.http.server import Reply as Answer
 from tests.singer_delivery.pipeline.hot import Heat, HotScene, HotService, finish, left_waiting
-from tests.singer_delivery.pipeline.runs import take
+from tests.singer_delivery.pipeline.runs import kill, take
 from tests.singer_delivery.toys import within
 
 MICROS_A_DAY = 86_400_000_000  # restated
@@ -165,8 +165,7 @@ def test_a_run_that_is_killed_counts_what_it_saved_and_the_next_one_the_rest(sce
     run.ledger.save()
     give(run, *range(4, 8))
     within(lambda: (run._delivery.flush(), run._dispatch.drain()))
-    run._dispatch.stop(5.0)
-    run._opened.close()
+    kill(run)
     assert scene.counted == Counter(f"event {n}" for n in range(4))
     run = scene.run()
     give(run, *range(10))

@@ -12,7 +12,7 @@ from singer_delivery.model import Fact
 from singer_delivery.pipeline.run import Run
 
 from tests.fakes.http.server import Reply as Answer
-from tests.singer_delivery.pipeline.runs import Scene, Service, lines_of, take
+from tests.singer_delivery.pipeline.runs import Scene, Service, kill, lines_of, take
 from tests.singer_delivery.toys import PlayedClock, within
 
 DAY = 86_400.0
@@ -151,7 +151,7 @@ def test_long_after_a_kill_it_says_first_what_may_count_twice(scene, caplog, day
     run._delivery.flush()
     within(run._dispatch.drain)
     run.ledger.save()
-    run._opened.close()  # as if it were killed
+    kill(run)
 
     with caplog.at_level(logging.WARNING):
         finish(scene.at(days))

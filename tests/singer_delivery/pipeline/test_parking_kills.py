@@ -14,6 +14,7 @@ from tests.singer_delivery.pipeline.hot import (
     in_order,
     left_waiting,
 )
+from tests.singer_delivery.pipeline.runs import kill
 from tests.singer_delivery.toys import within
 
 INPUT = ("ann", "bob") * 5
@@ -35,12 +36,6 @@ def sent(run) -> None:
     """Let a run send all that it has, and hear the replies."""
     run._delivery.flush()
     within(run._dispatch.drain)
-
-
-def kill(run) -> None:
-    """Leave a run as a kill does: nothing more is saved."""
-    run._dispatch.stop(5.0)
-    run._opened.close()
 
 
 def once(service: HotService, person: str) -> list[int]:
