@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import orjson
 
 from singer_delivery.model import Event
 
@@ -92,6 +94,19 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     is_hopeless: bool = False
+
+
+def answer_of(reply: Reply) -> Mapping[str, Any]:
+    """Return the JSON object in a reply, an empty one where there is none."""
+    try:
+        answer = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+NOTHING_LOST = "Nothing is lost: start the same run again."
+"""Ends a sentence about a reply that stops a run."""
 
 
 @dataclass(frozen=True)

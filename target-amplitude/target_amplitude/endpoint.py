@@ -10,7 +10,15 @@ import logging
 from dataclasses import replace
 
 import orjson
-from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Sender
+from singer_delivery.endpoint import (
+    Envelope,
+    Judgement,
+    Limits,
+    Reply,
+    Request,
+    Sender,
+    answer_of,
+)
 from singer_delivery.io.compression import deflated, gzipped
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
@@ -104,7 +112,7 @@ class BatchEndpoint:
         is left to them: they are tried again.
         """
         reply = sender.send(self.request(self._empty_body()))
-        answer = replies.answer_of(reply)
+        answer = answer_of(reply)
         code = replies.code_of(reply, answer)
         is_unreadable = code == 415 or str(answer.get("error")).startswith(UNREADABLE)
         if not is_unreadable or not self.envelope.is_gzipped:

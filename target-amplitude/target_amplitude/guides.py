@@ -19,7 +19,8 @@ from singer_delivery.mapping.guide import (
 from singer_delivery.model import RecordMapping
 
 from target_amplitude import from_amplitude, from_columns, from_mixpanel
-from target_amplitude.amplitude import SKIP_SYNC
+from target_amplitude.amplitude import LOCATION, SKIP_SYNC
+from target_amplitude.events import POINT
 from target_amplitude.from_amplitude import table as of_amplitude
 from target_amplitude.from_amplitude.conversions import form_of_revenue
 from target_amplitude.from_mixpanel import table as of_mixpanel
@@ -114,12 +115,10 @@ def _guide(table: ModuleType, placed: tuple[Placed, ...], **more: Any) -> Guide:
     )
 
 
-_POINT = ("location_lat", "location_lng")
-_PLACE = ("country", "region", "city", "dma")
-_TOGETHER = {**dict.fromkeys(_POINT, _POINT), "ip": _PLACE}
+_TOGETHER = {**dict.fromkeys(POINT, POINT), "ip": LOCATION}
 """Keys of an event that are sent only beside others: see `Events`."""
 
-_LOCATION = tuple(Made(name, _PLACE, "empty: a location has all four or none") for name in _PLACE)
+_FILLED = tuple(Made(name, LOCATION, "empty: a location has all four or none") for name in LOCATION)
 
 
 def _from_amplitude() -> Guide:
@@ -143,7 +142,7 @@ def _from_amplitude() -> Guide:
             Placed("", table.OWN_TOP, of_own=True),
             Placed("event_properties", table.OWN, of_own=True),
         ),
-        made=_LOCATION + fields("amplitude_", of),
+        made=_FILLED + fields("amplitude_", of),
         together=_TOGETHER,
         own="event_properties",
         prefix="amplitude_",
@@ -190,7 +189,7 @@ def _from_mixpanel(settings: MappingSettings) -> Guide:
         made=(
             *revenue,
             *supers,
-            *_LOCATION,
+            *_FILLED,
             *fields("mixpanel_", of._replace(person=())),
             Made("user_properties.*", (), profile, EVENT),
         ),

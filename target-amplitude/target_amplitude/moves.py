@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from singer_delivery.mapping import table
 from singer_delivery.mapping.table import OfReading, Row, Values
 
 
@@ -23,10 +24,7 @@ class Rows(NamedTuple):
 
     def reading(self, names: Collection[str]) -> Rows:
         """Return those that read a property of these names, narrowed to what is there."""
-        return Rows(*(
-            tuple(_narrowed(row, names) for row in rows if not {*row.columns}.isdisjoint(names))
-            for rows in self
-        ))  # fmt: skip
+        return Rows(*(table.reading(rows, names) for rows in self))
 
 
 class Move(Protocol):
@@ -115,10 +113,3 @@ def _moving_source(row: Row, moving: Collection[str]) -> Iterator[str]:
     elif columns:
         yield "if name in moving:"
         yield " properties.pop(name, None)"
-
-
-def _narrowed(row: Row, names: Collection[str]) -> Row:
-    """Leave out columns that are not there, of those whose first counts."""
-    if isinstance(row.source, (str, Values, OfReading)):
-        return row
-    return row._replace(source=tuple(column for column in row.columns if column in names))

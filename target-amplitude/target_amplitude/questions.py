@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from singer_delivery.endpoint import Sender
+from singer_delivery.endpoint import NOTHING_LOST, Sender, answer_of
 from singer_delivery.proof.questions import Answer, Question, no, not_answered, yes
 
 from target_amplitude import replies
@@ -41,7 +41,7 @@ def _key(
     account: Account, batch: BatchEndpoint, elsewhere: Mapping[str, str], sender: Sender
 ) -> Answer:
     reply = batch.opening(sender)
-    answer = replies.answer_of(reply)
+    answer = answer_of(reply)
     code = replies.code_of(reply, answer)
     if code == OK and answer.get("code") == OK:
         return yes(f"Amplitude at {account.host} knows the key.")
@@ -59,10 +59,10 @@ def _where(
     for region, address in elsewhere.items():
         other = replace(account, base_url=address, region=region)
         reply = batch.for_account(other).opening(sender)
-        answer = replies.answer_of(reply)
+        answer = answer_of(reply)
         if replies.code_of(reply, answer) == OK and answer.get("code") == OK:
             return (
                 f"Amplitude at {account.host} knows no project with this key: it lives in another "
-                f"region. Set `region` to {region}. {replies.NOTHING_LOST}"
+                f"region. Set `region` to {region}. {NOTHING_LOST}"
             )
     return replies.wrong_key(account).detail

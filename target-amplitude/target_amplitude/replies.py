@@ -14,14 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-from singer_delivery.endpoint import AT_ONCE, Again, Hold, Judgement, Reply, Verdict, passing
+from singer_delivery.endpoint import (
+    AT_ONCE,
+    NOTHING_LOST,
+    Again,
+    Hold,
+    Judgement,
+    Reply,
+    Verdict,
+    answer_of,
+    passing,
+)
 from singer_delivery.io.secrets import blotted
 
 from target_amplitude.account import Account
 from target_amplitude.amplitude import device_key, user_key
-
-NOTHING_LOST = "Nothing is lost: start the same run again."
 
 ALL_WAIT = Again(after=60.0, is_counted=False, is_for_all=True)
 """After a 429 that names nobody: a whole project is over its limit for a minute ("wait 60 s", docs,
@@ -42,15 +49,6 @@ WRONG_KEY = "Invalid API key"
 QUOTAS = {"exceeded_daily_quota_users": user_key, "exceeded_daily_quota_devices": device_key}
 THROTTLES = {"throttled_users": user_key, "throttled_devices": device_key}
 """Parts of a reply that name ids, and how decisions have them."""
-
-
-def answer_of(reply: Reply) -> Mapping[str, Any]:
-    """Return the JSON object in the reply, an empty one where there is none."""
-    try:
-        answer = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def code_of(reply: Reply, answer: Mapping[str, Any]) -> int:

@@ -14,13 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict
+from singer_delivery.endpoint import (
+    Envelope,
+    Judgement,
+    Limits,
+    Reply,
+    Request,
+    Verdict,
+    answer_of,
+)
 from singer_delivery.mapping.encoding import encoded_json
 from singer_delivery.model import Event, Unmappable
 
 from target_mixpanel.account import Account
 from target_mixpanel.mixpanel import GROUPS, IMPORT
-from target_mixpanel.replies import answer_of, passing_or_fatal, refused, rows_at_fault
+from target_mixpanel.replies import passing_or_fatal, refused, rows_at_fault
 
 logger = logging.getLogger(__name__)
 

@@ -24,13 +24,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from singer_delivery.endpoint import Reply, Request, Sender
+from singer_delivery.endpoint import Reply, Request, Sender, answer_of
 from singer_delivery.io.addresses import host_of
 from singer_delivery.proof.questions import (
     Answer,
     Known,
     Question,
-    document_of,
     no,
     not_answered,
     yes,
@@ -110,16 +109,13 @@ def _import_of_nothing(account: Account, sender: Sender) -> Reply:
 
 
 def _is_taken(reply: Reply) -> bool:
-    document = document_of(reply)
-    is_said = isinstance(document, Mapping) and document.get("num_records_imported") == 0
-    return reply.status == OK and is_said
+    return reply.status == OK and answer_of(reply).get("num_records_imported") == 0
 
 
 def _tables(account: Account, tables: Collection[str], sender: Sender) -> Answer:
     headers = {"Authorization": account.authorization}
     reply = sender.send(Request(account.address(LOOKUP_TABLES), b"", headers, method="GET"))
-    document = document_of(reply)
-    results = document.get("results") if isinstance(document, Mapping) else None
+    results = answer_of(reply).get("results")
     if reply.status != OK or not isinstance(results, list):
         return not_answered(reply, f"Mixpanel at {account.host}")
     there = {each.get("id") for each in results if isinstance(each, Mapping)}
@@ -164,8 +160,8 @@ def _project(account: Account, application: str, sender: Sender) -> Answer:
 
 def _projects(reply: Reply) -> Mapping[str, Any] | None:
     """Return the projects of an account by their ids; None where the reply has none."""
-    document = document_of(reply)
-    results = document.get("results", document) if isinstance(document, Mapping) else None
+    answer = answer_of(reply)
+    results = answer.get("results", answer)
     projects = results.get("projects") if isinstance(results, Mapping) else None
     is_one = reply.status == OK and isinstance(projects, Mapping)
     return projects if is_one else None

@@ -9,24 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from singer_delivery.endpoint import Judgement, Reply, Verdict, passing
+from singer_delivery.endpoint import NOTHING_LOST, Judgement, Reply, Verdict, passing
 from singer_delivery.io.secrets import blotted
 
 from target_mixpanel.account import Account
 
 SIMPLIFIED, ORIGINAL = "simplified", "original"
-
-NOTHING_LOST = "Nothing is lost: start the same run again."
-
-
-def answer_of(reply: Reply) -> Mapping[str, Any]:
-    """Return the JSON object in the reply, an empty one where there is none."""
-    try:
-        answer = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def refused(

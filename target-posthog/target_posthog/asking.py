@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from singer_delivery.endpoint import Reply, Request
+from singer_delivery.endpoint import Reply, Request, answer_of
 from singer_delivery.io.addresses import host_of, http_address
 from singer_delivery.io.secrets import blotted
 from singer_delivery.proof.asking import Allowed, Asker
@@ -124,7 +124,7 @@ class Queries:
             raise TooMuch
         if reply.status != 200:
             raise CannotAsk(self._refused(reply))
-        rows = _document(reply).get("results")
+        rows = answer_of(reply).get("results")
         if not isinstance(rows, list) or not all(map(query.fits, rows)):
             msg = f"{self._host} answered 200, but not as PostHog does: check `query_host`."
             raise CannotAsk(msg)
@@ -186,15 +186,7 @@ _MEANINGS: Mapping[int, Callable[[str], str]] = {
 }
 
 
-def _document(reply: Reply) -> Mapping[str, Any]:
-    try:
-        document = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
 def _text(reply: Reply) -> str:
     """Return PostHog's own words; never a page of a proxy."""
-    detail = _document(reply).get("detail")
+    detail = answer_of(reply).get("detail")
     return " ".join(str(detail).split()) if detail else ""

@@ -11,15 +11,23 @@ that are compressed apart can only be put together as frames: what follows the f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 import orjson
-from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict, passing
+from singer_delivery.endpoint import (
+    NOTHING_LOST,
+    Envelope,
+    Judgement,
+    Limits,
+    Reply,
+    Request,
+    Verdict,
+    answer_of,
+    passing,
+)
 from singer_delivery.io.addresses import host_of
 from singer_delivery.io.compression import deflated, gzipped
 from singer_delivery.mapping.encoding import encoded_json
@@ -147,8 +155,7 @@ class EventsEndpoint:
         return passes or self._fatal(reply.status, tag)
 
     def _accepted(self, reply: Reply, count: int) -> Judgement:
-        answer = _document(reply)
-        results = answer.get("results") if isinstance(answer, dict) else None
+        results = answer_of(reply).get("results")
         if not isinstance(results, dict):
             return no_reply_of_posthog(self.host)
         if len(results) == count and all(each == {"result": "ok"} for each in results.values()):
@@ -159,7 +166,7 @@ class EventsEndpoint:
         if tag is None and status in (404, 405):
             detail = (
                 f"{self.host} answered {status}: it has no capture v1. Set `capture` to v0 or "
-                "auto, or check `host`. Nothing is lost: start the same run again."
+                f"auto, or check `host`. {NOTHING_LOST}"
             )
             return Judgement(Verdict.FATAL, f"http {status}", detail)
         if tag in OF_THE_REQUEST:
@@ -183,19 +190,11 @@ def is_of_v1(reply: Reply) -> bool:
 
 def error_in(reply: Reply) -> str | None:
     """Return the word by which capture v1 names an error; None for a reply that is not its own."""
-    answer = _document(reply)
-    if not isinstance(answer, dict) or "error_description" not in answer:
+    answer = answer_of(reply)
+    if "error_description" not in answer:
         return None
     tag = answer.get("error")
     return tag if isinstance(tag, str) and re.fullmatch("[a-z0-9_]{1,64}", tag) else None
-
-
-def _document(reply: Reply) -> Mapping[str, Any] | None:
-    try:
-        answer = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def _check_name(name: str) -> None:

@@ -9,7 +9,17 @@ Sources: PostHog docs, "Capture API" and "Ingestion warnings"; PostHog's capture
 from __future__ import annotations
 
 import orjson
-from singer_delivery.endpoint import Envelope, Judgement, Limits, Reply, Request, Verdict, passing
+from singer_delivery.endpoint import (
+    NOTHING_LOST,
+    Envelope,
+    Judgement,
+    Limits,
+    Reply,
+    Request,
+    Verdict,
+    answer_of,
+    passing,
+)
 from singer_delivery.errors import SettingsError
 from singer_delivery.io.addresses import host_of, http_address
 from singer_delivery.mapping.encoding import encoded_json
@@ -114,11 +124,8 @@ class BatchEndpoint:
         return passing(reply, f"PostHog at {self._host}") or fatal(status, self._host)
 
     def _accepted(self, reply: Reply) -> Judgement:
-        try:
-            answer = orjson.loads(reply.body)
-        except orjson.JSONDecodeError:
-            answer = None
-        if not isinstance(answer, dict) or answer.get("status") not in ("Ok", "ok", 1):
+        answer = answer_of(reply)
+        if answer.get("status") not in ("Ok", "ok", 1):
             return no_reply_of_posthog(self._host)
         limited = answer.get("quota_limited")
         if isinstance(limited, list) and "events" in limited:
@@ -164,7 +171,7 @@ def fatal(status: int, host: str) -> Judgement:
     detail = (
         f"{host} answered {status}, as PostHog's capture does not answer events: check `host` "
         "(https://us.i.posthog.com, https://eu.i.posthog.com or your own) and what stands before "
-        "it. Nothing is lost: start the same run again."
+        f"it. {NOTHING_LOST}"
     )
     if status == 401:
         detail = (

@@ -21,20 +21,19 @@ are of one project.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
-from singer_delivery.endpoint import Reply, Request, Sender
+from singer_delivery.endpoint import Reply, Request, Sender, answer_of
 from singer_delivery.io.addresses import host_of
 from singer_delivery.proof.counting import CannotAsk
 from singer_delivery.proof.questions import (
     Answer,
     Known,
     Question,
-    document_of,
     no,
     not_answered,
     yes,
@@ -96,10 +95,10 @@ def _project(account: Account, sender: Sender) -> Answer:
             f"{whom} does not let `personal_api_key` ask {project} (403). It needs the scope "
             "query:read, and access to the project."
         )
-    document = document_of(reply)
-    if reply.status == NOT_FOUND and isinstance(document, Mapping) and "code" in document:
+    answer = answer_of(reply)
+    if reply.status == NOT_FOUND and "code" in answer:
         return no(f"{whom} has no {project} (404). Check `project_id`, and `host`.")
-    rows = document.get("results") if isinstance(document, Mapping) else None
+    rows = answer.get("results")
     if reply.status != OK or not isinstance(rows, list):
         return not_answered(reply, whom)
     return yes(
@@ -183,10 +182,9 @@ class _Other(_Key):
 
 def _is_of_flags(reply: Reply) -> bool:
     """Tell `/flags` of PostHog from whatever else answers 200."""
-    document = document_of(reply)
-    return isinstance(document, Mapping) and ("flags" in document or "featureFlags" in document)
+    answer = answer_of(reply)
+    return "flags" in answer or "featureFlags" in answer
 
 
 def _is_config(reply: Reply, api_key: str) -> bool:
-    document: Any = document_of(reply)
-    return isinstance(document, Mapping) and document.get("token") == api_key
+    return answer_of(reply).get("token") == api_key

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from singer_delivery.mapping.changes import EmptyWord
 from singer_delivery.mapping.compiled import Fill, Fit, Made, compiled, remembered
 from singer_delivery.mapping.records import is_bookkeeping, put_aside
-from singer_delivery.mapping.table import OfReading, Row, Values, select
+from singer_delivery.mapping.table import OfReading, Row, Values, reading, select
 
 Aside = list[tuple[str, Any]]
 """What has no place under its own name."""
@@ -203,12 +203,11 @@ class PropertyTable:
 
     def _look_at(self, names: tuple[str, ...]) -> _Names:
         """Say what is to be done with event properties of these names."""
-        rows = self._of_event_properties
-        reading = tuple(_narrowed(r, names) for r in rows if not {*r.columns}.isdisjoint(names))
+        rows = reading(self._of_event_properties, names)
         return _Names(
             are_free=self._guarded.isdisjoint(names) and self.written.isdisjoint(names),
             can_be_empty=not self._empty.names.isdisjoint(names),
-            fill=self._fill_of(reading) if reading else None,
+            fill=self._fill_of(rows) if rows else None,
         )
 
     def _carry(self, own: Mapping[str, Any], properties: dict[str, Any]) -> Aside:
@@ -223,10 +222,3 @@ class PropertyTable:
                 replaced.append((key, value))
             properties.setdefault(key, value)
         return guarded + replaced
-
-
-def _narrowed(row: Row, names: Collection[str]) -> Row:
-    """Leave out columns that are not there, of those whose first counts."""
-    if isinstance(row.source, (str, Values, OfReading)):
-        return row
-    return row._replace(source=tuple(column for column in row.columns if column in names))

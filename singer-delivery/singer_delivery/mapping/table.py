@@ -80,6 +80,20 @@ def select(rows: Iterable[Row], conditions: Collection[str]) -> tuple[Row, ...]:
     return tuple(row for row in rows if row.when is None or row.when in conditions)
 
 
+def reading(rows: Iterable[Row], names: Collection[str]) -> tuple[Row, ...]:
+    """Return the rows that read one of these names, in their order.
+
+    Of columns whose first value counts, they read those alone that are among the names.
+    """
+    return tuple(_narrowed(row, names) for row in rows if not {*row.columns}.isdisjoint(names))
+
+
+def _narrowed(row: Row, names: Collection[str]) -> Row:
+    if isinstance(row.source, (str, Values, OfReading)):
+        return row
+    return row._replace(source=tuple(column for column in row.columns if column in names))
+
+
 def build(
     rows: Iterable[Row], record: Mapping[str, Any], into: dict[str, Any], subject: Any = None
 ) -> None:

@@ -37,7 +37,7 @@ from singer_delivery.model import (
 )
 
 from target_amplitude import limits
-from target_amplitude.amplitude import IDS, READER
+from target_amplitude.amplitude import IDS, LOCATION, READER
 from target_amplitude.copies import Copies
 from target_amplitude.created import Created
 from target_amplitude.decision import AmplitudeDecision
@@ -174,7 +174,7 @@ class ProfilesFromMixpanel(PersonProfiles[MappingSettings]):
         known = {key: value for key, value in place.items() if isinstance(value, str) and value}
         made: dict[str, Any] = {}
         if known:
-            made = {**dict.fromkeys(("country", "region", "city", "dma"), ""), **known}
+            made = {**dict.fromkeys(LOCATION, ""), **known}
         keys = {key: _texts(get(key)) for key in self._settings.group_keys if _texts(get(key))}
         if keys:
             made["groups"] = self._types.named(keys, found)
