@@ -118,8 +118,8 @@ def _tables(account: Account, tables: Collection[str], sender: Sender) -> Answer
     results = answer_of(reply).get("results")
     if reply.status != OK or not isinstance(results, list):
         return not_answered(reply, f"Mixpanel at {account.host}")
-    there = {each.get("id") for each in results if isinstance(each, Mapping)}
-    missing = sorted(set(tables) - there)
+    there = [each.get("id") for each in results if isinstance(each, Mapping)]
+    missing = sorted(table for table in tables if table not in there)
     if missing:
         return no(
             f"The project has no lookup table {', '.join(missing)}. Create it first (Data "

@@ -22,3 +22,12 @@ class Answering:
 def test_a_login_in_an_address_stays_unsaid(reply: Reply) -> None:
     for question in questions(ACCOUNT, "https://me:hidden@proxy.test:8080", Wanted()):
         assert "hidden" not in question.ask(Answering(reply)).sentence
+
+
+def test_lookup_tables_of_another_form_are_none_of_ours() -> None:
+    reply = Reply(200, b'{"results": [{"id": ["a"]}, {"id": {}}, 5, {"id": "b"}]}')
+    found = {
+        each.topic: each for each in questions(ACCOUNT, "https://x.test", Wanted(tables=["a"]))
+    }
+    answer = found["lookup tables"].ask(Answering(reply))
+    assert answer.sentence.startswith("The project has no lookup table a.")
