@@ -146,7 +146,10 @@ class People:
     ) -> str:
         it.whose, it.state, it.since = whose, fact.value, fact.since
         known = len(effects.claims)
-        self._names.remember(seen.person.names, seen, facts, effects)
+        names = seen.person.names
+        if self._leaves_out is not None:
+            names = tuple(name for name in names if not self._leaves_out(name))
+        self._names.remember(names, seen, facts, effects)
         if len(effects.claims) > known and len(self._names.all(facts)) >= MOST_USER_PROPERTIES:
             effects.notes.append(Note(PROPERTIES))
         (effects.kept if self._is_deferred else effects.facts).append(fact)

@@ -159,3 +159,9 @@ def test_properties_that_the_user_leaves_out_are_not_told_of_people_either() -> 
     inherited = walk.reads(user_id="u2", device_id="d2", user_properties={})
     assert sent(inherited, "person")["user_properties"] == {"$set": {"city": "Oslo"}}
     assert kinds(walk.reads(user_id="u3", user_properties={"secret": 3})) == ["event"]
+
+
+def test_properties_that_the_user_leaves_out_are_not_among_those_that_are_shown() -> None:
+    walk = Copying(exclude_properties=("secret*",))
+    walk.reads(user_properties={"secret": 1, "plan": "pro"})
+    assert [fact.value for fact in walk.known.of("property_names").values()] == ['["plan"]']
