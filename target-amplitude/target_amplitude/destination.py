@@ -145,7 +145,7 @@ class Amplitude:
         if not it.distinct_id:
             it.skipped, it.sends = WITHOUT_ID, False
             return
-        whose = it.user
+        whose, noted = it.user, len(effects.notes)
         self._decide_whose(it, seen, due, facts, effects)
         it.person, it.sends_event = links.lane_of(it), not it.call
         if it.sends_event:
@@ -153,6 +153,7 @@ class Amplitude:
             if it.skipped is not None:
                 it.sends = it.sends_event = False
                 effects.facts.clear()
+                del effects.notes[noted:]  # no link is sent either
                 _claim_no_device(effects)
                 return
         no_person = self._people.decide(it, whose, seen, facts, effects)

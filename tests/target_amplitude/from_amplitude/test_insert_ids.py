@@ -35,6 +35,15 @@ def test_it_is_left_out_where_the_copy_cleans_up() -> None:
     assert walk.reads(**row(OTHER)).skipped == "insert_id_reused"
 
 
+def test_no_link_is_counted_where_the_row_is_left_out() -> None:
+    walk = Copying(reused_insert_ids="skip")
+    walk.reads(**row(ONE, amplitude_id=5))
+    third = "33333333-3333-4333-8333-333333333333"
+    walk.reads(**row(third, device_id="d2", user_id="u2", amplitude_id=6))
+    walked = walk.reads(**row(OTHER, user_id=None, amplitude_id=6))
+    assert (walked.skipped, note_names(walked)) == ("insert_id_reused", ["known_by_amplitude_id"])
+
+
 def test_what_is_known_of_a_device_waits_for_a_row_of_its_user_that_is_sent() -> None:
     walk = Copying(reused_insert_ids="skip")
     walk.reads(**row(ONE, user_id=None, user_properties={"plan": "x"}))
