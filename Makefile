@@ -30,8 +30,8 @@ demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into stand-ins
 test: .venv/.installed $(MELTANO) ## Run the tests, several at once (JOBS=)
 	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "not slow"
 
-test-slow: .venv/.installed $(MELTANO) .tools/warehouse/.installed ## Run the heavier tests
-	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m slow
+test-slow: .venv/.installed $(MELTANO) .tools/warehouse/.installed ## Run the heavier tests, and tests of properties with all their examples
+	THOROUGH=1 MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "slow or hypothesis"
 
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m bench $(if $(N),--events $(N)) $(if $(ROUNDS),--rounds $(ROUNDS))

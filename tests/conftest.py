@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from tests.destinations import IN_ALL_WAYS, MIXPANEL, POSTHOG, Destination, in_all_ways
+from tests.destinations import IN_ALL_WAYS, Destination, in_all_ways
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,38 +24,46 @@ if TYPE_CHECKING:
 
 # Several tests run at once on one machine: how long an example takes says nothing of the code.
 hypothesis.settings.register_profile(
-    "several at once", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "several at once",
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("several at once")
 
 GZIP_MAGIC = b"\x1f\x8b"
 OUR_SETTINGS = ("TAP_", "TARGET_", "POSTHOG", "MIXPANEL", "AMPLITUDE")
 
-OF_THE_LIBRARY = {
-    *("test_arrows", "test_bad_input", "test_batches", "test_big_numbers", "test_chosen_events"),
-    *("test_dead_letters_retry", "test_faults", "test_forms", "test_from_the_tap"),
-    *("test_messages", "test_odd_text", "test_placeholder_ids", "test_shards", "test_stopped"),
-    *("test_stream_maps", "test_excluded_people", "test_plan"),
+AT_ONE_DESTINATION = {
+    *("end_to_end", "mixpanel_people", "people", "warehouse"),
+    *("test_excluded_people", "test_explain", "test_into_targets", "test_messages"),
+    *("test_plan", "test_sampled_people", "test_stream_maps"),
 }
-"""Sweeps over what the library does for every destination: the usual tests run them at PostHog,
-the slow ones everywhere."""
-
-OF_EACH_VENDOR = {"test_company_mapped", "test_pipe"}
-"""Sweeps over what a destination gets: the usual tests run them at two of them."""
-
-USUAL = ((OF_THE_LIBRARY, (POSTHOG,)), (OF_EACH_VENDOR, (POSTHOG, MIXPANEL)))
+"""Folders and modules whose sweeps the usual tests run at the first destination of each test, since
+they start processes or take seconds; the slow tests run them at the others."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let sweeps at other destinations be slow."""
+    usual: dict[str, Destination] = {}
     for item in items:
-        params = getattr(item, "callspec", None)
-        values = params.params.values() if params is not None else ()
-        chosen = [each for each in values if isinstance(each, Destination)]
-        for modules, at in USUAL:
-            if item.path.stem in modules and any(each not in at for each in chosen):
-                item.add_marker(pytest.mark.slow)
+        at = _whereto(item)
+        if at is None or AT_ONE_DESTINATION.isdisjoint((item.path.stem, item.path.parent.name)):
+            continue
+        if usual.setdefault(item.nodeid.partition("[")[0], at) is not at:
+            item.add_marker(pytest.mark.slow)
+
+
+def _whereto(item: pytest.Item) -> Destination | None:
+    """Return the destination that is a parameter of a test, or of a parameter of it."""
+    params = getattr(item, "callspec", None)
+    for value in params.params.values() if params is not None else ():
+        project = getattr(value, "project", value)
+        found = getattr(project, "destination", project)
+        if isinstance(found, Destination):
+            return found
+    return None
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

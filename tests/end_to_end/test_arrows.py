@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.destinations import AMPLITUDE, IN_ALL_WAYS, MIXPANEL, POSTHOG, POSTHOG_V1
+from tests.destinations import AMPLITUDE, IN_ALL_WAYS, MIXPANEL, POSTHOG
 from tests.end_to_end.killed_at import write_executable
 from tests.end_to_end.kills import company_for, migration
 
@@ -19,13 +19,8 @@ ARROWS = [
     *((destination, step) for destination in IN_ALL_WAYS for step in ON_THE_WAY),
     *((destination, step) for destination in (MIXPANEL, AMPLITUDE) for step in OF_UPDATES),
 ]
-IN_BRIEF = {
-    *((POSTHOG, step, "before", 1) for step in ON_THE_WAY),
-    *((MIXPANEL, step, "after", 1) for step in (*OF_UPDATES, "state")),
-    (AMPLITUDE, "sent", "after", 1),
-    (POSTHOG_V1, "reply", "after", 1),
-}
-"""Those of the default tests; after one step is, nearly, before the next."""
+IN_BRIEF = {(POSTHOG, step, "before", 1) for step in ("claims", "reply", "ledger")}
+"""Those of the default tests."""
 
 
 def cases():

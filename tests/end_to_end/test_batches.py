@@ -133,6 +133,7 @@ def test_everything_arrives_once_in_batches_whatever_the_service_answers(
     assert list((tmp_path / "batches").glob("**/*.gz")) == []
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_whichever_process_maps(tmp_path, destination, company):
     reports = []
     for way in ("records", "batches", "batches, mapped here"):
@@ -150,6 +151,7 @@ def test_the_report_is_the_same_whichever_process_maps(tmp_path, destination, co
     assert reports[0] == reports[1] == reports[2]
 
 
+@pytest.mark.slow
 def test_records_of_a_long_run_are_mapped_elsewhere_and_come_to_the_same(tmp_path, destination):
     """The process starts in the middle; STATE, a second schema and a blank line come between."""
     many = Company(seed=13, events=LONG + 2_500, hours=40)

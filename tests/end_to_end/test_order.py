@@ -26,6 +26,7 @@ from tests.end_to_end.moods import (
     Record,
 )
 from tests.end_to_end.run_in_process import run_into
+from tests.examples import examples
 from tests.fakes.http.exchanges import Act, DropConnection, LoseReply, Reply, TruncateBody
 from tests.singer_delivery.toys import restless_threads, within
 
@@ -127,7 +128,7 @@ def check_newest(
 
 
 many = settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     phases=(Phase.generate,),  # threads do not repeat themselves: shrinking would lead astray
     suppress_health_check=list(HealthCheck),

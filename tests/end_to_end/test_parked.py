@@ -148,6 +148,7 @@ def test_a_kill_while_events_begin_to_wait_changes_nothing(tmp_path, step, when,
         begun.check()
 
 
+@pytest.mark.slow
 @both_roads
 @pytest.mark.parametrize(("step", "when"), arrows(*OUTWARDS))
 def test_a_kill_while_events_that_waited_are_sent_changes_nothing(tmp_path, step, when, in_files):

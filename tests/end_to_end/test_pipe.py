@@ -84,6 +84,7 @@ def test_a_second_run_asks_for_nothing_and_one_without_its_state_changes_nothing
     assert destination.about_people(service) == sent_of_people
 
 
+@pytest.mark.slow
 def test_a_moody_service_costs_time_and_nothing_else(
     pipe, amplitude, destination, service, company
 ):
@@ -138,6 +139,7 @@ def plain(body):
     return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
 
 
+@pytest.mark.slow
 def test_keys_are_nowhere_in_what_a_run_leaves(
     pipe, amplitude, destination, service, tmp_path, monkeypatch
 ):

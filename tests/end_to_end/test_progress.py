@@ -240,6 +240,7 @@ def test_a_control_file_pauses_and_resumes_a_run(pipe, destination, service, com
     destination.assert_everything_arrived(service, pipe.report, company)
 
 
+@pytest.mark.slow
 @each_destination
 def test_a_run_may_begin_in_a_pause_and_a_signal_still_stops_it(
     pipe, destination, service, company
@@ -261,6 +262,7 @@ def test_a_run_may_begin_in_a_pause_and_a_signal_still_stops_it(
     destination.assert_everything_arrived(service, pipe.report, company)
 
 
+@pytest.mark.slow
 @each_destination
 def test_a_control_file_changes_the_pace(pipe, destination, service, company):
     control = pipe.folder / "control"
@@ -311,6 +313,7 @@ def command(*arguments, **options):
     )
 
 
+@pytest.mark.slow
 @each_destination
 def test_reports_are_kept_of_runs_however_they_end_and_runs_lists_them(pipe, destination, service):
     attempt = begun(pipe, service)
@@ -358,6 +361,7 @@ def test_runs_says_what_to_do_where_there_is_nothing(tmp_path):
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
 @pytest.mark.parametrize("destination", [POSTHOG], indirect=True)
 def test_lines_pass_meltano_whole(pipe, service):
@@ -375,6 +379,7 @@ def test_lines_pass_meltano_whole(pipe, service):
     assert "\r" not in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("destination", [POSTHOG], indirect=True)
 def test_lines_pass_structured_logging(pipe, service, monkeypatch):
     config = {

@@ -578,6 +578,7 @@ def command_lines() -> bytes:
     return listed.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(MELTANO is None, reason="Meltano is not installed; `make test` installs it.")
 def test_meltano_at_debug_level_says_no_secret(tmp_path):
     meltano_project(tmp_path)

@@ -125,6 +125,7 @@ def test_a_second_signal_stops_the_target_at_once(tmp_path, destination, company
         begun.finish()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [pytest.param(TERM, marks=SLOW), INT])
 def test_a_second_signal_stops_the_tap_at_once(tmp_path, company, number):
     with migration(tmp_path, POSTHOG, 1, company) as begun:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.pipe import all_hours, make_pipe
+from tests.examples import first_of
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import Hold, Reply
@@ -41,6 +42,7 @@ def pipe(tmp_path, amplitude, destination, service, company):
     return all_hours(pipe, company)
 
 
+@pytest.mark.slow
 def test_a_wrong_key_stops_the_run_with_words_and_the_right_key_finishes_it(
     pipe, destination, service, company
 ):
@@ -113,7 +115,7 @@ def test_state_that_cannot_be_written_stops_the_run_with_words_and_loses_nothing
     destination.assert_everything_arrived(service, pipe.report, company, destination.cut_off)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", first_of([signal.SIGTERM, signal.SIGINT]))
 def test_a_signal_finishes_the_requests_in_flight_and_the_next_run_the_rest(
     pipe, destination, service, company, number
 ):
@@ -140,7 +142,7 @@ def check_tap(ended):
     assert ended.tap_code != 0 or '"status":"succeeded"' in ended.tap_log
 
 
-@pytest.mark.parametrize("after", [2, 5, 9])
+@pytest.mark.parametrize("after", first_of([5, 2, 9]))
 def test_a_killed_target_is_simply_run_again(pipe, destination, service, company, after):
     service.misbehave(Hold(), when=lambda exchange: exchange.number > after)
     tap, target = pipe.start()

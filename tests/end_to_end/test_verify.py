@@ -155,8 +155,27 @@ def assert_found_and_closed(migration: Migration, lost: list[dict[str, Any]]) ->
     assert {migration.id_of(each) for each in migration.events()} == before
 
 
+def an_event(migration: Migration, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [events[len(events) // 2]]
+
+
+def a_day(migration: Migration, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    first = min(migration.day_of(each) for each in events)
+    return [each for each in events if migration.day_of(each) == first]
+
+
+def a_name(migration: Migration, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    name = Counter(each["event"] for each in events).most_common(2)[1][0]
+    return [each for each in events if each["event"] == name]
+
+
 @both
-def test_each_kind_of_gap_is_found_exactly_and_its_command_closes_it(migration):
+@pytest.mark.parametrize(
+    "lost",
+    [an_event, pytest.param(a_day, marks=slow), pytest.param(a_name, marks=slow)],
+    ids=lambda lost: lost.__name__,
+)
+def test_each_kind_of_gap_is_found_exactly_and_its_command_closes_it(migration, lost):
     code, result, log = migration.result()
     assert (code, result["verdict"], result["cells"]) == (0, "equal", []), log
     sent = Counter((migration.day_of(each), each["event"]) for each in migration.events())
@@ -164,13 +183,7 @@ def test_each_kind_of_gap_is_found_exactly_and_its_command_closes_it(migration):
     assert {each["name"]: each["found"] for each in result["names"]} == Counter(
         each["event"] for each in migration.events()
     )
-
-    events = migration.events()
-    assert_found_and_closed(migration, [events[len(events) // 2]])
-    first = min(migration.day_of(each) for each in events)
-    assert_found_and_closed(migration, [each for each in events if migration.day_of(each) == first])
-    name = Counter(each["event"] for each in events).most_common(2)[1][0]
-    assert_found_and_closed(migration, [each for each in events if each["event"] == name])
+    assert_found_and_closed(migration, lost(migration, migration.events()))
 
 
 @slow
@@ -210,6 +223,7 @@ def test_an_event_of_another_under_our_mark_is_more_and_an_error_both_ways_only(
     assert migration.result("--both-ways")[0] == 1
 
 
+@pytest.mark.slow
 @posthog
 def test_the_table_for_people(migration):
     events = migration.events()

@@ -68,7 +68,7 @@ OF_NOBODY = {"max_dead_letters": "100%"}
 TO_AMPLITUDE = Project("amplitude", AMPLITUDE, at_amplitude, settings=GROUPS | REVENUE | OF_NOBODY)
 TO_SIMPLIFIED = Project("mixpanel simplified", MIXPANEL, at_mixpanel)
 TO_ORIGINAL = Project("mixpanel original", MIXPANEL, at_mixpanel, ORIGINAL, ORIGINAL)
-PROJECTS = (TO_POSTHOG, TO_AMPLITUDE, TO_SIMPLIFIED, TO_ORIGINAL)
+PROJECTS = (TO_AMPLITUDE, TO_POSTHOG, TO_SIMPLIFIED, TO_ORIGINAL)
 
 
 def judged(export: Export, project: Project, fake: Any) -> Counts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.examples import first_of
 from tests.mixpanel_people.export import Export
 from tests.mixpanel_people.judge import assert_right, judge
 from tests.mixpanel_people.runs import PROJECTS, Fed, dead_letters, due_dead, messages
@@ -57,7 +58,7 @@ def test_a_scene_ends_as_mixpanel_knows(project, scene, system, is_right):
 
 @each_project
 @each_system
-@pytest.mark.parametrize("seed", [2, 6])
+@pytest.mark.parametrize("seed", first_of([2, 6]))
 def test_a_second_reading_changes_nobody(project, system, seed, is_right):
     """Late rows appear, on shared devices too, and ids are those after merges."""
     export = Export(seed=seed, users=30, system=system, readings=True)

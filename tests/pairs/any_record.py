@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from singer_delivery.model import Event, Unmappable
 
 from tests.analytics_records.columns import COLUMNS
+from tests.examples import examples
 from tests.pairs.walk import Walk, Walked
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-thorough = settings(deadline=None, max_examples=100)
-fewer = settings(deadline=None, max_examples=50)
+thorough = settings(deadline=None, max_examples=examples(100))
+fewer = settings(deadline=None, max_examples=examples(50))
 
 short = st.text("abc$_", min_size=1, max_size=6)
 """Keys that often meet."""

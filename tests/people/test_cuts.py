@@ -70,6 +70,7 @@ def test_a_cut_changes_nothing(project, ends):
     is_the_same(ends, small(), project, (cut(rows, place) for place in places))
 
 
+@pytest.mark.slow
 @each_project
 def test_rows_that_are_read_again_change_nothing(project, ends):
     rows = small().lines

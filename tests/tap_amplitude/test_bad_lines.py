@@ -12,6 +12,7 @@ from singer_delivery.mapping.json_lines import reason_to_refuse
 from singer_delivery.tap.bad_lines import sound_keys
 from tap_amplitude.order import keys_of_sound
 
+from tests.examples import examples
 from tests.fakes.company import Company
 
 values = st.recursive(
@@ -56,7 +57,7 @@ def _damaged(chance: random.Random, whole: bytes) -> bytes:
 TROUBLE = (b"1e999", b"\\ud83d", b"[", b"NaN")
 
 
-@settings(max_examples=2_000 // AT_ONCE, deadline=None)
+@settings(max_examples=examples(2_000 // AT_ONCE), deadline=None)
 @given(damaged())
 @example([b'{"a":"\xff"}'])
 @example([b'{"a":"\xed\xa0\xbd"}'])

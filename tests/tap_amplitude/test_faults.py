@@ -349,6 +349,7 @@ def test_a_bomb_that_amplitude_sends_is_not_unpacked(amplitude, asking, name):
     assert output.records == output.states == asking.leftovers == []
 
 
+@pytest.mark.slow
 def test_a_line_just_short_enough_passes(sandbox, tmp_path):
     output, error = read(sandbox, tmp_path, long_line(LONGEST_LINE), "1.json.gz")
 

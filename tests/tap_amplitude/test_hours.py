@@ -20,6 +20,7 @@ from tap_amplitude import hours as hours_module
 from tap_amplitude import streams as streams_module
 from tap_amplitude.streams import EventsStream
 
+from tests.examples import examples
 from tests.fakes.amplitude import FakeAmplitude
 from tests.tap_amplitude.ordering import in_order
 from tests.tap_amplitude.running import HOUR, MONDAY, TUESDAY, Sandbox, row
@@ -73,7 +74,7 @@ def lines_in(taken):
     return [line for content in contents for line in content.split(b"\n") if line]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(), st.integers(1, 9))
 def test_any_cutting_gives_the_same_bytes_in_the_same_order_on_every_road(seed, parts):
     chance = random.Random(seed)

@@ -13,6 +13,8 @@ from tap_mixpanel.copies import Copies
 from tap_mixpanel.rows import HEAD, KEY, UUID, Heads, read_rows
 from tap_mixpanel.time_frame import UTC, TimeFrame
 
+from tests.examples import examples
+
 HEADS = Heads(TimeFrame(UTC, ZoneInfo("UTC")))
 NOON = 1_704_110_400_000
 
@@ -64,7 +66,9 @@ def processed_of(row):
 
 @pytest.mark.parametrize("most", [1, 1_000, 1_000_000], ids=["on disk", "nearly", "in memory"])
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(60),
 )
 @given(drawn=ROWS)
 def test_what_is_left_is_what_the_rule_says(tmp_path, most, drawn):

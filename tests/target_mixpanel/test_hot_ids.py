@@ -16,6 +16,7 @@ from target_mixpanel.from_amplitude import FromAmplitude
 from target_mixpanel.from_columns import from_columns
 from target_mixpanel.hot_ids import COUNTED, LIMIT, TOO_MANY, HotIds
 
+from tests.examples import examples
 from tests.pairs.walk import Remembering, a_record
 from tests.target_mixpanel.importing import settings, years_later
 
@@ -32,7 +33,7 @@ def test_the_limit_is_mixpanel_s():
     assert COUNTED >= 10_000
 
 
-@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.settings(max_examples=examples(200), deadline=None)
 @given(PAIRS, st.integers(1, 6))
 def test_with_room_for_all_the_notes_are_those_of_a_plain_count(pairs, limit):
     counts: Counter[tuple[str, int]] = Counter()
@@ -44,7 +45,7 @@ def test_with_room_for_all_the_notes_are_those_of_a_plain_count(pairs, limit):
     assert noted(HotIds(limit, counted=24), pairs) == expected
 
 
-@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.settings(max_examples=examples(200), deadline=None)
 @given(PAIRS, st.integers(1, 6), st.integers(2, 8))
 def test_with_little_room_no_note_is_wrong_none_comes_twice_and_memory_is_bounded(
     pairs, limit, counted

@@ -27,6 +27,7 @@ from target_mixpanel.lookup_tables import MAX_TABLE_BYTES, WAITS, LookupTable, c
 from target_mixpanel.settings import MappingSettings
 from target_mixpanel.streams import Streams, table_ids
 
+from tests.examples import examples
 from tests.fakes.http.server import DropConnection, LoseReply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 from tests.fakes.mixpanel.lookup import CALLS_LIMIT
@@ -161,7 +162,7 @@ def test_columns_that_the_schema_does_not_have_are_counted(table):
     assert take_line(table, b'{"id": "k", "title": "x"}') == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=1), min_size=1))
 def test_any_text_is_read_from_csv_as_it_was_written(rows):
     text = b"".join(map(csv_line, rows)).decode()

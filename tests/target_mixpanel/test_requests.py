@@ -18,6 +18,7 @@ from singer_delivery.pipeline.settings import RunSettings
 from target_mixpanel.account import Account
 from target_mixpanel.endpoint import MAX_BYTES, MAX_EVENTS, ImportEndpoint, ProfileEndpoint
 
+from tests.examples import examples
 from tests.fakes.http.server import LoseReply, Reply
 from tests.fakes.mixpanel import RATE_LIMITED, FakeMixpanel
 from tests.target_mixpanel.sending import body_of
@@ -107,7 +108,7 @@ def ids(mixpanel: FakeMixpanel) -> list[str]:
     return sorted(stored["insert_id"] for stored in mixpanel.arrivals)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=20), st.integers(140, 5_000))
 def test_a_body_is_within_mixpanel_s_limit_when_its_events_and_commas_are_within_ours(
     fillings: list[int], max_bytes: int
@@ -119,7 +120,7 @@ def test_a_body_is_within_mixpanel_s_limit_when_its_events_and_commas_are_within
     assert (counted <= endpoint.limits.max_bytes) == (len(body) <= max_bytes)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=1, max_size=20),
     st.integers(140, 700),

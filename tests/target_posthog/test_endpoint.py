@@ -27,6 +27,7 @@ from target_posthog.endpoint import (
     is_cloud,
 )
 
+from tests.examples import examples
 from tests.fakes.http.server import DropConnection, LoseReply, TruncateBody
 from tests.fakes.http.server import Reply as Answer
 from tests.fakes.posthog import FakePostHog
@@ -159,7 +160,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(JSON)
 def test_whatever_json_can_say_is_encoded_as_json(value):
     endpoint = endpoint_at("https://us.i.posthog.com")

@@ -18,6 +18,7 @@ from singer_delivery.mapping.lines import read
 from singer_delivery.model import Unmappable
 
 from tests.analytics_records.mixpanel.rows import AT, T10, UUID, bare, own, tapped
+from tests.examples import examples
 
 KEYS = {"company_id": "company", "team": "team"}
 
@@ -180,7 +181,7 @@ beside = st.sampled_from(["uuid", "time", "identity_merge", "session_start"])
 events = st.sampled_from(["Played", "$identify", "$merge", "$create_alias", "$hotshard_events"])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.dictionaries(names, anything), st.dictionaries(beside, anything), events | anything)
 def test_whatever_a_row_holds_both_ways_read_the_same(own: dict, columns: dict, event: Any) -> None:
     record = {**columns, "event": event, "properties": own}

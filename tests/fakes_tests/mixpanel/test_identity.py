@@ -8,6 +8,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fakes.mixpanel import Conflict, FakeMixpanel, Merge, Person, RefusedMerge
 from tests.fakes.mixpanel.identity import SimplifiedPeople, Who
 
@@ -143,7 +144,7 @@ def test_who_is_who_can_be_asked_between_requests():
 
 
 @given(st.lists(st.tuples(st.sampled_from([None, "a", "b"]), st.sampled_from([None, "x", "y"]))))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_the_owner_is_the_first_user_seen_with_the_device(pairs):
     people = SimplifiedPeople()
     for user, device in pairs * 2:  # sending everything twice changes nothing

@@ -13,10 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from singer_delivery.io import checksums, compression
 
+from tests.examples import examples
+
 PARTS = st.lists(
     st.binary(max_size=200) | st.binary(max_size=4).map(lambda some: some * 5_000), max_size=8
 )
-quick = settings(deadline=None, max_examples=100)
+quick = settings(deadline=None, max_examples=examples(100))
 
 
 def without_isal() -> ModuleType:

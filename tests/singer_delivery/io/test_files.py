@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_delivery.io.files import append_private, create_private, write_private
 
+from tests.examples import examples
 from tests.singer_delivery.disks import full_disk
 
 
@@ -48,7 +49,7 @@ def test_when_the_disk_is_full_the_old_text_stays_and_no_part_of_the_new(tmp_pat
 
 
 # 65,536 is the size of the steps in which the end of the last line is looked for.
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(st.sampled_from([b"", b"line", b"x" * 65_535, b"x" * 70_000]), max_size=4),
     st.sampled_from([b"", b"torn", b"t" * 65_536, b"t" * 140_000]),

@@ -25,6 +25,7 @@ from singer_delivery.ledger import facts as ledger_facts
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.model import Fact
 
+from tests.examples import examples
 from tests.singer_delivery.ledger.ledgers import fact, update
 
 ALL = OWN, UPDATED = ("ann", "bob")
@@ -269,6 +270,7 @@ class AnyRun(RuleBasedStateMachine):
                 assert self.ledger.recall("person", name) == self.model.recall(name)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("keep", [True, False], ids=["a run", "a dry run"])
 def test_what_is_known_and_what_is_on_disk_are_as_promised(url, keep, monkeypatch):
     monkeypatch.setattr(ledger_facts, "CACHED", ledger_facts.CACHED)  # it is changed by each run
@@ -277,7 +279,7 @@ def test_what_is_known_and_what_is_on_disk_are_as_promised(url, keep, monkeypatc
     run_state_machine_as_test(
         AnyRun,
         settings=settings(
-            max_examples=300 if keep else 50,
+            max_examples=examples(300 if keep else 50),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

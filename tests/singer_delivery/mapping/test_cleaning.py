@@ -15,6 +15,8 @@ from singer_delivery.mapping.cleaning import clean, readable, tidy
 from singer_delivery.mapping.json_lines import shape_of
 from singer_delivery.model import Unmappable
 
+from tests.examples import examples
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,7 +82,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.dictionaries(texts, values), st.booleans())
 def test_a_line_makes_the_record_that_a_look_at_it_makes(written: dict, ascii_only: object) -> None:
     line = json.dumps({"record": written}, ensure_ascii=bool(ascii_only)).encode()

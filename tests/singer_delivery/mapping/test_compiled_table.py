@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from singer_delivery.mapping.compiled import compiled, remembered
 from singer_delivery.mapping.table import Row, build, of_reading, values
 
+from tests.examples import examples
+
 COLUMNS = st.sampled_from("abcd'\"")
 SEVERAL = st.lists(COLUMNS, min_size=1, max_size=3).map(tuple)
 CONVERSIONS = st.sampled_from([None, type, str, lambda _: None, lambda value: value or None])
@@ -29,7 +31,7 @@ VALUES = st.sampled_from(
     [None, "", [], {}, 0, 0.0, -0.0, False, True, 1, 1.0, "1", "text", [0], [False], {"a": 1}]
 )
 RECORDS = st.fixed_dictionaries(dict.fromkeys("abcd'\"", VALUES))
-thorough = settings(deadline=None, max_examples=500)
+thorough = settings(deadline=None, max_examples=examples(500))
 
 
 @thorough

@@ -28,7 +28,9 @@ from singer_delivery.mapping.values import (
 )
 from singer_delivery.model import Unmappable
 
-quick = settings(deadline=None, max_examples=100)
+from tests.examples import examples
+
+quick = settings(deadline=None, max_examples=examples(100))
 
 
 def micros(*parts: int) -> int:
@@ -99,7 +101,7 @@ def is_exported(text: str) -> bool:
     return True
 
 
-@settings(deadline=None, max_examples=1_000)
+@settings(deadline=None, max_examples=examples(1_000))
 @given(st.datetimes(), st.integers(0, 25), st.sampled_from("019-:. T,WZ+é६"))
 def test_the_form_of_exports_is_told_from_all_that_is_near_it(
     when: datetime, place: int, letter: str

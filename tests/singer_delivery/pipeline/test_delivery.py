@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from singer_delivery.endpoint import Limits, Reply, Request
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
 
+from tests.examples import examples
 from tests.singer_delivery.pipeline.parts import flat, opened
 from tests.singer_delivery.toys import (
     OK,
@@ -224,7 +225,7 @@ def expected_counts(records: Sequence[Any], bad: frozenset[int]) -> dict[str, in
     return ends
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(RECORDS, st.frozensets(st.integers(0, 40), max_size=4), st.booleans())
 def test_the_outcomes_add_up_and_every_state_comes_back_in_order(
     tmp_path_factory, records, bad, is_packed

@@ -14,6 +14,8 @@ from singer_delivery.pipeline.lanes import REMEMBERED, Lanes, People, Where, lan
 from singer_delivery.pipeline.packing import LANES, lane_of
 from singer_delivery.pipeline.pieces import Piece
 
+from tests.examples import examples
+
 ALL = (1 << LANES) - 1
 LIMITS = Limits(8, 80)
 
@@ -102,7 +104,7 @@ pieces = st.builds(
 steps = st.lists(pieces | st.just("take") | st.integers(0, 9), max_size=60)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(steps, st.builds(Limits, st.integers(1, 12), st.integers(1, 200)))
 def test_whatever_completes_when_nothing_overtakes_and_all_leaves(plan, limits):
     model = Model(limits)

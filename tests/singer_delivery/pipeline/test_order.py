@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from singer_delivery.endpoint import Limits, Reply, Request
 
+from tests.examples import examples
 from tests.singer_delivery.pipeline.parts import Pipeline, opened
 from tests.singer_delivery.toys import (
     ToyEndpoint,
@@ -175,7 +176,7 @@ def check(records: list[Record], service: Service, folder: Path, **options: Any)
 
 
 @settings(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),  # threads do not repeat themselves
     suppress_health_check=[HealthCheck.too_slow],

@@ -25,6 +25,7 @@ from singer_delivery.pipeline.report import StreamCounts
 from singer_delivery.pipeline.run import Run
 from singer_delivery.pipeline.workers import Workers, map_here
 
+from tests.examples import examples, first_of
 from tests.singer_delivery.pipeline.runs import Scene, Service, lines_of, take
 from tests.singer_delivery.toys import ToyEndpoint, ToyMapping, plain, within
 
@@ -108,7 +109,7 @@ def decided(rows: list[Row], forms: list[bool], inputs: list[Input], spread: int
     return block
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.lists(rows, max_size=40), st.sampled_from([1, 4, LANES]))
 def test_a_block_comes_to_the_same_in_another_process(workers, tasks, inputs, data, of, spread):
     forms = data.draw(st.lists(st.booleans(), min_size=len(of), max_size=len(of)))
@@ -226,7 +227,7 @@ def towns(tmp_path_factory, monkeypatch) -> Iterator[Callable[..., Town]]:
         service.stop()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", first_of([1, 2, 3]))
 @pytest.mark.parametrize("processes", [1, 2])
 def test_two_runs_come_to_the_same_with_other_processes(towns, seed, processes):
     plain_town, town = towns(seed), towns(seed)
@@ -248,7 +249,7 @@ def test_a_run_that_is_cut_comes_to_the_same_with_other_processes(towns, seed, p
 
 
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

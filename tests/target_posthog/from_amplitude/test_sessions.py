@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.target_posthog.from_amplitude.remembering import Importing
 
 DAY = timedelta(days=1)
@@ -46,7 +47,7 @@ def starts(session: str) -> datetime:
     return at.replace(tzinfo=None)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.lists(st.tuples(st.timedeltas(timedelta(0), DAY - timedelta(microseconds=1)), skews)))
 def test_all_events_of_a_session_have_one_id_and_are_after_its_time(events: list) -> None:
     sessions = {session_of(since, skew) for since, skew in events}
@@ -60,7 +61,7 @@ def test_all_events_of_a_session_have_one_id_and_are_after_its_time(events: list
 @pytest.mark.parametrize(
     "since", [timedelta(milliseconds=-1), timedelta(days=-3), DAY, DAY + timedelta(hours=1)]
 )
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(skews)
 def test_an_event_outside_the_day_of_its_session_has_none(
     since: timedelta, skew: timedelta

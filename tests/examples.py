@@ -1,0 +1,33 @@
+"""How much of a sweep the usual tests look at, and how much only the slow ones."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+THOROUGH = "THOROUGH"
+"""Variable of the environment that `make test-slow` sets: all examples are looked at."""
+
+FEWEST = 10
+
+
+def examples(number: int) -> int:
+    """Return how many of `number` examples to look at: by default a fifth of them."""
+    return number if os.environ.get(THOROUGH) else max(min(number, FEWEST), number // 5)
+
+
+def first_of(cases: Iterable[Any], usual: int = 1) -> list[Any]:
+    """Return cases to parametrize a test with, all but the first few of them slow."""
+    return [
+        each if number < usual else pytest.param(*_values(each), marks=pytest.mark.slow)
+        for number, each in enumerate(cases)
+    ]
+
+
+def _values(case: Any) -> tuple[Any, ...]:
+    return case if type(case) is tuple else (case,)
