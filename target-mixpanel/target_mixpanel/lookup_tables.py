@@ -172,7 +172,8 @@ class LookupTable:
 
     def _write_csv(self) -> int:
         size = 0
-        with gzip.open(self._path, "wb", compresslevel=1) as file:
+        # Without the time of packing: the same table is the same bytes when it is put again.
+        with gzip.GzipFile(self._path, "wb", compresslevel=1, mtime=0) as file:
             for line in self._lines():
                 size += len(line)
                 file.write(line)

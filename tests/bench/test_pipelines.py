@@ -74,7 +74,7 @@ def test_what_capture_v1_takes_is_what_v0_takes(export, tmp_path):
 
 
 @pytest.mark.parametrize("service", first_of(SERVICES), ids=lambda service: service.name)
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("processes", first_of([0, 2]))
 def test_as_many_processes_map_as_asked_and_their_cpu_is_not_the_sending_one_s(
     service, processes, export, tmp_path
 ):

@@ -19,7 +19,7 @@ ARROWS = [
     *((destination, step) for destination in IN_ALL_WAYS for step in ON_THE_WAY),
     *((destination, step) for destination in (MIXPANEL, AMPLITUDE) for step in OF_UPDATES),
 ]
-IN_BRIEF = {(POSTHOG, step, "before", 1) for step in ("claims", "reply", "ledger")}
+IN_BRIEF = {(POSTHOG, step, "before", 1) for step in ("reply", "ledger")}
 """Those of the default tests."""
 
 

@@ -23,6 +23,7 @@ from tests.end_to_end.pipe import (
     batches_in,
     make_pipe,
 )
+from tests.examples import first_of
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import DropConnection, LoseReply, Reply
@@ -172,7 +173,9 @@ def test_records_of_a_long_run_are_mapped_elsewhere_and_come_to_the_same(tmp_pat
     assert reports[0] == reports[1]
 
 
-@pytest.mark.parametrize("settings", [MAPPED_ELSEWHERE, {}], ids=["from the first", "once long"])
+@pytest.mark.parametrize(
+    "settings", first_of([MAPPED_ELSEWHERE, {}]), ids=["from the first", "once long"]
+)
 def test_a_record_that_is_none_is_a_dead_letter_where_records_are_mapped_elsewhere(pipe, settings):
     good = [record_of(json.dumps(row(number)).encode()) for number in range(LONG + 600)]
     lines = messages(SCHEMA) + b"".join(good) + record_of(b"[7]")
@@ -186,7 +189,9 @@ def test_a_record_that_is_none_is_a_dead_letter_where_records_are_mapped_elsewhe
     assert ended.states == [STATE["value"]]
 
 
-@pytest.mark.parametrize("settings", [MAPPED_ELSEWHERE, MAPPED_HERE], ids=["elsewhere", "here"])
+@pytest.mark.parametrize(
+    "settings", first_of([MAPPED_HERE, MAPPED_ELSEWHERE]), ids=["here", "elsewhere"]
+)
 def test_bytes_that_are_no_text_are_a_dead_letter_on_both_roads(tmp_path, pipe, settings):
     """In a column that no decision asks for, so that they are found when the record is mapped."""
     no_text = json.dumps(row(2, library="X")).encode().replace(b"X", b"\xff")
@@ -374,6 +379,7 @@ def test_a_second_process_that_is_killed_stops_the_run_and_nothing_is_lost(
         assert output == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )

@@ -68,6 +68,7 @@ def test_a_loader_with_a_wrong_key_fails_either_test(destination, tmp_path):
     assert WRONG not in tested.stdout + invoked.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, pytest.param({"secret_key": WRONG}, marks=pytest.mark.slow)]
 )

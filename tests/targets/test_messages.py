@@ -77,10 +77,13 @@ def command(tmp_path, destination, monkeypatch):
     return Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
 
 
+IN_BRIEF = {(kind, "as it is") for kind in ("SCHEMA", "STATE", "ACTIVATE_VERSION")}
+
+
 @pytest.mark.parametrize(
     ("kind", "maps"),
     [
-        pytest.param(kind, maps, marks=[] if maps == "as it is" else pytest.mark.slow)
+        pytest.param(kind, maps, marks=() if (kind, maps) in IN_BRIEF else pytest.mark.slow)
         for kind, maps in product(MESSAGES, MAPS)
     ],
 )

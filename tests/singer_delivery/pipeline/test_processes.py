@@ -228,7 +228,7 @@ def towns(tmp_path_factory, monkeypatch) -> Iterator[Callable[..., Town]]:
 
 
 @pytest.mark.parametrize("seed", first_of([1, 2, 3]))
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", first_of([1, 2]))
 def test_two_runs_come_to_the_same_with_other_processes(towns, seed, processes):
     plain_town, town = towns(seed), towns(seed)
     for _ in range(2):
@@ -238,7 +238,9 @@ def test_two_runs_come_to_the_same_with_other_processes(towns, seed, processes):
     assert plain_town.scene.states == town.scene.states == states
 
 
-@pytest.mark.parametrize(("seed", "processes", "cuts"), [(1, 1, (70,)), (2, 2, (33, 150))])
+@pytest.mark.parametrize(
+    ("seed", "processes", "cuts"), first_of([(1, 1, (70,)), (2, 2, (33, 150))])
+)
 def test_a_run_that_is_cut_comes_to_the_same_with_other_processes(towns, seed, processes, cuts):
     whole, town = towns(seed), towns(seed)
     whole.run(0)

@@ -21,6 +21,7 @@ from singer_delivery.pipeline.packing import Tasks
 from singer_delivery.pipeline.report import StreamCounts
 from singer_delivery.pipeline.workers import Workers
 
+from tests.examples import first_of
 from tests.singer_delivery.pipeline.runs import Scene, Service, take
 from tests.singer_delivery.toys import ToyDecision, ToyEndpoint, ToyMapping, within
 
@@ -284,7 +285,7 @@ def program(folder: Path, url: str, guard: str, *arguments: str) -> subprocess.P
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-@pytest.mark.parametrize("guard", ['if __name__ == "__main__": ', ""])
+@pytest.mark.parametrize("guard", first_of(['if __name__ == "__main__": ', ""]))
 def test_a_console_script_runs_once_however_many_processes_map(tmp_path, service, guard):
     with program(tmp_path, service.url, guard) as started:
         assert started.stdout is not None

@@ -12,6 +12,7 @@ import pytest
 from analytics_records.mixpanel.columns import KEYS, schema
 from target_amplitude.target import TargetAmplitude
 
+from tests.examples import first_of
 from tests.fakes.amplitude_batch import FakeAmplitudeBatch
 from tests.target_amplitude.from_mixpanel.importing import ANON, AT_MS, a_row
 
@@ -95,7 +96,7 @@ def run(folder: Path, amplitude: FakeAmplitudeBatch, sent: bytes, **config: Any)
 
 
 @pytest.mark.parametrize("mode", ["simplified", "original"])
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("processes", first_of([0, 2]))
 def test_everybody_is_whom_mixpanel_says_and_nothing_comes_twice(
     tmp_path: Path, mode: str, processes: int
 ) -> None:

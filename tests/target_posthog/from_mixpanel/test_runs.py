@@ -11,10 +11,11 @@ import pytest
 from analytics_records.mixpanel.columns import KEYS, schema
 
 from tests.analytics_records.mixpanel.rows import tapped
+from tests.examples import first_of
 from tests.mixpanel_people.export import Export
 from tests.mixpanel_people.runs import TO_POSTHOG, Fed, messages
 
-processes = pytest.mark.parametrize("processes", [0, 2])
+processes = pytest.mark.parametrize("processes", first_of([0, 2]))
 
 
 @pytest.fixture
