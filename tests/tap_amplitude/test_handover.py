@@ -177,7 +177,6 @@ def test_files_are_given_up_for_good(put, caplog):
     assert "RECORD messages follow" in caplog.messages[-1]
 
 
-@pytest.mark.slow
 def test_a_target_that_has_deleted_one_file_is_waited_for(put):
     paths = []
 
