@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from singer_delivery.tap.ahead import one_ahead
@@ -127,9 +127,9 @@ def began_at(bookmark: Mapping[str, Any]) -> int | None:
 
 def first_day(start: date, done: date | None, lookback_days: int) -> date:
     """Return the first day to ask for: some days before the end of those done."""
-    if done is None:
-        return start
-    return max(start, done + DAY - timedelta(days=lookback_days))
+    number = 0 if done is None else done.toordinal() + 1 - lookback_days
+    latest = min(number, date.max.toordinal())
+    return start if latest <= start.toordinal() else date.fromordinal(latest)
 
 
 def sessions_cross(midnight: date, frame: TimeFrame, settings: Settings) -> bool:

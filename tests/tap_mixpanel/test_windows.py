@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tap_mixpanel.sources import first_day
 from tap_mixpanel.windows import SMALL_BYTES, Part, Walk, Window
 
 START = date(2024, 1, 1)
@@ -79,3 +80,18 @@ def test_a_part_is_asked_for_by_the_time_of_rows():
 @pytest.mark.parametrize("most", [0, -1])
 def test_a_window_has_a_day_at_least(most):
     assert Walk.over(START, day(1), most).window == Window(START, START)
+
+
+@pytest.mark.parametrize(
+    ("done", "lookback", "first"),
+    [
+        (None, 7, START),
+        (day(20), 7, day(14)),
+        (day(20), 0, day(21)),
+        (day(3), 7, START),
+        (day(20), 10**9, START),
+        (date.max, 0, date.max),
+    ],
+)
+def test_a_run_begins_the_look_back_before_what_is_done(done, lookback, first):
+    assert first_day(START, done, lookback) == first
