@@ -232,6 +232,17 @@ def test_nothing_is_said_of_gaps_between_files() -> None:
     assert "No gap lies" in shown(evidence(5, 5, gaps=[]))
 
 
+def test_what_ids_alone_miss_is_told_with_its_command() -> None:
+    """`verify --every-id`: the counts are equal, and an event is away all the same."""
+    cells = counts(3, 2)
+    asked = {**verified(cells, {}), "verdict": "differs"}
+    asked["missing"] = {"events": 1, "hours": ["2022-03-01T09"], "command": "send it again"}
+    text = shown(evidence(counts=cells, verified=asked))
+    assert "<b>1 event is missing</b>, of 1 hour of the source" in text
+    assert "<code>send it again</code>" in text
+    assert "cells of day and name" not in text
+
+
 def test_one_event_is_one() -> None:
     cells = counts(3, 2)
     text = shown(
