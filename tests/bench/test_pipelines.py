@@ -63,6 +63,7 @@ def export(tmp_path_factory):
     return generated(tmp_path_factory.mktemp("bench") / "export", 300)
 
 
+@pytest.mark.slow
 def test_what_capture_v1_takes_is_what_v0_takes(export, tmp_path):
     service = next(each for each in SERVICES if each.target in OTHERS)
     runs = [Ours(each) for each in (service, service.other(**OTHERS[service.target]))]

@@ -44,6 +44,7 @@ def test_the_first_event_that_is_paid_for_in_vain_is_a_warning(
     assert said[0] < counted[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("road", first_of(ROADS), ids=str)
 def test_the_first_type_of_event_that_amplitude_never_shows_is_a_warning(
     tmp_path, monkeypatch, road

@@ -173,9 +173,8 @@ def test_records_of_a_long_run_are_mapped_elsewhere_and_come_to_the_same(tmp_pat
     assert reports[0] == reports[1]
 
 
-@pytest.mark.parametrize(
-    "settings", first_of([MAPPED_ELSEWHERE, {}]), ids=["from the first", "once long"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [MAPPED_ELSEWHERE, {}], ids=["from the first", "once long"])
 def test_a_record_that_is_none_is_a_dead_letter_where_records_are_mapped_elsewhere(pipe, settings):
     good = [record_of(json.dumps(row(number)).encode()) for number in range(LONG + 600)]
     lines = messages(SCHEMA) + b"".join(good) + record_of(b"[7]")
@@ -253,6 +252,7 @@ def test_a_broken_line_is_a_dead_letter_and_a_cut_emoji_is_mended(tmp_path, comm
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("destination", [POSTHOG], ids=str)
 def test_what_a_refused_event_says_of_its_person_the_next_one_says_again(tmp_path, destination):
     """Bob's first event is refused with his properties; his next comes when that is known.
@@ -298,6 +298,7 @@ def test_a_number_beyond_a_double_arrives_as_its_text(tmp_path, destination, ser
     assert found == ["1e999"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -380,9 +381,7 @@ def test_a_second_process_that_is_killed_stops_the_run_and_nothing_is_lost(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_and_its_second_process_in_good_order(
     tmp_path, destination, service, pipe, number
 ):

@@ -182,6 +182,7 @@ def test_a_hundred_thousand_events_with_faults_on_the_way_arrive_once(tmp_path, 
 # Of one destination -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @only_mixpanel
 def test_what_mixpanel_refuses_of_a_request_is_dead_and_the_rest_of_it_arrives(
     tmp_path, amplitude, destination, company
@@ -202,6 +203,7 @@ def test_what_mixpanel_refuses_of_a_request_is_dead_and_the_rest_of_it_arrives(
         assert pipe.report["streams"]["events"]["dead"]["refused"] == len(refused)
 
 
+@pytest.mark.slow
 @only_mixpanel
 def test_profiles_that_a_killed_run_did_not_send_the_next_one_sends(
     pipe, destination, service, company

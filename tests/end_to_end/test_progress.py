@@ -288,6 +288,7 @@ def test_a_control_file_changes_the_pace(pipe, destination, service, company):
     destination.assert_everything_arrived(service, pipe.report, company)
 
 
+@pytest.mark.slow
 @each_destination
 def test_a_service_that_refuses_is_waited_for_by_name(pipe, destination, service, company):
     attempt = begun(pipe, service)

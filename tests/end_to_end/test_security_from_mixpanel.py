@@ -145,6 +145,7 @@ def test_files_with_people_can_be_read_by_their_owner_alone(seen):
     assert {oct(mode) for mode in found.values()} == {oct(0o600)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [MIXPANEL], indirect=True, ids=str)
 def test_ids_are_in_the_ledger_so_the_search_finds_them(seen):
     assert "ledger.sqlite3" in leaks(seen.folder, [f"{MARK}-user"])

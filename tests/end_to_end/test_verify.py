@@ -346,6 +346,7 @@ def test_an_interrupt_is_130(migration):
     assert "Traceback" not in log
 
 
+@pytest.mark.slow
 def test_amplitude_says_in_a_sentence_that_it_cannot_be_asked_yet(tmp_path: Path):
     (tmp_path / "target.json").write_text(json.dumps({"api_key": "0" * 32}))
     ended = subprocess.run(

@@ -124,6 +124,7 @@ def test_a_stale_file_is_told_once_and_its_words_are_no_markup(tmp_path):
     assert "[red]a toy[/red]" in screen
 
 
+@pytest.mark.slow
 def test_the_plugins_do_not_load_what_draws():
     code = (
         "import sys, target_posthog.target, tap_amplitude.tap, singer_delivery.pipeline.run;"

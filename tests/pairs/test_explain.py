@@ -17,7 +17,6 @@ from singer_delivery.cli.explaining import Explained, Explainer, Known
 
 from tests.destinations import DESTINATIONS, Destination
 from tests.end_to_end.commands import Command
-from tests.examples import first_of
 from tests.fakes.company import Company
 from tests.mixpanel_people.export import Export
 from tests.mixpanel_people.runs import PROJECTS, TO_ORIGINAL, TO_POSTHOG, Project, messages
@@ -118,9 +117,10 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
-    first_of((name, each) for name, all_of in OTHERS.items() for each in all_of),
+    [(name, each) for name, all_of in OTHERS.items() for each in all_of],
 )
 def test_every_field_is_explained_under_other_settings(name, settings):
     assert missing(explainer(name, **settings), company_rows(300)) == set()

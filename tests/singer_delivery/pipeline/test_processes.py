@@ -238,9 +238,8 @@ def test_two_runs_come_to_the_same_with_other_processes(towns, seed, processes):
     assert plain_town.scene.states == town.scene.states == states
 
 
-@pytest.mark.parametrize(
-    ("seed", "processes", "cuts"), first_of([(1, 1, (70,)), (2, 2, (33, 150))])
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "processes", "cuts"), [(1, 1, (70,)), (2, 2, (33, 150))])
 def test_a_run_that_is_cut_comes_to_the_same_with_other_processes(towns, seed, processes, cuts):
     whole, town = towns(seed), towns(seed)
     whole.run(0)
