@@ -93,8 +93,8 @@ class Copies:
         ):
             for block in _blocks(row[UUID] + row for row in rows):
                 by_uuid.add(Rows(block, _keys_by_uuid(block)))
-            told = chain.from_iterable(by_uuid.blocks())
-            groups = groupby(told, key=itemgetter(slice(0, 36)))
+            rows_by_uuid = chain.from_iterable(by_uuid.blocks())
+            groups = groupby(rows_by_uuid, key=itemgetter(slice(0, 36)))
             left = (self._decided(row[36:] for row in group) for _, group in groups)
             for block in _blocks(chain.from_iterable(left)):
                 in_order.add(Rows(block, keys_of(block)))

@@ -79,7 +79,7 @@ class Waves:
     verbs_alone: bool = False
     most: int = WAVE_BYTES
     _done: dict[str, str] = field(default_factory=dict, init=False)
-    _told: set[str] = field(default_factory=set, init=False)
+    _looked_through: set[str] = field(default_factory=set, init=False)
     _sizes: dict[str, int] = field(default_factory=dict, init=False)
     _due: set[str] = field(default_factory=set, init=False)
     _left: set[str] = field(default_factory=set, init=False)
@@ -145,9 +145,8 @@ class Waves:
 
     def _deal(self, name: str, days: set[str], dealer: Dealer) -> None:
         """Deal the rows of one file, and keep its broken lines when it is read first."""
-        held = self.exported.scan.files[name].days.keys()
-        is_whole = held <= days
-        is_told = not (self.verbs_alone or name in self._told or held.isdisjoint(self._due))
+        of_file = self.exported.scan.files[name].days.keys()
+        is_new = name not in self._looked_through and not of_file.isdisjoint(self._due)
         before = 0
         for lines in self.exported.archive.blocks(self.exported.files[name]):
             found: list[Line] = []
@@ -157,12 +156,12 @@ class Waves:
                 rows = [line.row for line in found if line.stream == EVENTS]
             if self.verbs_alone:
                 rows = [row for row in rows if is_verb(row)]
-            dealer.add(rows if is_whole else [*_of_days(rows, days)])
-            if is_told:
+            dealer.add(rows if of_file <= days else [*_of_days(rows, days)])
+            if is_new and not self.verbs_alone:
                 self._keep_broken(name, found or rows_in(lines, before), dealer)
             dealer.broken.clear()
             before += len(lines)
-        self._told.add(name)
+        self._looked_through.add(name)
 
     def _keep_broken(self, name: str, lines: Iterable[Line], dealer: Dealer) -> None:
         """Keep the lines that are of no stream, and those that the dealer found to be no rows."""

@@ -94,8 +94,8 @@ class Events:
         self, reading: Reading[AmplitudeDecision], found: set[str]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Return what stands at the top, the properties, and the user properties of an event."""
-        told, tables = reading.event_properties, self._tables
-        own = reading.event_properties = self._own.kept(told)
+        exported, tables = reading.event_properties, self._tables
+        own = reading.event_properties = self._own.kept(exported)
         variant = tables.variant_of(reading)
         of_top, of_beside = self._of_columns[variant]
         top, of_user = of_top.made(reading), self._of_user(reading)
@@ -106,7 +106,8 @@ class Events:
         if tables.columns is not None and not reading.record.keys() <= tables.columns:
             self._add_unknown(reading.record, tables.columns, properties, found)
         if self._settings.revenue:
-            add_revenue(self._settings.revenue, told, top)  # named, so it is also if left out
+            # Of all properties: one that is named here counts also where it does not travel.
+            add_revenue(self._settings.revenue, exported, top)
         return top, properties, of_user
 
     def _add_parts(

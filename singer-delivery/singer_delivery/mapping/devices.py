@@ -43,7 +43,7 @@ def remember(
     """Remember what a record says of its device, over what was remembered.
 
     Args:
-        newer: decides what is.
+        newer: tells whether a record is newer than what was sent.
         device: of nobody.
         seen: the record.
         change: what it says.
@@ -92,10 +92,11 @@ def person_fact(
 ) -> Fact | None:
     """Return the fact to remember if what a record says of its person is newer, else None.
 
-    It lies over what the user inherits with this record, also where it was sent before.
+    What a user inherits with this record is written first. So what the record says is written once
+    more after it, also where it was sent before, unless it is older than what is inherited.
 
     Args:
-        newer: decides what is.
+        newer: tells whether a record is newer than what was sent.
         user: whose record it is.
         seen: the record.
         inherited_since: the order key of what the user inherits with it; None for nothing.

@@ -284,7 +284,8 @@ class Run:
 
     def _close_unless_small(self) -> None:
         """Close the last block, so that what waits for its records waits for no others."""
-        if len(self._checkpoints.last.lines) not in range(1, FEW):
+        few = 0 < len(self._checkpoints.last.lines) < FEW
+        if not few:
             self._delivery.close_block()
 
     def _close(self, cause: BaseException | None = None) -> None:
