@@ -14,6 +14,8 @@ THOROUGH = "THOROUGH"
 """Variable of the environment that `make test-slow` sets: all examples are looked at."""
 
 FEWEST = 10
+_PARAM = type(pytest.param())
+"""What `pytest.param` makes is a tuple, too; pytest has no public name for its class."""
 
 
 def examples(number: int) -> int:
@@ -23,10 +25,13 @@ def examples(number: int) -> int:
 
 def first_of(cases: Iterable[Any], usual: int = 1) -> list[Any]:
     """Return cases to parametrize a test with, all but the first few of them slow."""
-    return [
-        each if number < usual else pytest.param(*_values(each), marks=pytest.mark.slow)
-        for number, each in enumerate(cases)
-    ]
+    return [each if number < usual else _slow(each) for number, each in enumerate(cases)]
+
+
+def _slow(case: Any) -> Any:
+    """Return a case (its value, a tuple of values, or what `pytest.param` made) marked slow."""
+    known = case if isinstance(case, _PARAM) else pytest.param(*_values(case))
+    return pytest.param(*known.values, marks=[*known.marks, pytest.mark.slow], id=known.id)
 
 
 def _values(case: Any) -> tuple[Any, ...]:
