@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from singer_delivery.cli.dead_letter_reasons import OTHER, REASONS, UNMARKED, explained
 
 from tools.connectors import projects
 
-TREES = {
-    path: ast.parse(path.read_text("utf-8"))
-    for each in projects()
-    for path in sorted((each.folder / each.package).rglob("*.py"))
-}
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Return the source of every module; read at the first test, since it takes seconds."""
+    return {
+        path: ast.parse(path.read_text("utf-8"))
+        for each in projects()
+        for path in sorted((each.folder / each.package).rglob("*.py"))
+    }
 
 
 def constants(tree: ast.Module) -> dict[str, str]:
@@ -35,7 +41,9 @@ def constants(tree: ast.Module) -> dict[str, str]:
     }
 
 
-CONSTANTS = {name: text for tree in TREES.values() for name, text in constants(tree).items()}
+@cache
+def all_constants() -> dict[str, str]:
+    return {name: text for tree in trees().values() for name, text in constants(tree).items()}
 
 
 def text_of(node: ast.expr | None, tree: ast.Module) -> str | None:
@@ -43,7 +51,7 @@ def text_of(node: ast.expr | None, tree: ast.Module) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.Name):
-        return constants(tree).get(node.id, CONSTANTS.get(node.id))
+        return constants(tree).get(node.id, all_constants().get(node.id))
     return None
 
 
@@ -86,22 +94,25 @@ def _assigned(node: ast.Assign) -> list[ast.expr | None]:
 
 
 def tables() -> Iterator[str]:
-    for path in TREES:
+    for path in trees():
         if path.name == "table.py" and path.parent.name.startswith("from_"):
             module = f"{path.parents[1].name}.{path.parent.name}.table"
             yield from import_module(module).DEAD_LETTERS
 
 
-GIVEN = {reason for tree in TREES.values() for reason in reasons_in(tree)} | {*tables()}
+@pytest.fixture(scope="module")
+def given() -> set[str]:
+    """Return every reason that is given."""
+    return {reason for tree in trees().values() for reason in reasons_in(tree)} | {*tables()}
 
 
-def test_reasons_are_found_in_the_source():
-    assert {"no_identity", "refused", "bad_line", "event_too_large", "stream_map_failed"} <= GIVEN
-    assert {"no_key", "silenced", "update_too_large", "not_json", "forbidden"} <= GIVEN
+def test_reasons_are_found_in_the_source(given):
+    assert {"no_identity", "refused", "bad_line", "event_too_large", "stream_map_failed"} <= given
+    assert {"no_key", "silenced", "update_too_large", "not_json", "forbidden"} <= given
 
 
-def test_every_reason_is_known_and_no_other():
-    assert REASONS.keys() == GIVEN
+def test_every_reason_is_known_and_no_other(given):
+    assert REASONS.keys() == given
 
 
 @pytest.mark.parametrize("reason", REASONS)
