@@ -24,13 +24,13 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.installed $(MELTANO) ## Move a bundled sample export into stand-ins for PostHog and Mixpanel, without any key
+demo: .venv/.installed $(MELTANO) .meltano/.current ## Move a bundled sample export into stand-ins for PostHog and Mixpanel, without any key
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo
 
-test: .venv/.installed $(MELTANO) ## Run the tests, several at once (JOBS=)
+test: .venv/.installed $(MELTANO) .meltano/.current ## Run the tests, several at once (JOBS=)
 	MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "not slow"
 
-test-slow: .venv/.installed $(MELTANO) .tools/warehouse/.installed ## Run the heavier tests, and tests of properties with all their examples
+test-slow: .venv/.installed $(MELTANO) .meltano/.current .tools/warehouse/.installed ## Run the heavier tests, and tests of properties with all their examples
 	THOROUGH=1 MELTANO=$(abspath $(MELTANO)) $(PYTEST) -m "slow or hypothesis"
 
 bench: .venv/.installed $(MELTANO) .tools/bench/.installed .tools/bench-node/.installed ## Measure speed and memory beside peers and a floor, in one run (N=, ROUNDS=)
@@ -115,4 +115,10 @@ $(UV): constraints-tools.txt
 $(MELTANO): $(UV) constraints-tools.txt
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/meltano
 	$(UV) pip install --quiet --python .tools/meltano --constraint constraints-tools.txt meltano
+	@touch $@
+
+# Meltano installs a plugin once: it does not see that the plugin's scripts or requirements changed.
+.meltano/.current: $(FOLDERS:%=%/pyproject.toml)
+	rm -rf .meltano/extractors .meltano/loaders
+	@mkdir -p $(@D)
 	@touch $@

@@ -1,5 +1,7 @@
 """Run the demonstration: `python -m demo`, or `make demo`, which installs Meltano first.
 
+`--target`, given once or more often, moves to those destinations only.
+
 Stand-ins for the sources serve the bundled exports, and Meltano moves them with the real
 connectors into stand-ins for the destinations; all listen on this machine only.
 Everything of a run lies in `.demo/`, which each run empties first. The environment variable
@@ -8,6 +10,7 @@ Everything of a run lies in `.demo/`, which each run empties first. The environm
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -35,15 +38,29 @@ JOURNEYS: Sequence[tuple[type[Source], type[Destination]]] = (
 )
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 when everything adds up at every destination."""
+    chosen = _arguments(words).target
     meltano = shutil.which(os.environ.get("MELTANO", "meltano"))
     if meltano is None:
         print("Meltano was not found. `make demo` installs it; or name it in MELTANO.")
         return 127
     shutil.rmtree(FILES, ignore_errors=True)
-    codes = [move(meltano, source(), destination()) for source, destination in JOURNEYS]
+    codes = [
+        move(meltano, source(), destination())
+        for source, destination in JOURNEYS
+        if destination.target in chosen
+    ]
     return next((code for code in codes if code), 0)
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    targets = [destination.target for _, destination in JOURNEYS]
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Run the demonstration.")
+    parser.add_argument("--target", action="append", choices=targets, help="Move to this one only.")
+    arguments = parser.parse_args(words)
+    arguments.target = arguments.target or targets
+    return arguments
 
 
 def move(meltano: str, source: Source, destination: Destination) -> int:
