@@ -13,8 +13,8 @@ from singer_delivery.mapping.guide import (
     Placed,
     Subject,
     described,
+    guide_of_table,
     outcomes_of,
-    sources_in,
 )
 from singer_delivery.model import RecordMapping
 
@@ -103,16 +103,8 @@ def _of_events(prefix: str, of: Columns) -> tuple[Made, ...]:
 
 
 def _guide(table: ModuleType, placed: tuple[Placed, ...], **more: Any) -> Guide:
-    more.setdefault("dropped", table.DROPPED)
-    return Guide(
-        table=table.__name__,
-        sources=sources_in(table.__doc__),
-        placed=placed,
-        conditions=table.CONDITIONS,
-        outcomes=outcomes_of(table.COUNTED, table.SKIPPED, table.DEAD_LETTERS),
-        own_at="event_properties",
-        **more,
-    )
+    vendor = "Amplitude" if table is of_amplitude else "Mixpanel"
+    return guide_of_table(table, placed, vendor=vendor, own_at="event_properties", **more)
 
 
 _TOGETHER = {**dict.fromkeys(POINT, POINT), "ip": LOCATION}

@@ -30,6 +30,7 @@ from target_amplitude.catalogue import ALARMS, BILLING
 from target_amplitude.closing import CLOSING, event_of
 from target_amplitude.config import SETTINGS
 from target_amplitude.from_columns import Lent
+from target_amplitude.guides import guide_of
 from target_amplitude.questions import questions
 from target_amplitude.settings import MappingSettings
 
@@ -166,8 +167,6 @@ class TargetAmplitude(DeliveryTarget):
 
     def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
         """Return what the table of a stream's mapping says of each field that it sends."""
-        from target_amplitude.guides import guide_of  # noqa: PLC0415 - a run asks for none
-
         words = named_streams(self.config).get(stream)
         return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
 

@@ -13,8 +13,8 @@ from singer_delivery.mapping.guide import (
     Placed,
     Subject,
     described,
+    guide_of_table,
     outcomes_of,
-    sources_in,
 )
 from singer_delivery.mapping.pair import Pair
 from singer_delivery.mapping.properties import Layout
@@ -125,16 +125,8 @@ def _of_events(prefix: str, of: Columns) -> tuple[Made, ...]:
 
 
 def _guide(table: ModuleType, placed: tuple[Placed, ...], **more: Any) -> Guide:
-    more.setdefault("dropped", table.DROPPED)
-    return Guide(
-        table=table.__name__,
-        sources=sources_in(table.__doc__),
-        placed=placed,
-        conditions=table.CONDITIONS,
-        outcomes=outcomes_of(table.COUNTED, table.SKIPPED, table.DEAD_LETTERS),
-        own_at="properties",
-        **more,
-    )
+    vendor = "Amplitude" if table is of_amplitude else "Mixpanel"
+    return guide_of_table(table, placed, vendor=vendor, own_at="properties", **more)
 
 
 def _from_amplitude(mapping: from_amplitude.FromAmplitude, settings: MappingSettings) -> Guide:

@@ -20,6 +20,7 @@ from target_mixpanel import endpoint
 from target_mixpanel.account import QUERY_HOSTS, Account
 from target_mixpanel.config import SETTINGS
 from target_mixpanel.events import BILLING, OLDER, OLDER_SENTENCE
+from target_mixpanel.guides import guide_of
 from target_mixpanel.mixpanel import ENGAGE, GROUPS, IMPORT
 from target_mixpanel.questions import Wanted, questions
 from target_mixpanel.settings import MappingSettings
@@ -96,8 +97,6 @@ class TargetMixpanel(DeliveryTarget):
 
     def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
         """Return what the table of a stream's mapping says of each field that it sends."""
-        from target_mixpanel.guides import guide_of  # noqa: PLC0415 - a run asks for none
-
         words = named_streams(self.config).get(stream)
         return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
 

@@ -22,6 +22,7 @@ from target_posthog.capture import capture_of
 from target_posthog.config import SETTINGS
 from target_posthog.events import BILLING, YOUNG, YOUNG_SENTENCE
 from target_posthog.from_columns import Lent
+from target_posthog.guides import guide_of
 from target_posthog.posthog import BATCH
 from target_posthog.questions import about_project, questions
 from target_posthog.settings import LIVE_HOURS, MappingSettings
@@ -100,8 +101,6 @@ class TargetPostHog(DeliveryTarget):
 
     def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
         """Return what the table of a stream's mapping says of each field that it sends."""
-        from target_posthog.guides import guide_of  # noqa: PLC0415 - a run asks for none
-
         words = named_streams(self.config).get(stream)
         return guide_of(mapping, self._mapping_settings, stream, words, key_properties)
 

@@ -68,6 +68,11 @@ def test_after_a_run_it_tells_what_the_books_hold(project, tmp_path, monkeypatch
     assert {each["reason"] for each in data["dead"]} == {*export.truth.dead.values()}
     for secret in secrets:
         assert secret not in text
+    assert data["vendors"] == ["Amplitude"]
+    (title,) = re.findall("<title>(.*)</title>", text)
+    assert title.startswith(f"Report: Amplitude to {project.destination.plugin.name}, ")
+    left = {column for each in data["columns"] for column in each["columns"]}
+    assert {"$schema", "$insert_key", "processed_time", "data"} <= left, "storage of Amplitude's"
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=str)

@@ -135,6 +135,19 @@ def test_every_field_of_a_mixpanel_export_is_explained(project, system):
     assert missing(found, lines) == set()
 
 
+@each_project
+def test_whose_rows_these_are_is_known(project):
+    export = Export(seed=1, users=3)
+    lines = [line for stream in messages(export) for line in stream]
+    of_mixpanel = explainer(project.destination.name, **project.settings)
+    assert {each.guide.vendor for each in walked(of_mixpanel, lines)} == {"Mixpanel"}
+    of_amplitude = explainer(project.destination.name)
+    assert {each.guide.vendor for each in walked(of_amplitude, company_rows(3))} == {"Amplitude"}
+    orders = explainer(project.destination.name, "orders", streams=STREAMS)
+    (of_nobody,) = walked(orders, [orjson.dumps(ROWS["orders"])])
+    assert of_nobody.guide.vendor == ""
+
+
 @each_destination
 @pytest.mark.parametrize("stream", STREAMS)
 def test_every_field_of_a_named_stream_is_explained(destination, stream):

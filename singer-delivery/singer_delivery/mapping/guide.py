@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from singer_delivery.mapping.table import Row
@@ -109,6 +110,7 @@ class Guide:
         dropped: columns that do not travel, and why; a `*` stands for the rest of a name.
         read: columns that decisions read, and why.
         outcomes: what the report's words mean: skipped, counted, dead.
+        vendor: whose rows these are; empty where the settings name their columns.
     """
 
     table: str
@@ -125,6 +127,24 @@ class Guide:
     dropped: Mapping[str, str] = field(default_factory=dict)
     read: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
+    vendor: str = ""
+
+
+def guide_of_table(
+    table: ModuleType, placed: tuple[Placed, ...], *, vendor: str, own_at: str, **more: Any
+) -> Guide:
+    """Return the guide of a mapping whose table is a module; `more` are fields of the guide."""
+    more.setdefault("dropped", table.DROPPED)
+    return Guide(
+        table=table.__name__,
+        sources=sources_in(table.__doc__),
+        placed=placed,
+        conditions=table.CONDITIONS,
+        outcomes=outcomes_of(table.COUNTED, table.SKIPPED, table.DEAD_LETTERS),
+        own_at=own_at,
+        vendor=vendor,
+        **more,
+    )
 
 
 class Origin(NamedTuple):

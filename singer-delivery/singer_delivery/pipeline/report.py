@@ -32,6 +32,8 @@ class StreamCounts:
 
     Attributes:
         seconds: from its first sight to the last time that its counts were seen to have changed.
+        vendor: whose rows these are; empty where nobody knows.
+        not_carried: columns of the source that no record of it takes along, and why.
     """
 
     read: int = 0
@@ -40,6 +42,8 @@ class StreamCounts:
     dead: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
     seconds: float = 0.0
+    vendor: str = ""
+    not_carried: Mapping[str, str] = field(default_factory=dict)
     _begun: float = field(default_factory=time.monotonic, repr=False)
     _seen: tuple[int, ...] = (0, 0)
 
@@ -64,6 +68,8 @@ class StreamCounts:
             "dead": dict(self.dead.most_common()),
             **({"waiting": self.waiting} if self.waiting else {}),
             "undecided": self.undecided,
+            **({"vendor": self.vendor} if self.vendor else {}),
+            **({"not_carried": dict(self.not_carried)} if self.not_carried else {}),
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -48,6 +48,7 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         "kind": "plan" if plan else "report",
         "made_at": of.made_at,
         "target": of.target,
+        "vendors": sorted({vendor for of in _streams(runs) if (vendor := of.get("vendor"))}),
         "version": of.version,
         "destination": dict((of.verified or {}).get("destination") or {}),
         "verdict": plan_verdict(plan, str(runs[0].get("outcome")))
@@ -70,6 +71,7 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         "skipped": _skipped(runs),
         "letters_known": of.letters is not None,
         "dead": _dead(runs, of.letters, advice),
+        "columns": _columns(runs),
         "not_carried": _noted(runs, CARRIED, with_ids=with_ids),
         "noted": _others_noted(runs, with_ids=with_ids),
         "left_behind": list(LEFT_BEHIND),
@@ -195,9 +197,8 @@ def _dead(
     runs: Sequence[Mapping[str, Any]], letters: Mapping[str, int] | None, advice: Advice
 ) -> list[dict[str, Any]]:
     counts = Counter[str]()
-    for run in runs:
-        for of in (run.get("streams") or {}).values():
-            counts.update(of.get("dead") or {})
+    for of in _streams(runs):
+        counts.update(of.get("dead") or {})
     for reason in letters or {}:
         counts[reason] += 0
     found = []
@@ -225,6 +226,23 @@ def _noted(
         for name, count in notes.items()
         if (words := words_of(name, of)) is not None
     ]
+
+
+def _columns(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the columns that no record takes along, with those of one reason together."""
+    found = dict[tuple[str, str], dict[str, None]]()
+    for of in _streams(runs):
+        for column, reason in (of.get("not_carried") or {}).items():
+            found.setdefault((of.get("vendor") or "", reason), {})[column] = None
+    return [
+        {"vendor": vendor, "reason": reason, "columns": [*columns]}
+        for (vendor, reason), columns in found.items()
+    ]
+
+
+def _streams(runs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for run in runs:
+        yield from (run.get("streams") or {}).values()
 
 
 def _others_noted(runs: Sequence[Mapping[str, Any]], *, with_ids: bool) -> list[dict[str, Any]]:

@@ -47,6 +47,9 @@ class DeliverySink(RecordSink):
             delivery_target.warn_once(warning)
         self.messages = run.input(stream_name, self.mapping, are_messages=True)
         self.rows = run.input(stream_name, self.mapping, are_messages=False)
+        guide = delivery_target.guide(mapping, stream_name, key_properties or ())
+        counts = run.report.stream(stream_name)
+        counts.vendor, counts.not_carried = guide.vendor, guide.dropped
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Take a record; `streams` takes those that come from a tap."""

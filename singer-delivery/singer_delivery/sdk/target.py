@@ -32,6 +32,7 @@ from singer_delivery.io.copies import Copies
 from singer_delivery.io.heaps import share_heaps
 from singer_delivery.io.stdin import read_to_the_end
 from singer_delivery.io.stdout import write_state
+from singer_delivery.mapping.guide import Guide
 from singer_delivery.model import Event, RecordMapping
 from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.settings import RunSettings
@@ -56,7 +57,6 @@ from singer_delivery.sdk.streams import (
 )
 
 if TYPE_CHECKING:
-    from singer_delivery.mapping.guide import Guide
     from singer_delivery.pipeline.run import Run
 
 LAST_LOOK = 10.0
@@ -120,8 +120,9 @@ class DeliveryTarget(AskingTarget):
         """
 
     def guide(self, mapping: RecordMapping, stream: str, key_properties: Sequence[str]) -> Guide:
-        """Return what the table of a stream's mapping says of each field that it sends."""
-        raise NotImplementedError
+        """Return what the table of a stream's mapping says of each field; nothing by default."""
+        del mapping, stream, key_properties
+        return Guide(table="")
 
     def body_of(self, event: Event) -> Mapping[str, Any]:
         """Return an event as it is sent, without the keys of the project."""

@@ -30,6 +30,32 @@ def test_equal_numbers_are_a_sentence() -> None:
     )
 
 
+def test_columns_that_do_not_travel_are_told_once_with_their_reason() -> None:
+    kept = {"read": 1, "delivered": 1}
+    amplitude = {
+        **kept,
+        "vendor": "Amplitude",
+        "not_carried": {"data": "internal", "$schema": "internal"},
+    }
+    mixpanel = {**kept, "vendor": "Mixpanel", "not_carried": {"$geo_source": "its place"}}
+    data = said(
+        runs=[
+            run(streams={"events": amplitude}),
+            run(streams={"events": amplitude, "profiles": mixpanel, "songs": kept}),
+        ]
+    )
+    assert data["vendors"] == ["Amplitude", "Mixpanel"]
+    assert data["columns"] == [
+        {"vendor": "Amplitude", "reason": "internal", "columns": ["data", "$schema"]},
+        {"vendor": "Mixpanel", "reason": "its place", "columns": ["$geo_source"]},
+    ]
+
+
+def test_reports_of_earlier_versions_name_no_vendor() -> None:
+    data = said(runs=[run()])
+    assert (data["vendors"], data["columns"]) == ([], [])
+
+
 def test_what_differs_is_a_sentence_with_days_and_events() -> None:
     cells = counts(30, 5)
     lost = {(cells[0].day, cells[0].name): 7, (cells[20].day, cells[20].name): 3}

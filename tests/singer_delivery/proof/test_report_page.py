@@ -124,7 +124,14 @@ def test_a_name_is_text_whatever_it_says(kind: str) -> None:
 def test_rules_reasons_streams_and_examples_are_text_too() -> None:
     odd = run(
         streams={
-            HOSTILE: {"read": 2, "delivered": 0, "skipped": {HOSTILE: 1}, "dead": {HOSTILE: 1}}
+            HOSTILE: {
+                "read": 2,
+                "delivered": 0,
+                "skipped": {HOSTILE: 1},
+                "dead": {HOSTILE: 1},
+                "vendor": HOSTILE,
+                "not_carried": {HOSTILE: HOSTILE},
+            }
         },
         notes={HOSTILE: 1, "identity_conflict": 1},
         examples={"identity_conflict": [HOSTILE]},
@@ -133,7 +140,7 @@ def test_rules_reasons_streams_and_examples_are_text_too() -> None:
     )
     of = Elements(shown(evidence(runs=[odd], settings={"streams": HOSTILE}), with_ids=True))
     assert len(of.of("script")) == 1
-    assert "".join(of.texts).count(HOSTILE) >= 6
+    assert "".join(of.texts).count(HOSTILE) >= 11
 
 
 def test_the_json_inside_is_what_the_page_says() -> None:
