@@ -11,7 +11,6 @@ from bench.pipelines import Ours, checked, run
 from bench.processes import RunFailed
 from bench.services import OTHERS, SERVICES
 from bench.sink import Counts
-from tests.examples import first_of
 
 
 @pytest.fixture
@@ -74,8 +73,9 @@ def test_what_capture_v1_takes_is_what_v0_takes(export, tmp_path):
     assert v1.counts.events == v0.counts.events == v1.sent
 
 
-@pytest.mark.parametrize("service", first_of(SERVICES), ids=lambda service: service.name)
-@pytest.mark.parametrize("processes", first_of([0, 2]))
+@pytest.mark.slow
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("processes", [0, 2])
 def test_as_many_processes_map_as_asked_and_their_cpu_is_not_the_sending_one_s(
     service, processes, export, tmp_path
 ):

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.destinations import AMPLITUDE, IN_ALL_WAYS, MIXPANEL, POSTHOG
+from tests.destinations import AMPLITUDE, IN_ALL_WAYS, MIXPANEL
 from tests.end_to_end.killed_at import write_executable
 from tests.end_to_end.kills import company_for, migration
 
@@ -19,18 +19,14 @@ ARROWS = [
     *((destination, step) for destination in IN_ALL_WAYS for step in ON_THE_WAY),
     *((destination, step) for destination in (MIXPANEL, AMPLITUDE) for step in OF_UPDATES),
 ]
-IN_BRIEF = {(POSTHOG, "ledger", "before", 1)}
-"""That of the default tests."""
 
 
 def cases():
     for destination, step in ARROWS:
         for when in ("before", "after"):
             for number in (1, 2) if step in OFTEN else (1,):
-                is_brief = (destination, step, when, number) in IN_BRIEF
                 name = f"{destination}: {when} {step} {number}"
-                marks = () if is_brief else pytest.mark.slow
-                yield pytest.param(destination, step, when, number, id=name, marks=marks)
+                yield pytest.param(destination, step, when, number, id=name)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +50,7 @@ def rows(begun, table):
         return database.execute(f"SELECT count(*) FROM singer_delivery_{table}").fetchone()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("destination", "step", "when", "number"), list(cases()))
 def test_a_kill_at_an_arrow_changes_nothing(tmp_path, destination, company, step, when, number):
     with migration(tmp_path, destination, number, company) as begun:

@@ -367,6 +367,7 @@ def under_way(tmp_path, destination, service, pipe):
     assert len({each.id for each in played(destination, service)}) == 20 * 300
 
 
+@pytest.mark.slow
 def test_a_second_process_that_is_killed_stops_the_run_and_nothing_is_lost(
     tmp_path, destination, service, pipe
 ):

@@ -209,6 +209,7 @@ class TestAtOneDestination:
         assert reasons(scene.path) == {3: "no_time"}
         assert scene.customers == {"c1", "c2"}
 
+    @pytest.mark.slow
     def test_a_signal_ends_the_waiting_for_another_run(self, scene):
         scene.write((record(1), "refused"), (nobody(2), "refused"))
         run = DeadLetters(scene.path)
@@ -268,6 +269,7 @@ class TestAtOneDestination:
         assert scene.customers == {"c1"}
         assert reasons(scene.path) == {2: "no_identity"}
 
+    @pytest.mark.slow
     def test_a_signal_ends_it_in_order(self, scene):
         scene.write(*[(record(n), "refused") for n in range(3_000)])
         child = subprocess.Popen(
@@ -288,7 +290,7 @@ class TestAtOneDestination:
     @pytest.mark.parametrize(
         "step",
         [
-            pytest.param(each, marks=() if number in (1, 5) else pytest.mark.slow)
+            pytest.param(each, marks=() if number == 5 else pytest.mark.slow)
             for number, each in enumerate(retry_killed_at.STEPS)
         ],
     )
@@ -301,14 +303,9 @@ class TestAtOneDestination:
         assert scene.all_accounted_for(numbers)
         self._finish(scene, numbers)
 
-    @pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
-    @pytest.mark.parametrize(
-        "step",
-        [
-            pytest.param(each, marks=() if each == "dead letters" else pytest.mark.slow)
-            for each in ("request", "reply", "dead letters", "state")
-        ],
-    )
+    @pytest.mark.slow
+    @pytest.mark.parametrize("when", ["before", "after"])
+    @pytest.mark.parametrize("step", ["request", "reply", "dead letters", "state"])
     def test_a_target_killed_at_any_arrow_loses_no_letter(self, scene, step, when):
         numbers = range(1, 41)
         scene.write(*[((nobody if n % 4 == 0 else record)(n), "refused") for n in numbers])

@@ -28,7 +28,7 @@ from tests.fakes.mixpanel_export.faults import CutGzip, CutLine, EndsEarly
 from tests.fakes.mixpanel_export.quota import UNLIMITED
 from tests.mixpanel_people.export import Export
 from tests.mixpanel_people.judge import assert_right, judge
-from tests.mixpanel_people.runs import PROJECTS, TO_AMPLITUDE, Project, messages, served
+from tests.mixpanel_people.runs import PROJECTS, Project, messages, served
 from tests.mixpanel_people.tapped import settings as tap_settings
 from tests.singer_delivery.toys import PlayedClock, restless_threads
 from tests.tap_amplitude.taking import batch_config
@@ -240,17 +240,16 @@ def test_whatever_the_service_answers_each_person_is_received_in_the_order_read(
 
 # Signals ----------------------------------------------------------------------------------------
 
-IN_BRIEF = (TO_AMPLITUDE.name, signal.SIGTERM, ("target",))
 SIGNALS = [
     pytest.param(project, number, victims,
-                 id=f"{project}-{number.name}-{'+'.join(victims)}",
-                 marks=() if (project.name, number, victims) == IN_BRIEF else SLOW)
+                 id=f"{project}-{number.name}-{'+'.join(victims)}")
     for project in PROJECTS
     for number in (signal.SIGTERM, signal.SIGINT)
     for victims in (("tap",), ("target",), ("tap", "target"))
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("project", "number", "victims"), SIGNALS)
 def test_a_signal_is_told_by_the_exit_code_and_the_next_run_does_the_rest(
     tmp_path, project, number, victims

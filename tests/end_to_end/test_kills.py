@@ -76,6 +76,7 @@ def test_meltano_killed_with_all_it_started_is_simply_run_again(
         record_property("kills survived", f"{begun.kills} of meltano run, {destination}")
 
 
+@pytest.mark.slow
 def test_the_judge_sees_an_event_that_is_missing(tmp_path, destination):
     with migration(tmp_path, destination, 1, company_for(1, events=300)) as begun:
         begun.finish()
@@ -84,6 +85,7 @@ def test_the_judge_sees_an_event_that_is_missing(tmp_path, destination):
             destination.check(begun.service, begun.outcome)
 
 
+@pytest.mark.slow
 def test_the_judge_sees_a_state_that_is_ahead(tmp_path, destination):
     with migration(tmp_path, destination, 1, company_for(1, events=300)) as begun:
         begun.finish()

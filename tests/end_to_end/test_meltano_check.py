@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.destinations import DESTINATIONS, POSTHOG
+from tests.destinations import DESTINATIONS
 from tests.end_to_end.pipe import BIN
 from tests.end_to_end.test_meltano_settings import MELTANO, meltano, project
 from tests.fakes.amplitude import FakeAmplitude
@@ -28,18 +28,13 @@ GOOD = "Test data was written to your target system."
 
 OF_MELTANO = "ProcessLookupError"
 
-others_slow = pytest.mark.parametrize(
-    "destination",
-    [POSTHOG, *(pytest.param(d, marks=pytest.mark.slow) for d in DESTINATIONS if d is not POSTHOG)],
-    ids=str,
-)
-
 
 def loader(folder, destination, **settings: Any) -> None:
     project(folder, destination.target, settings, str(BIN / destination.target))
 
 
-@others_slow
+@pytest.mark.slow
+@pytest.mark.parametrize("destination", DESTINATIONS, ids=str)
 def test_a_loader_is_tested_and_nothing_is_written(destination, tmp_path):
     with destination.open() as service:
         loader(tmp_path, destination, **destination.settings(service))

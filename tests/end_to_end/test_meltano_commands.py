@@ -38,6 +38,7 @@ def test_every_command_of_a_definition_is_one_that_the_program_takes(plugin):
         assert {each for each in rest if each.startswith("--")} <= options
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(MELTANO is None, reason="`make test` installs Meltano.")
 def test_meltano_invokes_verify_with_the_settings_of_the_project(tmp_path):
     company = Company(seed=15, events=60, start=START, hours=5)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.end_to_end.commands import Command
+from tests.examples import first_of
 from tests.singer_delivery.toys import PlayedClock
 
 SCHEMA = (
@@ -42,7 +43,7 @@ def command(tmp_path, destination, service, monkeypatch):
     return Command(destination.plugin, tmp_path, config, monkeypatch, PlayedClock())
 
 
-@pytest.mark.parametrize("processes", [0, 1])
+@pytest.mark.parametrize("processes", first_of([1, 0]))
 @pytest.mark.parametrize(
     "maps", [None, {"orders": {"customer": "customer"}}], ids=["plain", "maps"]
 )

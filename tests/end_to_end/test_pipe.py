@@ -106,6 +106,7 @@ def test_a_moody_service_costs_time_and_nothing_else(
     assert sum(sum(each.values()) for each in retries) == len(moods)
 
 
+@pytest.mark.slow
 def test_one_event_that_the_service_refuses_costs_only_itself(pipe, destination, service, company):
     due = set(destination.truth(company).events)
     victim = sorted(due)[100]

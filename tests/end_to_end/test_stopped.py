@@ -142,7 +142,8 @@ def check_tap(ended):
     assert ended.tap_code != 0 or '"status":"succeeded"' in ended.tap_log
 
 
-@pytest.mark.parametrize("after", first_of([5, 2, 9]))
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [5, 2, 9])
 def test_a_killed_target_is_simply_run_again(pipe, destination, service, company, after):
     service.misbehave(Hold(), when=lambda exchange: exchange.number > after)
     tap, target = pipe.start()

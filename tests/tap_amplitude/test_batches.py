@@ -299,6 +299,7 @@ print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0], file=sys.s
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_a_member_of_any_size_takes_no_memory(tmp_path):
     member = b"\n".join([row(MONDAY, 1, user_properties={"fill": "x" * 1000})] * 90_000)

@@ -23,6 +23,7 @@ from tap_amplitude import client as client_module
 from tap_amplitude.archive import hour_and_part
 from tap_amplitude.settings import problems
 
+from tests.examples import first_of
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.http.exactly_once import assert_exactly_once
 from tests.fakes.http.listener import _Handler
@@ -323,7 +324,7 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize(("bomb", "words"), BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize(("bomb", "words"), first_of(BOMBS.values(), 2), ids=BOMBS)
 def test_a_bomb_ends_in_a_sentence_before_it_goes_off(sandbox, tmp_path, bomb, words):
     content = bomb()
     name = "export.zip" if content[:2] == b"PK" else "1_2024-01-01_0#1.json.gz"

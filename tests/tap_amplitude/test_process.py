@@ -307,6 +307,7 @@ def peak_memory(path, tmp_path):
     return int(done.stderr.split()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux")
 def test_memory_does_not_grow_with_the_export(tmp_path):
     peaks = []

@@ -15,6 +15,8 @@ from tap_mixpanel.time_frame import (
     found_frame,
 )
 
+from tests.examples import first_of
+
 SUMMER = datetime(2026, 7, 10, 12, tzinfo=timezone.utc)
 WINTER = datetime(2026, 1, 10, 12, tzinfo=timezone.utc)
 
@@ -116,7 +118,9 @@ def test_days_of_another_frame_contradict():
     assert "US/Pacific" in contradiction(live(SUMMER, "US/Eastern"), pacific)
 
 
-@pytest.mark.parametrize("zone", ["US/Pacific", "Europe/Berlin", "Australia/Lord_Howe", "UTC"])
+@pytest.mark.parametrize(
+    "zone", first_of(["Australia/Lord_Howe", "US/Pacific", "Europe/Berlin", "UTC"])
+)
 def test_each_live_moment_of_a_year_comes_back_from_its_wall_clock(zone):
     frame = TimeFrame(PROJECT, ZoneInfo(zone))
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.commands import Command
+from tests.examples import first_of
 from tests.singer_delivery.toys import PlayedClock
 
 ORDERS = {"event": "Order", "distinct_id": "customer_id", "timestamp": "created_at"}
@@ -151,8 +152,8 @@ NESTED = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize("processes", [0, 1])
-@pytest.mark.parametrize("flattens", [False, True])
+@pytest.mark.parametrize("processes", first_of([1, 0]))
+@pytest.mark.parametrize("flattens", first_of([True, False]))
 def test_dead_letters_are_mended_and_piped_back_and_mapped_once(
     command, destination, service, road, processes, flattens
 ):

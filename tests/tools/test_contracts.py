@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.examples import first_of
 from tools.connectors import projects, read
 from tools.contracts import config
 
@@ -119,7 +120,7 @@ def test_the_house_keeps_its_contracts(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("wrong", BAD)
+@pytest.mark.parametrize("wrong", first_of(BAD, 6))
 def test_a_wrong_import_breaks_one(tmp_path, wrong):
     name, imported = BAD[wrong]
     done = lint(tmp_path, {**GOOD, name: f"{GOOD[name]}\nimport {imported}"})
