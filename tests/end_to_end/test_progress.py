@@ -16,10 +16,13 @@ import pytest
 
 from tests.destinations import DESTINATIONS, POSTHOG
 from tests.end_to_end.attempts import MELTANO, Attempt, MeltanoAttempt
+from tests.end_to_end.commands import Command
 from tests.end_to_end.pipe import BIN, TIMEOUT, all_hours, batches_in, make_pipe
+from tests.end_to_end.roads import ROADS, row
 from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 from tests.fakes.http.exchanges import Delay, Hold, Reply
+from tests.singer_delivery.toys import PlayedClock
 
 LINE = re.compile(r"[\d,]+ (?:events|rows|files)(?: \([\d,.]+/s\))?(?: · [^·\n]+)*$", re.MULTILINE)
 """One line, with nothing after it: a carriage return would be there."""
@@ -351,6 +354,19 @@ def test_reports_are_kept_of_runs_however_they_end_and_runs_lists_them(pipe, des
     assert len(rows) == 4
     for secret in destination.secrets:
         assert secret not in listed.stdout + named.stdout
+
+
+@each_destination
+def test_files_that_nobody_wants_are_not_written(tmp_path, monkeypatch, destination, service):
+    command = Command(
+        destination.plugin, tmp_path, destination.settings(service), monkeypatch, PlayedClock()
+    )
+    ended = ROADS[0].send(command, [row(1)], report_path="", reports_path=" ", status_path="")
+
+    assert ended.code == 0, ended.log
+    assert "None" not in ended.log
+    made = {each.name.partition(".")[0] for each in tmp_path.iterdir()}
+    assert made == {"config", "ledger"}
 
 
 def test_runs_says_what_to_do_where_there_is_nothing(tmp_path):

@@ -27,6 +27,7 @@ from singer_delivery.proof.report_sources import (
     newest_verified,
     public_settings,
 )
+from singer_delivery.sdk.config import path_of
 
 
 @click.command(short_help="Write one page about a migration, or its plan.")
@@ -63,8 +64,7 @@ def evidence_of(target: Any, now: datetime) -> Evidence:
         DeliveryError: something of it cannot be read.
     """
     config = target.config
-    folder = Path(config["reports_path"]) if config.get("reports_path") else None
-    last = Path(config["report_path"]) if config.get("report_path") else None
+    folder, last = path_of(config, "reports_path"), path_of(config, "report_path")
     counts, covered, gaps = _books(target)
     return Evidence(
         target=target.name,

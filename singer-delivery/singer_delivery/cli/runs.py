@@ -14,6 +14,7 @@ from singer_delivery.cli.plugins import plugin_of, plugin_options
 from singer_delivery.errors import SettingsError
 from singer_delivery.pipeline.kept_reports import kept_reports, totals_of
 from singer_delivery.progress.words import aligned, duration, shortened
+from singer_delivery.sdk.config import path_of
 
 
 @click.command()
@@ -80,8 +81,8 @@ def _time_text(started: Any) -> str:
 
 
 def _folder_of(target: str | None, config: Sequence[str]) -> Path:
-    path = plugin_of("target", target, config).config.get("reports_path")
-    if not path:
+    folder = path_of(plugin_of("target", target, config).config, "reports_path")
+    if folder is None:
         msg = "The target keeps no reports: set reports_path, or name their folder."
         raise SettingsError(msg)
-    return Path(path)
+    return folder

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +23,7 @@ from singer_delivery.proof.counting import CannotAsk, Counter, day_number, day_o
 from singer_delivery.proof.result import Asked, not_asked, result_of, table
 from singer_delivery.proof.soft import soft_check
 from singer_delivery.proof.verify import Options, Verifier
+from singer_delivery.sdk.config import path_of
 
 EQUAL, DIFFERS, UNKNOWN, INTERRUPTED = 0, 1, 2, 130
 CODES = {"equal": EQUAL, "differs": DIFFERS, "unknown": UNKNOWN}
@@ -192,10 +192,10 @@ def _takes_days(source: str, coverage: Sequence[Any]) -> bool:
 
 def _keep(result: Any, target: Any, at: datetime) -> None:
     """Keep the result beside the run reports, if they are kept."""
-    kept_in = target.config.get("reports_path")
-    if not kept_in:
+    folder = path_of(target.config, "reports_path")
+    if folder is None:
         return
-    path = Path(kept_in) / f"verify-{at:%Y%m%dT%H%M%SZ}.json"
+    path = folder / f"verify-{at:%Y%m%dT%H%M%SZ}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())

@@ -24,8 +24,8 @@ KINDS = {
 """JSON's types, for people."""
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-MAY_BE_BLANK = frozenset({"report_path"})
-"""Settings that say something when they are blank: no report is written."""
+MAY_BE_BLANK = frozenset({"report_path", "reports_path", "status_path"})
+"""Settings that say something when they are blank: no such file is written."""
 
 OF_THE_SDK = frozenset({"LOGLEVEL"})
 """Ends of variables that the SDK reads besides settings."""

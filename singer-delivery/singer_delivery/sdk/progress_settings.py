@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from singer_sdk import typing as th
 
 from singer_delivery.progress.meter import WINDOW
 from singer_delivery.progress.reporter import Rhythm
-from singer_delivery.sdk.config import text_of
+from singer_delivery.sdk.config import path_of
 
 STATUS_PATH, PROGRESS_SECONDS = "status_path", "progress_seconds"
 CONTROL_PATH, REPORTS_PATH = "control_path", "reports_path"
@@ -40,7 +39,7 @@ def status_path_setting(default: str | None = None) -> th.Property[Any]:
         title="Status file",
         description=(
             "File that says how far the run is, as JSON, for health checks and for "
-            "singer-delivery watch; replaced as often as the line comes."
+            "singer-delivery watch; replaced as often as the line comes. Empty: there is none."
         ),
     )
 
@@ -72,7 +71,7 @@ def target_settings(name: str) -> list[th.Property[Any]]:
             title="Reports of all runs",
             description=(
                 "Folder in which the report of each run is kept, of failed ones too; "
-                "singer-delivery runs lists them."
+                "singer-delivery runs lists them. Empty: none is kept."
             ),
         ),
     ]
@@ -82,9 +81,3 @@ def rhythm_of(config: Mapping[str, Any]) -> Rhythm:
     """Read when a run says how far it is."""
     seconds = config.get(PROGRESS_SECONDS)
     return Rhythm(SECONDS if seconds is None else float(seconds), path_of(config, STATUS_PATH))
-
-
-def path_of(config: Mapping[str, Any], name: str) -> Path | None:
-    """Read a setting that is a path; None where it is not set or empty."""
-    text = text_of(config, name)
-    return Path(text) if text else None

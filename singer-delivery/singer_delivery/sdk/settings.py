@@ -15,11 +15,11 @@ from singer_sdk import typing as th
 from singer_delivery.pipeline.dead_letter_limit import DeadLetterLimit
 from singer_delivery.pipeline.settings import Billing, RunSettings
 from singer_delivery.sdk.checking import CHECK
+from singer_delivery.sdk.config import path_of
 from singer_delivery.sdk.people import people_settings, share_of
 from singer_delivery.sdk.progress_settings import (
     CONTROL_PATH,
     REPORTS_PATH,
-    path_of,
     rhythm_of,
     target_settings,
 )
@@ -189,7 +189,7 @@ def _output_settings(name: str) -> list[th.Property[Any]]:
             th.StringType,
             default=f"{name}.report.json",
             title="Run report",
-            description="File for the report of the last run, as JSON.",
+            description="File for the report of the last run, as JSON. Empty: none is written.",
         ),
         th.Property(
             "dry_run",
