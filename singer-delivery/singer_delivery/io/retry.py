@@ -15,6 +15,9 @@ from backoff import expo, full_jitter
 LONGEST_RETRY_AFTER = 600.0
 """Seconds. A service that asks for more than ten minutes is asked again after ten."""
 
+LOOK = 0.25
+"""Seconds between two looks at whether a run is to stop, while it waits for anything."""
+
 
 class Clock:
     """The time and the passing of it; a test passes in one of its own."""
@@ -30,6 +33,17 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Return when `seconds` have passed."""
         time.sleep(seconds)
+
+
+def pause(clock: Clock, seconds: float, check: Callable[[], object]) -> None:
+    """Return when the time has passed; `check` is called every now and then, and may raise."""
+    while True:
+        check()
+        if seconds <= 0:
+            return
+        nap = min(seconds, LOOK)
+        clock.sleep(nap)
+        seconds -= nap
 
 
 @dataclass(frozen=True)

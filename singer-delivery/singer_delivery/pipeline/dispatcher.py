@@ -19,6 +19,7 @@ from typing import Protocol
 
 from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError, Interrupted
+from singer_delivery.io.retry import LOOK
 from singer_delivery.pipeline.lanes import Lanes, Load
 from singer_delivery.pipeline.packing import LANES
 from singer_delivery.pipeline.pieces import Piece
@@ -28,9 +29,6 @@ logger = logging.getLogger(__name__)
 
 LINGER = 1.0
 """Seconds that a request may wait for more events before it leaves as it is."""
-
-SLICE = 0.25
-"""Seconds between two looks at whether the run is to stop, while it waits for anything."""
 
 SPREAD = 16
 """The spread that a run begins with, unless fewer requests may be in flight. A quick service gets
@@ -121,7 +119,7 @@ class Dispatcher:
                 self.raise_if_over()
                 self._widen()
                 self.hurry()
-                self._progress.wait(SLICE)
+                self._progress.wait(LOOK)
             self.raise_if_over()
 
     def drain(self) -> None:

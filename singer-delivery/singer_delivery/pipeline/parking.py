@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from singer_delivery.endpoint import Hold, Judgement, Verdict
-from singer_delivery.io.retry import Clock
+from singer_delivery.io.retry import Clock, pause
 from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.ledger.update import Update
@@ -39,9 +39,6 @@ from singer_delivery.pipeline.turns import Turns
 logger = logging.getLogger(__name__)
 
 MINUTE = 60.0
-
-SLICE = 0.25
-"""Seconds between two looks at whether the run is to stop, while it waits."""
 
 Park = Callable[[str, Single, str, tuple[str, ...]], bool]
 """Writes an event of an endpoint to a queue, where it stands by these ids; see `Outcomes.park`."""
@@ -185,11 +182,7 @@ class Parking:
     def rest(self, seconds: float, check: Callable[[], None]) -> None:
         """Return when the time has passed; `check` raises what ends the run meanwhile."""
         self._resting_since = self._clock.monotonic()
-        while seconds > 0:
-            check()
-            nap = min(seconds, SLICE)
-            self._clock.sleep(nap)
-            seconds -= nap
+        pause(self._clock, seconds, check)
         self._resting_since = None
 
     def seconds_at_rest(self) -> float | None:

@@ -18,7 +18,7 @@ from singer_delivery.endpoint import (
     Verdict,
 )
 from singer_delivery.errors import ServiceRefused, ServiceUnavailable
-from singer_delivery.io.retry import Backoff, Clock, retry_after_seconds
+from singer_delivery.io.retry import LOOK, Backoff, Clock, pause, retry_after_seconds
 from singer_delivery.pipeline.answers import Answers
 from singer_delivery.pipeline.pace import Pace
 from singer_delivery.pipeline.parking import Parking
@@ -36,9 +36,6 @@ from singer_delivery.pipeline.pieces import Piece, Single
 from singer_delivery.pipeline.verdicts import halves, sorted_out
 
 logger = logging.getLogger(__name__)
-
-SLICE = 0.25
-"""Seconds between two looks at whether the run stops, while a pause lasts."""
 
 MOMENT = 1e-3
 """Seconds. What is less is no wait: a clock is no finer where it counts from 1970."""
@@ -133,7 +130,8 @@ class Requests:
                 part = self._sifted(of, part)
                 if not part.count:
                     continue
-            self._sleep(max(part.pause, self._resumes - self._clock.monotonic()))
+            left = self._resumes - self._clock.monotonic()
+            pause(self._clock, max(part.pause, left), self._go_on)
             self._listener.before_sending()
             self._wait_for_turn(part.count)
             parts += self._attempt(of, part)
@@ -270,23 +268,12 @@ class Requests:
             Stopped: the run stops meanwhile.
         """
         place = self._pace.book(events)
-        while not self.is_stopping:
-            seconds = self._pace.seconds_until(place)
-            if seconds <= MOMENT:
-                return
-            self._clock.sleep(min(seconds, SLICE))
-        raise Stopped
+        self._go_on()
+        while (seconds := self._pace.seconds_until(place)) > MOMENT:
+            self._clock.sleep(min(seconds, LOOK))
+            self._go_on()
 
-    def _sleep(self, seconds: float) -> None:
-        """Return when the time has passed.
-
-        Raises:
-            Stopped: the run stops meanwhile.
-        """
-        while not self.is_stopping:
-            if seconds <= 0:
-                return
-            nap = min(seconds, SLICE)
-            self._clock.sleep(nap)
-            seconds -= nap
-        raise Stopped
+    def _go_on(self) -> None:
+        """Raise `Stopped` where the run stops."""
+        if self.is_stopping:
+            raise Stopped

@@ -25,15 +25,13 @@ import msgspec
 
 from singer_delivery.errors import WorkerLost
 from singer_delivery.io.collecting import collect_rarely
+from singer_delivery.io.retry import LOOK
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.packing import Packer, Result, Task, Tasks
 
 BLOCKS_EACH = 3
 """Blocks that a process has at once: one that it maps, others that wait. The run's own process maps
 what comes beyond that, instead of waiting, so that no core is idle."""
-
-SLICE = 0.25
-"""Seconds between two looks at whether the run is to stop."""
 
 T = TypeVar("T")
 
@@ -151,7 +149,7 @@ class Workers:
             return None
         while not future.done():
             check()
-            wait([future], timeout=SLICE)
+            wait([future], timeout=LOOK)
         check()  # a signal may have ended the process too
         self._under_way.popleft()
         return block, _outcome(future)
