@@ -25,7 +25,7 @@ from singer_delivery.endpoint import (
     answer_of,
     passing,
 )
-from singer_delivery.io.secrets import blotted
+from singer_delivery.io.secrets import excerpt
 
 from target_amplitude.account import Account
 from target_amplitude.amplitude import device_key, user_key
@@ -215,4 +215,4 @@ def _whom(account: Account) -> str:
 
 def _public(words: Any, account: Account) -> str:
     """Return the service's own words, cut short, without the key should it quote it."""
-    return blotted(str(words or "no reason given"), account.secrets)[:200].rstrip(".")
+    return excerpt(str(words or "no reason given"), account.secrets).rstrip(".")

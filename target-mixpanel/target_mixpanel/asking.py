@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import orjson
 from singer_delivery.endpoint import Reply, Request
 from singer_delivery.io.addresses import host_of, http_address
-from singer_delivery.io.secrets import blotted, login_of
+from singer_delivery.io.secrets import excerpt, login_of
 from singer_delivery.proof.asking import Allowed, Asker, BrokenOff
 from singer_delivery.proof.counting import CannotAsk
 
@@ -30,7 +30,6 @@ ALLOWED = (Allowed(1, 0.35), Allowed(60, 3600.0))
 OURS = 'properties["mp_lib"]=="target-mixpanel"'
 """Every event of ours says so."""
 
-LONGEST_TEXT = 300
 DAYS_BACK = re.compile(r"exceeds? (\d+) days? into the past", re.IGNORECASE)
 
 
@@ -198,7 +197,7 @@ class Queries:
 
     def _refused(self, reply: Reply, address: str) -> str:
         account, status = self._account, reply.status
-        said = blotted(_text(reply.body), (account.login, account.secret))[:LONGEST_TEXT]
+        said = excerpt(_text(reply.body), (account.login, account.secret))
         at = f"Mixpanel at {host_of(address)}"
         if status == 402:
             return (

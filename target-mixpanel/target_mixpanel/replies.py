@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from singer_delivery.endpoint import NOTHING_LOST, Judgement, Reply, Verdict, passing
-from singer_delivery.io.secrets import blotted
+from singer_delivery.io.secrets import excerpt
 
 from target_mixpanel.account import Account
 
@@ -116,4 +116,4 @@ def _public(words: Any, account: Account) -> str:
 
     Should it quote the account's secrets, they are blotted out.
     """
-    return blotted(str(words or "no reason given"), account.secrets)[:200]
+    return excerpt(str(words or "no reason given"), account.secrets)

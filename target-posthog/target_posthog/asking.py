@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from singer_delivery.endpoint import Reply, Request, answer_of
 from singer_delivery.io.addresses import host_of, http_address
-from singer_delivery.io.secrets import blotted
+from singer_delivery.io.secrets import excerpt
 from singer_delivery.proof.asking import Allowed, Asker
 from singer_delivery.proof.counting import CannotAsk, TooMuch
 
@@ -28,8 +28,6 @@ MOST_ROWS = 50_000
 
 TOO_MUCH = frozenset({504, 512})
 """Out of time or memory, and estimated to take too long: a shorter range may do."""
-
-LONGEST_TEXT = 300
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,7 +151,7 @@ class Queries:
         return Request(url, orjson.dumps(body), headers)
 
     def _refused(self, reply: Reply) -> str:
-        said = blotted(_text(reply), [self._account.key])[:LONGEST_TEXT]
+        said = excerpt(_text(reply), [self._account.key])
         meaning: Callable[[str], str] | None = _MEANINGS.get(reply.status)
         if meaning is not None:
             return meaning(f"{self._host} ({said})" if said else self._host)

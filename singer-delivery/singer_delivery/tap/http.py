@@ -11,6 +11,7 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 
+from singer_delivery.io.secrets import excerpt
 from singer_delivery.tap.errors import AccessRefused, TapError, TryAgain
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ CONNECT_TIMEOUT = 30.0
 CHUNK_BYTES = 1024 * 1024
 REFUSAL_BYTES = 65_536
 """No more of a refusal's body is read."""
-
-LONGEST_TEXT = 300
-"""Characters of it that are looked at, and shown."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Refusal:
     @property
     def text(self) -> str:
         """The beginning of its text, by which it is judged."""
-        return self.whole[:LONGEST_TEXT]
+        return excerpt(self.whole)
 
     @property
     def led(self) -> str:
@@ -122,7 +120,7 @@ def what_failed(error: requests.RequestException) -> str:
 
 def quoted(text: str) -> str:
     """Return the beginning of a text as the end of a sentence; nothing for an empty one."""
-    return f': "{text[:LONGEST_TEXT]}"' if text else ""
+    return f': "{excerpt(text)}"' if text else ""
 
 
 def _strings(value: Any) -> Iterator[str]:

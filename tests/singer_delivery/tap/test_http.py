@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from singer_delivery.io.secrets import blotted
-from singer_delivery.tap.http import LONGEST_TEXT, Refusal, quoted, text_of
+from singer_delivery.io.secrets import LONGEST_EXCERPT, blotted
+from singer_delivery.tap.http import Refusal, quoted, text_of
 
 
 @pytest.mark.parametrize(
@@ -20,15 +20,15 @@ def test_where_a_redirect_leads_is_said_by_its_host_alone(location, led):
     assert Refusal(302, "", {"Location": location}).led == led
 
 
-@pytest.mark.parametrize("before", range(LONGEST_TEXT - 12, LONGEST_TEXT + 2))
+@pytest.mark.parametrize("before", range(LONGEST_EXCERPT - 12, LONGEST_EXCERPT + 2))
 def test_a_secret_at_the_end_of_what_is_quoted_is_not_cut_but_blotted(before):
     secret = "s3cret-of-mine"
     text = text_of(b"x" * before + b" " + secret.encode() + b" and more" * 99)
     refusal = Refusal(400, text, {})
     shown = quoted(blotted(refusal.whole, [secret]))
     assert "s3c" not in shown
-    assert len(refusal.text) == LONGEST_TEXT
-    assert len(shown) <= LONGEST_TEXT + 10
+    assert len(refusal.text) == LONGEST_EXCERPT
+    assert len(shown) <= LONGEST_EXCERPT + 10
 
 
 def test_a_body_that_nests_deep_has_a_text_too():
