@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from singer_delivery.ledger.accepted import Accepted
@@ -50,8 +50,8 @@ class Ledger:
         url: of the database.
         scope: names the project.
         keep: whether anything is written.
-        before_save: called before anything but claims is written: the dead letters must be on disk
-            before the ledger says that what they hold is done.
+        before_save: called before anything but claims is written, in their order: the dead letters
+            must be on disk before the ledger says that what they hold is done.
         lists: whether deliveries are listed, and books kept; they are wherever there is `now`.
         now: returns seconds since 1970, where the service forgets which events it has; else None.
 
@@ -70,7 +70,7 @@ class Ledger:
         scope: str,
         *,
         keep: bool = True,
-        before_save: Callable[[], None] = lambda: None,
+        before_save: Sequence[Callable[[], None]] = (),
         lists: bool = False,
         now: Callable[[], float] | None = None,
     ) -> None:
@@ -257,7 +257,8 @@ class Ledger:
                 covered = {} if claims_only else self._coverage.unsaved()
                 parked = NOTHING_UNSAVED if claims_only else self._parked.unsaved()
             if not claims_only:
-                self._before_save()
+                for make_sure in self._before_save:
+                    make_sure()
             if self._keep and (
                 sayings or disowned or any(updates) or keys.days or covered or any(parked)
             ):

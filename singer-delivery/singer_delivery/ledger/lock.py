@@ -23,21 +23,38 @@ from singer_delivery.ledger.engines import as_storage_error, opened
 class SoleUse:
     """Holds the place of the only run; made anew, it is refused while another one holds it.
 
+    With `keep=False` there is nothing to hold.
+
     Raises:
         LedgerInUse: another run is using the ledger for the same project.
         SettingsError: the url is no database address.
         StorageError: the lock cannot be had for another reason.
     """
 
-    def __init__(self, url: str, scope: str) -> None:
+    def __init__(self, url: str, scope: str, *, keep: bool = True) -> None:
         self._lock: FileLock | None = None
         self._connection: Connection | None = None
-        self._engine = opened(url, keep=True)
+        self._engine = opened(url, keep=keep)
+        if not keep:
+            return
         with as_storage_error():
             if self._engine.dialect.name == "postgresql":
                 self._connection = _on_the_server(self._engine, scope)
             elif self._engine.url.database:
                 self._lock = _beside_the_file(Path(self._engine.url.database), scope)
+
+    def make_sure(self) -> None:
+        """Return where the place is still held; asking also keeps a quiet connection alive.
+
+        The server gives it up when it restarts, or when something on the way drops the connection:
+        another run may hold it by then.
+
+        Raises:
+            StorageError: the session that held it is gone.
+        """
+        if self._connection is not None:
+            with as_storage_error():
+                self._connection.execute(select(1))
 
     def release(self) -> None:
         """Let another run in."""
@@ -49,7 +66,9 @@ class SoleUse:
 
 
 def _beside_the_file(path: Path, scope: str) -> FileLock:
-    lock = FileLock(path.with_name(f"{path.name}.{scope[:8]}.lock"), timeout=0, mode=PRIVATE)
+    beside = path.with_name(f"{path.name}.{scope[:8]}.lock")
+    # Not of a thread: whichever thread ends the run gives the place up.
+    lock = FileLock(beside, timeout=0, mode=PRIVATE, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

@@ -196,8 +196,8 @@ class Run:
         opened: ExitStack,
     ) -> None:
         settings, is_dry = self._settings, self._settings.dry_run
-        if not is_dry:
-            self._place.callback(SoleUse(settings.ledger_url, scope).release)
+        self._use = SoleUse(settings.ledger_url, scope, keep=not is_dry)
+        self._place.callback(self._use.release)
         self._journal.begin()
         self.dead_letters = opened.enter_context(closing(DeadLetters(settings.dead_letters_to)))
         self.ledger = opened.enter_context(closing(self._ledger_of(scope)))
@@ -220,7 +220,7 @@ class Run:
             settings.ledger_url,
             scope,
             keep=not is_dry,
-            before_save=self.dead_letters.flush,
+            before_save=(self._use.make_sure, self.dead_letters.flush),
             lists=settings.keep_books and not is_dry,
             now=self._clock.now if settings.remember_deliveries else None,
         )

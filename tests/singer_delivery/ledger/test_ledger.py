@@ -595,7 +595,8 @@ def test_in_a_dry_run_a_refusal_leaves_what_was_said_before(url):
 
 def test_what_must_be_on_disk_before_is_asked_for_before_any_save_but_that_of_claims(url):
     asked = []
-    with closing(Ledger(url, "project", before_save=lambda: asked.append(on_disk(url)))) as ledger:
+    look = [lambda: asked.append(on_disk(url))]
+    with closing(Ledger(url, "project", before_save=look)) as ledger:
         ledger.claim([fact("bob")])
         ledger.save_claims()
         assert asked == []

@@ -14,6 +14,7 @@ from singer_delivery.ledger.ledger import Ledger
 from singer_delivery.ledger.lock import SoleUse
 from singer_delivery.ledger.parked import ParkedEvent
 from singer_delivery.model import Delivery
+from sqlalchemy import create_engine, text
 
 from tests.singer_delivery.ledger.ledgers import (
     accepted,
@@ -118,6 +119,33 @@ def test_a_second_run_on_the_server_is_told_of_the_first(server, scope):
     SoleUse(server, f"{scope} of another project").release()
     use.release()
     SoleUse(server, scope).release()
+
+
+def test_a_run_whose_place_is_gone_writes_nothing_more(server, scope):
+    use = SoleUse(server, scope)
+    with closing(Ledger(server, scope, before_save=[use.make_sure])) as ledger:
+        last(ledger, fact("before"))
+        ledger.save()
+        end_the_session_that_holds_a_lock(server)
+        other = SoleUse(server, scope)  # another run comes in
+        last(ledger, fact("after"))
+        with pytest.raises(StorageError, match="Nothing is lost"):
+            ledger.save()
+    use.release()
+    other.release()
+    assert on_disk(server, "before", scope) is not None
+    assert on_disk(server, "after", scope) is None
+
+
+def end_the_session_that_holds_a_lock(server: str) -> None:
+    """End it as a restart of the server does, or a firewall that forgets a quiet connection."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        ended = connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        )
+        assert ended.scalars().all() == [True]
+    engine.dispose()
 
 
 def test_updates_wait_on_the_server_too(server, scope):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from singer_delivery.errors import LedgerInUse
@@ -52,6 +53,15 @@ def test_runs_into_different_projects_share_a_ledger(other_process, url):
 def test_a_run_that_ended_lets_the_next_one_in(url):
     SoleUse(url, "project").release()
     SoleUse(url, "project").release()
+
+
+def test_another_thread_may_end_the_run(url):
+    use = SoleUse(url, "project")
+    ending = threading.Thread(target=use.release)
+    ending.start()
+    ending.join()
+    SoleUse(url, "project").release()
+    use.release()
 
 
 def test_the_lock_is_for_its_owner_alone(url, tmp_path):

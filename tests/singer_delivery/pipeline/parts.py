@@ -126,7 +126,7 @@ class Pipeline:
         self.states: list[Any] = []
         self.on_state: Callable[[], None] = lambda: None
         self.letters = DeadLetters(self.files.dead_path)
-        self.ledger = Ledger(self.files.url, "project", before_save=self.letters.flush)
+        self.ledger = Ledger(self.files.url, "project", before_save=[self.letters.flush])
         limit = None if most is None else DeadLetterLimit.read(most)
         self.outcomes = Outcomes(self.ledger, self.letters, self.report, limit)
         self.checkpoints = Checkpoints(self.outcomes.settle, self.outcomes.save, self._emit)
