@@ -60,7 +60,10 @@ class Output:
 
     @property
     def states(self) -> list[dict[str, Any]]:
-        return [message["value"] for message in self.of_type("STATE")]
+        """The STATE values; a fraction in one would end targets of the Singer SDK."""
+        found = [message["value"] for message in self.of_type("STATE")]
+        json.loads(json.dumps(found), parse_float=_no_fraction)
+        return found
 
     @property
     def raw_records(self) -> list[str]:
@@ -68,6 +71,11 @@ class Output:
         head, tail = '"record":', ',"time_extracted"'
         lines = [line for line in self.text.split("\n") if '"RECORD"' in line[:20]]
         return [line[line.index(head) + len(head) : line.rindex(tail)] for line in lines]
+
+
+def _no_fraction(text: str) -> None:
+    msg = f"STATE has {text}: targets of the Singer SDK read a Decimal, and cannot write it."
+    raise AssertionError(msg)
 
 
 Read = TypeVar("Read", bound=Output)

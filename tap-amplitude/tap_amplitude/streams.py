@@ -17,7 +17,7 @@ from analytics_records.amplitude.columns import events_schema
 from singer_delivery.sdk.messages import reader_is_gone
 from singer_delivery.sdk.raw_stream import RawStream
 from singer_delivery.tap.bad_lines import BadLines
-from singer_delivery.tap.coverage import SHARE
+from singer_delivery.tap.coverage import share_of
 from singer_delivery.tap.handover import handing_over
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
@@ -142,7 +142,7 @@ class EventsStream(RawStream):
         self.note_bad_lines(bad_lines.count)
         changes = portion.finish()
         self.stream_state.update(changes)
-        self.progress.share = changes[SHARE]
+        self.progress.share = share_of(changes)
         self.progress.passed(portion.kind)
         self.state_manager.is_flushed = False
         if portion.state_is_due or self._since_state >= enough:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from singer_delivery.sdk.tap import CheckedTap
 from singer_delivery.tap.bad_lines import BadLines
-from singer_delivery.tap.coverage import SHARE, left_out, ranges_in
+from singer_delivery.tap.coverage import left_out, ranges_in, share_of
 from singer_delivery.tap.spool import run_folder
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
@@ -172,7 +172,7 @@ class RowsStream(MixpanelStream):
         if changes:
             known = {name: said for name, said in project.as_bookmark.items() if said is not None}
             self.finish({**changes, **known})
-            self.progress.share = changes.get(SHARE)
+            self.progress.share = share_of(changes)
 
     def _log(self, name: str, bad_lines: int) -> None:
         self.logger.info(

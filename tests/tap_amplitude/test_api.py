@@ -71,7 +71,7 @@ def test_one_state_follows_each_window(sandbox):
         "replication_key": "server_upload_time",
         "replication_key_value": "2024-01-03T00:00:00Z",
         "covered": [["2024-01-01T00", "2024-01-03T00"]],
-        "share": 1.0,
+        "done": {"hours": 48},
         "total": {"hours": 48},
     }
 

@@ -31,34 +31,32 @@ def sandbox(tmp_path, amplitude):
 def said(output):
     """Return what each STATE says of coverage."""
     bookmarks = [state["bookmarks"]["events"] for state in output.states]
-    return [
-        (each["covered"], each["share"], each["total"]) for each in bookmarks if "share" in each
-    ]
+    return [(each["covered"], each["done"], each["total"]) for each in bookmarks if "done" in each]
 
 
 def test_a_state_says_the_hours_that_are_covered_and_their_share(sandbox):
     assert said(sandbox.run(window_hours=12)) == [
-        ([["2024-01-01T00", f"2024-01-0{day}T{hour}"]], share, {"hours": 48})
-        for day, hour, share in ((1, 12, 0.25), (2, "00", 0.5), (2, 12, 0.75), (3, "00", 1.0))
+        ([["2024-01-01T00", f"2024-01-0{day}T{hour}"]], {"hours": done}, {"hours": 48})
+        for day, hour, done in ((1, 12, 12), (2, "00", 24), (2, 12, 36), (3, "00", 48))
     ]
 
 
 def test_what_is_covered_outlasts_runs_and_shows_gaps(sandbox):
     first = sandbox.run(end_date="2024-01-02").states[-1]
-    assert said(sandbox.run(end_date="2024-01-02"))[-1][1] == 1.0
+    assert said(sandbox.run(end_date="2024-01-02"))[-1][1:] == ({"hours": 24},) * 2
     first["bookmarks"]["events"]["covered"].insert(0, GAP)
     second = sandbox.run(state=first, window_hours=12)
-    covered, share, total = said(second)[-2]
+    covered, done, total = said(second)[-2]
     assert covered == [GAP, ["2024-01-01T00", "2024-01-02T12"]]
-    assert (share, total) == (0.75, {"hours": 48}), "of all that is asked for"
+    assert (done, total) == ({"hours": 36}, {"hours": 48}), "of all that is asked for"
     assert said(second)[-1][0] == [GAP, ["2024-01-01T00", "2024-01-03T00"]]
 
 
 def test_the_share_of_the_last_run_is_forgotten_until_hours_are_read(sandbox):
     state = sandbox.run(end_date="2024-01-02").states[-1]
     output = sandbox.run(state=state)
-    assert "share" not in output.states[0]["bookmarks"]["events"]
-    assert said(output)[0][1] == 1.0
+    assert "done" not in output.states[0]["bookmarks"]["events"]
+    assert said(output)[0][1] == {"hours": 48}
     again = sandbox.run(state=output.states[-1])
     assert again.records == []
     assert again.states[-1] == output.states[-1], "nothing new is all that was asked for"
@@ -108,7 +106,7 @@ def test_of_an_archive_days_are_covered_up_to_its_first_and_last_hour(tmp_path):
         [tuesday, last, ["a-file-without-an-hour.json.gz"] * 2],
     ]
     done = [sum(sizes[:number]) for number in (2, 3, 5, 6)]
-    assert [share for _, share, _ in found] == [round(each / sum(sizes), 6) for each in done]
+    assert [each for _, each, _ in found] == [{"bytes": each} for each in done]
     assert found[-1][2] == {"bytes": sum(sizes)}
     again = sandbox.run(archive_path=str(folder), state=output.states[1])
     assert said(again)[-1] == found[-1]

@@ -216,7 +216,7 @@ def test_the_ordinary_road_moves_the_bookmark_by_window_too(tmp_path, catalog):
     assert kinds == ["SCHEMA", *["RECORD"] * 48, "STATE", *["RECORD"] * 48, "STATE"]
     assert set(output.bookmark) == {
         *("replication_key", "replication_key_value"),
-        *("covered", "share", "total"),
+        *("covered", "done", "total"),
     }
 
 

@@ -29,28 +29,27 @@ def sandbox(tmp_path, mixpanel):
 def said(output, stream="events"):
     """Return what each STATE says of coverage."""
     bookmarks = [state["bookmarks"].get(stream, {}) for state in output.states]
-    return [
-        (each["covered"], each["share"], each["total"]) for each in bookmarks if "share" in each
-    ]
+    return [(each["covered"], each["done"], each["total"]) for each in bookmarks if "done" in each]
 
 
 def test_a_state_says_the_days_that_are_covered_and_their_share(sandbox):
     found = said(sandbox.run())
     distinct = [each for n, each in enumerate(found) if each not in found[:n]]
     assert distinct == [
-        ([["2024-01-01T00", f"2024-01-0{day + 1}T00"]], day / 5, {"days": 5}) for day in range(1, 6)
+        ([["2024-01-01T00", f"2024-01-0{day + 1}T00"]], {"days": day}, {"days": 5})
+        for day in range(1, 6)
     ]
 
 
 def test_what_is_covered_outlasts_runs_and_the_look_back_takes_nothing_of_it(sandbox):
     state = sandbox.run().states[-1]
     output = sandbox.run(state=state, lookback_days=2, end_date="2024-01-08")
-    covered, share, total = said(output)[-1]
+    covered, done, total = said(output)[-1]
     assert covered == [["2024-01-01T00", "2024-01-08T00"]]
-    assert (share, total) == (1.0, {"days": 7})
-    shares = [share for _, share, _ in said(output)]
-    assert shares == sorted(shares)
-    assert shares[0] == round(4 / 7, 6)
+    assert done == total == {"days": 7}
+    days = [done["days"] for _, done, _ in said(output)]
+    assert days == sorted(days)
+    assert days[0] == 4
 
 
 def test_a_start_before_what_earlier_runs_read_is_said(sandbox, caplog):
@@ -67,19 +66,19 @@ def test_a_start_before_what_earlier_runs_read_is_said(sandbox, caplog):
 def test_today_is_not_covered(tmp_path):
     now = datetime(2024, 1, 3, 12, tzinfo=timezone.utc)
     with fake(days_of_rows(2, 2, 2), now=now) as mixpanel:
-        covered, share, total = said(Sandbox(tmp_path, mixpanel, now).run(end_date=None))[-1]
+        covered, done, total = said(Sandbox(tmp_path, mixpanel, now).run(end_date=None))[-1]
     assert covered == [["2024-01-01T00", "2024-01-03T00"]]
-    assert (share, total) == (1.0, {"days": 3})
+    assert done == total == {"days": 3}
 
 
 def test_streams_that_come_before_the_events_do_not_show_the_share_of_the_last_run(sandbox):
     streams = ("identities", "profiles", "events")
     state = sandbox.run(streams=streams).states[-1]
-    assert state["bookmarks"]["events"]["share"] == 1.0
+    assert state["bookmarks"]["events"]["done"] == {"days": 5}
     output = sandbox.run(streams=streams, state=state)
-    assert "share" not in output.states[0]["bookmarks"]["events"]
+    assert "done" not in output.states[0]["bookmarks"]["events"]
     assert said(output, "identities") == []
-    assert output.states[-1]["bookmarks"]["events"]["share"] == 1.0
+    assert output.states[-1]["bookmarks"]["events"]["done"] == {"days": 5}
 
 
 def test_of_an_archive_the_days_of_its_rows_are_covered(tmp_path):
@@ -98,8 +97,8 @@ def test_of_an_archive_the_days_of_its_rows_are_covered(tmp_path):
         size[str(each.day)] += len(line)
     total = sum(size.values())
     found = said(output)
-    assert found[0] == ([first], round(size["2024-01-01"] / total, 6), {"bytes": total})
-    assert found[-1] == ([first, rest], 1.0, {"bytes": total})
+    assert found[0] == ([first], {"bytes": size["2024-01-01"]}, {"bytes": total})
+    assert found[-1] == ([first, rest], {"bytes": total}, {"bytes": total})
     again = sandbox.run(archive_path=str(folder), state=output.states[-1])
     assert again.events == []
     assert said(again)[-1] == found[-1]

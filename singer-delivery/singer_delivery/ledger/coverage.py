@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 
-COVERED = "covered"
+COVERED, DONE, TOTAL = "covered", "done", "total"
 
 
 class Covered(NamedTuple):
@@ -77,6 +77,21 @@ def ranges_in(bookmark: Mapping[str, Any]) -> list[Range]:
     said = bookmark.get(COVERED)
     listed = said if isinstance(said, list) else []
     return [(each[0], each[1]) for each in listed if _is_range(each)]
+
+
+def share_of(bookmark: Mapping[str, Any]) -> float | None:
+    """Return how much of `total` a stream's bookmark says is `done`, from 0 to 1.
+
+    Both have one unit, as `{"hours": 720}`. None where the bookmark does not say so.
+    """
+    done, total = bookmark.get(DONE), bookmark.get(TOTAL)
+    if not isinstance(done, Mapping) or not isinstance(total, Mapping) or len(total) != 1:
+        return None
+    ((unit, all_of_it),) = total.items()
+    part = done.get(unit)
+    if type(part) is not int or type(all_of_it) is not int or not 0 <= part <= all_of_it:
+        return None
+    return part / all_of_it if all_of_it else 1.0
 
 
 def _is_range(of: Any) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from singer_delivery.ledger.coverage import share_of
 from singer_delivery.pipeline.answers import Answers
 from singer_delivery.pipeline.blocks import State
 from singer_delivery.pipeline.checkpoints import Checkpoints
@@ -170,19 +171,14 @@ def share_in(state: Mapping[str, Any]) -> float | None:
     bookmarks = state.get("bookmarks")
     if not isinstance(bookmarks, Mapping):
         return None
-    found: dict[str, float] = {
-        stream: said["share"]
+    found = {
+        stream: share
         for stream, said in bookmarks.items()
-        if isinstance(said, Mapping) and _is_share(said.get("share"))
+        if isinstance(said, Mapping) and (share := share_of(said)) is not None
     }
     if EVENTS in found or len(found) != 1:
         return found.get(EVENTS)
     return next(iter(found.values()))
-
-
-def _is_share(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 <= value <= 1
 
 
 def hour_of(at: int) -> str | None:

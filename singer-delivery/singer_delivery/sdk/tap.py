@@ -17,7 +17,7 @@ from singer_delivery.sdk.checking import check_before_run, tell_answers
 from singer_delivery.sdk.messages import LineWriter
 from singer_delivery.sdk.plugin import CheckedPlugin, ending_in_a_sentence
 from singer_delivery.sdk.progress_settings import rhythm_of
-from singer_delivery.tap.coverage import SHARE
+from singer_delivery.tap.coverage import DONE
 from singer_delivery.tap.errors import AccessRefused, StateUnreadable, TapError
 from singer_delivery.tap.progress import TapProgress
 
@@ -99,7 +99,7 @@ class CheckedTap(CheckedPlugin, Tap):
         if isinstance(writer, LineWriter):
             self.progress.is_writing = lambda: writer.is_writing
         for bookmark in (self.state.get("bookmarks") or {}).values():
-            bookmark.pop(SHARE, None)  # of an earlier run: the target would show it as this one's
+            bookmark.pop(DONE, None)  # of an earlier run: the target would show it as this one's
         process = Process.this(self.name, self.clock.now())
         with self.progress.shown(process, rhythm_of(self.config)):
             check_before_run(self, AccessRefused)

@@ -2,11 +2,13 @@
 
 STATE's bookmark of a stream has beside the tap's own marks:
 
-    {"covered": [["2024-03-17T00", "2024-03-18T00"], …], "share": 0.41, "total": {"hours": 720}}
+    {"covered": [["2024-03-17T00", "2024-03-18T00"], …],
+     "done": {"hours": 295}, "total": {"hours": 720}}
 
 `covered` are ranges of hours, each up to and not including its end, in order and apart, over all
-runs from one STATE to the next. `share` is how much of `total` is done: of what this run was asked
-for, those before included.
+runs from one STATE to the next. `done` is how much of `total` is: of what this run was asked for,
+those before included. No number in STATE has a fraction: a target of the Singer SDK reads it as a
+`Decimal`, and ends when it writes STATE (singer-sdk 0.54, `json.dumps`).
 """
 
 from __future__ import annotations
@@ -14,20 +16,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from singer_delivery.ledger.coverage import COVERED, HOUR, Range, merged, ranges_in
+from singer_delivery.ledger.coverage import (
+    COVERED,
+    DONE,
+    HOUR,
+    TOTAL,
+    Range,
+    merged,
+    ranges_in,
+    share_of,
+)
 
 __all__ = [
     "COVERED",
-    "SHARE",
+    "DONE",
     "TOTAL",
     "Range",
     "coverage_after",
     "joined",
     "left_out",
     "ranges_in",
+    "share_of",
 ]
-
-SHARE, TOTAL = "share", "total"
 
 
 def coverage_after(ranges: Iterable[Range], done: int, total: int, unit: str) -> dict[str, Any]:
@@ -39,10 +49,9 @@ def coverage_after(ranges: Iterable[Range], done: int, total: int, unit: str) ->
         total: asked for.
         unit: of both: "hours", "days" or "bytes".
     """
-    share = min(done / total, 1.0) if total else 1.0
     return {
         COVERED: [list(each) for each in joined(ranges)],
-        SHARE: round(share, 6),
+        DONE: {unit: min(done, total)},
         TOTAL: {unit: total},
     }
 

@@ -38,11 +38,17 @@ def test_a_share_is_read_where_a_tap_says_one():
     def state(**bookmarks):
         return {"bookmarks": bookmarks}
 
-    assert share_in(state(events={"share": 0.5}, people={"share": 0.1})) == 0.5
-    assert share_in(state(rows={"share": 1})) == 1
-    assert share_in(state(rows={"share": 0.1}, people={"share": 0.2})) is None
-    for odd in ("0.5", 41, -1, True, None, {}, float("nan")):
-        assert share_in(state(events={"share": odd})) is None, odd
+    def of_100(done):
+        return {"done": {"hours": done}, "total": {"hours": 100}}
+
+    assert share_in(state(events=of_100(50), people=of_100(10))) == 0.5
+    assert share_in(state(rows=of_100(100))) == 1
+    assert share_in(state(rows=of_100(10), people=of_100(20))) is None
+    for odd in ("50", 101, -1, True, None, {}, float("nan"), 0.5):
+        assert share_in(state(events=of_100(odd))) is None, odd
+        assert share_in(state(events={**of_100(1), "total": {"hours": odd}})) is None or odd == 101
+        assert share_in(state(events={**of_100(1), "total": odd})) is None, odd
+        assert share_in(state(events={**of_100(1), "done": odd})) is None, odd
     for other in ({}, {"bookmarks": []}, {"bookmarks": {"events": 3}}, {"value": 1}):
         assert share_in(other) is None
 
@@ -57,9 +63,9 @@ def test_the_share_is_that_of_the_state_that_was_given_back(scene):
     run = scene.open()
     take(run, events=[1])
     assert figures(run).share is None
-    run.checkpoint({"bookmarks": {"events": {"share": 0.25}}})
+    run.checkpoint({"bookmarks": {"events": {"done": {"days": 1}, "total": {"days": 4}}}})
     within(run.finish)
-    assert scene.states == [{"bookmarks": {"events": {"share": 0.25}}}]
+    assert scene.states == [{"bookmarks": {"events": {"done": {"days": 1}, "total": {"days": 4}}}}]
     assert figures(run).share == 0.25
 
 

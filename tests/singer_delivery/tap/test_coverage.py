@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from singer_delivery.tap.coverage import coverage_after, joined, ranges_in
+from singer_delivery.tap.coverage import coverage_after, joined, ranges_in, share_of
 
 START = datetime(2024, 3, 17, tzinfo=timezone.utc)
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=12)
@@ -35,13 +35,15 @@ def test_files_without_an_hour_are_one_range_after_the_hours():
 
 
 def test_a_bookmark_after_more_is_done():
-    bookmark = {"covered": [[hour(0), hour(5)], "odd", ["odd"], [1, 2]], "share": 0.3}
+    bookmark = {"covered": [[hour(0), hour(5)], "odd", ["odd"], [1, 2]], "done": {"hours": 5}}
     assert ranges_in(bookmark) == [(hour(0), hour(5))]
     ranges = [*ranges_in(bookmark), (hour(5), hour(7))]
     assert coverage_after(ranges, 7, 21, "hours") == {
         "covered": [[hour(0), hour(7)]],
-        "share": 0.333333,
+        "done": {"hours": 7},
         "total": {"hours": 21},
     }
     assert ranges_in({"covered": "odd"}) == []
-    assert coverage_after([], 0, 0, "bytes")["share"] == 1.0
+    assert share_of(coverage_after(ranges, 7, 21, "hours")) == 7 / 21
+    assert share_of(coverage_after([], 0, 0, "bytes")) == 1.0
+    assert share_of(coverage_after([], 9, 8, "bytes")) == 1.0
