@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from analytics_records.amplitude.json_text import KINDS
+from analytics_records.json_text import unpacked
 from hypothesis import given
 from hypothesis import strategies as st
 from singer_delivery.mapping.cleaning import readable
@@ -101,3 +102,10 @@ def test_text_that_nests_too_deep_is_refused_as_the_object_is(pair: PairUnderTes
     for column in ("event_properties", "user_properties", "groups"):
         found = outcome(pair.walk(), a_record(**{column: deep}))
         assert found[0] == "nested_too_deep"  # type: ignore[index]
+
+
+def test_what_python_prints_of_the_largest_event_is_read_and_what_is_larger_stays_text() -> None:
+    largest = {"attachment": "x" * 1_000_000}  # more is taken by neither PostHog nor Mixpanel
+    assert unpacked(repr(largest)) == largest
+    larger = repr({"attachment": "x" * 2_000_000})
+    assert unpacked(larger) == larger
