@@ -123,6 +123,7 @@ class _OfStream(Amplitude):
             ids=OF_PEOPLE,
             changes=source.changes,
             of_person=source.person_properties,
+            has_empty_texts=True,
         )
         super().__init__(_own_settings(it, settings), tables)
 

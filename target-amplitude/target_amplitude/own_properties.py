@@ -42,6 +42,7 @@ class OwnProperties:
 
     def __init__(self, settings: MappingSettings, tables: SourceTables) -> None:
         self._tables = tables
+        self._nothing: tuple[str | None, ...] = (None,) if tables.has_empty_texts else (None, "")
         self._leaves_out = settings.leaves_out_property() if settings.exclude_properties else None
         self._supers = frozenset(settings.super_properties)
         self._rows = {
@@ -104,9 +105,14 @@ class OwnProperties:
         properties = dict(own)
         for name in names.leaving:
             del properties[name]
+        return properties if self._tables.is_copy else self._with_values(properties)
+
+    def _with_values(self, properties: dict[str, Any]) -> dict[str, Any]:
+        """Return those that have a value."""
         values = properties.values()
-        if not self._tables.is_copy and (None in values or "" in values):
-            return {k: v for k, v in properties.items() if v is not None and v != ""}
+        for nothing in self._nothing:
+            if nothing in values:
+                return {k: v for k, v in properties.items() if v not in self._nothing}
         return properties
 
     def _staying_beside(self, own: Mapping[str, Any], names: _Names) -> dict[str, Any]:
@@ -115,4 +121,4 @@ class OwnProperties:
         for name in names.aside:
             if not is_absent(own[name]):
                 put_aside(carried, name, own[name], self._tables.prefix)
-        return {name: value for name, value in carried.items() if value is not None and value != ""}
+        return self._with_values(carried)

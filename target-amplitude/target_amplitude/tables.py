@@ -59,6 +59,7 @@ class SourceTables:
             what describes people.
         is_copy: whether records are Amplitude's own: then empty values and lists in lists stay, and
             no property is put aside for its name.
+        has_empty_texts: whether an empty text is a value of a property, as null is none.
         groups_by_day: whether events say all the time what is true of their groups.
         created_event: name of the creation event where the settings have none.
         created: tells when the user of a record was created, in microseconds.
@@ -83,6 +84,7 @@ class SourceTables:
     anonymous: Anonymous = "owner"
     of_person: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     is_copy: bool = False
+    has_empty_texts: bool = False
     groups_by_day: bool = False
     created_event: str = ""
     created: Callable[[Observation], int | None] = unknown

@@ -15,7 +15,7 @@ from tests.fakes.amplitude import FakeAmplitude
 from tests.fakes.company import Company
 
 BIN = Path(sys.executable).parent
-TIMEOUT = 120.0
+TIMEOUT = 300.0
 
 MAPPED_HERE: dict[str, Any] = {"processes": 0}
 """The setting by which the target maps records in its own process."""
@@ -83,8 +83,14 @@ class Pipe:
 
     def end(self, tap: subprocess.Popen[bytes], target: subprocess.Popen[bytes]) -> Ended:
         """Wait for both and keep the last state, as Meltano does."""
-        output, _ = target.communicate(timeout=TIMEOUT)
-        tap.wait(timeout=TIMEOUT)
+        try:
+            output, _ = target.communicate(timeout=TIMEOUT)
+            tap.wait(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            for process in (tap, target):  # or they would wait for the service for hours
+                process.kill()
+                process.communicate()
+            raise
         states = [json.loads(line) for line in (output or b"").splitlines()]
         self.last_state = states[-1] if states else self.last_state
         logs = [(self.folder / f"{name}.log").read_text() for name in ("tap", "target")]

@@ -31,7 +31,7 @@ def cases():
 
 @pytest.fixture(scope="module")
 def company():
-    return company_for(4, events=600)
+    return company_for(4, events=1_000)  # with dead letters at each destination
 
 
 def die_at(begun, step, when, number):

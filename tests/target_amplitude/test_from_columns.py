@@ -29,13 +29,13 @@ def read(walk: Walk, **fields: Any) -> Walked:
 
 
 def test_a_row_is_an_event() -> None:
-    body = sent(read(loading(ORDERS), total=5, note="", tags=["a"]))
+    body = sent(read(loading(ORDERS), total=5, note="", remark=None, tags=["a"]))
     assert len(body.pop("insert_id")) == 36
     assert body == {
         "event_type": "Ordered",
         "time": 1_709_287_200_000,
         "user_id": "ann",
-        "event_properties": {"id": 1, "total": 5, "tags": ["a"]},
+        "event_properties": {"id": 1, "total": 5, "note": "", "tags": ["a"]},
         "$skip_user_properties_sync": True,
     }
 
