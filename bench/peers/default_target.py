@@ -28,11 +28,12 @@ import target_mixpanel.settings
 import target_posthog.from_amplitude
 import target_posthog.settings
 from singer_delivery.mapping.cleaning import readable
-from singer_delivery.model import Effects, Event, Fact, RecordMapping, Unmappable
+from singer_delivery.model import Delivery, Effects, Event, Fact, RecordMapping, Unmappable
 from singer_sdk import typing as th
 from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.sinks import BatchSink
 from singer_sdk.target_base import Target
+from target_amplitude.closing import CLOSING, event_of
 
 KEY = "phc_0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -46,6 +47,11 @@ class Memory:
     def recall(self, kind: str, name: str) -> Fact | None:
         """Return what is known."""
         return self._facts.get((kind, name))
+
+    def was_delivered(self, of: Delivery) -> bool:
+        """Tell that nothing is listed: the peer keeps no list of deliveries."""
+        del of
+        return False
 
     def learn(self, facts: Iterable[Fact]) -> None:
         """Remember."""
@@ -151,7 +157,8 @@ def _content(endpoint: str, bodies: list[dict[str, Any]]) -> str:
     if endpoint == "/batch/":
         return serialize_json({"api_key": KEY, "historical_migration": True, "batch": bodies})
     if endpoint == "/batch":
-        return serialize_json({"api_key": KEY, "events": bodies})
+        events = [event_of(body) if CLOSING in body else body for body in bodies]
+        return serialize_json({"api_key": KEY, "events": events})
     if endpoint == "/import":
         return serialize_json(bodies)
     return serialize_json([{"$token": KEY, **body} for body in bodies])

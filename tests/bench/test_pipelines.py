@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from singer_delivery.model import Facts
 
 from bench.export import generated
+from bench.peers.default_target import Memory
+from bench.peers.pipelines import SdkDefaults
 from bench.pipelines import Ours, checked, run
 from bench.processes import RunFailed
 from bench.services import OTHERS, SERVICES
@@ -86,3 +89,15 @@ def test_as_many_processes_map_as_asked_and_their_cpu_is_not_the_sending_one_s(
     assert outcome.arrived == 1
     assert min(tap.own_cpu, target.own_cpu) > 0.05  # Python and its imports
     assert (target.children_cpu > 0.05 * processes) if processes else target.children_cpu < 0.05
+
+
+def test_the_peer_with_our_mapping_answers_all_that_a_mapping_may_ask():
+    asked = {name for name in vars(Facts) if not name.startswith("_")}
+    assert asked <= {*dir(Memory)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_the_peer_with_our_mapping_delivers_all_of_it(service, tmp_path):
+    export = generated(tmp_path / "export", 3_000)
+    assert run(SdkDefaults(service), export, tmp_path / "run").sent >= export.lines * 0.9
