@@ -24,7 +24,7 @@ export MELTANO_CLI_DISABLE_VERSION_CHECK := true
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.installed $(MELTANO) .meltano/.current ## Move a bundled sample export into stand-ins for PostHog and Mixpanel, without any key
+demo: .venv/.installed $(MELTANO) .meltano/.current ## Move bundled sample exports into stand-ins for all three, without any key
 	MELTANO=$(abspath $(MELTANO)) $(BIN)/python -m demo
 
 test: .venv/.installed $(MELTANO) .meltano/.current ## Run the tests, several at once (JOBS=)

@@ -40,7 +40,7 @@ JOURNEYS: Sequence[tuple[type[Source], type[Destination]]] = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 when everything adds up at every destination."""
-    chosen = _arguments(words).target
+    chosen = _chosen(words)
     meltano = shutil.which(os.environ.get("MELTANO", "meltano"))
     if meltano is None:
         print("Meltano was not found. `make demo` installs it; or name it in MELTANO.")
@@ -54,13 +54,12 @@ def main(words: Sequence[str] | None = None) -> int:
     return next((code for code in codes if code), 0)
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+def _chosen(words: Sequence[str] | None) -> list[str]:
+    """Return the targets that the command line names; all where it names none."""
     targets = [destination.target for _, destination in JOURNEYS]
     parser = argparse.ArgumentParser(prog="python -m demo", description="Run the demonstration.")
     parser.add_argument("--target", action="append", choices=targets, help="Move to this one only.")
-    arguments = parser.parse_args(words)
-    arguments.target = arguments.target or targets
-    return arguments
+    return parser.parse_args(words).target or targets
 
 
 def move(meltano: str, source: Source, destination: Destination) -> int:

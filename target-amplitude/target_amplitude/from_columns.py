@@ -123,7 +123,7 @@ class _OfStream(Amplitude):
             ids=OF_PEOPLE,
             changes=source.changes,
             of_person=source.person_properties,
-            has_empty_texts=True,
+            no_values=(None,),
         )
         super().__init__(_own_settings(it, settings), tables)
 

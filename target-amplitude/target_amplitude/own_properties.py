@@ -42,7 +42,7 @@ class OwnProperties:
 
     def __init__(self, settings: MappingSettings, tables: SourceTables) -> None:
         self._tables = tables
-        self._nothing: tuple[str | None, ...] = (None,) if tables.has_empty_texts else (None, "")
+        self._nothing = tables.no_values
         self._leaves_out = settings.leaves_out_property() if settings.exclude_properties else None
         self._supers = frozenset(settings.super_properties)
         self._rows = {
@@ -105,7 +105,7 @@ class OwnProperties:
         properties = dict(own)
         for name in names.leaving:
             del properties[name]
-        return properties if self._tables.is_copy else self._with_values(properties)
+        return self._with_values(properties)
 
     def _with_values(self, properties: dict[str, Any]) -> dict[str, Any]:
         """Return those that have a value."""

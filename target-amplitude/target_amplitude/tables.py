@@ -57,9 +57,9 @@ class SourceTables:
             is.
         of_person: what a record says was true of its person then; None where it is copied from
             what describes people.
-        is_copy: whether records are Amplitude's own: then empty values and lists in lists stay, and
-            no property is put aside for its name.
-        has_empty_texts: whether an empty text is a value of a property, as null is none.
+        is_copy: whether records are Amplitude's own: then lists in lists stay, and no property is
+            put aside for its name.
+        no_values: what stands for no value of a property, and does not travel.
         groups_by_day: whether events say all the time what is true of their groups.
         created_event: name of the creation event where the settings have none.
         created: tells when the user of a record was created, in microseconds.
@@ -84,7 +84,7 @@ class SourceTables:
     anonymous: Anonymous = "owner"
     of_person: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     is_copy: bool = False
-    has_empty_texts: bool = False
+    no_values: tuple[str | None, ...] = (None, "")
     groups_by_day: bool = False
     created_event: str = ""
     created: Callable[[Observation], int | None] = unknown

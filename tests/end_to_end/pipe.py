@@ -89,7 +89,9 @@ class Pipe:
         except subprocess.TimeoutExpired:
             for process in (tap, target):  # or they would wait for the service for hours
                 process.kill()
-                process.communicate()
+                process.wait()
+            if target.stdout is not None:
+                target.stdout.close()
             raise
         states = [json.loads(line) for line in (output or b"").splitlines()]
         self.last_state = states[-1] if states else self.last_state

@@ -70,6 +70,15 @@ def test_a_start_before_what_earlier_runs_read_is_said(sandbox, caplog):
     assert said(output)[-1][0] == [["2024-01-01T15", "2024-01-03T00"]]
 
 
+@pytest.mark.parametrize("total", [None, "odd", 48, {"hours": "odd"}])
+def test_a_state_without_a_total_is_no_error_where_nothing_is_new(sandbox, total):
+    state = sandbox.run().states[-1]
+    state["bookmarks"]["events"]["total"] = total
+    assert sandbox.run(state=state).records == []
+    del state["bookmarks"]["events"]["total"]
+    assert sandbox.run(state=state).records == []
+
+
 def test_a_state_that_says_something_else_there_is_no_error(sandbox):
     state = sandbox.run(end_date="2024-01-02").states[-1]
     state["bookmarks"]["events"]["covered"] = {"odd": [1]}

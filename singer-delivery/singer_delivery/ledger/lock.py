@@ -44,13 +44,13 @@ class SoleUse:
                 self._lock = _beside_the_file(Path(self._engine.url.database), scope)
 
     def make_sure(self) -> None:
-        """Return where the place is still held; asking also keeps a quiet connection alive.
+        """Make sure that the place is still this run's; that also keeps a quiet connection alive.
 
         The server gives it up when it restarts, or when something on the way drops the connection:
-        another run may hold it by then.
+        another run may have it by then.
 
         Raises:
-            StorageError: the session that held it is gone.
+            StorageError: the session that had the lock is gone, at this call and each one after it.
         """
         if self._connection is not None:
             with as_storage_error():

@@ -93,7 +93,7 @@ def person_fact(
     """Return the fact to remember if what a record says of its person is newer, else None.
 
     What a user inherits with this record is written first. So what the record says is written once
-    more after it, also where it was sent before, unless it is older than what is inherited.
+    more after it, also where it was sent before, unless the inheritance is newer.
 
     Args:
         newer: tells whether a record is newer than what was sent.
@@ -101,7 +101,7 @@ def person_fact(
         seen: the record.
         inherited_since: the order key of what the user inherits with it; None for nothing.
         facts: of the past.
-        effects: gets what is renewed.
+        effects: gets facts that are renewed.
     """
     digest = seen.person.digest
     if inherited_since is None:

@@ -48,7 +48,7 @@ def data_of(of: Evidence, advice: Advice, *, with_ids: bool = False) -> dict[str
         "kind": "plan" if plan else "report",
         "made_at": of.made_at,
         "target": of.target,
-        "vendors": sorted({vendor for of in _streams(runs) if (vendor := of.get("vendor"))}),
+        "vendors": sorted({each["vendor"] for each in _streams(runs) if each.get("vendor")}),
         "version": of.version,
         "destination": dict((of.verified or {}).get("destination") or {}),
         "verdict": plan_verdict(plan, str(runs[0].get("outcome")))

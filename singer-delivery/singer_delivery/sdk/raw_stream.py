@@ -26,7 +26,7 @@ from singer_sdk.streams import Stream
 from singer_delivery.io.line_files import is_gzipped
 from singer_delivery.sdk.messages import LineWriter, has_a_live_reader
 from singer_delivery.sdk.source_project import with_source_project
-from singer_delivery.tap.coverage import COVERED, DONE, TOTAL, share_of
+from singer_delivery.tap.coverage import DONE, TOTAL, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -212,8 +212,9 @@ class RawStream(Stream):
 
     def note_the_end(self) -> None:
         """Say that all that was asked for is read, also where nothing of it was new."""
-        if COVERED in self.stream_state:
-            self.stream_state[DONE] = self.stream_state[TOTAL]
+        total = self.stream_state.get(TOTAL)
+        if isinstance(total, dict):
+            self.stream_state[DONE] = {**total}
             self.progress.share = share_of(self.stream_state)
 
     def write_lines(self, lines: list[bytes]) -> None:

@@ -67,6 +67,7 @@ class FromAmplitude(Pair[AmplitudeDecision]):
             anonymous="as_it_is",
             of_person=properties_as_told,
             is_copy=True,
+            no_values=(),
             groups_by_day=True,
             created=created,
         )

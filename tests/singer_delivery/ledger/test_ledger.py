@@ -444,7 +444,7 @@ def test_a_refusal_looks_at_its_own_block_only(url):
         assert Compared.times <= 2 * records
 
 
-# What is renewed ----------------------------------------------------------------------------
+# Renewals ----------------------------------------------------------------------------------
 
 
 def test_what_is_renewed_holds_at_the_later_time(url):

@@ -129,8 +129,9 @@ def test_a_run_whose_place_is_gone_writes_nothing_more(server, scope):
         end_the_session_that_holds_a_lock(server)
         other = SoleUse(server, scope)  # another run comes in
         last(ledger, fact("after"))
-        with pytest.raises(StorageError, match="Nothing is lost"):
-            ledger.save()
+        for _ in range(2):  # a run that failed saves once more
+            with pytest.raises(StorageError, match="Nothing is lost"):
+                ledger.save()
     use.release()
     other.release()
     assert on_disk(server, "before", scope) is not None

@@ -30,7 +30,7 @@ def test_equal_numbers_are_a_sentence() -> None:
     )
 
 
-def test_columns_that_do_not_travel_are_told_once_with_their_reason() -> None:
+def test_columns_that_do_not_travel_stand_once_with_their_reason() -> None:
     kept = {"read": 1, "delivered": 1}
     amplitude = {
         **kept,
