@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -83,13 +82,8 @@ class Delivery(NamedTuple):
             event_id: of any form; the key is a digest of it.
             at: when it happened, in microseconds since 1970.
         """
-        return cls(at // DAY, _key(event_id))
-
-
-@lru_cache(1 << 13)  # asked for when an event is decided, and when it is delivered: about 2 MB
-def _key(event_id: str) -> int:
-    key = blake2b(event_id.encode(errors="replace"), digest_size=8).digest()
-    return int.from_bytes(key, "little")
+        key = blake2b(event_id.encode(errors="replace"), digest_size=8).digest()
+        return cls(at // DAY, int.from_bytes(key, "little"))
 
 
 class Decision(msgspec.Struct, array_like=True, gc=False):

@@ -167,7 +167,7 @@ class PostHog:
     ) -> Event:
         """Return the event itself, or the update of the person."""
         it, record = reading.decision, reading.record
-        properties, fits = self._properties(reading, of_groups)
+        properties = self._properties(reading, of_groups)
         if it.sets_person:
             change = self._source.changes(self._source.person_properties(record), [])
             change.unset += it.cleared
@@ -181,16 +181,14 @@ class PostHog:
         uuid = self._source.event_uuid(record)
         moment = reading.moment()
         event = make_event(kind, it.sent_as, it.distinct_id, uuid, moment, properties)
-        if it.sets_person or not fits:
-            notes += nesting.fit((event,))
+        notes += nesting.fit((event,))
         return event
 
     def _properties(
         self, reading: Reading[PostHogDecision], of_groups: Groups
-    ) -> tuple[dict[str, Any], bool]:
-        """Return the properties, and whether PostHog surely stores each as it is."""
-        it, own = reading.decision, reading.event_properties
-        properties, aside, unknown, fits = self._table.read(reading)
+    ) -> dict[str, Any]:
+        it = reading.decision
+        properties, aside, unknown, _ = self._table.read(reading)
         if it.sent_as != reading.name:
             properties[self._name_kept] = reading.name
         if people.is_profileless(it, self._settings):
@@ -199,8 +197,7 @@ class PostHog:
             properties.update(self._group_properties(reading, of_groups))
         if aside or unknown:
             self._table.put_aside(aside, unknown, properties)
-        fits = fits and self._table.tells_fit and not (aside or unknown or nesting.has_paths(own))
-        return properties, fits and self._groups_kept not in properties
+        return properties
 
     def _group_properties(
         self, reading: Reading[PostHogDecision], of_groups: Groups

@@ -28,38 +28,29 @@ def fit(events: Iterable[Event]) -> list[Note]:
     """Bring the properties of events within what is stored; return what happened to each event."""
     notes: list[Note] = []
     for event in events:
+        properties = event.body["properties"]
+        if _is_stored(properties, 0):  # nearly always
+            continue
         found: set[str] = set()
-        fitted = _fitted(event.body["properties"], 0, found)
-        if found:
-            event.body["properties"] = fitted
-            notes += map(Note, sorted(found))
+        event.body["properties"] = _fitted(properties, 0, found)
+        notes += map(Note, sorted(found))
     return notes
 
 
-def are_stored(values: Iterable[Any]) -> bool:
-    """Tell whether `fit` would leave each of these values alone, where no key has a dot."""
-    for value in [value for value in values if type(value) in _NESTS]:
-        if not _is_stored(value, 0):
+def _is_stored(value: Any, lists: int) -> bool:
+    """Tell of an object or a list whether it surely is stored as it is."""
+    if type(value) is list:
+        lists += 1
+        if lists > MAX_LISTS:
+            return False
+    elif "." in "".join(value):  # a key may be the path of a value in an object
+        return _NESTS.isdisjoint(map(type, value.values()))
+    else:
+        value = value.values()
+    for item in value:
+        if type(item) in _NESTS and not _is_stored(item, lists):
             return False
     return True
-
-
-def has_paths(properties: Mapping[str, Any]) -> bool:
-    """Tell whether a key has a dot, and so may have the path of a value in an object."""
-    return "." in "".join(properties)
-
-
-def _is_stored(value: Any, lists: int) -> bool:
-    is_list = type(value) is list
-    items = value if is_list else value.values()
-    lists += is_list
-    if lists > MAX_LISTS:
-        return False
-    if _NESTS.isdisjoint(map(type, items)):
-        return True
-    if not is_list and has_paths(value):
-        return False
-    return all(_is_stored(item, lists) for item in items if type(item) in _NESTS)
 
 
 def _fitted(value: Any, lists: int, found: set[str]) -> Any:

@@ -93,7 +93,6 @@ class PropertyTable:
 
     Attributes:
         written: names that the mapping writes; an event property that has one is put aside.
-        tells_fit: whether it knows what the destination takes.
         variant_of: tells which variant of the layout a record fulfils.
     """
 
@@ -111,7 +110,6 @@ class PropertyTable:
     ) -> None:
         assert not any(isinstance(row.source, Values) for row in of_event_properties)
         self._base, self._columns, self._fit = base, layout.columns, fit
-        self.tells_fit = fit is not None
         self._empty, self._steady = layout.empty, layout.steady
         self.variant_of, self._carries_others = layout.variant_of, layout.carries_others
         self._tables = {

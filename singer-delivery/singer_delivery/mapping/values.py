@@ -113,10 +113,10 @@ def moment(value: Any) -> Moment | None:
 
 def instant(value: Any) -> int | None:
     """Return the microseconds since 1970 of what `moment` reads; None for none."""
-    if type(value) is str:
-        return _instant(value)
-    found = moment(value)
-    return None if found is None else found.at
+    try:
+        return micros(exported_time(value))
+    except ValueError:
+        return _instant(value) if isinstance(value, str) else None
 
 
 @lru_cache(4096)  # what begins a session stands on many events; about 1 MB

@@ -192,14 +192,18 @@ class Packer:
 
     def _list(self, event: Event, decision: Decision, of: int) -> None:
         """Let an event be listed and counted once it is delivered."""
-        # Where what is listed is not sent again, decisions say by which key it is asked for.
-        own, also = decision.delivery, decision.also_known
-        if own is None and not (event.id and event.at is not None):
+        hour = event.source_hour
+        if hour < 0:  # nobody exports what came before 1970
+            hour = 0
+        known = decision.delivery
+        if known is None:
+            if event.id and event.at is not None:
+                known = Delivery.of(event.id, event.at)
+                self._listed.add(known, (hour, event.name, event.source_name, False), of)
             return
-        known = own or Delivery.of(event.id, event.at or 0)
-        hour = max(event.source_hour, 0)  # nobody exports what came before 1970
-        kind = (hour, event.name, event.source_name, own is not None)
-        self._listed.add(known, kind, of)
+        # What is listed is not sent again, and decisions say by which keys it is asked for.
+        self._listed.add(known, (hour, event.name, event.source_name, True), of)
+        also = decision.also_known
         if also is not None:
             self._listed.add(also, (hour, "", "", True), of)
 

@@ -20,9 +20,9 @@ from singer_delivery.mapping.table import is_absent
 from singer_delivery.mapping.values import (
     as_text,
     clean_id,
+    instant,
     is_language_code,
     language_code,
-    moment,
     session_uuid,
 )
 from singer_delivery.model import Note
@@ -79,10 +79,10 @@ def session(reading: Reading) -> str | None:
 
 def _is_of_session(reading: Reading, start: int) -> bool:
     """Tell whether an event can be of a session with this start, in microseconds since 1970."""
-    by_device = moment(reading.record.get("client_event_time"))
+    by_device = instant(reading.record.get("client_event_time"))
     if by_device is None:  # nothing tells how far the two clocks are apart
         return abs(reading.decision.at - start) < _DAY
-    return 0 <= by_device.at - start < _DAY
+    return 0 <= by_device - start < _DAY
 
 
 def _whole_number(value: Any) -> int:
