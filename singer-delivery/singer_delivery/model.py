@@ -40,6 +40,12 @@ class Fact(NamedTuple):
         """What orders facts."""
         return self.at, self.then
 
+    def is_after(self, other: Fact) -> bool:
+        """Tell whether it holds since later than another."""
+        if self.at != other.at:  # nearly always
+            return self.at > other.at
+        return self.then > other.then
+
 
 Key = tuple[str, str]
 """What a fact is about: its kind and name."""

@@ -167,7 +167,7 @@ class PostHog:
     ) -> Event:
         """Return the event itself, or the update of the person."""
         it, record = reading.decision, reading.record
-        properties = self._properties(reading, of_groups)
+        properties, fits = self._properties(reading, of_groups)
         if it.sets_person:
             change = self._source.changes(self._source.person_properties(record), [])
             change.unset += it.cleared
@@ -176,19 +176,23 @@ class PostHog:
                 change.set_once = without(change.set_once, self._leaves_out)
             first = self._source.first_attribution
             mode = self._settings.person_properties
-            properties.update(people.person_changes(change, mode, first).as_properties())
+            of_person = people.person_changes(change, mode, first).as_properties()
+            properties.update(of_person)
+            fits = fits and nesting.are_stored(of_person.values())
         kind: Kind = "person" if it.call == PERSON else "event"
         uuid = self._source.event_uuid(record)
         moment = reading.moment()
         event = make_event(kind, it.sent_as, it.distinct_id, uuid, moment, properties)
-        notes += nesting.fit((event,))
+        if not fits:
+            notes += nesting.fit((event,))
         return event
 
     def _properties(
         self, reading: Reading[PostHogDecision], of_groups: Groups
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], bool]:
+        """Return the properties, and whether PostHog surely stores each as it is."""
         it = reading.decision
-        properties, aside, unknown, _ = self._table.read(reading)
+        properties, aside, unknown, fits = self._table.read(reading)
         if it.sent_as != reading.name:
             properties[self._name_kept] = reading.name
         if people.is_profileless(it, self._settings):
@@ -197,7 +201,9 @@ class PostHog:
             properties.update(self._group_properties(reading, of_groups))
         if aside or unknown:
             self._table.put_aside(aside, unknown, properties)
-        return properties
+        if aside or unknown or self._groups_kept in properties:
+            return properties, False
+        return properties, fits and not nesting.has_paths(reading.event_properties)
 
     def _group_properties(
         self, reading: Reading[PostHogDecision], of_groups: Groups

@@ -6,7 +6,6 @@ Source: Amplitude docs, Export API; and the columns as real exports carry them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -29,8 +28,7 @@ IDENTIFY_RECORD, GROUP_IDENTIFY_RECORD = "$identify", "$groupidentify"
 """Names of records that are calls of Amplitude's Identify APIs, not events."""
 
 _HOUR = 3_600_000_000
-_YEAR_2000 = datetime(2000, 1, 1)  # noqa: DTZ001 - naive means UTC, as in exports
-_EARLIEST = 946_684_800_000_000  # the same: before Amplitude, before its customers
+_EARLIEST = 946_684_800_000_000  # the year 2000: before Amplitude, before its customers
 _LATEST = 253_402_300_799_999_999  # the end of the year 9999, the last that dates are written for
 
 TIME_COLUMNS = ("event_time", "client_event_time", "server_received_time", "server_upload_time")
@@ -70,13 +68,13 @@ def when_was(record: Mapping[str, Any], notes: list[Note]) -> tuple[Moment, str]
     return exported_moment(times[0], text), "event_time"
 
 
-def usual_times(text: Any, uploaded: Any) -> tuple[datetime, datetime] | None:
+def usual_times(text: Any, uploaded: Any) -> tuple[int, int] | None:
     """Return the times of event and upload, where both are as nearly always; else None."""
     try:
-        time, upload = exported_time(text), exported_time(uploaded)
+        at, upload = exported_time(text), exported_time(uploaded)
     except ValueError:
         return None
-    return (time, upload) if _YEAR_2000 <= time <= upload else None
+    return (at, upload) if _EARLIEST <= at <= upload else None
 
 
 def when_received(record: Mapping[str, Any]) -> int | None:

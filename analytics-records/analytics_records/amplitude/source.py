@@ -19,7 +19,7 @@ from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.observation import NO_GROUPS, NOTHING, Groups, Observation, State
 from singer_delivery.mapping.pair import GROUP, PERSON
 from singer_delivery.mapping.properties import Layout
-from singer_delivery.mapping.values import clean_id, digest, micros
+from singer_delivery.mapping.values import clean_id, digest
 from singer_delivery.model import Note, Unmappable
 
 from analytics_records.amplitude.fields import STEADY
@@ -174,7 +174,7 @@ class Amplitude:
         at, column, notes, refused, received = (
             self.unusual_time(row)
             if times is None
-            else (micros(times[0]), "event_time", (), None, micros(times[1]))
+            else (times[0], "event_time", (), None, times[1])
         )
         person = self._of_person_in(row)
         state = self._states.get(person)

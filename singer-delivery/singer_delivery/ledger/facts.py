@@ -123,7 +123,7 @@ class Facts:
         for fact in facts:
             of = self._newest.get(fact[:2])
             known = of.fact if of is not None else self.recall(fact.kind, fact.name)
-            if known is None or known.value != fact.value or known.since >= fact.since:
+            if known is None or known.value != fact.value or not fact.is_after(known):
                 continue
             if of is None:  # an update that an earlier run left behind may carry it
                 self._add(Saying(fact, OF_AN_EARLIER_RUN, block, is_kept=True, since=None))
@@ -234,6 +234,8 @@ class Facts:
             del self._newest[key]
 
     def _look_up(self, key: Key) -> Fact | None:
+        if self._store.surely_lacks(*key):
+            return None
         while True:
             times = self._times_disowned
             fact = self._older_cache.get(key, UNREAD)

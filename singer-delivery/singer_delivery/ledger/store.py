@@ -24,6 +24,7 @@ from sqlalchemy.engine import Engine
 from singer_delivery.ledger import tables
 from singer_delivery.ledger.engines import as_storage_error, opened
 from singer_delivery.ledger.update import Update
+from singer_delivery.ledger.written import WrittenKeys
 from singer_delivery.model import Fact, Key
 
 LONGEST_NAME = 1_000
@@ -84,6 +85,9 @@ class Store:
             with as_storage_error():
                 self._reader, self._writer = _open(engine)
                 self._cursor = _sqlite_cursor(self._reader)
+                some = select(tables.facts.c.kind).where(tables.facts.c.scope == scope).limit(1)
+                is_new = self._reader.execute(some).first() is None
+                self._written = WrittenKeys() if is_new else None
         except BaseException:
             engine.dispose()
             raise
@@ -92,6 +96,14 @@ class Store:
         """Return the fact on disk, if there is one."""
         row = self._first(self._fact, (self._scope, kind, self.storable(_fitted(name))))
         return None if row is None else Fact(kind, name, *row)
+
+    def surely_lacks(self, kind: str, name: str) -> bool:
+        """Tell whether no such fact is on disk, nor about to be, as far as it knows unasked.
+
+        Nobody else writes them while a run goes on: see `SoleUse`.
+        """
+        written = self._written
+        return written is not None and (kind, self.storable(_fitted(name))) not in written
 
     def write(
         self,
@@ -111,7 +123,11 @@ class Store:
             also: write more, in their order.
         """
         # In one order, so that two machines never wait for each other's rows.
-        rows = [self._upsert.row(self._fact_row(fact)) for fact in sorted(facts)]
+        stored = [self._fact_row(fact) for fact in sorted(facts)]
+        if self._written is not None:  # before they are on disk: whoever asks then finds them
+            for _, kind, name, *_ in stored:
+                self._written.add((kind, name))
+        rows = [self._upsert.row(row) for row in stored]
         updates = {self._stored_key(update.key): update for update in sorted(kept)}
         done = [self._gone.row((self._scope, *self._stored_key(key))) for key in sorted(gone)]
         wrong = [self._disowned.row(self._fact_row(fact)[:5]) for fact in sorted(disowned)]

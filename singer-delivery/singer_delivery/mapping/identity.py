@@ -165,30 +165,39 @@ class Whose:
             facts: of the past.
             effects: gets claims and notes.
         """
-        device, is_named = who.device, who.user is not None
-        owner = None
-        if device is not None and self._links:
-            owner = facts.recall("owner", device)
+        user, device, _ = who
+        owner = facts.recall("owner", device) if device is not None and self._links else None
+        if user is None:
+            return self._unnamed(who, owner, seen, facts, effects)
+        goes_by = self._remembered(user, seen, facts, effects.claims)
+        if goes_by is not user:
+            who = Who(goes_by, device, goes_by)
+        if device is None or not self._links:
+            return Identity(goes_by, who, None, None, in_doubt=False)
+        notes = effects.notes
+        own_device = self._own_device(who, owner, seen, facts, notes, is_named=True)
+        due = link_due(who, own_device, owner, seen, facts, notes)
+        return Identity(goes_by, who, own_device, due, in_doubt=False)
+
+    def _unnamed(
+        self, who: Who, owner: Fact | None, seen: Observation, facts: Facts, effects: Effects
+    ) -> Identity:
+        """Return whose a record is that names no user."""
         person = owner.value if owner is not None else None
-        if owner is not None and not is_named and owner.then > seen.place:
+        if owner is not None and owner.then > seen.place:
             owner = None  # a later record says so, which was read before
         who = self._known(who, owner, seen, facts, effects)
-        own_device = due = None
-        if who.user is not None and device is not None and self._links:
-            own_device = self._own_device(who, owner, seen, facts, effects.notes, is_named=is_named)
-            if is_named:
-                due = link_due(who, own_device, owner, seen, facts, effects.notes)
-        person = who.user or person or who.distinct_id
-        return Identity(person, who, own_device, due, who.user is None and owner is not None)
+        own_device = None
+        if who.user is not None and self._links:
+            own_device = self._own_device(who, owner, seen, facts, effects.notes, is_named=False)
+        is_in_doubt = who.user is None and owner is not None
+        return Identity(who.user or person or who.distinct_id, who, own_device, None, is_in_doubt)
 
     def _known(
         self, who: Who, owner: Fact | None, seen: Observation, facts: Facts, effects: Effects
     ) -> Who:
-        """Return the ids with the user whom the record or its source names."""
-        user, device, _ = who
-        if user is not None:
-            goes_by = self._remembered(user, seen, facts, effects.claims)
-            return who if goes_by is user else Who(goes_by, device, goes_by)
+        """Return the ids with the user whom the source names."""
+        _, device, _ = who
         user = _user_of_source(seen, facts)
         if user is not None:
             effects.notes.append(self._known_by_source)

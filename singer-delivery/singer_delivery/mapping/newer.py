@@ -77,10 +77,10 @@ def is_newer(last: Fact | None, fact: Fact, renewed: list[Fact]) -> bool:
     """
     if last is None:
         return True
-    if fact.since < last.since:
+    if last.is_after(fact):
         return False
     if fact.value != last.value:
         return True
-    if fact.since > last.since:
+    if fact.is_after(last):
         renewed.append(fact)
     return False

@@ -6,7 +6,7 @@ import pickle
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
@@ -172,9 +172,9 @@ class Packer:
             return
         for note in notes:
             self._result.notes[note[0], note[1]] += 1
-        for number, (event, content) in enumerate(zip(events, encoded, strict=True)):
+        of = place_of(self._place, 0)
+        for event, content in zip(events, encoded, strict=True):
             endpoint = task.endpoints[event.endpoint]
-            of = place_of(self._place, number)
             if event.kind == EVENT and task.lists and decision.skipped is None:
                 self._list(event, decision, of)
             its_lane = lane if event.order is None else lane_of(event.order)
@@ -182,6 +182,7 @@ class Packer:
                 self._pack(endpoint, its_lane % self._spread, event, content, of)
             else:
                 self._put_apart(event, content, of, its_lane, event.order or decision.person)
+            of += 1
 
     def result(self) -> Result:
         """Return what all records became."""
@@ -192,9 +193,7 @@ class Packer:
 
     def _list(self, event: Event, decision: Decision, of: int) -> None:
         """Let an event be listed and counted once it is delivered."""
-        hour = event.source_hour
-        if hour < 0:  # nobody exports what came before 1970
-            hour = 0
+        hour = max(event.source_hour, 0)  # nobody exports what came before 1970
         known = decision.delivery
         if known is None:
             if event.id and event.at is not None:
@@ -235,16 +234,20 @@ class Packer:
 class _OpenPiece:
     """Events that will be one piece."""
 
-    limits: Limits
+    limits: InitVar[Limits]
     encoded: list[bytes] = field(default_factory=list)
     size: int = 0
+    most: int = field(init=False)
+    most_bytes: int = field(init=False)
     tallies: Tallies = field(default_factory=dict)
     places: array[int] = field(default_factory=lambda: array("Q"))
 
+    def __post_init__(self, limits: Limits) -> None:
+        self.most = max(1, limits.max_events // PIECES_A_REQUEST)
+        self.most_bytes = limits.max_bytes // PIECES_A_REQUEST
+
     def has_room(self, size: int) -> bool:
-        most = max(1, self.limits.max_events // PIECES_A_REQUEST)
-        most_bytes = self.limits.max_bytes // PIECES_A_REQUEST
-        return len(self.encoded) < most and self.size + size < most_bytes
+        return len(self.encoded) < self.most and self.size + size < self.most_bytes
 
     def add(self, kind: str, name: str, content: bytes, of: int) -> None:
         self.encoded.append(content)
