@@ -50,6 +50,12 @@ YES = b'{"code":200,"flags":{},"num_records_imported":0,"events_ingested":0}'
 EMPTY = b'{"error":"empty_batch","error_description":"batch is empty"}'
 """What capture v1 says to a request without events, by which a target learns that it is there."""
 
+TWINS = (
+    b'{"error":"duplicate_event_uuid","error_description":"two events of the batch have one uuid"}'
+)
+REFUSALS = (EMPTY, TWINS)
+"""Answers of capture v1 that are no 200."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -117,7 +123,7 @@ class Sink:
                 answer = YES if is_question else self._answer(path, body, is_gzip=is_gzip)
                 if self._latency and path != b"/counts":
                     time.sleep(self._latency)
-                status = BAD_REQUEST if answer is EMPTY else OK
+                status = BAD_REQUEST if answer in REFUSALS else OK
                 connection.sendall(ANSWER % (status, len(answer), answer))
 
     def counts(self) -> Counts:
@@ -142,6 +148,8 @@ class Sink:
         ids = [event["uuid"] for event in _parsed(content)["batch"]]
         if not ids:
             return EMPTY
+        if len(set(ids)) < len(ids):
+            return TWINS
         with self._lock:
             self._note(body, events=len(ids))
         return orjson.dumps({"results": {name: {"result": "ok"} for name in ids}})

@@ -54,10 +54,14 @@ PASSING = frozenset({408, 429})
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may carry. Bytes are counted before compression."""
+    """What one request may carry. Bytes are counted before compression.
+
+    With `distinct_ids` no two events of it may have the same id: see `Event.id`.
+    """
 
     max_events: int
     max_bytes: int
+    distinct_ids: bool = False
 
 
 @dataclass(frozen=True)

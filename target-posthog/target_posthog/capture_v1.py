@@ -92,7 +92,7 @@ class EventsEndpoint:
     by v1 takes up what one by v0 left, and the other way round.
 
     The time of the request, which every request must say, moves no event: each carries
-    `disable_skew_correction`.
+    `disable_skew_correction`. A request with two events of one uuid is refused.
     """
 
     name = BATCH
@@ -101,7 +101,7 @@ class EventsEndpoint:
     def __init__(
         self, host: str, api_key: str, version: str, *, historical_migration: bool, limits: Limits
     ) -> None:
-        self.limits = limits
+        self.limits = replace(limits, distinct_ids=True)
         self._url = ingestion_host(host) + EVENTS
         self.host = host_of(self._url)
         self._since = _now()

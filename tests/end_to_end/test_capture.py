@@ -18,6 +18,7 @@ from tests.end_to_end.test_faults import (
     assert_arrives,
     assert_dead,
     assert_the_same_run_again_brings_all,
+    events_of,
     everyone,
     export,
 )
@@ -112,6 +113,22 @@ def test_one_run_by_v0_and_the_next_by_v1_bring_each_event_once(destination, ser
     for capture in ("v0", "v1"):
         assert command.run(export(), capture=capture).code == 0
     assert destination.people(service) == everyone()
+
+
+@pytest.mark.parametrize("apart", [1, 3, BATCH - 1, 2 * BATCH], ids=lambda rows: f"{rows} apart")
+@pytest.mark.parametrize("capture", ["v0", "v1"])
+def test_a_row_that_comes_three_times_is_refused_nowhere(service, command, capture, apart):
+    schema, *rows = export(batch=COUNT).splitlines(keepends=True)
+    rows[apart:apart] = [rows[0]]
+    rows[2 * apart : 2 * apart] = [rows[0]]
+
+    ended = command.run(b"".join([schema, *rows]), capture=capture)
+
+    assert ended.code == 0
+    assert {exchange.status for exchange in service.journal} == {200}
+    sent = [event["uuid"] for each in service.journal for event in events_of(each)]
+    assert (len(sent), len(set(sent))) == (COUNT + 2, COUNT)
+    assert sent.count(sent[0]) == 3
 
 
 # What is said of events ---------------------------------------------------------------------------

@@ -256,7 +256,7 @@ class Delivery:
 
 
 def _piece_of(block: Block, packed: Packed) -> Piece:
-    endpoint, group, body, tallies, places = packed
+    endpoint, group, body, tallies, places, ids = packed
     lanes = lanes_of_group(group, block.spread)
     return Piece(
         endpoint,
@@ -268,6 +268,7 @@ def _piece_of(block: Block, packed: Packed) -> Piece:
         packed=body,
         places=places,
         block=block,
+        ids=ids,
     )
 
 

@@ -2,7 +2,8 @@
 
 People are dealt out to lanes. A piece holds events of a few lanes, and it may leave when nothing
 that waits before it, or is in flight, touches those lanes. Pieces that leave in one request may
-share lanes: within a request their order stands.
+share lanes: within a request their order stands. Where a request may have each id once only, what
+has one again leaves in the next.
 
 An event that merges another person (a login that links a device to its user) must arrive behind
 that person's earlier events. Its person takes over the lane of the other one, if nothing of its own
@@ -62,7 +63,10 @@ class Lanes:
         """
         # Many threads ask, and mostly nothing has changed.
         if self._known is None or self._known[0] is not limits:
-            self._known = limits, self._found(limits)
+            found = self._found(limits)
+            if limits.distinct_ids:
+                found = Load(_without_twins(found.pieces), found.is_full)
+            self._known = limits, found
         return self._known[1]
 
     def _found(self, limits: Limits) -> Load:
@@ -125,6 +129,18 @@ def _first(free: list[Piece], lanes: int, limits: Limits) -> list[Piece]:
             break
         load.append(piece)
     return load
+
+
+def _without_twins(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces that have no id of another before them, and wait for none that has."""
+    kept, ids, passed_over = list[Piece](), set[str](), 0
+    for piece in pieces:
+        if (piece.lanes | piece.needs) & passed_over or not ids.isdisjoint(piece.ids):
+            passed_over |= piece.lanes
+        else:
+            kept.append(piece)
+            ids |= piece.ids
+    return kept
 
 
 def lanes_of_group(group: int, spread: int) -> int:

@@ -86,13 +86,17 @@ class Tasks:
 
 
 class Packed(NamedTuple):
-    """Events of one endpoint and one group of lanes, compressed."""
+    """Events of one endpoint and one group of lanes, compressed.
+
+    `ids` are those of its events, no two the same, where a request may have each once only.
+    """
 
     endpoint: str
     group: int
     body: Deflated
     tallies: Tallies
     places: Sequence[int]
+    ids: frozenset[str] = frozenset()
 
 
 class Apart(NamedTuple):
@@ -211,14 +215,17 @@ class Packer:
         piece = self._open.get(key)
         if piece is None:
             piece = self._open[key] = _OpenPiece(endpoint.limits)
-        elif not piece.has_room(len(content)):
+        elif event.id in piece.ids or not piece.has_room(len(content)):
             self._close(*key, piece)
             piece = self._open[key] = _OpenPiece(endpoint.limits)
         piece.add(event.kind, event.name, content, of)
+        if endpoint.limits.distinct_ids:
+            piece.ids.add(event.id)
 
     def _close(self, endpoint: str, group: int, piece: _OpenPiece) -> None:
         body = deflated(b",".join(piece.encoded))
-        self._result.packed.append(Packed(endpoint, group, body, piece.tallies, piece.places))
+        of = (piece.tallies, piece.places, frozenset(piece.ids))
+        self._result.packed.append(Packed(endpoint, group, body, *of))
 
     def _put_apart(self, event: Event, content: bytes, of: int, lane: int, order: str) -> None:
         facts = tuple([(*fact,) for fact in event.facts])
@@ -235,6 +242,7 @@ class _OpenPiece:
     """Events that will be one piece."""
 
     limits: InitVar[Limits]
+    ids: set[str] = field(default_factory=set)
     encoded: list[bytes] = field(default_factory=list)
     size: int = 0
     most: int = field(init=False)

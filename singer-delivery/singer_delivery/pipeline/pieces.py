@@ -81,6 +81,7 @@ class Piece:
         places: where they come from, see `place_of`.
         single: the event, if it is one by itself.
         block: of the records; None for what comes from no block.
+        ids: of its events, where a request may have each once only.
         since: when it began to wait, in seconds of a monotonic clock.
     """
 
@@ -94,6 +95,7 @@ class Piece:
     places: Sequence[int] = ()
     single: Single | None = None
     block: Block | None = None
+    ids: frozenset[str] = frozenset()
     since: float = 0.0
 
     def records(self) -> Iterator[int]:

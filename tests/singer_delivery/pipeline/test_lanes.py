@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
@@ -18,10 +21,18 @@ from tests.examples import examples
 
 ALL = (1 << LANES) - 1
 LIMITS = Limits(8, 80)
+DISTINCT = Limits(8, 80, distinct_ids=True)
 
 
-def piece(lanes: int, count: int = 1, size: int = 1, needs: int = 0) -> Piece:
-    return Piece("toy", lanes, needs, count, size, {})
+def piece(
+    lanes: int, count: int = 1, size: int = 1, needs: int = 0, ids: Collection[str] = ()
+) -> Piece:
+    return Piece("toy", lanes, needs, count, size, {}, ids=frozenset(ids))
+
+
+def are_distinct(pieces: Iterable[Piece]) -> bool:
+    """Tell whether no two pieces have an id in common."""
+    return max(Counter(chain.from_iterable(each.ids for each in pieces)).values(), default=0) < 2
 
 
 def waiting(*pieces: Piece) -> Lanes:
@@ -50,7 +61,9 @@ class Model:
     def take(self) -> bool:
         """Take what may leave, and check it; tell whether it was anything."""
         load = self.lanes.next_load(self.limits)
-        assert load.pieces == self.free() or self.is_too_much(self.free())
+        free = self.free()
+        has_twins = self.limits.distinct_ids and not are_distinct(free)
+        assert load.pieces == free or self.is_too_much(free) or has_twins
         if not load.pieces:
             return False
         self.check(load.pieces)
@@ -68,6 +81,7 @@ class Model:
         size = sum(each.size for each in load) + len(load) - 1  # commas between
         is_within = sum(each.count for each in load) <= self.limits.max_events
         assert len(load) == 1 or (is_within and size <= self.limits.max_bytes)
+        assert are_distinct(load) or not self.limits.distinct_ids
         for each in load:
             before = self.waiting[: self.waiting.index(each)]
             ahead = [other for other in before if other not in load]
@@ -100,12 +114,13 @@ pieces = st.builds(
     st.integers(1, 9),
     st.integers(1, 90),
     st.just(0) | st.integers(0, 3).map(lambda lane: 1 << lane),
+    st.frozensets(st.sampled_from("abcdefgh"), max_size=2),
 )
 steps = st.lists(pieces | st.just("take") | st.integers(0, 9), max_size=60)
 
 
 @settings(max_examples=examples(400), deadline=None)
-@given(steps, st.builds(Limits, st.integers(1, 12), st.integers(1, 200)))
+@given(steps, st.builds(Limits, st.integers(1, 12), st.integers(1, 200), st.booleans()))
 def test_whatever_completes_when_nothing_overtakes_and_all_leaves(plan, limits):
     model = Model(limits)
     for step in plan:
@@ -121,6 +136,17 @@ def test_whatever_completes_when_nothing_overtakes_and_all_leaves(plan, limits):
             model.complete(0)
     assert model.lanes.is_empty
     assert model.lanes._busy == 0
+
+
+def test_an_id_that_comes_again_waits_for_the_next_request_and_so_does_what_is_behind_it():
+    first, second, third, other = piece(1, ids="ab"), piece(1, ids="ca"), piece(1), piece(2)
+    lanes = waiting(first, second, third, other)
+    assert lanes.next_load(LIMITS).pieces == [first, second, third, other]
+    load = lanes.next_load(DISTINCT)
+    assert load.pieces == [first, other]
+    lanes.take(load)
+    lanes.release(load.pieces)
+    assert lanes.next_load(DISTINCT).pieces == [second, third]
 
 
 def test_what_shares_a_lane_travels_together_or_one_after_the_other():

@@ -98,7 +98,7 @@ def packed(endpoint: ToyEndpoint, block: Block) -> list[Piece]:
     result = packer.result()
     of_packed = [
         Piece(name, 1, 0, len(places), body.size, tallies, body, places, block=block)
-        for name, _, body, tallies, places in result.packed
+        for name, _, body, tallies, places, _ in result.packed
     ]
     singles = [
         Single(each.kind, each.name, each.encoded, Place(block, *divmod(each.place, 1 << 16)))
