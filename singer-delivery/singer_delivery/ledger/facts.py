@@ -234,7 +234,7 @@ class Facts:
             del self._newest[key]
 
     def _look_up(self, key: Key) -> Fact | None:
-        if self._store.surely_lacks(*key):
+        if self._store.surely_lacks(key):
             return None
         while True:
             times = self._times_disowned

@@ -97,13 +97,9 @@ class Store:
         row = self._first(self._fact, (self._scope, kind, self.storable(_fitted(name))))
         return None if row is None else Fact(kind, name, *row)
 
-    def surely_lacks(self, kind: str, name: str) -> bool:
-        """Tell whether no such fact is on disk, nor about to be, as far as it knows unasked.
-
-        Nobody else writes them while a run goes on: see `SoleUse`.
-        """
-        written = self._written
-        return written is not None and (kind, self.storable(_fitted(name))) not in written
+    def surely_lacks(self, key: Key) -> bool:
+        """Tell, without asking, whether no such fact is on disk: nobody else writes (`SoleUse`)."""
+        return self._written is not None and key not in self._written
 
     def write(
         self,
@@ -123,11 +119,11 @@ class Store:
             also: write more, in their order.
         """
         # In one order, so that two machines never wait for each other's rows.
-        stored = [self._fact_row(fact) for fact in sorted(facts)]
+        ordered = sorted(facts)
         if self._written is not None:  # before they are on disk: whoever asks then finds them
-            for _, kind, name, *_ in stored:
-                self._written.add((kind, name))
-        rows = [self._upsert.row(row) for row in stored]
+            for fact in ordered:
+                self._written.add(fact[:2])
+        rows = [self._upsert.row(self._fact_row(fact)) for fact in ordered]
         updates = {self._stored_key(update.key): update for update in sorted(kept)}
         done = [self._gone.row((self._scope, *self._stored_key(key))) for key in sorted(gone)]
         wrong = [self._disowned.row(self._fact_row(fact)[:5]) for fact in sorted(disowned)]

@@ -80,10 +80,10 @@ def exported_time(value: Any) -> int:
     """
     if type(value) is not str or len(value) != 26 or value[4:20:3] not in _EXPORTED:
         raise ValueError
-    found = datetime.fromisoformat(value)
-    if found.tzinfo is not None:  # five digits and a Z, since Python 3.11
-        raise ValueError
-    return micros(found)
+    try:
+        return micros(datetime.fromisoformat(value))
+    except TypeError:  # it has a zone: five digits and a Z, since Python 3.11
+        raise ValueError from None
 
 
 def exported_moment(at: int, text: str) -> Moment:
@@ -92,7 +92,11 @@ def exported_moment(at: int, text: str) -> Moment:
 
 
 def micros(time: datetime) -> int:
-    """Return microseconds since 1970 of a time; naive means UTC."""
+    """Return microseconds since 1970 of a naive time, which means UTC.
+
+    Raises:
+        TypeError: it has a zone.
+    """
     since = time - _EPOCH  # dividing it by a microsecond would take longer
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
