@@ -224,8 +224,9 @@ class Packer:
 
     def _close(self, endpoint: str, group: int, piece: _OpenPiece) -> None:
         body = deflated(b",".join(piece.encoded))
-        of = (piece.tallies, piece.places, frozenset(piece.ids))
-        self._result.packed.append(Packed(endpoint, group, body, *of))
+        ids = frozenset(piece.ids)
+        packed = Packed(endpoint, group, body, piece.tallies, piece.places, ids)
+        self._result.packed.append(packed)
 
     def _put_apart(self, event: Event, content: bytes, of: int, lane: int, order: str) -> None:
         facts = tuple([(*fact,) for fact in event.facts])
