@@ -13,7 +13,30 @@ EXCLUDED = "excluded_person"
 _LEFT_OUT = Decision(skipped=EXCLUDED, sends=False)
 
 
-class WithoutPeople:
+class OfSomePeople:
+    """A mapping that leaves people out, and is the one it was made of for all others.
+
+    Args:
+        mapping: of the records that are taken.
+    """
+
+    decision_type: ClassVar[type[Decision]] = Decision  # another process has the mapping itself
+
+    def __init__(self, mapping: RecordMapping) -> None:
+        self._mapping = mapping
+        self.observe, self.ids_of = mapping.observe, mapping.ids_of
+        self.people_of, self._decide = mapping.people_of, mapping.decide
+
+    def __reduce__(self) -> tuple[Any, tuple[RecordMapping]]:
+        """Let another process map: nothing of those who are left out comes to it."""
+        return _itself, (self._mapping,)
+
+    def map(self, record: Mapping[str, Any], decision: Any) -> Mapped:
+        """Return what a clean record becomes. Pure."""
+        return self._mapping.map(record, decision)
+
+
+class WithoutPeople(OfSomePeople):
     """A mapping whose records of some people are left out: events, profiles and links alike.
 
     A record is left out when any id of a person in it is one of theirs. Nothing of it is
@@ -25,16 +48,9 @@ class WithoutPeople:
         people: ids as the source has them, without blanks around them.
     """
 
-    decision_type: ClassVar[type[Decision]] = Decision  # another process has the mapping itself
-
     def __init__(self, mapping: RecordMapping, people: Collection[str]) -> None:
-        self._mapping, self._people = mapping, frozenset(people)
-        self.observe, self.ids_of = mapping.observe, mapping.ids_of
-        self.people_of, self._decide = mapping.people_of, mapping.decide
-
-    def __reduce__(self) -> tuple[Any, tuple[RecordMapping]]:
-        """Let another process map: what is left out never comes to it, nor do these ids."""
-        return _itself, (self._mapping,)
+        super().__init__(mapping)
+        self._people = frozenset(people)
 
     def decide(self, observation: Any, facts: Facts, effects: Effects) -> Any:
         """Return the decision of a record: see `RecordMapping`."""
@@ -42,10 +58,6 @@ class WithoutPeople:
         if self._people.isdisjoint([str(each).strip() for each in ids if each is not None]):
             return self._decide(observation, facts, effects)
         return _LEFT_OUT
-
-    def map(self, record: Mapping[str, Any], decision: Any) -> Mapped:
-        """Return what a clean record becomes. Pure."""
-        return self._mapping.map(record, decision)
 
 
 def _itself(mapping: RecordMapping) -> RecordMapping:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any
 
-from singer_delivery.model import Decision, Effects, Fact, Facts, Mapped, RecordMapping
+from singer_delivery.mapping.excluded import OfSomePeople
+from singer_delivery.model import Decision, Effects, Fact, Facts, RecordMapping
 
 NOT_SAMPLED = "not_sampled"
 """The rule, as the run report counts it."""
@@ -34,7 +34,7 @@ def is_sampled(person: str, share: float) -> bool:
     return int.from_bytes(digest, "big") < share * _ALL
 
 
-class Sampled:
+class Sampled(OfSomePeople):
     """A mapping of the records of some people alone: their events, profiles and links.
 
     A record that is about no people, such as a group's, is taken. One that names nobody is not.
@@ -49,17 +49,9 @@ class Sampled:
         share: of all people, between 0 and 1.
     """
 
-    decision_type: ClassVar[type[Decision]] = Decision  # another process has the mapping itself
-
     def __init__(self, mapping: RecordMapping, share: float) -> None:
-        self._mapping = mapping
-        self.observe, self.ids_of = mapping.observe, mapping.ids_of
-        self.people_of, self._decide = mapping.people_of, mapping.decide
+        super().__init__(mapping)
         self._is_sampled = lru_cache(PEOPLE)(lambda person: is_sampled(person, share))
-
-    def __reduce__(self) -> tuple[Any, tuple[RecordMapping]]:
-        """Let another process map: what is left out never comes to it."""
-        return _itself, (self._mapping,)
 
     def decide(self, observation: Any, facts: Facts, effects: Effects) -> Any:
         """Return the decision of a record: see `RecordMapping`."""
@@ -72,10 +64,6 @@ class Sampled:
             return self._decide(observation, facts, effects)
         return _LEFT_OUT
 
-    def map(self, record: Mapping[str, Any], decision: Any) -> Mapped:
-        """Return what a clean record becomes. Pure."""
-        return self._mapping.map(record, decision)
-
 
 def _root(person: str, facts: Facts) -> str:
     """Return the id by which a person is sampled whose ids were joined."""
@@ -84,7 +72,3 @@ def _root(person: str, facts: Facts) -> str:
         person = known.value
         known = facts.recall(SAMPLED_AS, person)
     return person
-
-
-def _itself(mapping: RecordMapping) -> RecordMapping:
-    return mapping
