@@ -29,9 +29,9 @@ from singer_delivery.io.retry import LOOK
 from singer_delivery.pipeline.blocks import Block
 from singer_delivery.pipeline.packing import Packer, Result, Task, Tasks
 
-BLOCKS_EACH = 3
-"""Blocks that a process has at once: one that it maps, others that wait. The run's own process maps
-what comes beyond that, instead of waiting, so that no core is idle."""
+BLOCKS_EACH = 2
+"""Blocks that a process has at once: one that it maps, and one that waits. The run's own process
+maps what comes beyond that, instead of waiting, so that no core is idle."""
 
 T = TypeVar("T")
 
