@@ -50,10 +50,10 @@ YES = b'{"code":200,"flags":{},"num_records_imported":0,"events_ingested":0}'
 EMPTY = b'{"error":"empty_batch","error_description":"batch is empty"}'
 """What capture v1 says to a request without events, by which a target learns that it is there."""
 
-TWINS = (
+REPEATED = (
     b'{"error":"duplicate_event_uuid","error_description":"two events of the batch have one uuid"}'
 )
-REFUSALS = (EMPTY, TWINS)
+REFUSALS = (EMPTY, REPEATED)
 """Answers of capture v1 that are no 200."""
 
 
@@ -149,7 +149,7 @@ class Sink:
         if not ids:
             return EMPTY
         if len(set(ids)) < len(ids):
-            return TWINS
+            return REPEATED
         with self._lock:
             self._note(body, events=len(ids))
         return orjson.dumps({"results": {name: {"result": "ok"} for name in ids}})

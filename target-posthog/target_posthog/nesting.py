@@ -41,10 +41,10 @@ def are_stored(values: Iterable[Any], lists: int = 0) -> bool:
 
     Args:
         values: of an object, or of a list.
-        lists: that they are in.
+        lists: how many lists they are nested in.
     """
     for value in values:
-        kind = type(value)  # asked this way, each costs half as much as by a set of the two
+        kind = type(value)  # a third faster than to look it up in a set of the two
         if (kind is dict or kind is list) and not _is_stored(value, lists):
             return False
     return True

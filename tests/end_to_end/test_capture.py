@@ -116,13 +116,15 @@ def test_one_run_by_v0_and_the_next_by_v1_bring_each_event_once(destination, ser
 
 
 @pytest.mark.parametrize("apart", [1, 3, BATCH - 1, 2 * BATCH], ids=lambda rows: f"{rows} apart")
-@pytest.mark.parametrize("capture", ["v0", "v1"])
-def test_a_row_that_comes_three_times_is_refused_nowhere(service, command, capture, apart):
+@pytest.mark.parametrize(("capture", "processes"), [("v0", 0), ("v1", 0), ("v1", 1)])
+def test_a_row_that_comes_three_times_is_refused_nowhere(
+    service, command, capture, processes, apart
+):
     schema, *rows = export(batch=COUNT).splitlines(keepends=True)
     rows[apart:apart] = [rows[0]]
     rows[2 * apart : 2 * apart] = [rows[0]]
 
-    ended = command.run(b"".join([schema, *rows]), capture=capture)
+    ended = command.run(b"".join([schema, *rows]), capture=capture, processes=processes)
 
     assert ended.code == 0
     assert {exchange.status for exchange in service.journal} == {200}

@@ -32,7 +32,7 @@ class WrittenKeys:
     def __contains__(self, key: Key) -> bool:
         """Tell whether a key may have been added."""
         hashed = hash(key)
-        for part in self._parts:  # noqa: SIM110 - a loop takes half as long as a generator
+        for part in self._parts:  # noqa: SIM110 - faster than a generator
             if part.may_hold(hashed):
                 return True
         return False

@@ -14,10 +14,10 @@ _LEFT_OUT = Decision(skipped=EXCLUDED, sends=False)
 
 
 class OfSomePeople:
-    """A mapping that leaves people out, and is the one it was made of for all others.
+    """A mapping that leaves the records of some people out, and passes the others on to another.
 
     Args:
-        mapping: of the records that are taken.
+        mapping: the other; it takes all records that are not left out.
     """
 
     decision_type: ClassVar[type[Decision]] = Decision  # another process has the mapping itself

@@ -197,7 +197,7 @@ class Whose:
         self, who: Who, owner: Fact | None, seen: Observation, facts: Facts, effects: Effects
     ) -> Who:
         """Return the ids with the user whom the source names."""
-        _, device, _ = who
+        device = who.device
         user = _user_of_source(seen, facts)
         if user is not None:
             effects.notes.append(self._known_by_source)

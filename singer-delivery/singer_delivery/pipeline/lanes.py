@@ -2,8 +2,8 @@
 
 People are dealt out to lanes. A piece holds events of a few lanes, and it may leave when nothing
 that waits before it, or is in flight, touches those lanes. Pieces that leave in one request may
-share lanes: within a request their order stands. Where a request may have each id once only, what
-has one again leaves in the next.
+share lanes: within a request their order stands. Where a request may have each id once only, a
+piece that has one again leaves in the next request.
 
 An event that merges another person (a login that links a device to its user) must arrive behind
 that person's earlier events. Its person takes over the lane of the other one, if nothing of its own
@@ -65,7 +65,7 @@ class Lanes:
         if self._known is None or self._known[0] is not limits:
             found = self._found(limits)
             if limits.distinct_ids:
-                found = Load(_without_twins(found.pieces), found.is_full)
+                found = Load(_without_repeated_ids(found.pieces), found.is_full)
             self._known = limits, found
         return self._known[1]
 
@@ -131,8 +131,8 @@ def _first(free: list[Piece], lanes: int, limits: Limits) -> list[Piece]:
     return load
 
 
-def _without_twins(pieces: list[Piece]) -> list[Piece]:
-    """Return the pieces that have no id of another before them, and wait for none that has."""
+def _without_repeated_ids(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces without those that have an id again, and without what waits for these."""
     kept, ids, passed_over = list[Piece](), set[str](), 0
     for piece in pieces:
         if (piece.lanes | piece.needs) & passed_over or not ids.isdisjoint(piece.ids):

@@ -62,8 +62,9 @@ class Model:
         """Take what may leave, and check it; tell whether it was anything."""
         load = self.lanes.next_load(self.limits)
         free = self.free()
-        has_twins = self.limits.distinct_ids and not are_distinct(free)
-        assert load.pieces == free or self.is_too_much(free) or has_twins
+        is_repeated = self.limits.distinct_ids and not are_distinct(free)
+        assert load.pieces == free or self.is_too_much(free) or is_repeated
+        assert load.pieces or not free, "nothing leaves though it may"
         if not load.pieces:
             return False
         self.check(load.pieces)
