@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import sys
 
-M_ARENA_MAX = -8
-"""Number of the parameter (glibc, malloc.h); "the maximum number of arenas" (its manual, 3.2.4)."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+"""Numbers of the parameters (glibc, malloc.h; its manual, 3.2.4)."""
 
 HEAPS = 2
 
+FREE_AT_THE_END, LARGE = 2 * 1024 * 1024, 128 * 1024
+"""Bytes that may be free at the end of a heap; of blocks that lie in none. By themselves they grow
+as large blocks come and go, and what these leave free is kept: some 8 MB of a run's bodies."""
 
-def share_heaps() -> bool:
-    """Let all threads share two heaps where the C library is glibc; tell whether it is.
 
-    By default nearly every thread gets one of its own, and none gives back what it freed to the
-    others: a dozen lanes that compress their requests hold 13 MB more. To be called before there
-    are threads.
+def keep_heaps_small() -> bool:
+    """Hold little more than is used where the C library is glibc; tell whether it is.
+
+    All threads share two heaps. By default nearly every one gets one of its own, and none gives
+    back what it freed to the others: a dozen lanes that compress their requests hold 13 MB more.
+    Large blocks go back to the system as soon as they are free, and so does the end of a heap.
+    To be called before there are threads.
     """
-    return _call("mallopt", M_ARENA_MAX, HEAPS)
+    of = ((M_ARENA_MAX, HEAPS), (M_TRIM_THRESHOLD, FREE_AT_THE_END), (M_MMAP_THRESHOLD, LARGE))
+    return all([_call("mallopt", *each) for each in of])
 
 
 def give_back() -> bool:

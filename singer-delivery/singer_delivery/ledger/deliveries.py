@@ -26,7 +26,10 @@ from singer_delivery.ledger.store import INSERTS, Store
 from singer_delivery.model import Delivery
 
 MOST_KEYS = 6_000_000
-"""Keys of days in memory, about 70 MB; a day that has more is in memory alone."""
+"""Keys of days in memory, 60 to 100 MB; a day that has more is in memory alone."""
+
+IDLE = 8
+"""Saves that meet no event of a day, after which it leaves memory: history comes day by day."""
 
 FEW = 1_000
 """New keys of a day, below which what the disk has of it is looked through and not kept: events
@@ -94,7 +97,9 @@ class Deliveries:
         self._unsaved, self._writing = UnsavedKeys(), UnsavedKeys()
         self._names = BookOfNames(store)
         self._lock = threading.Lock()  # of the days in memory: one thread asks, another one writes
-        self._days: OrderedDict[int, Keys] = OrderedDict()
+        self._days: OrderedDict[int, Keys] = OrderedDict()  # as they were met
+        self._met: dict[int, int] = {}  # by day, after how many saves
+        self._saves = 0
         self._on_disk: set[int] | None = None
         self._next: int | None = None
         self._written: dict[int, Sequence[int]] = {}
@@ -117,7 +122,7 @@ class Deliveries:
         if self._unsaved.has(of) or self._writing.has(of):
             return True
         with self._lock:
-            keys = self._days.get(of.day)
+            keys = self._in_memory(of.day)
             if keys is None:
                 rows = self._store.rows(self._of(of.day))
                 keys = self._loaded(of.day, [each for (each,) in rows])
@@ -140,7 +145,6 @@ class Deliveries:
             self._ask_anew()
         self._is_doubtful = True
         self._written.clear()
-        self._sifted.clear()
         kinds, counts = [*of.kinds], dict[int, Mapping[int, int]]()
         numbers = [self._names.number(Names(*kind[1:3]), connection) for kind in kinds]
         first, rows = self._first(connection), list[dict[str, object]]()
@@ -166,8 +170,14 @@ class Deliveries:
                     self._on_disk.add(day)
                 there = self._days.get(day)
                 if there is not None:
-                    new = self._written.get(day, [*keys])
+                    new = self._written.get(day)
+                    new = sorted(keys) if new is None else new  # a dry run writes nothing
                     there.add(new, are_marked=there is self._sifted.get(day))
+            self._written.clear()
+            self._sifted.clear()
+            self._saves += 1
+            while self._days and self._saves - self._met[next(iter(self._days))] > IDLE:
+                self._let_go()
         self._writing = UnsavedKeys()
 
     def _row(self, day: int, number: int, keys: Sequence[int], cells: Cells) -> dict[str, object]:
@@ -184,6 +194,8 @@ class Deliveries:
         self._names.forget()
         with self._lock:
             self._days.clear()
+            self._met.clear()
+            self._sifted.clear()
             self._on_disk = self._next = None
 
     def _first(self, connection: Connection) -> int:
@@ -197,7 +209,7 @@ class Deliveries:
     def _new(self, day: int, keys: Sequence[int], connection: Connection) -> Sequence[int]:
         """Return those of a day's sorted keys that no save has written."""
         with self._lock:
-            there = self._days.get(day)
+            there = self._in_memory(day)
             if there is None:
                 if day not in self._days_on_disk(connection):
                     there = self._keep(day, Keys())
@@ -205,7 +217,6 @@ class Deliveries:
                     return self._not_on_disk(day, keys, connection)
                 else:
                     there = self._loaded(day, connection.execute(self._of(day)).scalars())
-            self._days.move_to_end(day)
             self._sifted[day] = there
             return there.new_among(keys)
 
@@ -229,11 +240,23 @@ class Deliveries:
     def _loaded(self, day: int, contents: Iterable[bytes]) -> Keys:
         return self._keep(day, Keys(map(unpacked, contents)))
 
-    def _keep(self, day: int, keys: Keys) -> Keys:
-        self._days[day] = keys
-        while len(self._days) > 1 and sum(map(len, self._days.values())) > MOST_KEYS:
-            self._days.popitem(last=False)
+    def _in_memory(self, day: int) -> Keys | None:
+        keys = self._days.get(day)
+        if keys is not None:
+            self._days.move_to_end(day)
+            self._met[day] = self._saves
         return keys
+
+    def _keep(self, day: int, keys: Keys) -> Keys:
+        self._days[day], self._met[day] = keys, self._saves
+        while len(self._days) > 1 and sum(map(len, self._days.values())) > MOST_KEYS:
+            self._let_go()
+        return keys
+
+    def _let_go(self) -> None:
+        """Let the day leave memory that was met before all others."""
+        day, _ = self._days.popitem(last=False)
+        del self._met[day]
 
 
 def _cells_of(

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-FRESH = 1 << 16
-"""Keys that a list holds as they came, before it sorts them in."""
-
 SLICES = 64
 """Into which lists are cut while they are merged, so that few numbers are objects at once."""
+
+FEW = 1 << 12
+"""Numbers that are sorted at once instead."""
 
 BITS_A_KEY = 16
 """At least; one key in sixteen or fewer that is not there is looked for in vain."""
@@ -23,22 +23,20 @@ FEWEST_BITS = 1 << 13
 
 
 class Keys:
-    """Numbers that are digests: told apart in a microsecond, in about 12 bytes each.
+    """Numbers that are digests: told apart in a microsecond, in 10 to 16 bytes each.
 
     A bit for the first bits of each says of most others at once that they are not there.
     """
 
     def __init__(self, lists: Iterable[array[int]] = ()) -> None:
-        self._fresh: set[int] = set()
-        self._runs: list[Sequence[int]] = []  # the same, as it came: mostly sorted
-        self._sorted: list[array[int]] = []  # each at least twice as long as the next
+        self._lists: list[array[int]] = []  # sorted; each longer than the next
         merged = merged_lists([*lists])
         if merged:
-            self._sorted.append(merged)
+            self._lists.append(merged)
         self._lay_bits()
 
     def __len__(self) -> int:
-        return len(self._fresh) + sum(map(len, self._sorted))
+        return sum(map(len, self._lists))
 
     def __contains__(self, key: int) -> bool:
         place = key >> self._shift
@@ -50,37 +48,25 @@ class Keys:
         return [key for key in keys if key not in known] if known else keys
 
     def add(self, keys: Sequence[int], *, are_marked: bool = False) -> None:
-        """Add numbers that are not there, quickest if they are sorted.
-
-        `are_marked` says that `new_among` was asked for them.
-        """
-        self._fresh.update(keys)
-        self._runs.append(keys)
-        if len(self._fresh) >= FRESH:
-            self._sort_in()
+        """Add sorted numbers that are not there. `are_marked`: `new_among` was asked for them."""
+        newest = array("Q", keys)
+        while self._lists and len(self._lists[-1]) <= len(newest):
+            newest = merged_lists([self._lists.pop(), newest])
+        self._lists.append(newest)
         if len(self) * BITS_A_KEY > len(self._bits) * 8:
             self._lay_bits()
         elif not are_marked:
             self._mark(keys)
 
     def _holds(self, key: int) -> bool:
-        return key in self._fresh or any(_is_in(each, key) for each in self._sorted)
-
-    def _sort_in(self) -> None:
-        # Sorting is quick where what is sorted consists of sorted parts.
-        newest = array("Q", sorted(chain.from_iterable(self._runs)))
-        self._fresh.clear()
-        self._runs.clear()
-        while self._sorted and len(self._sorted[-1]) < 2 * len(newest):
-            newest = merged_lists([self._sorted.pop(), newest])
-        self._sorted.append(newest)
+        return any(_is_in(each, key) for each in self._lists)
 
     def _lay_bits(self) -> None:
         """Mark all keys anew, in room for twice as many."""
         size = max(FEWEST_BITS, 1 << (2 * BITS_A_KEY * len(self) - 1).bit_length())
         self._bits = bytearray(size >> 3)
         self._shift = 64 - (size.bit_length() - 1)
-        for each in (self._fresh, *self._sorted):
+        for each in self._lists:
             self._mark(each)
 
     def _mark(self, keys: Iterable[int]) -> list[int]:
@@ -100,6 +86,8 @@ def merged_lists(lists: list[array[int]]) -> array[int]:
     """Return sorted lists as one."""
     if len(lists) == 1:
         return lists[0]
+    if sum(map(len, lists)) <= FEW:
+        return array("Q", sorted(chain.from_iterable(lists)))
     merged = array("Q")
     places = [0] * len(lists)
     for number in range(1, SLICES + 1):

@@ -32,8 +32,8 @@ from singer_delivery.model import Delivery, Fact
 SAVE_AFTER = 5_000
 """Facts that may wait in memory for the next save."""
 
-DELIVERIES_SAVE_AFTER = 100_000
-"""Keys of deliveries that may wait in memory for the next save: 10 MB."""
+DELIVERIES_SAVE_AFTER = 50_000
+"""Keys of deliveries that may wait in memory for the next save: 5 MB."""
 
 UPDATES_SAVE_AFTER = 1_000
 """Updates that may wait in memory for the next save: each may hold tens of kilobytes."""

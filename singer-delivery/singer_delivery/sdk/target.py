@@ -29,7 +29,7 @@ from singer_delivery.endpoint import Endpoint
 from singer_delivery.errors import DeliveryError, Interrupted, SettingsError
 from singer_delivery.io.collecting import collect_rarely
 from singer_delivery.io.copies import Copies
-from singer_delivery.io.heaps import share_heaps
+from singer_delivery.io.heaps import keep_heaps_small
 from singer_delivery.io.stdin import read_to_the_end
 from singer_delivery.io.stdout import write_state
 from singer_delivery.mapping.guide import Guide
@@ -174,7 +174,7 @@ class DeliveryTarget(AskingTarget):
     def invoke(cls, **options: Any) -> None:
         """Run the command line; errors that are for people end it with their sentence alone."""
         collect_rarely()
-        share_heaps()
+        keep_heaps_small()
         for_people = (DeliveryError, InvalidInputLine, RecordsWithoutSchemaException)
         with ending_in_a_sentence(cls, *for_people, before=lambda: read_to_the_end(LAST_LOOK)):
             super().invoke(**options)

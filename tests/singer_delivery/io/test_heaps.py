@@ -11,10 +11,10 @@ GLIBC = platform.libc_ver()[0] == "glibc"
 
 PROBE = """
 import ctypes, sys, tempfile, threading
-from singer_delivery.io.heaps import share_heaps
+from singer_delivery.io.heaps import keep_heaps_small
 
 if sys.argv[1] == "shared":
-    assert share_heaps()
+    assert keep_heaps_small()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 everyone = threading.Barrier(12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import tracemalloc
 from array import array
 
 import pytest
@@ -109,9 +110,40 @@ def test_days_leave_memory_and_are_read_again(path, monkeypatch):
     ledger.close()
 
 
+def test_days_that_no_save_meets_any_more_leave_memory(path):
+    """History comes day by day: a year of it takes no more memory than its last days."""
+    ledger = opened(path)
+    for day in range(30):
+        ledger.delivered(it(number, day) for number in range(10))
+        ledger.save()
+        there = [*ledger._deliveries._days]
+        assert there == [*range(max(0, day + 1 - deliveries.IDLE), day + 1)]
+    assert all(ledger.was_delivered(of(number, day)) for number in range(10) for day in range(30))
+    ledger.close()
+
+
+@pytest.mark.parametrize(("days", "each"), [(100, 500), (20, 20_000)])
+def test_keys_take_few_bytes_however_many_there_are_of_a_day(days, each):
+    """As saves bring them: objects of Python would take a hundred bytes each."""
+    dice = random.Random(each)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        known = [Keys() for _ in range(days)]
+        for _ in range(5):
+            for day in known:
+                some = sorted(dice.getrandbits(64) for _ in range(each // 5))
+                day.add(day.new_among(some), are_marked=True)
+        assert sum(map(len, known)) == days * each
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (taken - before) / (days * each) < 20
+
+
 @pytest.mark.parametrize("count", [1, 63, 64, 1_000])
 def test_keys_in_many_lists_are_told_apart(count, monkeypatch):
-    monkeypatch.setattr(keys, "FRESH", 16)
+    monkeypatch.setattr(keys, "FEW", 16)
     dice = random.Random(count)
     chosen = [dice.getrandbits(64) for _ in range(count)] + [0, 2**64 - 1, 1 << 58]
     known = Keys()
@@ -123,7 +155,7 @@ def test_keys_in_many_lists_are_told_apart(count, monkeypatch):
     assert known.new_among(sorted([*chosen, *others])) == sorted(others)
     assert known.new_among(others) == others
     assert len(known) == len(chosen)
-    assert len(known._sorted) <= 8
+    assert len(known._lists) <= 11
 
 
 def test_merged_lists_are_sorted_and_complete():
