@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from singer_delivery.mapping.compiled import Made
+from singer_delivery.mapping.compiled import Fit, Made
 from singer_delivery.mapping.ids import IdRules
 from singer_delivery.mapping.memory import Memory
 from singer_delivery.mapping.pair import Reading
@@ -205,7 +205,7 @@ def _property_table(settings: MappingSettings, tables: SourceTables) -> Property
         also_written=(f"{prefix}event_name", f"{prefix}overflow"),
         guarded=GUARDED_KEYS,
         layout=tables.layout,
-        fit=limits.fit_as_they_are,
+        fit=Fit(limits.fit_as_they_are),
     )
 
 

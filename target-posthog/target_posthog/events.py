@@ -203,7 +203,7 @@ class PostHog:
             self._table.put_aside(aside, unknown, properties)
         if aside or unknown or self._groups_kept in properties:
             return properties, False
-        return properties, fits and not nesting.has_paths(reading.event_properties)
+        return properties, fits
 
     def _group_properties(
         self, reading: Reading[PostHogDecision], of_groups: Groups

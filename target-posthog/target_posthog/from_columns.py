@@ -145,6 +145,7 @@ def _property_table(source: NamedColumns, settings: MappingSettings) -> Property
         also_written=(f"${source.name}_event_name", f"${source.name}_group_properties"),
         guarded=GUARDED_KEYS,
         layout=source.layout(),
+        fit=nesting.STORED,
     )
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from singer_delivery.mapping.compiled import Fit
 from singer_delivery.mapping.values import as_text
 from singer_delivery.model import Event, Note
 
@@ -36,31 +37,39 @@ def fit(events: Iterable[Event]) -> list[Note]:
     return notes
 
 
-def are_stored(values: Iterable[Any], lists: int = 0) -> bool:
-    """Tell whether `fit` surely leaves each of these values alone, where no key has a dot.
-
-    Args:
-        values: of an object, or of a list.
-        lists: how many lists they are nested in.
-    """
+def are_stored(values: Iterable[Any]) -> bool:
+    """Tell whether `fit` surely leaves each of these values alone, where no key has a dot."""
     for value in values:
         kind = type(value)  # a third faster than to look it up in a set of the two
-        if (kind is dict or kind is list) and not _is_stored(value, lists):
+        if (kind is dict or kind is list) and not _is_stored(value, 0):
             return False
     return True
 
 
-def has_paths(properties: Mapping[str, Any]) -> bool:
-    """Tell whether a key has a dot, and so may have the path of a value in an object."""
-    return "." in "".join(properties)
+def have_no_paths(keys: Iterable[str]) -> bool:
+    """Tell whether no key has a dot: one that has may be the path of a value in an object."""
+    return "." not in "".join(keys)
+
+
+STORED = Fit(are_stored, have_no_paths)
 
 
 def _is_stored(value: Any, lists: int) -> bool:
+    """Tell the same of an object or a list in this many lists."""
+    items = value
     if type(value) is list:
-        return lists < MAX_LISTS and are_stored(value, lists + 1)
-    if has_paths(value):
+        lists += 1
+        if lists > MAX_LISTS:
+            return False
+    elif have_no_paths(value):
+        items = value.values()
+    else:
         return _NESTS.isdisjoint(map(type, value.values()))
-    return are_stored(value.values(), lists)
+    for item in items:
+        kind = type(item)
+        if (kind is dict or kind is list) and not _is_stored(item, lists):
+            return False
+    return True
 
 
 def _fitted(value: Any, lists: int, found: set[str]) -> Any:

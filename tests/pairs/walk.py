@@ -222,7 +222,7 @@ def making(
 ) -> Callable[[Mapping[str, Any]], Made]:
     def made(record: Mapping[str, Any]) -> Made:
         filling(rows)(record, into := {**base}, None)
-        return Made(into, fit is None or fit(into.values()))
+        return Made(into, fit is None or fit.values(into.values()))
 
     return made
 

@@ -101,7 +101,9 @@ class Shape(NamedTuple):
         """
         if self.is_named_plainly:
             record = with_objects(record)
-            return _with_times(record) if self.has_times else record
+            if not self.has_times or _is_exported(record.get("server_upload_time")):
+                return record
+            return _with_times(record)
         shaped: dict[str, Any] = {}
         for key, value in record.items():
             if not is_bookkeeping(key):
@@ -110,13 +112,16 @@ class Shape(NamedTuple):
         return nested(shaped)
 
 
+def _is_exported(time: Any) -> bool:
+    return type(time) is str and time[10:11] == " " and len(time) == _LENGTH
+
+
 def _with_times(record: Record) -> Record:
     """Return the record itself if its times are as the export writes them, else a copy with such.
 
     The time of the upload tells, which every row has: all are written alike.
     """
-    uploaded = record.get("server_upload_time") or record.get("event_time")
-    if type(uploaded) is str and uploaded[10:11] == " " and len(uploaded) == _LENGTH:
+    if _is_exported(record.get("server_upload_time") or record.get("event_time")):
         return record
     times = {name: _time(record[name]) for name in _TIMES & record.keys()}
     return {**record, **times}

@@ -23,7 +23,7 @@ def keep_heaps_small() -> bool:
     To be called before there are threads.
     """
     of = ((M_ARENA_MAX, HEAPS), (M_TRIM_THRESHOLD, FREE_AT_THE_END), (M_MMAP_THRESHOLD, LARGE))
-    return all([_call("mallopt", *each) for each in of])
+    return all(_call("mallopt", *each) for each in of)
 
 
 def give_back() -> bool:

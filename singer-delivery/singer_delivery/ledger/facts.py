@@ -63,7 +63,7 @@ class Facts:
     """
 
     def __init__(self, store: Store, lock: threading.RLock, *, keep: bool) -> None:
-        self._store = store
+        self._store, self._written = store, store.written
         self._lock = lock
         self._keep = keep
         self._newest: dict[Key, Saying] = {}  # of this run, not on disk
@@ -234,7 +234,7 @@ class Facts:
             del self._newest[key]
 
     def _look_up(self, key: Key) -> Fact | None:
-        if self._store.surely_lacks(key):
+        if self._written is not None and key not in self._written:
             return None
         while True:
             times = self._times_disowned

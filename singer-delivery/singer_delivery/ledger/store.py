@@ -63,6 +63,8 @@ class Store:
 
     Attributes:
         scope: names the project.
+        written: the keys of facts on disk, where there were none before; else None. Nobody else
+            writes any (`SoleUse`).
 
     Raises:
         SettingsError: the url is no database address, or the tables are of another version.
@@ -87,7 +89,7 @@ class Store:
                 self._cursor = _sqlite_cursor(self._reader)
                 some = select(tables.facts.c.kind).where(tables.facts.c.scope == scope).limit(1)
                 is_new = self._reader.execute(some).first() is None
-                self._written = WrittenKeys() if is_new else None
+                self.written = WrittenKeys() if is_new else None
         except BaseException:
             engine.dispose()
             raise
@@ -96,10 +98,6 @@ class Store:
         """Return the fact on disk, if there is one."""
         row = self._first(self._fact, (self._scope, kind, self.storable(_fitted(name))))
         return None if row is None else Fact(kind, name, *row)
-
-    def surely_lacks(self, key: Key) -> bool:
-        """Tell, without asking, whether no such fact is on disk: nobody else writes (`SoleUse`)."""
-        return self._written is not None and key not in self._written
 
     def write(
         self,
@@ -120,9 +118,9 @@ class Store:
         """
         # In one order, so that two machines never wait for each other's rows.
         ordered = sorted(facts)
-        if self._written is not None:  # before they are on disk: whoever asks then finds them
+        if self.written is not None:  # before they are on disk: whoever asks then finds them
             for fact in ordered:
-                self._written.add(fact[:2])
+                self.written.add(fact[:2])
         rows = [self._upsert.row(self._fact_row(fact)) for fact in ordered]
         updates = {self._stored_key(update.key): update for update in sorted(kept)}
         done = [self._gone.row((self._scope, *self._stored_key(key))) for key in sorted(gone)]

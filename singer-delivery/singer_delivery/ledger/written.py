@@ -21,39 +21,26 @@ class WrittenKeys:
     """
 
     def __init__(self) -> None:
-        self._parts = [_Part(SMALLEST)]
+        self._parts = [bytearray(SMALLEST >> 3)]  # of bits, a power of two
+        self._room = SMALLEST // BITS_A_KEY
 
     def add(self, key: Key) -> None:
         """Add a key. One thread at a time may; others may ask meanwhile."""
-        if self._parts[-1].room <= 0:
-            self._parts.append(_Part(self._parts[-1].bits * 2))
-        self._parts[-1].add(hash(key))
+        if self._room <= 0:
+            self._parts.append(bytearray(2 * len(self._parts[-1])))
+            self._room = (len(self._parts[-1]) << 3) // BITS_A_KEY
+        self._room -= 1
+        hashed, bits = hash(key), self._parts[-1]
+        for half in (hashed, hashed >> 32):
+            at = half & (len(bits) << 3) - 1
+            bits[at >> 3] |= 1 << (at & 7)
 
     def __contains__(self, key: Key) -> bool:
         """Tell whether a key may have been added."""
         hashed = hash(key)
-        for part in self._parts:  # noqa: SIM110 - faster than a generator
-            if part.may_hold(hashed):
+        for bits in self._parts:
+            last = (len(bits) << 3) - 1
+            first, second = hashed & last, hashed >> 32 & last
+            if bits[first >> 3] >> (first & 7) & bits[second >> 3] >> (second & 7) & 1:
                 return True
         return False
-
-
-class _Part:
-    """A filter of a fixed number of bits, a power of two."""
-
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
-        self.room = bits // BITS_A_KEY
-        self._last = bits - 1
-        self._bytes = bytearray(bits // 8)
-
-    def add(self, hashed: int) -> None:
-        self.room -= 1
-        for half in (hashed, hashed >> 32):
-            at = half & self._last
-            self._bytes[at >> 3] |= 1 << (at & 7)
-
-    def may_hold(self, hashed: int) -> bool:
-        first, second = hashed & self._last, hashed >> 32 & self._last
-        found = self._bytes[first >> 3] >> (first & 7) & self._bytes[second >> 3] >> (second & 7)
-        return bool(found & 1)

@@ -14,21 +14,13 @@ from singer_delivery.mapping.json_lines import EXACT
 from singer_delivery.model import Unmappable
 
 
-def clean(record: Mapping[str, Any], line: bytes, shape: bytes, service: str) -> Mapping[str, Any]:
-    """Return what `readable` does, of a record that orjson read from this line, of this shape.
+def is_surely_clean(line: bytes, shape: bytes) -> bool:
+    """Tell whether `readable` returns what orjson read from a line of this shape as it is.
 
     It holds neither NaN nor infinities, lone surrogates, Decimals or integers beyond 64 bits, all
     of which orjson refuses or never makes. Unless the line writes a NUL or has brackets for too
     deep a nest, the record is clean, and need not be looked at.
-
-    Raises:
-        Unmappable: as `readable` does.
     """
-    return record if is_surely_clean(line, shape) else readable(record, service)
-
-
-def is_surely_clean(line: bytes, shape: bytes) -> bool:
-    """Tell whether a line writes no NUL, and has brackets for no deep nest: see `clean`."""
     # Most lines hold no backslash, and one byte is looked for much faster than six. Nor does
     # `count` tell the brackets half as fast as taking them out.
     if b"\\" in line and b"\\u0000" in line:

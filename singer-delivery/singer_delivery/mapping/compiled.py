@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -104,8 +104,20 @@ def _has_value(name: str) -> str:
     return f"{name} is not None and ({name} or {name} == 0)"  # `table.is_absent`, turned around
 
 
-Fit = Callable[[Iterable[Any]], bool]
-"""Tells whether a destination takes values as they are."""
+def _any(_names: Iterable[str]) -> bool:
+    return True
+
+
+class Fit(NamedTuple):
+    """Tells what a destination surely takes as it is.
+
+    Attributes:
+        values: asked of values that stand side by side.
+        names: asked of the names that such values have; all are taken by default.
+    """
+
+    values: Callable[[Iterable[Any]], bool]
+    names: Callable[[Iterable[str]], bool] = _any
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,6 @@ def remembered(
     def make(record: Mapping[str, Any]) -> Made:
         properties = {**base}
         build(rows, record, properties)
-        return Made(properties, fit is None or fit(properties.values()))
+        return Made(properties, fit is None or fit.values(properties.values()))
 
     return recall

@@ -67,11 +67,13 @@ class _Names:
     Attributes:
         are_free: whether none is guarded, or written by the mapping.
         can_be_empty: whether the source's word for nothing means it under one of them.
+        fit: whether the destination takes values under them as they are.
         fill: writes the rows that read one of them, if there are any.
     """
 
     are_free: bool
     can_be_empty: bool
+    fit: bool
     fill: Fill | None
 
 
@@ -89,7 +91,7 @@ class PropertyTable:
         also_written: other names that the mapping writes by itself.
         guarded: names that the destination acts on; event properties never keep them.
         layout: of the source's records.
-        fit: tells whether the destination takes values as they are; None where it takes all.
+        fit: tells what the destination takes as it is; None where it takes all.
 
     Attributes:
         written: names that the mapping writes; an event property that has one is put aside.
@@ -139,10 +141,11 @@ class PropertyTable:
         except KeyError:  # exports of old lack some columns
             first, properties = self._of_columns({**self._no_columns, **record}, reading)
             unknown = self._unknown(record)
-        aside = self._add(reading, properties)
-        fit = first.fit
+        names = self._names(tuple(reading.event_properties))
+        aside = self._add(reading, names, properties)
+        fit = first.fit and names.fit
         if fit and self._fit is not None:
-            fit = self._fit(islice(properties.values(), len(first.properties), None))
+            fit = self._fit.values(islice(properties.values(), len(first.properties), None))
         return properties, aside, unknown, fit
 
     def _of_columns(
@@ -155,11 +158,11 @@ class PropertyTable:
         table.fill(record, properties, reading)
         return first, properties
 
-    def _add(self, reading: Subject, properties: dict[str, Any]) -> Aside:
+    def _add(self, reading: Subject, names: _Names, properties: dict[str, Any]) -> Aside:
         """Add the event's own properties; return those that are to be put aside."""
         aside: Aside = []
         own = reading.event_properties
-        names, values = self._names(tuple(own)), own.values()
+        values = own.values()
         says_empty = names.can_be_empty and self._empty.text in values
         if names.are_free and all(values) and not says_empty:
             properties.update(own)
@@ -205,6 +208,7 @@ class PropertyTable:
         return _Names(
             are_free=self._guarded.isdisjoint(names) and self.written.isdisjoint(names),
             can_be_empty=not self._empty.names.isdisjoint(names),
+            fit=self._fit is None or self._fit.names(names),
             fill=self._fill_of(rows) if rows else None,
         )
 

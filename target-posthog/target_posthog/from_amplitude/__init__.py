@@ -21,7 +21,7 @@ from target_posthog.from_amplitude.table import (
     EVENT_PROPERTY_ROWS,
     PROPERTIES,
 )
-from target_posthog.nesting import are_stored
+from target_posthog.nesting import STORED
 from target_posthog.people import PostHogDecision
 from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
@@ -83,7 +83,7 @@ def property_table(settings: MappingSettings) -> PropertyTable:
         also_written=ALSO_WRITTEN,
         guarded=GUARDED_KEYS,
         layout=layout(COLUMNS),
-        fit=are_stored,
+        fit=STORED,
     )
 
 

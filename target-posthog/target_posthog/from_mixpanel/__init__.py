@@ -27,7 +27,7 @@ from target_posthog.from_mixpanel.table import (
     EVENT_PROPERTY_ROWS,
     PROPERTIES,
 )
-from target_posthog.nesting import are_stored
+from target_posthog.nesting import STORED
 from target_posthog.people import PostHogDecision
 from target_posthog.posthog import GUARDED_KEYS, MAX_NAME_CHARACTERS, READER, SERVICE, harmless_name
 from target_posthog.settings import MappingSettings
@@ -183,7 +183,7 @@ def property_table(settings: MappingSettings) -> PropertyTable:
         also_written=ALSO_WRITTEN,
         guarded=GUARDED_KEYS,
         layout=layout(COLUMNS, fields.STEADY),
-        fit=are_stored,
+        fit=STORED,
     )
 
 
