@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -105,11 +105,18 @@ class Shape(NamedTuple):
                 return record
             return _with_times(record)
         shaped: dict[str, Any] = {}
+        is_flat, names = False, self.names
         for key, value in record.items():
-            if not is_bookkeeping(key):
-                name = self.names.get(key, key)
-                shaped[name] = _converted(name, value)
-        return nested(shaped)
+            column = _column(key, names.get(key, key))
+            if column is None:
+                continue
+            name, convert, is_part = column
+            is_flat = is_flat or is_part
+            if value is None or value == "":
+                shaped[name] = None
+            else:
+                shaped[name] = value if convert is None else convert(value)
+        return nested(shaped) if is_flat else shaped
 
 
 def _is_exported(time: Any) -> bool:
@@ -173,15 +180,10 @@ def _boolean(value: Any) -> Any:
 
 def _time(value: Any) -> Any:
     """Return a time as exports write it, `2024-03-01 10:11:12.123456`; anything else as it is."""
+    if _is_exported(value) and value[4:20:3] == "-- ::." and value[20:].isdigit():  # mostly
+        return value
     found = moment(value)
     return value if found is None else found.text[:26].replace("T", " ")
-
-
-def _converted(name: str, value: Any) -> Any:
-    if value is None or value == "":
-        return None
-    convert = _CONVERSIONS.get(name)
-    return value if convert is None else convert(value)
 
 
 def _conversion(name: str, types: Collection[str]) -> Callable[[Any], Any] | None:
@@ -194,3 +196,14 @@ def _conversion(name: str, types: Collection[str]) -> Callable[[Any], Any] | Non
 
 
 _CONVERSIONS = {column.name: _conversion(column.name, column.types) for column in COLUMNS}
+
+
+@lru_cache(1024)  # those of a record are mostly the same
+def _column(key: str, name: str) -> tuple[str, Callable[[Any], Any] | None, bool] | None:
+    """Return the name of a column, its conversion, and whether flattening made it.
+
+    None stands for a column that is left out.
+    """
+    if is_bookkeeping(key):
+        return None
+    return name, _CONVERSIONS.get(name), flattened_from(name) is not None
