@@ -122,7 +122,7 @@ def test_days_that_no_save_meets_any_more_leave_memory(path):
     ledger.close()
 
 
-@pytest.mark.parametrize(("days", "each"), [(100, 500), (20, 20_000)])
+@pytest.mark.parametrize(("days", "each"), [(50, 200), (2, 20_000)])
 def test_keys_take_few_bytes_however_many_there_are_of_a_day(days, each):
     """As saves bring them: objects of Python would take a hundred bytes each."""
     dice = random.Random(each)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_delivery.mapping.compiled import compiled, remembered
+from singer_delivery.mapping.compiled import Fit, compiled, remembered
 from singer_delivery.mapping.table import Row, build, of_reading, values
 
 from tests.examples import examples
@@ -81,9 +81,8 @@ def test_a_column_that_is_missing_is_noticed_before_anything_is_written(missing:
 def test_what_rows_make_is_made_once_and_judged_once() -> None:
     made: list[Any] = []
     judged: list[Any] = []
-    recall = remembered(
-        [Row("to", "a", made.append)], {"b": 0}, lambda given: not judged.append([*given])
-    )
+    fit = Fit(lambda given: not judged.append([*given]))
+    recall = remembered([Row("to", "a", made.append)], {"b": 0}, fit)
     for record in ({"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": True, "b": 1}, {"a": 1.0, "b": 1}):
         assert recall(record).fit
     assert repr(made) == "[1, True, 1.0]"
