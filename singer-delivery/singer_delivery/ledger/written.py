@@ -10,6 +10,10 @@ from singer_delivery.model import Key
 SMALLEST = 1 << 20
 """Bits of the first part: 128 KB."""
 
+LARGEST = 1 << 26
+"""Bits of the last part: 8 MB, 16 MB with all before it. It takes all further keys, from eleven
+million on, and more and more strangers are asked about."""
+
 BITS_A_KEY = 12
 """With two bits set for each key, one stranger in forty is taken for known, and asked about."""
 
@@ -26,7 +30,7 @@ class WrittenKeys:
 
     def add(self, key: Key) -> None:
         """Add a key. One thread at a time may; others may ask meanwhile."""
-        if self._room <= 0:
+        if self._room <= 0 and len(self._parts[-1]) < LARGEST >> 3:
             self._parts.append(bytearray(2 * len(self._parts[-1])))
             self._room = (len(self._parts[-1]) << 3) // BITS_A_KEY
         self._room -= 1

@@ -51,8 +51,7 @@ def shape_of(line: bytes) -> bytes:
 
 _SHAPE = bytes.maketrans(b"123456789{", b"000000000[")
 LONG = b"0" * 16
-"""2**53, from which on a double has no exact whole numbers, has 16 digits: shape of such a number.
-"""
+"""The shape of 2**53: a double has no exact whole numbers from there on."""
 _BEFORE_NUMBERS = (b":", b",", b"[", b"-", b" ", b"\t", b"\n", b"\r")
 _TOKEN = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"|(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?', re.DOTALL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from singer_delivery.ledger import written
 from singer_delivery.ledger.facts import CACHED
 from singer_delivery.ledger.written import BITS_A_KEY, SMALLEST, WrittenKeys
 
@@ -30,6 +31,15 @@ def test_few_strangers_are_taken_for_known_however_many_keys_there_are():
     assert all(("person", f"person {number}") in written for number in range(0, known, 97))
     taken = sum(("person", f"stranger {number}") in written for number in range(20_000))
     assert taken < 20_000 / 10
+
+
+def test_the_last_part_takes_all_further_keys(monkeypatch):
+    monkeypatch.setattr(written, "LARGEST", 2 * SMALLEST)
+    known = WrittenKeys()
+    for number in range(8 * SMALLEST // BITS_A_KEY):
+        known.add(("person", f"person {number}"))
+    assert [len(part) for part in known._parts] == [SMALLEST // 8, SMALLEST // 4]
+    assert all(("person", f"person {n}") in known for n in range(0, SMALLEST // 2, 97))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
