@@ -86,7 +86,7 @@ def page(events: int, folder: Path, only: str) -> str:
 
 
 def pipelines() -> list[Ours]:
-    """Return ours, to both destinations."""
+    """Return ours, to all destinations."""
     batches = (False, True) if knows_batch() else (False,)
     return [Ours(service, batch) for service in SERVICES for batch in batches]
 
@@ -97,7 +97,8 @@ def measured(pipeline: Ours, few: Export, many: Export, folder: Path) -> Growth:
     for export in (few, many):
         outcome = run(pipeline, export, folder / "run")
         words = f"{pipeline.name}, {export.lines:,} events: {outcome.rate:,.0f} events/s"
-        print(words, file=sys.stderr, flush=True)
+        memory = f"{outcome.measured.largest_mb:,.0f} MB"
+        print(f"{words}, {memory}", file=sys.stderr, flush=True)
         outcomes.append(outcome)
     return Growth(pipeline.name, *outcomes)
 
