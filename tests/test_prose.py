@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from singer_delivery.io import expansion, retry
-from singer_delivery.ledger import deliveries
+from singer_delivery.ledger import days
 from singer_delivery.pipeline import (
     blocks,
     checkpoints,
@@ -95,7 +95,7 @@ NUMBERS = [
         f"more than {doubles.FORGOTTEN_AFTER // 86_400} days after a kill",
         "may count twice",
     ),
-    (DELIVERY, f"more than {deliveries.MOST_KEYS // 10**6} million events", "keys in memory"),
+    (DELIVERY, f"more than {days.MOST_KEYS // 10**6} million events", "keys in memory"),
     (DELIVERY, f"{retry.LONGEST_RETRY_AFTER:.0f} s at most", "Retry-After"),
     (DELIVERY, f"{retry.Backoff().first / 2} to {retry.Backoff().first:.0f} s", "PostHog's wait"),
     (DELIVERY, f"doubling to {retry.Backoff().cap:.0f} s", "the longest wait"),

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from singer_delivery.mapping.records import is_bookkeeping
-from singer_delivery.mapping.values import moment
+from singer_delivery.mapping.values import is_exported, moment
 
 from analytics_records.amplitude.columns import COLUMNS, TEXT
 from analytics_records.amplitude.json_text import (
@@ -52,7 +52,6 @@ _PLAINER = {column.name.lstrip("$"): column.name for column in COLUMNS}
 _FIVETRAN = {"ad_id": "adid", "id": "event_id"}
 _TIMES = frozenset({*TIME_COLUMNS, "client_upload_time", "processed_time", "user_creation_time"})
 _NO_NAMES: Mapping[str, str] = {}
-_LENGTH = len("2024-03-01 10:11:12.123456")
 _TYPES = {
     column.name: {*column.types, "null"}
     for column in COLUMNS
@@ -101,17 +100,15 @@ class Shape(NamedTuple):
         """
         if self.is_named_plainly:
             record = with_objects(record)
-            if not self.has_times or _is_exported(record.get("server_upload_time")):
-                return record
-            return _with_times(record)
+            return _with_times(record) if self.has_times else record
         shaped: dict[str, Any] = {}
         is_flat, names = False, self.names
         for key, value in record.items():
             column = _column(key, names.get(key, key))
             if column is None:
                 continue
-            name, convert, is_part = column
-            is_flat = is_flat or is_part
+            name, convert, is_flattened = column
+            is_flat = is_flat or is_flattened
             if value is None or value == "":
                 shaped[name] = None
             else:
@@ -119,16 +116,13 @@ class Shape(NamedTuple):
         return nested(shaped) if is_flat else shaped
 
 
-def _is_exported(time: Any) -> bool:
-    return type(time) is str and time[10:11] == " " and len(time) == _LENGTH
-
-
 def _with_times(record: Record) -> Record:
     """Return the record itself if its times are as the export writes them, else a copy with such.
 
     The time of the upload tells, which every row has: all are written alike.
     """
-    if _is_exported(record.get("server_upload_time") or record.get("event_time")):
+    uploaded = record.get("server_upload_time") or record.get("event_time")
+    if is_exported(uploaded) and uploaded[10] == " ":
         return record
     times = {name: _time(record[name]) for name in _TIMES & record.keys()}
     return {**record, **times}
@@ -180,7 +174,7 @@ def _boolean(value: Any) -> Any:
 
 def _time(value: Any) -> Any:
     """Return a time as exports write it, `2024-03-01 10:11:12.123456`; anything else as it is."""
-    if _is_exported(value) and value[4:20:3] == "-- ::." and value[20:].isdigit():  # mostly
+    if is_exported(value) and value[10] == " ":  # mostly
         return value
     found = moment(value)
     return value if found is None else found.text[:26].replace("T", " ")

@@ -10,8 +10,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 HEAPS = 2
 
 FREE_AT_THE_END, LARGE = 2 * 1024 * 1024, 128 * 1024
-"""Bytes that may be free at the end of a heap; of blocks that lie in none. By themselves they grow
-as large blocks come and go, and what these leave free is kept: some 8 MB of a run's bodies."""
+"""Bytes. Where more is free at the end of a heap, it goes back to the system; a larger block lies
+in no heap, and goes back when it is freed. By default glibc raises both as large blocks come and
+go, and keeps what they leave: some 8 MB of a run."""
 
 
 def keep_heaps_small() -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,15 +21,10 @@ from sqlalchemy import Connection, Select, delete, func, select
 from singer_delivery.ledger import tables
 from singer_delivery.ledger.accepted import Accepted, Fields
 from singer_delivery.ledger.books_writing import NO_CELL, BookOfNames, Names, add_counts
+from singer_delivery.ledger.days import Days
 from singer_delivery.ledger.keys import Cells, Keys, found_among, packed, packed_cells, unpacked
 from singer_delivery.ledger.store import INSERTS, Store
 from singer_delivery.model import Delivery
-
-MOST_KEYS = 6_000_000
-"""Keys of days in memory, 60 to 100 MB; a day that has more is in memory alone."""
-
-IDLE = 8
-"""Saves that meet no event of a day, after which it leaves memory: history comes day by day."""
 
 FEW = 1_000
 """New keys of a day, below which what the disk has of it is looked through and not kept: events
@@ -97,9 +92,7 @@ class Deliveries:
         self._unsaved, self._writing = UnsavedKeys(), UnsavedKeys()
         self._names = BookOfNames(store)
         self._lock = threading.Lock()  # of the days in memory: one thread asks, another one writes
-        self._days: OrderedDict[int, Keys] = OrderedDict()  # as they were met
-        self._met: dict[int, int] = {}  # by day, after how many saves
-        self._saves = 0
+        self._days = Days()
         self._on_disk: set[int] | None = None
         self._next: int | None = None
         self._written: dict[int, Sequence[int]] = {}
@@ -122,7 +115,7 @@ class Deliveries:
         if self._unsaved.has(of) or self._writing.has(of):
             return True
         with self._lock:
-            keys = self._in_memory(of.day)
+            keys = self._days.get(of.day)
             if keys is None:
                 rows = self._store.rows(self._of(of.day))
                 keys = self._loaded(of.day, [each for (each,) in rows])
@@ -175,9 +168,7 @@ class Deliveries:
                     there.add(new, are_marked=there is self._sifted.get(day))
             self._written.clear()
             self._sifted.clear()
-            self._saves += 1
-            while self._days and self._saves - self._met[next(iter(self._days))] > IDLE:
-                self._let_go()
+            self._days.let_go_of_idle()
         self._writing = UnsavedKeys()
 
     def _row(self, day: int, number: int, keys: Sequence[int], cells: Cells) -> dict[str, object]:
@@ -194,7 +185,6 @@ class Deliveries:
         self._names.forget()
         with self._lock:
             self._days.clear()
-            self._met.clear()
             self._sifted.clear()
             self._on_disk = self._next = None
 
@@ -209,10 +199,10 @@ class Deliveries:
     def _new(self, day: int, keys: Sequence[int], connection: Connection) -> Sequence[int]:
         """Return those of a day's sorted keys that no save has written."""
         with self._lock:
-            there = self._in_memory(day)
+            there = self._days.get(day)
             if there is None:
                 if day not in self._days_on_disk(connection):
-                    there = self._keep(day, Keys())
+                    there = self._days.put(day, Keys())
                 elif len(keys) < FEW:
                     return self._not_on_disk(day, keys, connection)
                 else:
@@ -238,25 +228,7 @@ class Deliveries:
         return select(of.content).where(of.scope == self._store.scope, of.day == day)
 
     def _loaded(self, day: int, contents: Iterable[bytes]) -> Keys:
-        return self._keep(day, Keys(map(unpacked, contents)))
-
-    def _in_memory(self, day: int) -> Keys | None:
-        keys = self._days.get(day)
-        if keys is not None:
-            self._days.move_to_end(day)
-            self._met[day] = self._saves
-        return keys
-
-    def _keep(self, day: int, keys: Keys) -> Keys:
-        self._days[day], self._met[day] = keys, self._saves
-        while len(self._days) > 1 and sum(map(len, self._days.values())) > MOST_KEYS:
-            self._let_go()
-        return keys
-
-    def _let_go(self) -> None:
-        """Let the day leave memory that was met before all others."""
-        day, _ = self._days.popitem(last=False)
-        del self._met[day]
+        return self._days.put(day, Keys(map(unpacked, contents)))
 
 
 def _cells_of(

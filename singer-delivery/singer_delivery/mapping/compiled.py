@@ -104,7 +104,7 @@ def _has_value(name: str) -> str:
     return f"{name} is not None and ({name} or {name} == 0)"  # `table.is_absent`, turned around
 
 
-def _any(_names: Iterable[str]) -> bool:
+def _take_all(_names: Iterable[str]) -> bool:
     return True
 
 
@@ -117,7 +117,7 @@ class Fit(NamedTuple):
     """
 
     values: Callable[[Iterable[Any]], bool]
-    names: Callable[[Iterable[str]], bool] = _any
+    names: Callable[[Iterable[str]], bool] = _take_all
 
 
 @dataclass(frozen=True, slots=True)

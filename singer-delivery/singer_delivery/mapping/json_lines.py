@@ -36,11 +36,11 @@ def exact(line: bytes, shape: bytes | None = None) -> bytes:
         shape: of the line, where it is known.
     """
     shape = shape_of(line) if shape is None else shape
-    at = shape.find(LONG)
+    at = shape.find(_LONG)
     while at >= 0:
         if line[at - 1 : at] in _BEFORE_NUMBERS:
             return _TOKEN.sub(_written_out, line)
-        at = shape.find(LONG, at + len(LONG))
+        at = shape.find(_LONG, at + len(_LONG))
     return line
 
 
@@ -50,8 +50,8 @@ def shape_of(line: bytes) -> bytes:
 
 
 _SHAPE = bytes.maketrans(b"123456789{", b"000000000[")
-LONG = b"0" * 16
-"""The shape of 2**53: a double has no exact whole numbers from there on."""
+_LONG = b"0" * 16
+"""2**53, from which on a double has no exact whole numbers, has 16 digits."""
 _BEFORE_NUMBERS = (b":", b",", b"[", b"-", b" ", b"\t", b"\n", b"\r")
 _TOKEN = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"|(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?', re.DOTALL
@@ -61,7 +61,7 @@ _TOKEN = re.compile(
 
 def _written_out(found: re.Match[bytes]) -> bytes:
     whole, fraction, exponent = found.groups()
-    if whole is None or len(whole) < len(LONG) or exponent or (fraction or b".").strip(b".0"):
+    if whole is None or len(whole) < len(_LONG) or exponent or (fraction or b".").strip(b".0"):
         return found[0]
     if len(whole) > 20 or not -(2**63) <= int(whole) < 2**64:
         return b'"%b"' % whole

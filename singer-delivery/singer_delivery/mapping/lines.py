@@ -8,14 +8,7 @@ from typing import Any
 import orjson
 
 from singer_delivery.mapping.cleaning import is_surely_clean, readable
-from singer_delivery.mapping.json_lines import (
-    LONG,
-    exact,
-    mended,
-    read_json,
-    reason_to_refuse,
-    shape_of,
-)
+from singer_delivery.mapping.json_lines import exact, mended, read_json, reason_to_refuse, shape_of
 from singer_delivery.model import Unmappable
 
 BAD_LINE = "bad_line"
@@ -36,7 +29,7 @@ def read(line: bytes, *, is_message: bool, service: str) -> Mapping[str, Any]:
         Unmappable: it is no such JSON (`bad_line`), or nests too deep (`nested_too_deep`).
     """
     shape = shape_of(line)
-    found, line = read_line(exact(line, shape) if LONG in shape else line)
+    found, line = read_line(exact(line, shape))
     record = record_of(found) if is_message else found
     return record if is_surely_clean(line, shape) else readable(record, service)
 

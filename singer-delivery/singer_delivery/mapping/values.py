@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from hashlib import sha1, sha256
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 import orjson
@@ -81,11 +81,15 @@ def exported_time(value: Any) -> int:
     if type(value) is not str or len(value) != 26 or value[4:20:3] not in _EXPORTED:
         raise ValueError
     try:
-        since = datetime.fromisoformat(value) - _EPOCH
+        return micros(datetime.fromisoformat(value))
     except TypeError:  # it has a zone: five digits and a Z, since Python 3.11
         raise ValueError from None
-    # Written out, as in `micros`: every event has some times.
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def is_exported(value: Any) -> TypeGuard[str]:
+    """Tell whether a value looks like a time as exports write it, in UTC: it may be no real day."""
+    is_as_long = type(value) is str and len(value) == 26 and value[4:20:3] in _EXPORTED
+    return is_as_long and value[20:].isdigit()  # else it ends with an offset
 
 
 def exported_moment(at: int, text: str) -> Moment:
@@ -167,8 +171,7 @@ def moment_text(value: Any, at: int) -> str:
     """
     if type(value) is str and len(value) == 24 and value[10] == "T" and value[19::4] == ".Z":
         return value  # in milliseconds, as taps write it
-    is_exported = type(value) is str and len(value) == 26 and value[4:20:3] in _EXPORTED
-    if is_exported and value[20:].isdigit():  # else it ends with an offset
+    if is_exported(value):
         return f"{value.replace(' ', 'T')}Z"
     return rfc3339(at)
 

@@ -68,3 +68,35 @@ def test_what_is_free_between_what_is_not_goes_back_to_the_system():
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     assert told[0] == "True"
     assert int(told[1]) > 20  # of a hundred, which lie in pieces of 40,000 bytes
+
+
+LARGE_BLOCKS = """
+import sys
+from pathlib import Path
+from singer_delivery.io.heaps import keep_heaps_small
+
+def megabytes():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(each.split()[1]) for each in lines if each.startswith("VmRSS")) // 1024
+
+if sys.argv[1] == "small":
+    assert keep_heaps_small()
+one = b"x" * 30_000_000
+del one
+before = megabytes()
+some = [b"x" * 1_000_000 for _ in range(25)]
+del some
+print(megabytes() - before)
+"""
+
+
+def kept(how: str) -> int:
+    """Return the megabytes that large blocks leave behind when they are free."""
+    command = [sys.executable, "-c", LARGE_BLOCKS, how]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+@pytest.mark.skipif(not GLIBC, reason="glibc's heaps can be told")
+def test_large_blocks_go_back_to_the_system_when_they_are_free():
+    assert kept("small") < 5
+    assert kept("as they come") > 15

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 from singer_delivery.errors import SettingsError, StorageError
-from singer_delivery.ledger import books_writing, deliveries
+from singer_delivery.ledger import books_writing, days, deliveries
 from singer_delivery.ledger.accepted import AcceptedEvent
 from singer_delivery.ledger.books import Books, Cell
 from singer_delivery.ledger.coverage import Covered, gaps
@@ -248,7 +248,7 @@ def test_a_save_in_the_middle_of_a_question_is_in_the_answer_or_not(url, scope, 
 
 @pytest.mark.parametrize("few", [1, 1_000])
 def test_however_days_leave_memory_books_are_what_a_set_would_count(url, scope, few, monkeypatch):
-    monkeypatch.setattr(deliveries, "MOST_KEYS", 40)
+    monkeypatch.setattr(days, "MOST_KEYS", 40)
     monkeypatch.setattr(deliveries, "FEW", few)
     dice, truth, hours = random.Random(few), {}, {}
     for _ in range(4):

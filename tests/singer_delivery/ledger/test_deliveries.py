@@ -8,7 +8,8 @@ import tracemalloc
 from array import array
 
 import pytest
-from singer_delivery.ledger import deliveries, keys
+from singer_delivery.ledger import days as days_in_memory
+from singer_delivery.ledger import keys
 from singer_delivery.ledger.accepted import Accepted
 from singer_delivery.ledger.keys import Keys, merged_lists
 from singer_delivery.ledger.ledger import Ledger
@@ -97,7 +98,7 @@ def test_it_takes_eight_bytes_an_event(path):
 
 
 def test_days_leave_memory_and_are_read_again(path, monkeypatch):
-    monkeypatch.setattr(deliveries, "MOST_KEYS", 25)
+    monkeypatch.setattr(days_in_memory, "MOST_KEYS", 25)
     ledger = opened(path)
     for day in range(10):
         ledger.delivered(it(number, day) for number in range(10))
@@ -106,7 +107,7 @@ def test_days_leave_memory_and_are_read_again(path, monkeypatch):
         for day in range(10):
             assert all(ledger.was_delivered(of(number, day)) for number in range(10))
             assert not ledger.was_delivered(of(10, day))
-            assert len(ledger._deliveries._days) <= 2
+            assert len(ledger._deliveries._days.days()) <= 2
     ledger.close()
 
 
@@ -116,8 +117,8 @@ def test_days_that_no_save_meets_any_more_leave_memory(path):
     for day in range(30):
         ledger.delivered(it(number, day) for number in range(10))
         ledger.save()
-        there = [*ledger._deliveries._days]
-        assert there == [*range(max(0, day + 1 - deliveries.IDLE), day + 1)]
+        there = ledger._deliveries._days.days()
+        assert there == [*range(max(0, day + 1 - days_in_memory.IDLE), day + 1)]
     assert all(ledger.was_delivered(of(number, day)) for number in range(10) for day in range(30))
     ledger.close()
 
