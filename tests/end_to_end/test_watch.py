@@ -124,6 +124,24 @@ def test_a_stale_file_is_told_once_and_its_words_are_no_markup(tmp_path):
     assert "[red]a toy[/red]" in screen
 
 
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"outcome": "complete"}'])
+def test_a_file_that_is_no_status_is_told_and_a_run_may_still_replace_it(tmp_path, text):
+    path = tmp_path / "status.json"
+    path.write_text(text)
+    process, (drawn, ours) = plain(path), in_a_terminal(path)
+    time.sleep(2.0)
+    status = {**Process.this("target-toy", 0).as_dict(), "state": "complete", "line": "5 events"}
+    (tmp_path / "new").write_text(json.dumps(status))
+    (tmp_path / "new").replace(path)
+    lines = process.communicate(timeout=TIMEOUT)[0].splitlines()
+    assert (process.returncode, drawn.wait(TIMEOUT)) == (0, 0)
+    assert lines == [
+        f"{path} is no status file: name the one of the run's status_path.",
+        "target-toy: 5 events",
+    ]
+    assert "is no status file" in screen_of(ours)
+
+
 @pytest.mark.slow
 def test_the_plugins_do_not_load_what_draws():
     code = (

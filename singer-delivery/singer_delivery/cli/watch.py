@@ -93,6 +93,8 @@ def remark_on(reading: Reading, now: float) -> str | None:
 def line_of(reading: Reading, path: Path, now: float) -> str:
     """Return a status as one line."""
     status = reading.status
+    if status is None and path.exists():
+        return f"{path} is no status file: name the one of the run's status_path."
     if status is None:
         return f"There is no status in {path} yet."
     remark = remark_on(reading, now)

@@ -40,6 +40,8 @@ def _asked(
     if verified.get("verdict") == "differs":
         only = f" Only {chosen} were compared." if chosen else ""
         return "differs", _differs(verified, where, sent, days) + only
+    if verified.get("verdict") != "equal" and not sent:
+        return "unknown", f"Unknown: the books hold no event that could be compared with {where}."
     if verified.get("verdict") != "equal":
         return "unknown", f"Unknown: not all of the {sent:,} events could be compared at {where}."
     holds = f"{where} holds every one of the {sent:,} events"

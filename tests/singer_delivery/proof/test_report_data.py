@@ -144,6 +144,15 @@ def test_what_could_not_be_asked_is_unknown() -> None:
     assert found["sentence"].startswith("Unknown: not all of the")
 
 
+def test_books_without_an_event_leave_nothing_to_compare() -> None:
+    asked = {**verified([], {}), "verdict": "unknown"}
+    found = said(counts=[], verified=asked)["verdict"]
+    assert found["state"] == "unknown"
+    assert found["sentence"] == (
+        "Unknown: the books hold no event that could be compared with PostHog."
+    )
+
+
 def test_a_verdict_that_is_older_than_the_last_run_says_so() -> None:
     late = run("2026-11-29T09:30:00.000+00:00")
     assert "verify again" in said(runs=[run(), late])["verdict"]["beside"]
