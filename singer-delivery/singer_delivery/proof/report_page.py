@@ -163,7 +163,7 @@ def _figures(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             "Events found",
             number(found),
-            unknown if found is None else f"{difference(sent, found)} to what was accepted",
+            unknown if found is None else _beside_accepted(sent, found),
         ),
         ("Days", number(len(days)), of_days),
         ("Names", number(of_names), "of events"),
@@ -174,6 +174,12 @@ def _figures(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ),
         ("Runs", number(len(data["runs"])), ""),
     ]
+
+
+def _beside_accepted(sent: int, found: int) -> str:
+    if found == sent:
+        return "as many as were accepted"
+    return f"{abs(found - sent):,} {'more' if found > sent else 'fewer'} than were accepted"
 
 
 def _drawing(data: Mapping[str, Any]) -> Markup:

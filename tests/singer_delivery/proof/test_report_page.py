@@ -102,6 +102,20 @@ def test_tables_tell_those_who_do_not_see_what_they_are(kind: str) -> None:
     assert all(each.get("aria-labelledby") or each.get("aria-label") for each in of.of("section"))
 
 
+@pytest.mark.parametrize(
+    ("gone", "says"),
+    [
+        (0, "as many as were accepted"),
+        (1_234, "1,234 fewer than were accepted"),
+        (-5, "5 more than were accepted"),
+    ],
+)
+def test_what_was_found_stands_beside_what_was_accepted(gone: int, says: str) -> None:
+    cells = [Count("2024-03-01", "Song Played", "Song Played", 40_000)]
+    asked = verified(cells, {("2024-03-01", "Song Played"): gone})
+    assert says in "".join(Elements(shown(evidence(counts=cells, verified=asked))).texts)
+
+
 @pytest.mark.parametrize("kind", ["verified", "books", "plan"])
 def test_a_name_is_text_whatever_it_says(kind: str) -> None:
     cells = [Count("2024-03-01", name, f"{name} at home", 3) for name in NASTY]
