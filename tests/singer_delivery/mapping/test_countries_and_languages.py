@@ -78,6 +78,19 @@ def test_a_command_starts_without_reading_names(plugin):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_names_that_are_not_asked_for_leave_memory():
+    code = (
+        "import gc, sys\n"
+        "from singer_delivery.mapping import values\n"
+        "print(values.language_code('German'), values.country_code('Germany'), "
+        "values.country_name('DE'))\n"
+        "from pycountry.db import Data\n"
+        "print(sum(isinstance(each, Data) for each in gc.get_objects()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["de", "DE", "Germany", "0"]
+
+
 def test_every_code_has_a_name_that_leads_back_to_it():
     codes = {code for _, code in pairs(COUNTRIES)}
     names = {code: country_name(code) for code in codes}
