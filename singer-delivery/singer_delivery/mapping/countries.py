@@ -103,7 +103,7 @@ def _geoip_names() -> dict[str, str]:
 def iso_entries(database: str) -> list[dict[str, str]]:
     """Return what ISO lists, by the name of a database of pycountry's.
 
-    It is read from pycountry's file, since its objects would stay: 6 MB in each process.
+    It is read from pycountry's file, since its objects would stay: 5 MB in each process.
     """
     import pycountry  # noqa: PLC0415 - a command that maps nothing starts without it
 

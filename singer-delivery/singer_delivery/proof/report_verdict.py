@@ -40,10 +40,13 @@ def _asked(
     if verified.get("verdict") == "differs":
         only = f" Only {chosen} were compared." if chosen else ""
         return "differs", _differs(verified, where, sent, days) + only
-    if verified.get("verdict") != "equal" and not sent:
-        return "unknown", f"Unknown: the books hold no event that could be compared with {where}."
     if verified.get("verdict") != "equal":
-        return "unknown", f"Unknown: not all of the {sent:,} events could be compared at {where}."
+        said = (
+            f"not all of the {sent:,} events could be compared at {where}"
+            if sent
+            else f"the books hold no event that could be compared with {where}"
+        )
+        return "unknown", f"Unknown: {said}."
     holds = f"{where} holds every one of the {sent:,} events"
     if chosen:
         return "unknown", (f"Unknown as a whole: {holds} of {chosen}; no other days were compared.")
