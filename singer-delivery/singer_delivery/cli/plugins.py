@@ -113,6 +113,6 @@ def _named(kind: str, name: str | None) -> EntryPoint:
     if name in plugins:
         return plugins[name]
     known = ", ".join(plugins) or f"no {kind} at all"
-    unknown = f"There is no {name} here. " if name else ""
+    unknown = f"{name} is no {kind} that is installed here. " if name else ""
     msg = f"{unknown}Name the {kind} with --{kind}: installed beside this command are {known}."
     raise SettingsError(msg)

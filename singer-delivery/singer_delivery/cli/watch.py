@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +42,7 @@ def command(status_file: Path) -> None:
 
 
 class Reading(NamedTuple):
-    """What the status file says, None while it is not there; and whether its process is gone."""
+    """What the status file says, None while there is none; and whether its process is gone."""
 
     status: Status | None
     is_gone: bool = False
@@ -93,8 +94,10 @@ def remark_on(reading: Reading, now: float) -> str | None:
 def line_of(reading: Reading, path: Path, now: float) -> str:
     """Return a status as one line."""
     status = reading.status
-    if status is None and path.exists():
-        return f"{path} is no status file: name the one of the run's status_path."
+    if status is None and os.path.exists(path):  # noqa: PTH110 - it raises nothing
+        return (
+            f"{path} is no status file, or cannot be read: name the one of the run's status_path."
+        )
     if status is None:
         return f"There is no status in {path} yet."
     remark = remark_on(reading, now)

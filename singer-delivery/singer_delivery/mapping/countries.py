@@ -101,9 +101,10 @@ def _geoip_names() -> dict[str, str]:
 
 
 def iso_entries(database: str) -> list[dict[str, str]]:
-    """Return what ISO lists, by the name of a database of pycountry's.
+    """Return the entries of one of pycountry's databases: `countries` or `languages`.
 
-    It is read from pycountry's file, since its objects would stay: 5 MB in each process.
+    They are read from its file: the objects that pycountry makes of them stay for good, 5 MB in
+    each process.
     """
     import pycountry  # noqa: PLC0415 - a command that maps nothing starts without it
 

@@ -136,7 +136,7 @@ def test_a_plugin_that_is_not_there_is_named_with_those_that_are(name):
     with pytest.raises(SettingsError, match="Name the target with --target") as caught:
         plugin_of("target", name, [])
     assert all(each.name in str(caught.value) for each in targets())
-    assert (f"There is no {name} here." in str(caught.value)) == (name is not None)
+    assert (f"{name} is no target that is installed" in str(caught.value)) == (name is not None)
 
 
 @pytest.mark.parametrize(
